@@ -1,0 +1,1 @@
+"""A daily asset graph that computes a bank's regulatory figures from ledgers."""

@@ -1,0 +1,1 @@
+"""The bank's own data: source tables, how files become tables, and the sample bank."""

@@ -1,0 +1,401 @@
+"""The sample bank's book: each deal as a pure function of seed, day and place in the book.
+
+The book has a fixed number of places. A place is taken by one deal for 333 business days, then by
+another with a new id, so that about 0.3 % of the deals end and begin each day; the amount of a
+deal changes every 111 business days, maturing deals are rolled. Every deal of any day can be made
+alone, so nothing is kept in memory and corrections need not read the book.
+
+Only the liquid assets know of the other deals: ``treasury`` weighs all places once per day with
+rough factors and sizes the central bank reserve so that each entity's LCR comes near its target.
+The factors here serve this purpose only; the figures that count are the reports'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from math import gcd
+
+import numpy as np
+
+from regulatory_assets.bank.draw import Bools, Draw, Ints
+from regulatory_assets.bank.kinds import (
+    CURRENCIES,
+    ENTITIES,
+    INTRAGROUP_SIDES,
+    KINDS,
+    RATES,
+    SECTOR_POOLS,
+    SECURITY_VARIANTS,
+    UNITS_PER_EURO,
+    Kind,
+)
+
+CHUNK = 200_000
+MINIMUM_DEALS = 500
+
+_OCCUPANCY = 333
+_AMOUNT_PERIOD = 111
+_OVERDUE_PERIOD, _OVERDUE_DAYS = 18_000, 90
+_WINDOW = 30
+_SHARES = 100_000
+_INSURED_CENTS = 10_000_000
+_TARGETS = (15_200, 14_400, 13_800)
+"""Aimed-at LCR of each entity, in 1/100 %."""
+_SECURITIES_OF_NET = 65
+"""Securities held, in % of the first day's net outflow."""
+_BROKER = ENTITIES.index("BROKER_DE")
+_EPOCH = date(1970, 1, 1).toordinal()
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Deals:
+    """Columns of some deals. Amounts are cents, days count from 1970-01-01, -1 is null."""
+
+    number: Ints
+    entity: Ints
+    counterparty: Ints
+    product: Ints
+    currency: Ints
+    amount: Ints
+    maturity: Ints
+    open: Bools
+    security: Ints
+    collateral: Ints
+    operational: Ints
+    transactional: Bools
+    insurable: Bools
+    locked: Bools
+    eligible: Bools
+    past_due: Ints
+
+
+@dataclass(frozen=True)
+class Treasury:
+    """What sizes the liquid assets: a factor (1/10**6) for securities and the reserve, by entity."""
+
+    security_factor: tuple[int, ...]
+    reserve: tuple[int, ...]
+
+
+PRODUCTS = tuple(dict.fromkeys(k.product for k in KINDS))
+_SECTORS = tuple(name for name, _, _ in SECTOR_POOLS)
+
+
+def _table(values: Iterator[int]) -> Ints:
+    return np.array(list(values), dtype=np.int64)
+
+
+def _padded(rows: Iterator[tuple[int, ...]]) -> Ints:
+    """A table of rows of unequal length, filled with zeros."""
+    kept = list(rows)
+    table = np.zeros((len(kept), max(len(r) for r in kept)), dtype=np.int64)
+    for n, row in enumerate(kept):
+        table[n, : len(row)] = row
+    return table
+
+
+_KIND = {k.name: n for n, k in enumerate(KINDS)}
+_PRODUCT = _table(PRODUCTS.index(k.product) for k in KINDS)
+_SECTOR = _padded(tuple(_SECTORS.index(s) for s in k.sectors) for k in KINDS)
+_SECTOR_COUNT = _table(max(1, len(k.sectors)) for k in KINDS)
+_HAS_CUSTOMER = np.array([bool(k.sectors) for k in KINDS])
+_TENOR = _padded(k.tenors for k in KINDS)
+_TENOR_COUNT = _table(len(k.tenors) for k in KINDS)
+_SIGMA = _table(k.sigma for k in KINDS)
+_CURRENCY_UP_TO = np.cumsum(_padded(k.currencies for k in KINDS), axis=1)
+_TRANSACTIONAL = _table(k.transactional for k in KINDS)
+_INSURABLE = _table(k.insurable for k in KINDS)
+_LOCKED = _table(k.locked for k in KINDS)
+_OPERATIONAL = _table(k.operational for k in KINDS)
+_ELIGIBLE = _table(k.eligible for k in KINDS)
+_SECURED = np.array([k.secured for k in KINDS])
+_INTRAGROUP = np.array([k.intragroup for k in KINDS])
+_LASTS = np.array([k.share == 0 for k in KINDS])
+_UNITS = _table(iter(UNITS_PER_EURO))
+_VARIANT_WEIGHT = _table(v.weight for v in SECURITY_VARIANTS)
+_LOAN, _DEPOSIT = PRODUCTS.index("LOAN"), PRODUCTS.index("DEPOSIT")
+_REPO, _REVERSE_REPO = PRODUCTS.index("REPO"), PRODUCTS.index("REVERSE_REPO")
+
+# Rough LCR factors in %, for sizing the liquid assets only.
+_OUTFLOW = _table(
+    {"RETAIL": 10, "SMALL_BUSINESS": 10, "CORPORATE": 40, "SOVEREIGN": 40, "PSE": 40, "MDB": 40,
+     "CENTRAL_BANK": 40}.get(s, 100) for s in _SECTORS
+)  # fmt: skip
+_INFLOW = _table(
+    {"BANK": 100, "OTHER_FINANCIAL": 100, "CENTRAL_BANK": 100}.get(s, 50) for s in _SECTORS
+)
+_STOCK = _table(iter((100, 85, 50, 0, 85, 85, 50, 0, 75, 0, 50, 0, 0)))
+_SECURED_FLOW = _table(iter((0, 15, 50, 100, 15, 15, 50, 100, 25, 100, 50, 100, 100)))
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01, as Arrow counts them."""
+    return day.toordinal() - _EPOCH
+
+
+class Book:
+    """The deals of one sample bank: ``deals`` places, made from ``seed``."""
+
+    def __init__(self, deals: int, first_day: date, seed: int) -> None:
+        if deals < MINIMUM_DEALS:
+            raise ValueError(f"a sample bank needs at least {MINIMUM_DEALS} deals, not {deals}")
+        self.deals, self.first_day = deals, first_day
+        self.draw = Draw(seed)
+        self._counts = _counts(deals)
+        self._starts = np.concatenate([[0], np.cumsum(self._counts)])
+        self._medians = _table(_median(k, deals, n) for k, n in zip(KINDS, self._counts, strict=True))
+        self._stride = _coprime(deals * 618 // 1000, deals)
+        pools = [max(least, deals * share // 1000) for _, share, least in SECTOR_POOLS]
+        self.pool = _table(iter(pools))
+        self.pool_start = np.concatenate([[0], np.cumsum(self.pool)]) + len(ENTITIES)
+        self.securities = len(SECURITY_VARIANTS) * min(400, max(3, deals // 20_000))
+        self._treasuries: dict[date, Treasury] = {}
+
+    @property
+    def counterparties(self) -> int:
+        """Number of counterparties; the first ones are the group's own entities."""
+        return int(self.pool_start[-1])
+
+    def business_days(self, day: date) -> int:
+        """Business days from the first day to ``day``."""
+        return int(np.busday_count(self.first_day, day))
+
+    def rate(self, day: date, currency: int) -> int:
+        """Euro for one unit of the currency, in units of 10**-8."""
+        if currency == 0:
+            return RATES[0]
+        when = np.array([day.toordinal()])
+        moved = self.draw.below(41, f"rate/{CURRENCIES[currency]}", when)
+        return RATES[currency] * (10_000 - 20 + int(moved[0])) // 10_000
+
+    def relationship(self, day: date, counterparty: Ints) -> Bools:
+        """Whether the customer has an established relationship; it changes now and then."""
+        phase = self.draw.below(5_000, "relationship phase", counterparty)
+        changes = (self.business_days(day) + phase) // 5_000
+        return self.draw.chance(650, "relationship", counterparty, changes)
+
+    def position(self, day: date, places: Ints, progress: Progress | None = None) -> Deals:
+        """The deals that hold these places of the book on a day, liquid assets included."""
+        book = self._without_treasury(day, places)
+        treasury = self.treasury(day, progress)
+        factor = _table(iter(treasury.security_factor))[book.deals.entity]
+        amount = np.where(book.is_security, book.deals.amount * factor // 10**6, book.deals.amount)
+        reserve = _table(iter(treasury.reserve))[book.deals.entity]
+        amount = np.where(book.kind == _KIND["central bank reserve"], reserve, amount)
+        return Deals(**{**vars(book.deals), "amount": amount})
+
+    def treasury(self, day: date, progress: Progress | None = None) -> Treasury:
+        """The sizes of the liquid assets on a day, from one pass over the book."""
+        if day not in self._treasuries:
+            factors = None
+            if day != self.first_day:
+                factors = self.treasury(self.first_day, progress).security_factor
+            self._treasuries[day] = self._weigh(day, factors, progress)
+        return self._treasuries[day]
+
+    def chunks(self) -> Iterator[Ints]:
+        """All places, in pieces of bounded size."""
+        for start in range(0, self.deals, CHUNK):
+            yield np.arange(start, min(start + CHUNK, self.deals), dtype=np.int64)
+
+    def _without_treasury(self, day: date, places: Ints) -> _Positions:
+        draw, today, elapsed = self.draw, day_number(day), self.business_days(day)
+        index = places * self._stride % self.deals
+        kind = np.searchsorted(self._starts, index, side="right") - 1
+        rank = index - self._starts[kind]
+        product, intragroup = _PRODUCT[kind], _INTRAGROUP[kind]
+        # Both sides of an intragroup deal draw with the same key, so that they agree.
+        mirrored = self.deals + rank + 10 * np.isin(product, (_REPO, _REVERSE_REPO))
+        key = np.where(intragroup, mirrored, index)
+        lived = elapsed + draw.below(_OCCUPANCY, "occupancy", key)
+        occupant = np.where(_LASTS[kind], 0, lived // _OCCUPANCY)
+        sector = _SECTOR[kind, rank % _SECTOR_COUNT[kind]]
+        secured, is_security = _SECURED[kind], kind == _KIND["security"]
+
+        customer = draw.below(self.pool[sector], "customer", key, occupant)
+        counterparty = self.pool_start[sector] + customer
+        entity = self._entity(kind, rank, key, counterparty)
+        side = np.array(INTRAGROUP_SIDES)[rank % len(INTRAGROUP_SIDES)]
+        borrows = np.isin(product, (_DEPOSIT, _REPO)).astype(np.int64)
+        own = np.take_along_axis(side, borrows[:, None], axis=1)[:, 0]
+        other = np.take_along_axis(side, 1 - borrows[:, None], axis=1)[:, 0]
+        entity = np.where(intragroup, own, entity)
+        counterparty = np.where(intragroup, other, counterparty)
+        counterparty = np.where(_HAS_CUSTOMER[kind] | intragroup, counterparty, -1)
+
+        place = draw.below(1000, "currency", key)
+        currency = (place[:, None] >= _CURRENCY_UP_TO[kind]).sum(axis=1)
+        amount = draw.log_normal(self._medians[kind], _SIGMA[kind], "size", key)
+        revision = (elapsed + draw.below(_AMOUNT_PERIOD, "amount phase", key)) // _AMOUNT_PERIOD
+        amount = amount * (900 + draw.below(201, "amount", key, occupant, revision)) // 1000
+        amount = amount * _UNITS[currency]
+        amount = np.where(kind == _KIND["cash"], self._medians[kind], amount)
+        whole_limit = (product == _DEPOSIT) & draw.chance(2, "at the limit", key)
+        amount = np.where(whole_limit & _HAS_CUSTOMER[kind], _INSURED_CENTS, amount)
+
+        # Where collateral is named, all classes of it come by turns.
+        variant = rank % len(SECURITY_VARIANTS)
+        variant = np.where(intragroup, 0, variant)
+        of_variant = self.securities // len(SECURITY_VARIANTS)
+        piece = draw.below(of_variant, "security", key, occupant)
+        security = np.where(secured, variant + piece * len(SECURITY_VARIANTS), -1)
+        amount = np.where(is_security, amount * _VARIANT_WEIGHT[variant], amount)
+        small = (entity == _BROKER) & np.isin(product, (_REPO, _REVERSE_REPO)) & ~intragroup
+        amount = np.where(small, amount * 3 // 10, amount)
+        pledged = amount * (1000 + draw.below(81, "collateral", key, occupant)) // 1000
+        collateral = np.where(secured & ~is_security, pledged, -1)
+
+        needed = draw.chance(_OPERATIONAL[kind], "operational", key)
+        used = amount * (200 + draw.below(601, "operational share", key, occupant)) // 1000
+        maturity, is_open = self._maturity(kind, rank, key, today)
+        maturity, is_open, past_due = self._irregular(kind, key, today, maturity, is_open)
+        deals = Deals(
+            number=occupant * self.deals + places + 1,
+            entity=entity,
+            counterparty=counterparty,
+            product=product,
+            currency=currency,
+            amount=amount,
+            maturity=maturity,
+            open=is_open,
+            security=security,
+            collateral=collateral,
+            operational=np.where(needed, used, -1),
+            transactional=draw.chance(_TRANSACTIONAL[kind], "transactional", key),
+            insurable=draw.chance(_INSURABLE[kind], "insurable", key),
+            locked=draw.chance(_LOCKED[kind], "locked", key),
+            eligible=draw.chance(_ELIGIBLE[kind], "eligible", key),
+            past_due=past_due,
+        )
+        return _Positions(deals, kind, np.where(_HAS_CUSTOMER[kind], sector, -1), variant)
+
+    def _entity(self, kind: Ints, rank: Ints, key: Ints, counterparty: Ints) -> Ints:
+        """Who books the deal: customers stay with their bank, markets are shared by all three."""
+        at_home = self.draw.chance(600, "home", counterparty)
+        abroad = self.draw.chance(30, "abroad", key)
+        bank = np.where(at_home ^ abroad, 0, 1)
+        turn = np.where(_SECURED[kind], rank // len(SECURITY_VARIANTS), rank) % len(ENTITIES)
+        market = _SECURED[kind] | ~_HAS_CUSTOMER[kind] | (kind == _KIND["financial deposit"])
+        return np.where(market, turn, bank)
+
+    def _maturity(self, kind: Ints, rank: Ints, key: Ints, today: int) -> tuple[Ints, Bools]:
+        tenor = _TENOR[kind, rank // _SECTOR_COUNT[kind] % _TENOR_COUNT[kind]]
+        is_open = tenor == 0
+        days = np.maximum(np.abs(tenor), 1)
+        left = (self.draw.below(days, "maturity", key) - today) % days
+        left = np.where((tenor < 0) | (left == 0), days, left)
+        return today + left, is_open
+
+    def _irregular(
+        self, kind: Ints, key: Ints, today: int, maturity: Ints, is_open: Bools
+    ) -> tuple[Ints, Bools, Ints]:
+        """Loans that are overdue (some matured unpaid) and term deposits left after maturity."""
+        own = ~_INTRAGROUP[kind]
+        due = (today + self.draw.below(_OVERDUE_PERIOD, "overdue", key)) % _OVERDUE_PERIOD
+        late = own & (_PRODUCT[kind] == _LOAN) & (due > 0) & (due <= _OVERDUE_DAYS)
+        unpaid = late & self.draw.chance(250, "unpaid", key)
+        left = (kind == _KIND["term deposit"]) & self.draw.chance(4, "unclaimed", key)
+        since = day_number(self.first_day) - 1 - self.draw.below(20, "unclaimed since", key)
+        maturity = np.where(unpaid, today - due, np.where(left, since, maturity))
+        return maturity, is_open & ~unpaid, np.where(late, due, 0)
+
+    def _weigh(
+        self, day: date, factors: tuple[int, ...] | None, progress: Progress | None
+    ) -> Treasury:
+        """One pass over the book: outflows and inflows by rough factors, securities held."""
+        outflow, inflow, stock, held = ([0] * len(ENTITIES) for _ in range(4))
+        rates = _table(self.rate(day, c) // 100 for c in range(len(CURRENCIES)))
+        done = 0
+        for places in self.chunks():
+            book = self._without_treasury(day, places)
+            firm = book.deals.transactional | (
+                (book.deals.counterparty >= 0)
+                & self.relationship(day, np.maximum(book.deals.counterparty, 0))
+            )
+            flows = book.flows(day_number(day), rates, firm)
+            for entity in range(len(ENTITIES)):
+                mine = book.deals.entity == entity
+                for sums, values in zip((outflow, inflow, stock, held), flows, strict=True):
+                    sums[entity] += int(values[mine].sum())
+            done += len(places)
+            if progress is not None:
+                progress(done, self.deals)
+        net = [o - min(i, o * 3 // 4) for o, i in zip(outflow, inflow, strict=True)]
+        if factors is None:
+            factors = tuple(
+                n * _SECURITIES_OF_NET * 10**4 // max(1, h) for n, h in zip(net, held, strict=True)
+            )
+        reserve = []
+        for entity, (needed, factor) in enumerate(zip(net, factors, strict=True)):
+            when = np.array([day.toordinal() * 10 + entity])
+            target = _TARGETS[entity] - 300 + int(self.draw.below(601, "target", when)[0])
+            others = stock[entity] * factor // 10**6 + int(self._medians[_KIND["cash"]])
+            reserve.append(max(needed * target // 10_000 - others, needed // 20))
+        return Treasury(factors, tuple(reserve))
+
+
+@dataclass(frozen=True)
+class _Positions:
+    """Deals before the treasury's sizes are known, with what they were made from."""
+
+    deals: Deals
+    kind: Ints
+    sector: Ints
+    variant: Ints
+
+    @property
+    def is_security(self) -> Bools:
+        found: Bools = self.kind == _KIND["security"]
+        return found
+
+    def flows(self, today: int, rates: Ints, firm: Bools) -> tuple[Ints, Ints, Ints, Ints]:
+        """Rough outflow, inflow, liquid securities and all securities, in euro cents."""
+        d = self.deals
+        euro = d.amount * rates[d.currency] // 10**6
+        due = ~d.open & (d.maturity <= today + _WINDOW)
+        sector = np.maximum(self.sector, 0)
+        customer = self.sector >= 0
+        retail = customer & (sector <= _SECTORS.index("SMALL_BUSINESS"))
+        insured = np.where(d.insurable & firm, np.minimum(euro, _INSURED_CENTS), 0)
+        own = np.where(customer, _OUTFLOW[sector], 100)
+        run_off = euro * own - np.where(retail, 5 * insured, 0)
+        used = np.maximum(d.operational, 0) * rates[d.currency] // 10**6
+        run_off -= used * (own - 25)
+        leaves = (d.product == _DEPOSIT) & (d.open | due | (retail & ~d.locked))
+        secured = euro * _SECURED_FLOW[self.variant]
+        secured = np.where(self.sector == _SECTORS.index("CENTRAL_BANK"), 0, secured)
+        outflow = np.where(leaves, run_off, 0)
+        outflow += np.where((d.product == _REPO) & (d.open | due), secured, 0)
+        comes = due & (d.maturity > today) & (d.past_due == 0)
+        returned = euro * np.where(customer, _INFLOW[sector], 100)
+        inflow = np.where((d.product == _LOAN) & comes, returned, 0)
+        lent = euro * _SECURED_FLOW[self.variant]
+        inflow += np.where((d.product == _REVERSE_REPO) & comes, lent, 0)
+        held = np.where(self.is_security, euro, 0)
+        stock = np.where(self.is_security & d.eligible, euro * _STOCK[self.variant], 0)
+        return outflow // 100, inflow // 100, stock // 100, held
+
+
+def _counts(deals: int) -> Ints:
+    """Deals of each kind; the first kind takes what the others leave."""
+    counts = [max(k.minimum, deals * k.share // _SHARES) for k in KINDS]
+    counts[0] += deals - sum(counts)
+    return _table(iter(counts))
+
+
+def _median(kind: Kind, deals: int, count: int) -> int:
+    """Median size in cents; where the minimum raises the count, the size shrinks."""
+    if kind.share == 0:
+        return kind.median * deals * 100
+    return min(kind.median * 100, kind.median * 100 * deals * kind.share // (_SHARES * count))
+
+
+def _coprime(wanted: int, modulus: int) -> int:
+    """The first number from ``wanted`` on without a common factor with ``modulus``."""
+    while gcd(wanted, modulus) != 1:
+        wanted += 1
+    return wanted

@@ -1,0 +1,169 @@
+"""What the sample bank is made of: kinds of deals, securities, entities, currencies.
+
+Data only; ``book`` turns it into deals. Shares and sizes are invented to look like a universal
+bank: most deals are retail deposits and loans, most money moves in a few wholesale deals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ENTITIES = ("BANK_DE", "BANK_FR", "BROKER_DE")
+ENTITY_NAMES = ("Beispielbank AG", "Banque Exemple SA", "Beispiel Wertpapierhaus GmbH")
+GROUP = "GROUP"
+
+CURRENCIES = ("EUR", "USD", "GBP", "CHF", "CZK")
+REPORTING_CURRENCY = "EUR"
+RATES = (100_000_000, 92_000_000, 117_000_000, 106_000_000, 3_980_000)
+"""Euro for one unit, in units of 10**-8; a day's rate lies within 0.2 % of it."""
+UNITS_PER_EURO = (1, 1, 1, 1, 25)
+"""By what an amount in euro is multiplied to look natural in the currency."""
+
+RETAIL_CURRENCIES = (930, 20, 10, 20, 20)
+WHOLESALE_CURRENCIES = (720, 150, 50, 50, 30)
+"""Per mille of the deals in each currency."""
+
+NOTICE_30, NOTICE_31 = -30, -31
+"""Tenors of notice accounts: due on the 30th or the 31st day from whatever day it is."""
+OPEN = 0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of deal; ``share`` is in 1/100,000 of all deals, chances are per mille.
+
+    A deal of rank r has sector r modulo the sectors and the tenor after it (days; 0 is open). A
+    deal with a tenor is rolled at maturity. Where ``minimum`` raises the number of deals, their
+    size shrinks, so the money of a kind is in proportion to the book.
+    """
+
+    name: str
+    product: str
+    sectors: tuple[str, ...]
+    share: int
+    minimum: int
+    median: int
+    """Euro."""
+    sigma: int
+    """Of the log-normal size, in thousandths."""
+    tenors: tuple[int, ...] = (OPEN,)
+    currencies: tuple[int, ...] = WHOLESALE_CURRENCIES
+    transactional: int = 0
+    insurable: int = 0
+    locked: int = 0
+    operational: int = 0
+    eligible: int = 0
+    secured: bool = False
+    """Names a security: one held, or the collateral."""
+    intragroup: bool = False
+    """The same rank of the mirror kind is the other entity's side of the deal."""
+
+
+def _retail(name: str, product: str, share: int, minimum: int, median: int, sigma: int,
+            tenors: tuple[int, ...] = (OPEN,), sector: str = "RETAIL", transactional: int = 0,
+            locked: int = 0) -> Kind:  # fmt: skip
+    return Kind(
+        name, product, (sector,), share, minimum, median, sigma, tenors, RETAIL_CURRENCIES,
+        transactional, insurable=970 if product == "DEPOSIT" else 0, locked=locked,
+    )  # fmt: skip
+
+
+_PUBLIC = ("SOVEREIGN", "PSE", "MDB", "CENTRAL_BANK")
+_FINANCIAL = ("BANK", "OTHER_FINANCIAL", "OTHER_LEGAL_ENTITY")
+_SECURED = ("BANK", "OTHER_FINANCIAL", "BANK", "CENTRAL_BANK")
+_REPO_TENORS = (7, 14, 30, 60, 90, OPEN)
+_MONEY_MARKET = (OPEN, 30, 60, 90, 180, 365)
+
+KINDS: tuple[Kind, ...] = (
+    _retail("current account", "DEPOSIT", 31_350, 60, 3_000, 1100, transactional=900),
+    _retail("savings account", "DEPOSIT", 18_000, 40, 14_000, 1100),
+    _retail("term deposit", "DEPOSIT", 7_000, 30, 20_000, 900, (90, 180, 365, 730), locked=700),
+    _retail("notice account", "DEPOSIT", 200, 8, 12_000, 900, (NOTICE_30, NOTICE_31)),
+    _retail("business account", "DEPOSIT", 3_500, 12, 12_000, 900, sector="SMALL_BUSINESS",
+            transactional=850),  # fmt: skip
+    _retail("business term deposit", "DEPOSIT", 500, 6, 30_000, 800, (30, 90, 180),
+            sector="SMALL_BUSINESS", locked=300),  # fmt: skip
+    Kind("corporate account", "DEPOSIT", ("CORPORATE",), 1_300, 8, 60_000, 1200,
+         insurable=300, operational=400),  # fmt: skip
+    Kind("corporate term deposit", "DEPOSIT", ("CORPORATE",), 600, 6, 120_000, 1000,
+         (30, 60, 90, 180, 365)),  # fmt: skip
+    Kind("notice money", "DEPOSIT", ("CORPORATE", "BANK"), 40, 4, 150_000, 600,
+         (NOTICE_30, NOTICE_31)),  # fmt: skip
+    Kind("public deposit", "DEPOSIT", _PUBLIC, 200, 8, 150_000, 900, (OPEN, 90, 365),
+         operational=200),  # fmt: skip
+    Kind("financial deposit", "DEPOSIT", _FINANCIAL, 250, 18, 300_000, 900, _MONEY_MARKET,
+         operational=100),  # fmt: skip
+    _retail("mortgage", "LOAN", 9_000, 30, 90_000, 600, (3650, 5475, 7300, 9125, 10950)),
+    _retail("consumer loan", "LOAN", 18_000, 40, 6_000, 900, (365, 730, 1095, 1825, 2555)),
+    _retail("card and overdraft", "LOAN", 5_000, 20, 900, 900),
+    _retail("business loan", "LOAN", 2_500, 10, 30_000, 900, (180, 365, 1095, 1825),
+            sector="SMALL_BUSINESS"),  # fmt: skip
+    Kind("corporate loan", "LOAN", ("CORPORATE",), 1_500, 10, 150_000, 1100,
+         (90, 180, 365, 1095, 1825)),  # fmt: skip
+    Kind("callable loan", "LOAN", ("CORPORATE", "BANK"), 40, 4, 100_000, 600,
+         (NOTICE_30, NOTICE_31)),  # fmt: skip
+    Kind("public loan", "LOAN", _PUBLIC, 120, 8, 200_000, 900, (365, 1825, 3650)),
+    Kind("financial loan", "LOAN", _FINANCIAL, 150, 12, 250_000, 900, _MONEY_MARKET),
+    Kind("repo", "REPO", _SECURED, 200, 39, 200_000, 600, _REPO_TENORS,
+         eligible=800, secured=True),  # fmt: skip
+    Kind("reverse repo", "REVERSE_REPO", _SECURED, 200, 39, 150_000, 600, _REPO_TENORS,
+         eligible=300, secured=True),  # fmt: skip
+    Kind("security", "SECURITY", (), 350, 39, 100_000, 500, eligible=930, secured=True),
+    Kind("intragroup loan", "LOAN", (), 0, 4, 60, 200, (20, 40, 365), (1000, 0, 0, 0, 0),
+         intragroup=True),  # fmt: skip
+    Kind("intragroup deposit", "DEPOSIT", (), 0, 4, 60, 200, (20, 40, 365), (1000, 0, 0, 0, 0),
+         intragroup=True),  # fmt: skip
+    Kind("intragroup reverse repo", "REVERSE_REPO", (), 0, 2, 40, 200, (30, 60),
+         (1000, 0, 0, 0, 0), secured=True, intragroup=True),  # fmt: skip
+    Kind("intragroup repo", "REPO", (), 0, 2, 40, 200, (30, 60), (1000, 0, 0, 0, 0),
+         secured=True, intragroup=True),  # fmt: skip
+    Kind("cash", "CASH", (), 0, 3, 20, 0, eligible=1000, currencies=(1000, 0, 0, 0, 0)),
+    Kind("central bank reserve", "CENTRAL_BANK_RESERVE", (), 0, 3, 0, 0, eligible=1000,
+         currencies=(1000, 0, 0, 0, 0)),  # fmt: skip
+)
+"""Sizes of the fixed kinds (share 0) are euro per deal of the book."""
+
+INTRAGROUP_SIDES = ((0, 2), (0, 1), (1, 2), (1, 0))
+"""Lender and borrower of the intragroup deals, by rank."""
+
+
+@dataclass(frozen=True)
+class SecurityVariant:
+    """A class of securities; ``weight`` scales the bank's holdings of it."""
+
+    asset_class: str
+    risk_weight: str | None
+    credit_quality: str
+    financial_issuer: bool
+    weight: int
+
+
+SECURITY_VARIANTS: tuple[SecurityVariant, ...] = (
+    SecurityVariant("SOVEREIGN", "0", "AAA_TO_AA_MINUS", False, 30),
+    SecurityVariant("SOVEREIGN", "0.2", "A_PLUS_TO_BBB_MINUS", False, 4),
+    SecurityVariant("SOVEREIGN", "0.5", "A_PLUS_TO_BBB_MINUS", False, 1),
+    SecurityVariant("SOVEREIGN", "1", "BELOW_BBB_MINUS", False, 1),
+    SecurityVariant("COVERED_BOND", "0.1", "AAA_TO_AA_MINUS", True, 4),
+    SecurityVariant("CORPORATE_BOND", "0.2", "AAA_TO_AA_MINUS", False, 3),
+    SecurityVariant("CORPORATE_BOND", "0.5", "A_PLUS_TO_BBB_MINUS", False, 1),
+    SecurityVariant("CORPORATE_BOND", "0.2", "AAA_TO_AA_MINUS", True, 1),
+    SecurityVariant("RMBS", "0.2", "AAA_TO_AA_MINUS", True, 1),
+    SecurityVariant("RMBS", "1", "BELOW_BBB_MINUS", True, 1),
+    SecurityVariant("EQUITY", None, "UNRATED", False, 1),
+    SecurityVariant("EQUITY", None, "UNRATED", True, 1),
+    SecurityVariant("OTHER", None, "UNRATED", False, 1),
+)
+
+SECTOR_POOLS: tuple[tuple[str, int, int], ...] = (
+    ("RETAIL", 350, 50),
+    ("SMALL_BUSINESS", 40, 12),
+    ("CORPORATE", 20, 12),
+    ("SOVEREIGN", 0, 6),
+    ("PSE", 0, 6),
+    ("MDB", 0, 3),
+    ("CENTRAL_BANK", 0, 3),
+    ("BANK", 0, 20),
+    ("OTHER_FINANCIAL", 1, 12),
+    ("OTHER_LEGAL_ENTITY", 1, 8),
+)
+"""Sector, counterparties per thousand deals, and at least so many."""

@@ -1,0 +1,193 @@
+"""The source tables, each declared once: columns, types, units, keys, allowed codes, meaning.
+
+A new source table is a new entry here; its asset, validation, Delta schema and documentation
+follow. Calculated tables do not belong here: they stand beside the stages that write them.
+"""
+
+from __future__ import annotations
+
+from regulatory_assets.ledger.table import MONEY_LIMIT_DIGITS, Column, ColumnType, Table
+
+_MONEY_MAX = "9" * MONEY_LIMIT_DIGITS
+_STRING, _DATE, _INT = ColumnType.STRING, ColumnType.DATE, ColumnType.INTEGER
+_BOOL, _MONEY, _RATE = ColumnType.BOOLEAN, ColumnType.MONEY, ColumnType.RATE
+
+PRODUCT_TYPES = (
+    "CASH",
+    "CENTRAL_BANK_RESERVE",
+    "SECURITY",
+    "DEPOSIT",
+    "REPO",
+    "REVERSE_REPO",
+    "LOAN",
+)
+SECTORS = (
+    "RETAIL",
+    "SMALL_BUSINESS",
+    "CORPORATE",
+    "SOVEREIGN",
+    "PSE",
+    "MDB",
+    "CENTRAL_BANK",
+    "BANK",
+    "OTHER_FINANCIAL",
+    "OTHER_LEGAL_ENTITY",
+)
+ASSET_CLASSES = ("SOVEREIGN", "COVERED_BOND", "CORPORATE_BOND", "RMBS", "EQUITY", "OTHER")
+CREDIT_QUALITIES = ("AAA_TO_AA_MINUS", "A_PLUS_TO_BBB_MINUS", "BELOW_BBB_MINUS", "UNRATED")
+
+ENTITIES = Table(
+    name="entities",
+    description="Legal entities of the banking group.",
+    key=("entity_id",),
+    group="sources",
+    bounded=True,
+    columns=(
+        Column("entity_id", _STRING, "Identifier of the legal entity."),
+        Column("name", _STRING, "Registered name."),
+        Column(
+            "group_path",
+            _STRING,
+            "Scopes of consolidation above the entity, outermost first, separated by '/'.",
+            nullable=True,
+        ),
+        Column("regime", _STRING, "Regime whose parameters apply to the entity."),
+        Column("reporting_currency", _STRING, "ISO 4217 code in which the entity reports."),
+    ),
+)
+
+COUNTERPARTIES = Table(
+    name="counterparties",
+    description="Customers and other counterparties, as the regulation classifies them.",
+    key=("counterparty_id",),
+    group="sources",
+    columns=(
+        Column("counterparty_id", _STRING, "Identifier of the counterparty."),
+        Column("sector", _STRING, "Regulatory sector.", allowed=SECTORS),
+        Column(
+            "relationship",
+            _BOOL,
+            "Established relationship that makes withdrawal highly unlikely (BCBS 238 para 75).",
+        ),
+        Column(
+            "partner_entity_id",
+            _STRING,
+            "Entity of the same group that this counterparty is, for intragroup deals.",
+            nullable=True,
+        ),
+    ),
+)
+
+FX_RATES = Table(
+    name="fx_rates",
+    description="Exchange rates of the reporting date into the reporting currency.",
+    key=("currency",),
+    group="sources",
+    bounded=True,
+    columns=(
+        Column("currency", _STRING, "ISO 4217 code."),
+        Column(
+            "rate",
+            _RATE,
+            "Reporting currency units for one unit of the currency.",
+            unit="reporting currency per unit",
+            minimum="0.00000001",
+        ),
+    ),
+)
+
+SECURITIES = Table(
+    name="securities",
+    description="Securities master: what decides the level of a liquid asset.",
+    key=("security_id",),
+    group="sources",
+    columns=(
+        Column("security_id", _STRING, "Identifier of the security."),
+        Column("asset_class", _STRING, "Kind of security and issuer.", allowed=ASSET_CLASSES),
+        Column(
+            "risk_weight",
+            _RATE,
+            "Basel II standardised risk weight of the issuer.",
+            unit="fraction",
+            nullable=True,
+            minimum="0",
+            maximum="12.5",
+        ),
+        Column("credit_quality", _STRING, "Rating band.", allowed=CREDIT_QUALITIES),
+        Column("financial_issuer", _BOOL, "Issued by a financial institution."),
+    ),
+)
+
+DEALS = Table(
+    name="deals",
+    description="Positions and contracts at the close of the reporting date.",
+    key=("deal_id",),
+    group="sources",
+    columns=(
+        Column("deal_id", _STRING, "Identifier of the deal."),
+        Column("entity_id", _STRING, "Entity that books the deal."),
+        Column(
+            "counterparty_id",
+            _STRING,
+            "The other party; empty for cash and securities held.",
+            nullable=True,
+        ),
+        Column("product_type", _STRING, "Kind of deal.", allowed=PRODUCT_TYPES),
+        Column("currency", _STRING, "ISO 4217 code of the amounts."),
+        Column(
+            "amount",
+            _MONEY,
+            "Outstanding amount with accrued interest; market value of a security.",
+            unit="deal currency",
+            minimum="0",
+            maximum=_MONEY_MAX,
+        ),
+        Column(
+            "maturity_date",
+            _DATE,
+            "Contractual maturity, or the earliest date the holder can be paid; empty if open.",
+            nullable=True,
+        ),
+        Column(
+            "security_id",
+            _STRING,
+            "Security held, or collateral of a repo or reverse repo.",
+            nullable=True,
+        ),
+        Column(
+            "collateral_value",
+            _MONEY,
+            "Market value of the collateral of a repo or reverse repo.",
+            unit="deal currency",
+            nullable=True,
+            minimum="0",
+            maximum=_MONEY_MAX,
+        ),
+        Column(
+            "operational_amount",
+            _MONEY,
+            "Part of a deposit needed for clearing, custody or cash management.",
+            unit="deal currency",
+            nullable=True,
+            minimum="0",
+            maximum=_MONEY_MAX,
+        ),
+        Column("transactional", _BOOL, "Transactional account (BCBS 238 para 75)."),
+        Column("insurable", _BOOL, "Deposit eligible for the deposit insurance scheme."),
+        Column(
+            "locked_in",
+            _BOOL,
+            "Term deposit with no right of, or a material penalty on, early withdrawal (para 82).",
+        ),
+        Column(
+            "eligible",
+            _BOOL,
+            "Unencumbered and under the treasury's control (BCBS 238 paras 31-40).",
+        ),
+        Column(
+            "days_past_due", _INT, "Days the oldest payment is overdue.", unit="days", minimum="0"
+        ),
+    ),
+)
+
+SOURCES: tuple[Table, ...] = (ENTITIES, COUNTERPARTIES, FX_RATES, SECURITIES, DEALS)

@@ -1,0 +1,380 @@
+"""The command line: run, plan, show, verify, lake, engine.
+
+Commands parse, call and print; what they do lives elsewhere. With ``--json`` a command prints one
+document whose shape ``docs/cli.md`` gives. A failure prints what is wrong, where and the remedy,
+and exits with 1.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table as Grid
+
+from regulatory_assets.bank.delivery import DeliveryError, delivery_days
+from regulatory_assets.control.register import LostRace
+from regulatory_assets.ledger.compact import clean, compact, status
+from regulatory_assets.ledger.lake import LakeError
+from regulatory_assets.ledger.plan import NotReady, Way
+from regulatory_assets.ledger.postcheck import PostingRefused
+from regulatory_assets.ledger.reader import Reader, Version
+from regulatory_assets.runtime import Runtime, open_runtime
+
+app = typer.Typer(
+    help="Regulatory figures from append-only ledgers.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+show_app = typer.Typer(help="Show reported figures.", no_args_is_help=True)
+lake_app = typer.Typer(help="Look after the tables on disk.", no_args_is_help=True)
+app.add_typer(show_app, name="show")
+app.add_typer(lake_app, name="lake")
+
+console = Console()
+errors = Console(stderr=True)
+
+Day = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="Reporting date.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
+    """End with a plain message instead of a trace where the cause is known."""
+
+    @wraps(command)
+    def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        from regulatory_assets.control.database import DatabaseError
+        from regulatory_assets.engine import EngineError
+        from regulatory_assets.regulation.document import ParameterError
+
+        known = (
+            DeliveryError,
+            DatabaseError,
+            EngineError,
+            LakeError,
+            LostRace,
+            NotReady,
+            ParameterError,
+            PostingRefused,
+        )
+        try:
+            return command(*args, **kwargs)
+        except known as error:
+            errors.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+            raise typer.Exit(1) from None
+
+    return wrapped
+
+
+def _print_json(document: object) -> None:
+    def plain(value: object) -> object:
+        if isinstance(value, Decimal):
+            return format(value, "f")
+        if isinstance(value, date | datetime):
+            return value.isoformat()
+        raise TypeError(f"no JSON for {type(value).__name__}")
+
+    print(json.dumps(document, default=plain, indent=2))
+
+
+@contextmanager
+def _waiting(what: str, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A spinner with the current step, on standard error, unless the output is for a program."""
+    if quiet or not errors.is_terminal:
+        yield (lambda _: None) if quiet else (lambda step: errors.print(f"  {step}"))
+        return
+    with errors.status(what) as spinner:
+        yield lambda step: spinner.update(f"{what}: {step}")
+
+
+@app.command()
+@_plainly
+def run(
+    day: Day,
+    to: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last reporting date.")
+    ] = None,
+    select: Annotated[
+        list[str] | None, typer.Option("--select", help="Asset to run; repeat for more.")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--source", help="Folder of delivered files.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Take reporting dates through the graph, by Dagster, on the instance that the UI shows."""
+    from regulatory_assets.orchestration.launch import run_days
+
+    runtime = open_runtime()
+    folder = source or runtime.settings.data
+    last = (to or day).date()
+    days = [d for d in delivery_days(folder) if day.date() <= d <= last]
+    if not days:
+        raise DeliveryError(f"{folder}: holds no deliveries from {day.date()} to {last}")
+    results = []
+    with _waiting("running", as_json) as step:
+        for result in run_days(days, select, folder, step):
+            results.append(result)
+            if not as_json:
+                _print_outcomes(result)
+    if as_json:
+        _print_json([r.as_document() for r in results])
+    if any(not r.success for r in results):
+        raise typer.Exit(1)
+
+
+def _print_outcomes(result: Any) -> None:
+    grid = Grid("table", "way", "revision", "booked", "reversed", "seconds", "why")
+    for o in result.outcomes:
+        grid.add_row(
+            o.table,
+            o.way.value,
+            str(o.revision),
+            str(o.booked),
+            str(o.reversed),
+            f"{o.seconds:.2f}",
+            o.why,
+        )
+    worked = [o for o in result.outcomes if o.way is not Way.NOTHING]
+    if result.success and not worked:
+        console.print(f"{result.day}: nothing changed, nothing computed")
+        return
+    console.print(grid)
+    state = "done" if result.success else "[red]failed[/red]"
+    console.print(f"{result.day}: {state}, {len(worked)} tables changed, {result.seconds:.1f} s")
+    for failure in result.failures:
+        errors.print(f"[red]error:[/red] {failure}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+@_plainly
+def plan(day: Day, as_json: Json = False) -> None:
+    """What a run would do for a date, and why; nothing is computed or written."""
+    runtime = open_runtime()
+    runner = runtime.runner("plan")
+    positions = runner.positions(day.date())
+    lines: list[dict[str, object]] = []
+    stale: set[str] = set()
+    for stage in runtime.graph.stages:
+        waits = sorted({t.name for t in stage.inputs} & stale)
+        try:
+            planned = runner.plan(stage, day.date(), positions)
+            way, why = planned.way.value, planned.why
+        except NotReady as refusal:
+            way, why = "not ready", str(refusal)
+        if waits:
+            way, why = "after its inputs", f"depends on what changes in {', '.join(waits)}"
+        if way != Way.NOTHING.value:
+            stale.add(stage.name)
+        lines.append({"table": stage.name, "way": way, "why": why})
+    if as_json:
+        _print_json(lines)
+        return
+    grid = Grid("table", "way", "why")
+    for line in lines:
+        grid.add_row(*(str(v) for v in line.values()))
+    console.print(grid)
+
+
+@show_app.command("lcr")
+@_plainly
+def show_lcr(
+    day: Day,
+    entity: Annotated[str | None, typer.Option(help="Only this entity or group.")] = None,
+    as_of: Annotated[int | None, typer.Option(help="As of this revision.")] = None,
+    as_json: Json = False,
+) -> None:
+    """The liquidity coverage ratio of each entity and group, with its operands."""
+    from regulatory_assets.reports.lcr.tables import LCR
+
+    runtime = open_runtime()
+    rows = _rows_of(runtime, LCR.name, day.date(), as_of)
+    figures = [
+        {
+            "entity": row["scope"],
+            "scope": row["consolidation"],
+            "currency": row["currency"],
+            "layer": row["layer"],
+            "hqla": row["hqla"],
+            "outflows": row["outflows"],
+            "inflows": row["inflows"],
+            "net_outflows": row["net_outflows"],
+            "ratio": row["ratio"],
+            "revision": row["revision"],
+        }
+        for row in rows
+        if entity is None or row["scope"] == entity
+    ]
+    if entity is not None and not figures:
+        raise NotReady(f"no LCR of {entity} for {day.date()}; entities: {_scopes(rows)}")
+    if as_json:
+        _print_json(figures)
+        return
+    console.print(lcr_grid(figures, day.date()))
+
+
+def _scopes(rows: list[dict[str, Any]]) -> str:
+    return ", ".join(str(r["scope"]) for r in rows)
+
+
+def lcr_grid(figures: list[dict[str, Any]], day: date) -> Grid:
+    grid = Grid(title=f"Liquidity coverage ratio, {day}", title_justify="left")
+    for name in ("entity", "scope", "currency"):
+        grid.add_column(name)
+    for name in ("HQLA", "outflows", "inflows", "net outflows", "LCR", "revision"):
+        grid.add_column(name, justify="right")
+    for f in figures:
+        amounts = (f"{f[k]:,.2f}" for k in ("hqla", "outflows", "inflows", "net_outflows"))
+        ratio = "not defined" if f["ratio"] is None else f"{f['ratio'] * 100:.2f} %"
+        grid.add_row(f["entity"], f["scope"], f["currency"], *amounts, ratio, str(f["revision"]))
+    return grid
+
+
+def _rows_of(
+    runtime: Runtime, name: str, day: date, as_of: int | None = None
+) -> list[dict[str, Any]]:
+    """The rows of a bounded table, in key order, each with the revision it was read at."""
+    table = runtime.graph.tables[name]
+    version = Version(table, day, runtime.register.history(name, day))
+    if not version.chain:
+        known = ", ".join(str(d) for d in runtime.register.days(name)) or "none"
+        raise NotReady(f"{name} has no rows for {day}; run it first. Days with rows: {known}")
+    if as_of is not None and not 1 <= as_of <= version.revision:
+        raise NotReady(f"{name} for {day} has revisions 1 to {version.revision}, not {as_of}")
+    wanted = version if as_of is None else version.until(as_of)
+    rows = Reader(runtime.lake).rows(wanted).orderBy(*table.key).toArrow().to_pylist()
+    return [{**row, "revision": wanted.revision} for row in rows]
+
+
+@app.command()
+@_plainly
+def verify(
+    day: Day,
+    engine: Annotated[
+        str | None, typer.Option(help="sail or spark; the configured engine if not given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Recalculate a date from its deliveries in a scratch place and compare every table."""
+    from regulatory_assets.verification import verify_day
+
+    runtime = open_runtime()
+    wanted = engine or runtime.settings.engine
+    if wanted not in ("sail", "spark"):
+        raise NotReady(f"no engine {wanted}; use sail or spark")
+    start = time.monotonic()
+    with _waiting("verifying", as_json) as step:
+        compared = verify_day(runtime, day.date(), wanted, step)
+    if as_json:
+        _print_json([vars(c) for c in compared])
+    else:
+        grid = Grid("table", "revision", "rows", "differing")
+        for c in compared:
+            grid.add_row(c.table, str(c.revision), str(c.rows), str(c.differing))
+        console.print(grid)
+        for c in compared:
+            for example in c.examples:
+                console.print(f"{c.table}: {example}")
+        console.print(f"recalculated on {wanted} in {time.monotonic() - start:.1f} s")
+    if not compared:
+        raise NotReady(f"nothing is registered for {day.date()}; run it first")
+    if any(c.differing for c in compared):
+        raise typer.Exit(1)
+
+
+@lake_app.command("status")
+@_plainly
+def lake_status(as_json: Json = False) -> None:
+    """Every table and day: revision, postings behind the state, entries."""
+    runtime = open_runtime()
+    found = status(runtime.graph, runtime.register)
+    if as_json:
+        _print_json([vars(s) for s in found])
+        return
+    grid = Grid("table", "day", "revision", "postings", "booked", "reversed")
+    for s in found:
+        grid.add_row(*(str(v) for v in vars(s).values()))
+    console.print(grid)
+
+
+@lake_app.command("compact")
+@_plainly
+def lake_compact(
+    day: Day,
+    table: Annotated[str | None, typer.Option(help="Only this table.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Post the state of a date once more as a snapshot, so that reading starts there."""
+    runtime = open_runtime()
+    run_id = f"compact-{uuid.uuid4().hex}"
+    done = []
+    with _waiting("compacting", as_json) as step:
+        for name, each in runtime.graph.tables.items():
+            if table not in (None, name):
+                continue
+            step(name)
+            posted = compact(
+                runtime.lake, runtime.register, each, day.date(), run_id, runtime.engine.identity
+            )
+            if posted is not None:
+                done.append({"table": name, "revision": posted.revision, "rows": posted.booked})
+    if as_json:
+        _print_json(done)
+        return
+    for entry in done:
+        console.print(f"{entry['table']}: revision {entry['revision']}, {entry['rows']} rows")
+    if not done:
+        console.print("nothing to compact: each table's state is one posting")
+
+
+@lake_app.command("clean")
+@_plainly
+def lake_clean(
+    grace_hours: Annotated[
+        int, typer.Option(help="Keep postings younger than this; longer than any run lasts.", min=0)
+    ] = 24,
+    as_json: Json = False,
+) -> None:
+    """Remove postings that no register row names: what crashed or overtaken runs left."""
+    runtime = open_runtime()
+    removed = [
+        {"table": name, "posting": posting}
+        for name, table in runtime.graph.tables.items()
+        for posting in clean(runtime.lake, runtime.register, table, timedelta(hours=grace_hours))
+    ]
+    if as_json:
+        _print_json(removed)
+        return
+    console.print(f"{len(removed)} orphan postings removed")
+
+
+@app.command()
+@_plainly
+def engine(as_json: Json = False) -> None:
+    """Start the configured engine, run its self-check, say what it is."""
+    runtime = open_runtime()
+    start = time.monotonic()
+    started = runtime.engine
+    seconds = time.monotonic() - start
+    document = {"engine": started.name, "version": started.version, "selfcheck": "passed"}
+    if as_json:
+        _print_json(document)
+        return
+    console.print(f"{started.identity}: self-check passed, up in {seconds:.1f} s")
+
+
+if __name__ == "__main__":
+    app()

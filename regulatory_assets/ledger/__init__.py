@@ -1,0 +1,5 @@
+"""The kernel: tables as append-only ledgers, and stages that post to them.
+
+Knows no regulation and no Dagster. ``table`` describes, ``stages`` declares, ``plan`` decides,
+``run`` posts, ``reader`` reads, ``compact`` maintains.
+"""

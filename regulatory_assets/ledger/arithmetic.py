@@ -1,0 +1,105 @@
+"""Exact arithmetic that gives the same digits on every engine.
+
+Stages multiply, sum and divide money through these helpers only. The engines type products and
+quotients of decimals differently, and neither tells of every overflow; here each result is cast to
+money at once, which raises on overflow on both. Rounding is half-up (half away from zero), as
+``decimal.ROUND_HALF_UP``.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, localcontext
+
+from pyspark.sql import functions as F
+from pyspark.sql.connect.column import Column
+
+from regulatory_assets.ledger.table import MONEY_LIMIT_DIGITS, SCALE, ColumnType
+
+_MONEY, _RATE = ColumnType.MONEY.value, ColumnType.RATE.value
+_FACTOR = f"decimal(25,{SCALE})"  # times a rate this fits 38 digits
+_INTEGER = "decimal(38,0)"
+_UNITS = 10**SCALE
+
+_LIMB = 10**9
+_OPERAND = f"decimal({MONEY_LIMIT_DIGITS + SCALE},{SCALE})"
+_DIVISOR = f"decimal({MONEY_LIMIT_DIGITS + SCALE + 1},{SCALE})"
+_QUOTIENT_LIMIT = 9 * 10**9
+
+
+def product(amount: Column, rate: Column) -> Column:
+    """Money times a rate, as money. Raises where \\|amount\\| >= 10**17 or \\|rate\\| >= 10**4."""
+    return (amount.cast(_FACTOR) * rate.cast(_RATE)).cast(_MONEY)
+
+
+def total(column: Column) -> Column:
+    """The sum of money, as money; 0 for no rows. Raises from 10**20 on.
+
+    The cast of the summand keeps the raw sum within 38 digits, beyond which Sail wraps silently.
+    """
+    return F.coalesce(F.sum(column.cast(_MONEY)).cast(_MONEY), F.lit("0").cast(_MONEY))
+
+
+def mul_div(a: Column, b: Column, c: Column) -> Column:
+    """``a * b / c`` of money, as money; null where c is 0.
+
+    Meant for shares: ``a / c`` is the share, ``b`` what is shared. Operands may be any delivered
+    money: raises where \\|a\\| or \\|b\\| >= 10**15, or \\|c\\| >= 10**16, or \\|a / c\\| > 9*10**9.
+    Within these bounds no step can overflow.
+
+    It is long division over integers, the only division on which the engines agree: ``b`` is cut
+    into limbs of nine digits, so that every dividend stays below 1.7*10**34, which is as far as
+    Sail divides, and every quotient within the bigint that ``div`` gives on both.
+    """
+    negative = ((a < 0) != (b < 0)) != (c < 0)
+    first, second = _units(a.cast(_OPERAND)), _units(b.cast(_OPERAND))
+    divisor = F.nullif(_units(c.cast(_DIVISOR)), _integer(0))
+    high = _div(second, _integer(_LIMB**2))
+    middle = _div(second, _integer(_LIMB)) % _integer(_LIMB)
+    low = second % _integer(_LIMB)
+
+    top = first * high
+    upper = (top % divisor) * _integer(_LIMB) + first * middle
+    lower = (upper % divisor) * _integer(_LIMB) + first * low
+    rounded = _div(lower * _integer(2) + divisor, divisor * _integer(2))
+    quotient = _div(top, divisor) * _integer(_LIMB**2) + _div(upper, divisor) * _integer(_LIMB)
+    size = (quotient + rounded).cast(f"decimal({28},0)") * F.lit("0.00000001").cast("decimal(8,8)")
+    signed = F.when(negative, -size).otherwise(size).cast(_MONEY)
+    return F.when(
+        first > divisor * _integer(_QUOTIENT_LIMIT),
+        F.raise_error(F.lit("mul_div: the divisor is too small for its operands")).cast(_MONEY),
+    ).otherwise(signed)
+
+
+def _integer(value: int) -> Column:
+    return F.lit(str(value)).cast(_INTEGER)
+
+
+def _units(amount: Column) -> Column:
+    """The size of an amount in units of its last decimal."""
+    return (F.abs(amount) * F.lit(_UNITS).cast("decimal(9,0)")).cast(_INTEGER)
+
+
+def _div(dividend: Column, divisor: Column) -> Column:
+    return F.call_function("div", dividend, divisor).cast(_INTEGER)
+
+
+def ratio(numerator: Decimal, denominator: Decimal) -> Decimal | None:
+    """``numerator / denominator`` with 8 decimals; None where the denominator is 0."""
+    top, top_scale = numerator.as_integer_ratio()
+    bottom, bottom_scale = denominator.as_integer_ratio()
+    return _half_up(top * bottom_scale, bottom * top_scale) if bottom else None
+
+
+def fraction(amount: Decimal, numerator: int, denominator: int) -> Decimal:
+    """``amount * numerator / denominator`` with 8 decimals."""
+    top, scale = amount.as_integer_ratio()
+    return _half_up(top * numerator, scale * denominator)
+
+
+def _half_up(numerator: int, denominator: int) -> Decimal:
+    """A quotient of integers with 8 decimals, rounded once."""
+    top, bottom = abs(numerator) * _UNITS, abs(denominator)
+    units = (2 * top + bottom) // (2 * bottom)
+    negative = (numerator < 0) != (denominator < 0)
+    with localcontext(prec=len(str(units)) + 1):
+        return Decimal(-units if negative else units).scaleb(-SCALE)

@@ -1,0 +1,84 @@
+"""The fingerprint of a stage's code: what changes when its figures might.
+
+It covers the declaration, the module of the stage's function and the calculation modules that
+module imports, as syntax trees without docstrings, so that comments and layout change nothing.
+The machinery (kernel, control database, engines) is left out, save the kernel's arithmetic.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import sys
+from functools import cache
+from types import ModuleType
+
+from regulatory_assets.ledger.stages import Stage
+
+_PACKAGE = __name__.partition(".")[0]
+_ARITHMETIC = f"{_PACKAGE}.ledger.arithmetic"
+_MACHINERY = tuple(f"{_PACKAGE}.{part}" for part in ("ledger", "control", "engine", "settings"))
+
+
+def code_fingerprint(stage: Stage, engine: str) -> str:
+    """A short hash of the stage's code; another engine version counts as other code."""
+    digest = hashlib.sha256(engine.encode())
+    declaration = (
+        stage.kind.value,
+        stage.reads.name,
+        [(c.name, c.type.value) for c in stage.writes.columns],
+        stage.writes.key,
+        [(lookup.table.name, lookup.by, lookup.take, lookup.prefix) for lookup in stage.lookups],
+        stage.by,
+        stage.sums,
+    )
+    digest.update(repr(declaration).encode())
+    if stage.function is not None:
+        digest.update(stage.function.__qualname__.encode())
+        module = sys.modules[stage.function.__module__]
+        for name in sorted(_reached(module.__name__)):
+            digest.update(f"{name}\n{_syntax(name)}".encode())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def _reached(name: str) -> frozenset[str]:
+    """The module and every calculation module it imports, directly or through others."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        current = waiting.pop()
+        if current in found:
+            continue
+        found.add(current)
+        waiting.extend(_imports(sys.modules[current]))
+    return frozenset(found)
+
+
+def _imports(module: ModuleType) -> list[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return [
+        n
+        for n in names
+        if n in sys.modules
+        and n.startswith(f"{_PACKAGE}.")
+        and (n == _ARITHMETIC or not n.startswith(_MACHINERY))
+    ]
+
+
+@cache
+def _syntax(name: str) -> str:
+    tree = ast.parse(inspect.getsource(sys.modules[name]))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            value = body[0].value
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                body.pop(0)
+    return ast.dump(tree)

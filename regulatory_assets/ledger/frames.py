@@ -1,0 +1,96 @@
+"""Set operations on frames of ledger entries: null-safe joins, netting, hashes.
+
+A frame of entries has the column ``entry`` and the content columns of its table. Nothing here
+knows tables on disk or revisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.ledger.table import BASE, Table
+
+ENTRY = "entry"
+
+
+def _matching(
+    left: Sequence[str], right: DataFrame, right_columns: Sequence[str]
+) -> tuple[DataFrame, Column]:
+    """The right side with its join columns renamed, and the null-safe condition.
+
+    Null-safe because a key column may be null, and a null key is a key like any other.
+    """
+    names = [f"__{i}_{c}" for i, c in enumerate(right_columns)]
+    renamed = right.withColumnsRenamed(dict(zip(right_columns, names, strict=True)))
+    pairs = zip(left, names, strict=True)
+    return renamed, reduce(
+        lambda a, b: a & b, (F.col(mine).eqNullSafe(F.col(theirs)) for mine, theirs in pairs)
+    )
+
+
+def semi(
+    left: DataFrame, right: DataFrame, on: Sequence[str], right_on: Sequence[str] | None = None
+) -> DataFrame:
+    """The rows of ``left`` whose key stands in ``right``."""
+    keys = right.select(*(right_on or on))
+    renamed, condition = _matching(on, keys, right_on or on)
+    return left.join(renamed, condition, "left_semi")
+
+
+def anti(left: DataFrame, right: DataFrame, on: Sequence[str]) -> DataFrame:
+    """The rows of ``left`` whose key does not stand in ``right``."""
+    renamed, condition = _matching(on, right.select(*on), on)
+    return left.join(renamed, condition, "left_anti")
+
+
+def attach(
+    left: DataFrame, right: DataFrame, on: Sequence[str], right_on: Sequence[str], how: str
+) -> DataFrame:
+    """``left`` joined with ``right``, whose join columns are dropped afterwards."""
+    renamed, condition = _matching(on, right, right_on)
+    joined = left.join(renamed, condition, how)
+    return joined.drop(*(f"__{i}_{c}" for i, c in enumerate(right_on)))
+
+
+def union(frames: Sequence[DataFrame]) -> DataFrame:
+    return reduce(lambda a, b: a.unionAll(b), frames)
+
+
+def negative(frame: DataFrame) -> DataFrame:
+    """The same rows with the opposite entry."""
+    return frame.withColumn(ENTRY, -F.col(ENTRY))
+
+
+def net(frame: DataFrame, content: Sequence[str]) -> DataFrame:
+    """Equal rows added up by content; pairs of booking and reversal are gone."""
+    return (
+        frame.groupBy(*content)
+        .agg(F.sum(ENTRY).cast("int").alias(ENTRY))
+        .where(F.col(ENTRY) != 0)
+        .select(ENTRY, *content)
+    )
+
+
+def fingerprint(columns: Sequence[str]) -> Column:
+    """A 64-bit hash of columns that tells null from every value and one column from another.
+
+    The engines' hash skips nulls, so a mask of the nulls is hashed with the values.
+    """
+    mask = F.concat(*(F.when(F.col(c).isNull(), "0").otherwise("1") for c in columns))
+    return F.xxhash64(mask, *(F.col(c) for c in columns))
+
+
+def as_base_rows(content: DataFrame, table: Table) -> DataFrame:
+    """Business columns as base rows of a table, entry 1."""
+    return content.select(
+        F.lit(1).alias(ENTRY),
+        F.lit(BASE).alias("layer"),
+        F.lit(1).alias("sign"),
+        F.lit(None).cast("string").alias("rule_id"),
+        *(F.col(c.name).cast(c.type.value).alias(c.name) for c in table.columns),
+    )

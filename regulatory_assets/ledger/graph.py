@@ -1,0 +1,96 @@
+"""The graph of tables and stages: order, ancestors, discovery.
+
+A stage enters by standing in a module below a reports package; no list is edited. What a stage
+computes, and how Dagster shows it, does not belong here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from types import ModuleType
+
+from regulatory_assets.ledger.stages import Stage
+from regulatory_assets.ledger.table import Table
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Source tables, the stages that calculate the others, and tables that deliveries fill beside
+    their own (rejected lines)."""
+
+    sources: tuple[Table, ...]
+    declared: tuple[Stage, ...]
+    beside: tuple[Table, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [t.name for t in self.sources] + [s.name for s in self.declared]
+        if twice := {n for n in names if names.count(n) > 1}:
+            raise ValueError(f"tables written by more than one stage or source: {sorted(twice)}")
+        for stage in self.declared:
+            for table in stage.inputs:
+                if table.name not in names:
+                    raise ValueError(f"stage {stage.name} reads {table.name}, which nobody writes")
+        try:
+            _ = self.stages
+        except CycleError as cycle:
+            raise ValueError(f"stages read each other in a circle: {cycle.args[1]}") from None
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages, each after all that it reads; ties in the order of names."""
+        by_name = {s.name: s for s in self.declared}
+        sorter = TopologicalSorter(
+            {
+                name: sorted(t.name for t in by_name[name].inputs if t.name in by_name)
+                for name in sorted(by_name)
+            }
+        )
+        return tuple(by_name[name] for name in sorter.static_order())
+
+    @cached_property
+    def tables(self) -> dict[str, Table]:
+        """Every table by name, sources first."""
+        written = [s.writes for s in self.stages]
+        return {table.name: table for table in (*self.sources, *self.beside, *written)}
+
+    def stage(self, name: str) -> Stage:
+        for candidate in self.declared:
+            if candidate.name == name:
+                return candidate
+        raise KeyError(f"no stage writes {name}; stages: {[s.name for s in self.stages]}")
+
+    def ancestors(self, stage: Stage) -> tuple[str, ...]:
+        """Every table the stage depends on, directly or through others."""
+        writers = {s.name: s for s in self.declared}
+        found: dict[str, None] = {}
+        waiting = [t.name for t in stage.inputs]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found[name] = None
+                if name in writers:
+                    waiting.extend(t.name for t in writers[name].inputs)
+        return tuple(found)
+
+    def readers(self, name: str) -> tuple[Stage, ...]:
+        """The stages that read a table directly."""
+        return tuple(s for s in self.stages if name in {t.name for t in s.inputs})
+
+
+def discover(
+    package: ModuleType, sources: Iterable[Table], beside: Iterable[Table] = ()
+) -> Graph:
+    """The graph of every stage found in the modules below a package."""
+    stages: dict[str, Stage] = {}
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        for value in vars(importlib.import_module(module.name)).values():
+            if isinstance(value, Stage):
+                known = stages.setdefault(value.name, value)
+                if known is not value:
+                    raise ValueError(f"two stages write {value.name}; one is in {module.name}")
+    return Graph(tuple(sources), tuple(stages.values()), tuple(beside))

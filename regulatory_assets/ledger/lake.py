@@ -1,0 +1,120 @@
+"""Where the ledgers lie: Delta tables on disk, created up front and only ever appended to.
+
+Storage knows postings by their id and nothing of revisions: which postings count is the
+register's word. Overwrite, ``replaceWhere`` and MERGE are never used.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+from deltalake import DeltaTable, Schema
+from pyspark.errors.exceptions.base import PySparkException
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.dataframe import DataFrame
+from pyspark.sql.connect.session import SparkSession
+
+from regulatory_assets.ledger.table import PARTITION_COLUMNS, Table
+
+
+class LakeError(Exception):
+    """The lake does not hold what the register says; the message names table and remedy."""
+
+
+def new_posting() -> str:
+    """A fresh id for one attempt to write."""
+    return uuid.uuid4().hex
+
+
+class Lake:
+    """A folder of Delta tables, one folder per table, read and written through one session."""
+
+    def __init__(self, root: Path, session: SparkSession) -> None:
+        self.root = root
+        self.session = session
+        self._created: set[str] = set()
+
+    def path(self, table: Table) -> Path:
+        return self.root / table.name
+
+    def create(self, table: Table) -> None:
+        """Create the table if it is not there; refuse one of another shape.
+
+        Done by delta-rs before any engine writes: concurrent first writes fail on Spark. Skipping
+        statistics are kept for key columns only, because Sail reads a decimal column with one
+        distinct value back through its statistics as a double.
+        """
+        if table.name in self._created:
+            return
+        path = self.path(table)
+        path.mkdir(parents=True, exist_ok=True)
+        if not DeltaTable.is_deltatable(str(path)):
+            DeltaTable.create(
+                str(path),
+                schema=Schema.from_arrow(table.arrow_schema),
+                mode="ignore",
+                name=table.name,
+                description=table.description,
+                partition_by=list(PARTITION_COLUMNS),
+                configuration={"delta.dataSkippingStatsColumns": ",".join(table.key)},
+            )
+        stored = {f.name: str(f.type) for f in DeltaTable(str(path)).schema().fields}
+        wanted = {f.name: str(f.type) for f in Schema.from_arrow(table.arrow_schema).fields}
+        if stored != wanted:
+            different = sorted(set(stored.items()) ^ set(wanted.items()))
+            raise LakeError(
+                f"{path}: the stored table has another shape than its definition: {different}. "
+                "A changed table needs a new name or a migration; ledgers are never rewritten."
+            )
+        self._created.add(table.name)
+
+    def append(self, table: Table, day: date, posting: str, entries: DataFrame) -> None:
+        """Write entries as one posting. An empty frame leaves no data file."""
+        self.create(table)
+        stored = table.arrow_schema.names
+        typed = [
+            F.lit(day).alias("reporting_date"),
+            F.lit(posting).alias("posting"),
+            *(F.col(c).cast(table.type_of(c).value).alias(c) for c in stored[2:]),
+        ]
+        (
+            entries.select(*typed)
+            .write.format("delta")
+            .mode("append")
+            .partitionBy(*PARTITION_COLUMNS)
+            .save(str(self.path(table)))
+        )
+
+    def scan(self, table: Table, day: date, postings: Iterable[str]) -> DataFrame:
+        """The entries of the postings of a day: entry and content columns, lazily."""
+        self.create(table)
+        wanted = sorted(postings)
+        counted = F.col("posting").isin(wanted) if wanted else F.lit(False)
+        return (
+            self.session.read.format("delta")
+            .load(str(self.path(table)))
+            .where((F.col("reporting_date") == F.lit(day)) & counted)
+            .select("entry", *table.content)
+        )
+
+    def remove_file(self, uri: str) -> None:
+        """Remove a data file that the Delta table no longer names."""
+        Path(uri.removeprefix("file://")).unlink(missing_ok=True)
+
+    def explain_failure(self, table: Table, error: PySparkException) -> LakeError | None:
+        """A clear error when a read failed because files named by the Delta log are gone."""
+        path = self.path(table)
+        missing = [
+            file
+            for file in DeltaTable(str(path)).file_uris()
+            if not Path(file.removeprefix("file://")).exists()
+        ]
+        if not missing:
+            return None
+        return LakeError(
+            f"{table.name}: {len(missing)} data file(s) of registered postings are missing, first "
+            f"{missing[0]}. Restore them from backup; no figure is computed without them. ({error})"
+        )

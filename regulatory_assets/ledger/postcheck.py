@@ -1,0 +1,79 @@
+"""Checking a posting before it is registered: no key may stand twice.
+
+One query counts bookings and reversals and finds keys booked twice within the posting; where keys
+are new, a second one makes sure that they did not stand before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.frames import ENTRY
+from regulatory_assets.ledger.reader import Reader, Version
+
+
+class PostingRefused(Exception):
+    """A posting that would break its table; nothing of it is registered."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Entries of a posting."""
+
+    booked: int
+    reversed: int
+
+
+def check_posting(reader: Reader, previous: Version, posting: str) -> Counts:
+    """Count a written posting's entries; refuse one after which a key would stand twice."""
+    table = previous.table
+    entries = reader.lake.scan(table, previous.day, [posting])
+    by_key = (
+        entries.select(ENTRY, frames.fingerprint(table.ledger_key).alias("key"))
+        .groupBy("key")
+        .agg(
+            F.sum(F.when(F.col(ENTRY) == 1, 1).otherwise(0)).alias("booked"),
+            F.sum(F.when(F.col(ENTRY) == -1, 1).otherwise(0)).alias("reversed"),
+            F.count("*").alias("entries"),
+        )
+    )
+    (found,) = by_key.agg(
+        F.coalesce(F.sum("booked"), F.lit(0)).alias("booked"),
+        F.coalesce(F.sum("reversed"), F.lit(0)).alias("reversed"),
+        F.coalesce(F.sum("entries"), F.lit(0)).alias("entries"),
+        F.coalesce(F.max(F.greatest("booked", "reversed")), F.lit(0)).alias("most"),
+        F.coalesce(
+            F.sum(F.when(F.col("booked") > F.col("reversed"), 1).otherwise(0)), F.lit(0)
+        ).alias("new"),
+    ).collect()
+    if found.booked + found.reversed != found.entries:
+        raise PostingRefused(f"{table.name}: an entry is neither a booking nor a reversal")
+    if found.most > 1:
+        twice = entries.groupBy(ENTRY, *table.ledger_key).count().where("count > 1")
+        _refuse_twice(twice, previous)
+    if found.new and previous.data_revision:
+        gained = (
+            entries.groupBy(*table.ledger_key)
+            .agg(F.sum(ENTRY).alias("gained"))
+            .where(F.col("gained") > 0)
+        )
+        _refuse_twice(reader.rows(previous, among=gained, on=table.ledger_key), previous)
+    return Counts(int(found.booked), int(found.reversed))
+
+
+def _refuse_twice(twice: DataFrame, previous: Version) -> None:
+    table = previous.table
+    rows = twice.select(*table.ledger_key).limit(3).collect()
+    if rows:
+        keys = "; ".join(
+            ", ".join(f"{name}={value}" for name, value in row.asDict().items()) for row in rows
+        )
+        raise PostingRefused(
+            f"{table.name} for {previous.day}: the key would stand twice: {keys}. "
+            f"A row is identified by ({', '.join(table.key)}); deduplicate the input or widen the "
+            "key."
+        )

@@ -1,0 +1,305 @@
+"""Carrying plans out: compute, write a posting, check it, register it.
+
+The register row is the commit. A writer that was overtaken is refused, its rows stay uncounted,
+and it plans again from what is registered now. Deliveries of source tables are posted here too,
+by the same rules: the difference between what is delivered and what stands.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Literal, Protocol
+
+from pyspark.errors.exceptions.base import PySparkException
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.control.register import Delivery, LostRace, Register, Revision
+from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.change import Calculation
+from regulatory_assets.ledger.fingerprint import code_fingerprint
+from regulatory_assets.ledger.frames import ENTRY
+from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.ledger.lake import Lake, new_posting
+from regulatory_assets.ledger.plan import Identity, Plan, Positions, Way, plan_stage
+from regulatory_assets.ledger.postcheck import Counts, check_posting
+from regulatory_assets.ledger.reader import Reader, Version
+from regulatory_assets.ledger.stages import ParameterSet, Stage
+from regulatory_assets.ledger.table import Table
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 5
+"""How often a writer that was overtaken plans again before it gives up."""
+
+
+class ParameterSource(Protocol):
+    """Where parameter values come from; the kernel knows only their hash."""
+
+    def at(self, day: date, names: Iterable[str]) -> ParameterSet: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of one stage or one delivery did."""
+
+    table: str
+    day: date
+    way: Way
+    why: str
+    revision: int
+    data_revision: int
+    booked: int
+    reversed: int
+    seconds: float
+
+    @property
+    def rows(self) -> int:
+        return self.booked + self.reversed
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs stages of a graph on one lake, one register and one engine."""
+
+    graph: Graph
+    lake: Lake
+    register: Register
+    parameters: ParameterSource
+    engine: str
+    run_id: str
+
+    @property
+    def reader(self) -> Reader:
+        return Reader(self.lake)
+
+    # -- planning -------------------------------------------------------------------------------
+
+    def positions(self, day: date) -> Positions:
+        return Positions(self.graph, self.register, day)
+
+    def parameters_for(self, stage: Stage, day: date) -> ParameterSet:
+        return self.parameters.at(day, stage.parameters)
+
+    def identity(self, stage: Stage, day: date) -> Identity:
+        return Identity(
+            code=code_fingerprint(stage, self.engine),
+            parameters=self.parameters_for(stage, day).hash,
+            rules="",
+            engine=self.engine,
+        )
+
+    def plan(self, stage: Stage, day: date, positions: Positions | None = None) -> Plan:
+        """What ``run_stage`` would do now. Raises NotReady where something is missing."""
+        where = positions or self.positions(day)
+        return plan_stage(self.graph, where, stage, self.identity(stage, day))
+
+    # -- running --------------------------------------------------------------------------------
+
+    def run_day(
+        self, day: date, cause: str, only: Iterable[str] | None = None
+    ) -> tuple[Outcome, ...]:
+        """Bring the stages of a day up to date, in order; all of them, or those named."""
+        wanted = None if only is None else set(only)
+        positions = self.positions(day)
+        return tuple(
+            self.run_stage(stage, day, cause, positions)
+            for stage in self.graph.stages
+            if wanted is None or stage.name in wanted
+        )
+
+    def run_stage(
+        self, stage: Stage, day: date, cause: str, positions: Positions | None = None
+    ) -> Outcome:
+        """Bring one stage of a day up to date."""
+        where = positions or self.positions(day)
+        for _ in range(ATTEMPTS):
+            start = time.monotonic()
+            plan = self.plan(stage, day, where)
+            try:
+                outcome = self._carry_out(plan, cause, where)
+            except LostRace as lost:
+                log.info("%s: overtaken at revision %s, planning again", stage.name, lost.revision)
+                where = self.positions(day)
+                continue
+            return replace(outcome, seconds=time.monotonic() - start)
+        raise LostRace(stage.name, day, where.version(stage.name).revision + 1)
+
+    def _carry_out(self, plan: Plan, cause: str, positions: Positions) -> Outcome:
+        stage, previous = plan.stage, plan.previous
+        if plan.way is Way.NOTHING:
+            return _outcome(plan.way, plan.why, previous, Counts(0, 0))
+        posting, counts = None, Counts(0, 0)
+        if plan.way is not Way.EMPTY:
+            with self._clear_errors([m.new for m in plan.moves.values()] + [previous]):
+                calculation = Calculation(
+                    stage,
+                    dict(plan.moves),
+                    previous,
+                    self.parameters_for(stage, plan.day),
+                    self.reader,
+                )
+                if plan.way is Way.CHANGE:
+                    entries = calculation.change()
+                elif previous.data_revision == 0:
+                    entries = calculation.full()
+                else:
+                    entries = self.difference(calculation.full(), previous)
+                posting, counts = self.write(previous, entries)
+        revision = Revision(
+            table=stage.name,
+            day=plan.day,
+            revision=previous.revision + 1,
+            posting=posting,
+            kind="delta",
+            cause=cause,
+            run_id=self.run_id,
+            known_at=datetime.now(UTC),
+            booked=counts.booked,
+            reversed=counts.reversed,
+            code=plan.identity.code,
+            parameters=plan.identity.parameters,
+            rules=plan.identity.rules,
+            engine=plan.identity.engine,
+            inputs=plan.consumes,
+        )
+        (registered,) = self.register.commit([revision])
+        positions.add(registered)
+        return _outcome(plan.way, plan.why, positions.version(stage.name), counts)
+
+    # -- deliveries -----------------------------------------------------------------------------
+
+    def deliver(
+        self,
+        table: Table,
+        day: date,
+        content: DataFrame,
+        mode: Literal["full", "delta"],
+        cause: str,
+        delivery: Delivery | None = None,
+        beside: tuple[Table, DataFrame] | None = None,
+    ) -> Outcome:
+        """Post the difference between a delivery and what stands.
+
+        A full delivery holds the business columns of the whole table; rows that are not in it are
+        reversed. A delta holds changed keys, and a column ``_operation`` with ``upsert`` or
+        ``delete``. ``beside`` is a second table whose rows are registered in the same transaction
+        (the rejected lines of the delivery).
+        """
+        for _ in range(ATTEMPTS):
+            start = time.monotonic()
+            previous = Version(table, day, self.register.history(table.name, day))
+            with self._clear_errors([previous]):
+                entries = self._delivered(content, previous, mode)
+                posting, counts = self.write(previous, entries)
+            revisions = [self._source_revision(previous, posting, counts, cause)]
+            if beside is not None:
+                revisions.append(self._append_beside(*beside, day, cause))
+            try:
+                registered = self.register.commit(revisions, delivery)
+            except LostRace as lost:
+                log.info("%s: overtaken at revision %s", lost.table, lost.revision)
+                continue
+            version = Version(table, day, (*previous.chain, registered[0]))
+            outcome = _outcome(Way.CHANGE, f"{mode} delivery", version, counts)
+            return replace(outcome, seconds=time.monotonic() - start)
+        raise LostRace(table.name, day, previous.revision + 1)
+
+    def _delivered(
+        self, content: DataFrame, previous: Version, mode: Literal["full", "delta"]
+    ) -> DataFrame:
+        table = previous.table
+        if mode == "full":
+            new = frames.as_base_rows(content, table)
+            return new if previous.data_revision == 0 else self.difference(new, previous)
+        upserts = content.where(content["_operation"] == "upsert")
+        new = frames.as_base_rows(upserts, table)
+        old = self.reader.rows(previous, among=content, on=table.key)
+        both = [new, frames.negative(old).select(ENTRY, *table.content)]
+        return frames.net(frames.union(both), table.content)
+
+    def _source_revision(
+        self, previous: Version, posting: str | None, counts: Counts, cause: str
+    ) -> Revision:
+        return Revision(
+            table=previous.table.name,
+            day=previous.day,
+            revision=previous.revision + 1,
+            posting=posting,
+            kind="delta",
+            cause=cause,
+            run_id=self.run_id,
+            known_at=datetime.now(UTC),
+            booked=counts.booked,
+            reversed=counts.reversed,
+            code="",
+            parameters="",
+            rules="",
+            engine=self.engine,
+            inputs=(),
+        )
+
+    def _append_beside(self, table: Table, content: DataFrame, day: date, cause: str) -> Revision:
+        previous = Version(table, day, self.register.history(table.name, day))
+        posting, counts = self.write(previous, frames.as_base_rows(content, table))
+        return self._source_revision(previous, posting, counts, cause)
+
+    # -- what both share ------------------------------------------------------------------------
+
+    def difference(self, new: DataFrame, previous: Version) -> DataFrame:
+        """The entries that take what stands to ``new``, found by comparing two hashes a row.
+
+        A key hash and a content hash stand for each row: a group-by over all columns of a large
+        table needs several times the memory.
+        """
+        table = previous.table
+        content = table.content
+        new = new.select(ENTRY, *content)
+        old = frames.negative(self.reader.rows(previous)).select(ENTRY, *content)
+        hashes = {
+            "__key": frames.fingerprint(table.ledger_key),
+            "__content": frames.fingerprint(content),
+        }
+        names = tuple(hashes)
+        both = new.unionAll(old).withColumns(hashes)
+        differing = frames.net(both.select(ENTRY, *names), names)
+        return frames.semi(both, differing, names).select(ENTRY, *content)
+
+    def write(self, previous: Version, entries: DataFrame) -> tuple[str | None, Counts]:
+        """Write a posting and check it; no posting where there are no entries."""
+        posting = new_posting()
+        self.lake.append(previous.table, previous.day, posting, entries)
+        counts = check_posting(self.reader, previous, posting)
+        return (posting if counts.booked or counts.reversed else None), counts
+
+    @contextmanager
+    def _clear_errors(self, versions: Iterable[Version]) -> Iterator[None]:
+        """Turn an engine's failure to read into a word about which table lacks which file."""
+        try:
+            yield
+        except PySparkException as error:
+            for version in versions:
+                clear = self.lake.explain_failure(version.table, error)
+                if clear is not None:
+                    raise clear from error
+            raise
+
+
+def _outcome(way: Way, why: str, version: Version, counts: Counts) -> Outcome:
+    return Outcome(
+        table=version.table.name,
+        day=version.day,
+        way=way,
+        why=why,
+        revision=version.revision,
+        data_revision=version.data_revision,
+        booked=counts.booked,
+        reversed=counts.reversed,
+        seconds=0.0,
+    )
+
+

@@ -1,0 +1,201 @@
+"""How a calculation is declared: row, aggregate, group and report stages.
+
+A stage is a pure function and one declaration. What belongs here: the declaration and its
+plausibility. What does not: reading, change propagation and posting (``change``, ``run``), which
+are the same for every stage.
+
+The frame a row or group function receives holds the columns of the table it reads, the columns
+taken from its lookups, and the ledger's own columns. A row function adds columns and may filter or
+explode rows; the runner selects what the written table needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
+
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.ledger.table import ColumnType, Table
+
+
+class ParameterSet(Protocol):
+    """Parameter values in force on a day; ``hash`` changes exactly when a value does."""
+
+    @property
+    def hash(self) -> str: ...
+
+    def __getitem__(self, name: str) -> Any: ...
+
+
+RowFunction = Callable[[DataFrame, Any], DataFrame]
+ReportRow = Mapping[str, Any]
+ReportFunction = Callable[[Sequence[ReportRow], Any], Iterable[ReportRow]]
+
+
+class StageKind(Enum):
+    """How a stage's result depends on the rows it reads."""
+
+    ROW = "row"
+    AGGREGATE = "aggregate"
+    GROUP = "group"
+    REPORT = "report"
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A table joined to the driving rows, each driving row meeting at most one of its rows.
+
+    ``by`` names the driving columns that hold the lookup's key, in the key's order; ``take`` the
+    columns wanted, each arriving as ``prefix`` + name, null where the key is not found.
+    """
+
+    table: Table
+    by: tuple[str, ...]
+    take: tuple[str, ...]
+    prefix: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.by) != len(self.table.key):
+            raise ValueError(
+                f"lookup {self.table.name}: its key is {self.table.key}, got columns for {self.by}"
+            )
+        for name in self.take:
+            self.table.column(name)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One calculation: it reads one driving table and lookups, and writes one table."""
+
+    kind: StageKind
+    reads: Table
+    writes: Table
+    function: RowFunction | ReportFunction | None = None
+    lookups: tuple[Lookup, ...] = ()
+    parameters: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+    sums: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @property
+    def name(self) -> str:
+        """A stage is named after the table it writes."""
+        return self.writes.name
+
+    @property
+    def inputs(self) -> tuple[Table, ...]:
+        """The driving table, then each lookup table once."""
+        return tuple(dict.fromkeys((self.reads, *(lookup.table for lookup in self.lookups))))
+
+
+def row_stage(
+    *,
+    reads: Table,
+    writes: Table,
+    lookups: tuple[Lookup, ...] = (),
+    parameters: tuple[str, ...] = (),
+) -> Callable[[RowFunction], Stage]:
+    """One row in, zero or more out; the key of the written table contains the key of the read."""
+
+    def declare(function: RowFunction) -> Stage:
+        return Stage(StageKind.ROW, reads, writes, function, lookups, parameters)
+
+    return declare
+
+
+def aggregate_stage(
+    *, reads: Table, writes: Table, by: tuple[str, ...], sums: tuple[str, ...]
+) -> Stage:
+    """Sums by group. The written table holds ``by``, ``sums``, ``n_rows`` and ``n``.
+
+    ``n_rows`` counts the ledger rows of the group (the group's row exists while it is positive),
+    ``n`` counts them by sign (a contra and its rebooking cancel).
+    """
+    return Stage(StageKind.AGGREGATE, reads, writes, by=by, sums=sums)
+
+
+def group_stage(
+    *,
+    reads: Table,
+    writes: Table,
+    by: tuple[str, ...],
+    lookups: tuple[Lookup, ...] = (),
+    parameters: tuple[str, ...] = (),
+) -> Callable[[RowFunction], Stage]:
+    """Recomputed whole for each group that a change reaches; the written key contains ``by``."""
+
+    def declare(function: RowFunction) -> Stage:
+        return Stage(StageKind.GROUP, reads, writes, function, lookups, parameters, by)
+
+    return declare
+
+
+def report_stage(
+    *,
+    reads: Table,
+    writes: Table,
+    by: tuple[str, ...],
+    lookups: tuple[Lookup, ...] = (),
+    parameters: tuple[str, ...] = (),
+) -> Callable[[ReportFunction], Stage]:
+    """A group stage over a bounded table whose function gets one group's rows as Python values.
+
+    For the few figures whose formula reads best as the regulation writes it (caps, ratios).
+    """
+
+    def declare(function: ReportFunction) -> Stage:
+        return Stage(StageKind.REPORT, reads, writes, function, lookups, parameters, by)
+
+    return declare
+
+
+COUNTS = ("n_rows", "n")
+
+
+def _check(stage: Stage) -> None:
+    """Refuse a declaration that could not keep keys unique or sums exact."""
+    read, written = stage.reads, stage.writes
+
+    def refuse(why: str) -> None:
+        raise ValueError(f"stage {written.name}: {why}")
+
+    available = set(read.column_names)
+    for lookup in stage.lookups:
+        if unknown := [c for c in lookup.by if c not in available]:
+            refuse(f"lookup {lookup.table.name} is joined by {unknown}, unknown at its place")
+        taken = {lookup.prefix + name for name in lookup.take}
+        if clash := taken & available:
+            refuse(f"lookup {lookup.table.name} brings {sorted(clash)} again; give it a prefix")
+        available |= taken
+    if stage.kind is StageKind.ROW:
+        if lost := [k for k in read.key if k not in written.key]:
+            refuse(f"its key lacks {lost} of the table it reads, so keys could stand twice")
+        return
+    if unknown := [c for c in stage.by if c not in read.column_names]:
+        refuse(f"group columns {unknown} are not columns of {read.name}")
+    if lost := [c for c in stage.by if c not in written.key]:
+        refuse(f"its key lacks the group columns {lost}")
+    if stage.kind is StageKind.REPORT and not read.bounded:
+        refuse(f"a report stage reads a bounded table, {read.name} grows with the book")
+    if stage.kind is StageKind.AGGREGATE:
+        _check_aggregate(stage, refuse)
+
+
+def _check_aggregate(stage: Stage, refuse: Callable[[str], None]) -> None:
+    written = stage.writes
+    if written.column_names != (*stage.by, *stage.sums, *COUNTS):
+        refuse(f"the written columns must be {(*stage.by, *stage.sums, *COUNTS)}")
+    if written.key != stage.by:
+        refuse("the written key must be the group columns")
+    for name in stage.sums:
+        if {stage.reads.type_of(name), written.type_of(name)} != {ColumnType.MONEY}:
+            refuse(f"{name} is summed and must be money in both tables")
+    if any(written.type_of(name) is not ColumnType.LONG for name in COUNTS):
+        refuse(f"{COUNTS} must be long")
+
+

@@ -1,0 +1,146 @@
+"""What a table is: its columns, types, key and meaning, declared once.
+
+Everything that needs the shape of a table (Delta schema, validation of deliveries, pandera schema,
+Dagster column metadata, reference documentation) is derived from :class:`Table`. No data is read
+or written here, and nothing here knows an engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+import pyarrow as pa
+
+MONEY_PRECISION, RATE_PRECISION, SCALE = 28, 12, 8
+
+MONEY_LIMIT_DIGITS = 15
+"""Delivered money stays below 10**15, so that a product with a rate fits in 38 digits."""
+
+
+class ColumnType(Enum):
+    """The column types a ledger may hold; the value is the type's name in Spark SQL."""
+
+    STRING = "string"
+    DATE = "date"
+    INTEGER = "int"
+    LONG = "bigint"
+    BOOLEAN = "boolean"
+    MONEY = f"decimal({MONEY_PRECISION},{SCALE})"
+    RATE = f"decimal({RATE_PRECISION},{SCALE})"
+
+    @property
+    def arrow(self) -> pa.DataType:
+        return _ARROW[self]
+
+
+_ARROW: dict[ColumnType, pa.DataType] = {
+    ColumnType.STRING: pa.string(),
+    ColumnType.DATE: pa.date32(),
+    ColumnType.INTEGER: pa.int32(),
+    ColumnType.LONG: pa.int64(),
+    ColumnType.BOOLEAN: pa.bool_(),
+    ColumnType.MONEY: pa.decimal128(MONEY_PRECISION, SCALE),
+    ColumnType.RATE: pa.decimal128(RATE_PRECISION, SCALE),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One business column.
+
+    ``unit`` names what an amount is counted in ("deal currency", "fraction"); ``allowed`` is the
+    complete list of codes a text column may hold; ``minimum`` and ``maximum`` bound a number and
+    are decimal text, inclusive.
+    """
+
+    name: str
+    type: ColumnType
+    description: str
+    nullable: bool = False
+    unit: str | None = None
+    allowed: tuple[str, ...] = ()
+    minimum: str | None = None
+    maximum: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A ledger's business shape. ``key`` identifies one row of a reporting date.
+
+    The ledger's own columns (:data:`LEDGER_COLUMNS`) stand before the business columns and are
+    never listed here; the full key of a row is ``key`` plus layer, sign and rule.
+    """
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    group: str
+    owner: str = "team:regulatory-reporting"
+    bounded: bool = field(default=False)
+    """True where the number of rows does not grow with the book (lines, ratios)."""
+
+    def __post_init__(self) -> None:
+        names = self.column_names
+        if len(set(names)) != len(names):
+            raise ValueError(f"table {self.name}: a column is declared twice")
+        reserved = set(names) & (set(PARTITION_COLUMNS) | set(LEDGER_COLUMNS))
+        if reserved:
+            raise ValueError(f"table {self.name}: {sorted(reserved)} belong to the ledger")
+        missing = [k for k in self.key if k not in names]
+        if missing or not self.key:
+            raise ValueError(f"table {self.name}: key columns {missing or '()'} are not declared")
+        decimals = (ColumnType.MONEY, ColumnType.RATE)
+        if any(self.column(k).type in decimals for k in self.key):
+            raise ValueError(f"table {self.name}: a decimal cannot be a key column")
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(c.name for c in self.columns)
+
+    def column(self, name: str) -> Column:
+        for candidate in self.columns:
+            if candidate.name == name:
+                return candidate
+        raise KeyError(f"table {self.name} has no column {name}")
+
+    @property
+    def ledger_key(self) -> tuple[str, ...]:
+        """The key of a ledger row: business key, layer, sign and rule."""
+        return (*self.key, "layer", "sign", "rule_id")
+
+    @property
+    def content(self) -> tuple[str, ...]:
+        """Every column that makes two ledger rows equal: all but partition and entry."""
+        return ("layer", "sign", "rule_id", *self.column_names)
+
+    @property
+    def arrow_schema(self) -> pa.Schema:
+        """The stored schema: partition columns, ledger columns, business columns."""
+        own = [pa.field(name, kind.arrow) for name, kind in PARTITION_COLUMNS.items()]
+        own += [pa.field(name, kind.arrow) for name, kind in LEDGER_COLUMNS.items()]
+        return pa.schema(own + [pa.field(c.name, c.type.arrow) for c in self.columns])
+
+    def type_of(self, name: str) -> ColumnType:
+        """The type of a business or ledger column."""
+        if name in PARTITION_COLUMNS:
+            return PARTITION_COLUMNS[name]
+        return LEDGER_COLUMNS[name] if name in LEDGER_COLUMNS else self.column(name).type
+
+
+PARTITION_COLUMNS: dict[str, ColumnType] = {
+    "reporting_date": ColumnType.DATE,
+    "posting": ColumnType.STRING,
+}
+
+LEDGER_COLUMNS: dict[str, ColumnType] = {
+    "entry": ColumnType.INTEGER,
+    "layer": ColumnType.STRING,
+    "sign": ColumnType.INTEGER,
+    "rule_id": ColumnType.STRING,
+}
+"""``entry`` (+1 booking, -1 reversal) belongs to the ledger; layer, sign and rule are content."""
+
+BASE = "base"
+ADJUSTMENT = "adjustment"

@@ -1,0 +1,171 @@
+"""One parameter file: its head, its columns, its rows or rules with the days they are in force.
+
+What a file may say is decided here; how files of several regimes and dates become the tables of a
+day is decided in ``parameters``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from regulatory_assets.ledger.table import ColumnType
+from regulatory_assets.regulation.document import Node, ParameterError, read
+from regulatory_assets.regulation.tables import BASEL, Citation, Key, Row, Rule
+
+Content = TypeVar("Content", Row, Rule)
+
+LAST_DAY = date.max
+"""The last day of what has no end."""
+
+_HEAD = ("parameter", "kind", "title", "regime", "from")
+_DATES = ("from", "to")
+_NUMBER_TYPES = {
+    "rate": ColumnType.RATE,
+    "money": ColumnType.MONEY,
+    "integer": ColumnType.INTEGER,
+}
+_DESCRIBED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "rates": (("keys",), ("values", "texts")),
+    "decisions": (("inputs", "outputs"), ()),
+}
+"""What a Basel file says about its columns: needed, optional."""
+
+
+@dataclass(frozen=True)
+class Entry(Generic[Content]):
+    """A row or rule with the days it is in force; ``key`` is what an overlay replaces."""
+
+    key: Key
+    first: date
+    last: date
+    content: Content
+
+
+class ParameterFile:
+    """One file's head, read before its rows: rows need the Basel file's columns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.node = path, read(path)
+        fields = self.node.pairs()
+        for name in ("parameter", "kind", "regime"):
+            if name not in fields:
+                raise self.node.error(f"the key {name} is missing", f"Add {name}")
+        self.name, self.regime = fields["parameter"].text(), fields["regime"].text()
+        self.kind = fields["kind"].code(("rates", "decisions"), "kind")
+        self.body = "rows" if self.kind == "rates" else "rules"
+        described, optional = _DESCRIBED[self.kind] if self.regime == BASEL else ((), ())
+        self.fields = self.node.fields((*_HEAD, *described, self.body), ("to", *optional))
+        self.fields["title"].text()
+        if self.regime == BASEL and not self.fields[self.body].items():
+            raise self.fields[self.body].error("the list is empty", f"Add {self.body}")
+
+    def period(self, own: Mapping[str, Node]) -> tuple[date, date]:
+        """The days in force of a row: its own dates, else the file's."""
+        dates = {**self.fields, **own}
+        first = dates["from"].date()
+        last = dates["to"].date() if "to" in dates else LAST_DAY
+        if last < first:
+            raise dates["to"].error(f"{last} is before {first}", "Put 'to' on or after 'from'")
+        return first, last
+
+    def rows(self, described: RateColumns) -> list[Entry[Row]]:
+        columns = (*described.keys, *described.values, *described.texts, "citation")
+        result = []
+        for node in self.fields["rows"].items():
+            fields = node.fields(columns, _DATES, "mandatory in every row")
+            content = Row(
+                {name: fields[name].decimal(kind) for name, kind in described.values.items()},
+                {name: fields[name].code(v, name) for name, v in described.texts.items()},
+                _citation(fields["citation"]),
+                self.path,
+                node.line,
+            )
+            key = tuple(fields[name].text() for name in described.keys)
+            result.append(Entry(key, *self.period(fields), content))
+        return _checked(result)
+
+    def rules(self, described: DecisionColumns) -> list[Entry[Rule]]:
+        result = []
+        for node in self.fields["rules"].items():
+            fields = node.fields(
+                ("rule", "when", "then", "citation"), _DATES, "mandatory in every rule"
+            )
+            when = fields["when"].fields((), described.inputs)
+            then = fields["then"].fields(described.outputs)
+            content = Rule(
+                fields["rule"].text(),
+                {name: value.codes(described.inputs[name], name) for name, value in when.items()},
+                {name: value.code(described.outputs[name], name) for name, value in then.items()},
+                _citation(fields["citation"]),
+                self.path,
+                node.line,
+            )
+            result.append(Entry((content.name,), *self.period(fields), content))
+        return _checked(result)
+
+
+class RateColumns:
+    """What the Basel file of a rate table says about its columns."""
+
+    def __init__(self, file: ParameterFile) -> None:
+        fields = file.fields
+        self.keys = fields["keys"].codes()
+        self.values: dict[str, ColumnType] = {}
+        if "values" in fields:
+            for name, kind in fields["values"].pairs().items():
+                self.values[name] = _NUMBER_TYPES[kind.code(_NUMBER_TYPES, "type")]
+        self.texts = _enumerations(fields["texts"]) if "texts" in fields else {}
+        names = [*self.keys, *self.values, *self.texts, "citation", *_DATES]
+        for name in names:
+            if names.count(name) > 1:
+                raise fields["keys"].error(f"the column {name} stands twice", "Rename one")
+
+
+class DecisionColumns:
+    """What the Basel file of a decision table says about its inputs and outputs."""
+
+    def __init__(self, file: ParameterFile) -> None:
+        self.inputs = _enumerations(file.fields["inputs"])
+        self.outputs = _enumerations(file.fields["outputs"])
+        if "regime" in self.inputs:
+            raise file.fields["inputs"].error("an input is named regime", "Rename it")
+
+
+def _enumerations(node: Node) -> dict[str, tuple[str, ...]]:
+    result = {name: values.codes() for name, values in node.pairs().items()}
+    if not result:
+        raise node.error("nothing is listed", "Name at least one, with its values")
+    return result
+
+
+def _citation(node: Node) -> Citation:
+    fields = node.fields(
+        ("instrument", "paragraph", "title", "verified"), ("note",), "mandatory in a citation"
+    )
+    return Citation(
+        fields["instrument"].text(),
+        fields["paragraph"].text(),
+        fields["title"].text(),
+        fields["verified"].boolean(),
+        fields["note"].text() if "note" in fields else "",
+    )
+
+
+def _checked(entries: list[Entry[Content]]) -> list[Entry[Content]]:
+    """The entries, refused where one key would have two values on a day."""
+    seen: dict[Key, list[Entry[Content]]] = {}
+    for entry in entries:
+        for other in seen.setdefault(entry.key, []):
+            if entry.first <= other.last and other.first <= entry.last:
+                raise ParameterError(
+                    f"{'/'.join(entry.key)} has overlapping dates with line {other.content.line}",
+                    "End the earlier one the day before the later begins",
+                    entry.content.path,
+                    entry.content.line,
+                )
+        seen[entry.key].append(entry)
+    return entries

@@ -1,0 +1,207 @@
+"""Loading parameters: one YAML file per table and regime, dated, cited, merged over Basel.
+
+A table is described by its ``basel`` file; a file of another regime holds rows only, each replacing
+the Basel row of the same key or adding one. A regime is known as soon as one file names it, and
+takes the Basel rows where it has none of its own; an unknown regime is refused. Dates are days in
+force, first and last included; what a file says at its top holds for its rows unless a row says
+otherwise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from functools import cache, cached_property
+from pathlib import Path
+
+from regulatory_assets.regulation.document import ParameterError
+from regulatory_assets.regulation.files import (
+    LAST_DAY,
+    Content,
+    DecisionColumns,
+    Entry,
+    ParameterFile,
+    RateColumns,
+)
+from regulatory_assets.regulation.tables import (
+    BASEL,
+    DecisionTable,
+    Key,
+    RateTable,
+    Row,
+    Rule,
+)
+
+__all__ = ["BASEL", "DecisionTable", "ParameterError", "ParameterSet", "Parameters", "RateTable"]
+
+AnyTable = RateTable | DecisionTable
+
+
+class ParameterSet:
+    """The tables in force on a day, for the declared names only."""
+
+    def __init__(self, day: date, tables: Mapping[str, AnyTable]) -> None:
+        self.day = day
+        self._tables = dict(tables)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._tables)
+
+    def __getitem__(self, name: str) -> AnyTable:
+        if name not in self._tables:
+            raise ParameterError(
+                f"undeclared parameter {name}",
+                f"Declare it where the stage is declared; so far: {', '.join(self._tables)}",
+            )
+        return self._tables[name]
+
+    def rates(self, name: str) -> RateTable:
+        """The table, which must be a rate table."""
+        table = self[name]
+        if not isinstance(table, RateTable):
+            raise ParameterError(f"{name} is not a rate table", "Use decide", table.path)
+        return table
+
+    def decisions(self, name: str) -> DecisionTable:
+        """The table, which must be a decision table."""
+        table = self[name]
+        if not isinstance(table, DecisionTable):
+            raise ParameterError(f"{name} is not a decision table", "Use value", table.path)
+        return table
+
+    @cached_property
+    def hash(self) -> str:
+        """Changes exactly when something a calculation can see changes; citations do not."""
+        content = {name: table.canonical for name, table in self._tables.items()}
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Parameters:
+    """Everything loaded from folders, for every day."""
+
+    def __init__(self, histories: Mapping[str, Sequence[tuple[date, AnyTable | None]]]) -> None:
+        self._histories = dict(histories)
+
+    @classmethod
+    def load(cls, folders: Iterable[Path]) -> Parameters:
+        """Every ``*.yaml`` file in and below the folders, checked for every day."""
+        files: dict[str, dict[str, ParameterFile]] = {}
+        for path in _paths(folders):
+            file = ParameterFile(path)
+            regimes = files.setdefault(file.name, {})
+            if file.regime in regimes:
+                raise file.node.error(
+                    f"{file.name} for regime {file.regime} is also in {regimes[file.regime].path}",
+                    "Keep one file; put values of other dates into it",
+                )
+            regimes[file.regime] = file
+        known = dict.fromkeys([BASEL, *(regime for named in files.values() for regime in named)])
+        return cls({name: _history(named, known) for name, named in files.items()})
+
+    @classmethod
+    def default(cls) -> Parameters:
+        """Every ``parameters`` folder of the reports; read once per process."""
+        return _default()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._histories)
+
+    def at(self, day: date, names: Iterable[str]) -> ParameterSet:
+        """The declared tables as they are in force on a day."""
+        return ParameterSet(day, {name: self._at(day, name) for name in names})
+
+    def _at(self, day: date, name: str) -> AnyTable:
+        if name not in self._histories:
+            raise ParameterError(
+                f"there is no parameter {name}", f"Use one of {', '.join(sorted(self.names))}"
+            )
+        history = self._histories[name]
+        index = bisect_right([start for start, _ in history], day) - 1
+        table = history[index][1] if index >= 0 else None
+        if table is None:
+            known = next(t for _, t in history if t is not None)
+            raise ParameterError(
+                f"parameter {name} has no values in force on {day}",
+                "Add rows for that day",
+                known.path,
+            )
+        return table
+
+
+@cache
+def _default() -> Parameters:
+    reports = Path(__file__).parents[1] / "reports"
+    return Parameters.load(sorted(p for p in reports.rglob("parameters") if p.is_dir()))
+
+
+def _paths(folders: Iterable[Path]) -> list[Path]:
+    found: dict[Path, None] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise ParameterError("there is no such folder", "Name a folder of YAML files", folder)
+        for path in sorted(folder.rglob("*.yml")):
+            raise ParameterError("only *.yaml files are read", "Rename it to .yaml", path)
+        found.update(dict.fromkeys(sorted(folder.rglob("*.yaml"))))
+    return list(found)
+
+
+def _history(
+    files: Mapping[str, ParameterFile], regimes: Iterable[str]
+) -> list[tuple[date, AnyTable | None]]:
+    """The table of every stretch of days on which nothing changes, by its first day."""
+    if BASEL not in files:
+        overlay = next(iter(files.values()))
+        raise overlay.node.error(
+            f"{overlay.name} has no file of regime {BASEL}", "Add it; other regimes overlay it"
+        )
+    basel = files[BASEL]
+    for file in files.values():
+        if file.kind != basel.kind:
+            raise file.fields["kind"].error(
+                f"{basel.name} has kind {basel.kind} in {basel.path}", "Use the same kind"
+            )
+    if basel.kind == "rates":
+        rates = RateColumns(basel)
+
+        def rate_table(merged: Mapping[str, Mapping[Key, Row]]) -> AnyTable:
+            columns = rates.keys, rates.values, rates.texts
+            return RateTable(basel.name, basel.path, *columns, merged)
+
+        return _stretches(
+            {r: files[r].rows(rates) if r in files else [] for r in regimes}, rate_table
+        )
+    columns = DecisionColumns(basel)
+
+    def decision_table(merged: Mapping[str, Mapping[Key, Rule]]) -> AnyTable:
+        rules = {regime: tuple(by_name.values()) for regime, by_name in merged.items()}
+        return DecisionTable(basel.name, basel.path, columns.inputs, columns.outputs, rules)
+
+    return _stretches(
+        {r: files[r].rules(columns) if r in files else [] for r in regimes}, decision_table
+    )
+
+
+def _stretches(
+    entries: Mapping[str, Sequence[Entry[Content]]],
+    build: Callable[[Mapping[str, Mapping[Key, Content]]], AnyTable],
+) -> list[tuple[date, AnyTable | None]]:
+    """The merged table from each day on which something begins or ends; None: nothing in force."""
+    days: set[date] = set()
+    for listed in entries.values():
+        days.update(entry.first for entry in listed)
+        days.update(e.last + timedelta(days=1) for e in listed if e.last < LAST_DAY)
+    result: list[tuple[date, AnyTable | None]] = []
+    for day in sorted(days):
+        current = {
+            regime: {e.key: e.content for e in listed if e.first <= day <= e.last}
+            for regime, listed in entries.items()
+        }
+        merged = {regime: {**current[BASEL], **own} for regime, own in current.items()}
+        result.append((day, build(merged) if current[BASEL] else None))
+    return result

@@ -1,0 +1,247 @@
+"""What a stage sees of a regulation: rate tables and decision tables in force on one day.
+
+Pure Python, no file access (``parameters`` loads) and no engine (``expressions`` compiles).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from regulatory_assets.ledger.table import ColumnType
+from regulatory_assets.regulation.document import ParameterError
+
+BASEL = "basel"
+"""The regime whose values every other regime overlays."""
+
+Key = tuple[str, ...]
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Citation:
+    """Where a value is written. ``verified`` is false where nobody has read it there."""
+
+    instrument: str
+    paragraph: str
+    title: str
+    verified: bool
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.instrument} {self.paragraph}: {self.title}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a rate table, with its citation and the place in its file."""
+
+    values: Mapping[str, Decimal]
+    texts: Mapping[str, str]
+    citation: Citation
+    path: Path
+    line: int
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of a decision table: an input left out of ``when`` may have any value."""
+
+    name: str
+    when: Mapping[str, tuple[str, ...]]
+    then: Mapping[str, str]
+    citation: Citation
+    path: Path
+    line: int
+
+
+@dataclass(frozen=True)
+class RateTable:
+    """Key columns to named exact numbers and texts, per regime."""
+
+    name: str
+    path: Path
+    key_columns: tuple[str, ...]
+    types: Mapping[str, ColumnType]
+    texts: Mapping[str, tuple[str, ...]]
+    by_regime: Mapping[str, Mapping[Key, Row]]
+
+    @property
+    def regimes(self) -> tuple[str, ...]:
+        return tuple(self.by_regime)
+
+    def rows(self, regime: str = BASEL) -> Mapping[Key, Row]:
+        """Every row of a regime by key, in the order of the file."""
+        return _of_regime(self.by_regime, regime, self.name, self.path)
+
+    def row(self, key: str | Key, regime: str = BASEL) -> Row:
+        wanted = (key,) if isinstance(key, str) else tuple(key)
+        rows = self.rows(regime)
+        if wanted not in rows:
+            raise ParameterError(
+                f"parameter {self.name} has no row {'/'.join(wanted)} for regime {regime}",
+                "Add the row, or ask for one that exists",
+                self.path,
+            )
+        return rows[wanted]
+
+    def value(self, key: str | Key, name: str, regime: str = BASEL) -> Decimal:
+        self.check_column(name, self.types)
+        return self.row(key, regime).values[name]
+
+    def text(self, key: str | Key, name: str, regime: str = BASEL) -> str:
+        self.check_column(name, self.texts)
+        return self.row(key, regime).texts[name]
+
+    def check_column(self, name: str, known: Mapping[str, Any]) -> None:
+        if name not in known:
+            raise ParameterError(
+                f"parameter {self.name} has no column {name}",
+                f"Use one of {', '.join(known)}",
+                self.path,
+            )
+
+    @cached_property
+    def canonical(self) -> Any:
+        """What a calculation can see, in one fixed form: the same for any spelling of it."""
+        return [
+            "rates",
+            self.key_columns,
+            {name: kind.value for name, kind in self.types.items()},
+            {
+                regime: sorted(
+                    [key, {name: plain(v) for name, v in row.values.items()}, dict(row.texts)]
+                    for key, row in rows.items()
+                )
+                for regime, rows in self.by_regime.items()
+            },
+        ]
+
+
+@dataclass(frozen=True)
+class DecisionTable:
+    """Enumerated inputs to output codes; for every combination exactly one rule decides.
+
+    The check is part of construction, so an incomplete or ambiguous table cannot exist.
+    """
+
+    name: str
+    path: Path
+    inputs: Mapping[str, tuple[str, ...]]
+    outputs: Mapping[str, tuple[str, ...]]
+    by_regime: Mapping[str, Sequence[Rule]]
+
+    def __post_init__(self) -> None:
+        _ = self._deciding
+
+    @property
+    def regimes(self) -> tuple[str, ...]:
+        return tuple(self.by_regime)
+
+    def rules(self, regime: str = BASEL) -> Sequence[Rule]:
+        return _of_regime(self.by_regime, regime, self.name, self.path)
+
+    def combinations(self) -> Iterator[dict[str, str]]:
+        """Every combination of the inputs' values."""
+        for combination in itertools.product(*self.inputs.values()):
+            yield dict(zip(self.inputs, combination, strict=True))
+
+    def rule(self, regime: str = BASEL, **inputs: str) -> Rule:
+        """The rule that decides, with its citation."""
+        if set(inputs) != set(self.inputs):
+            raise ParameterError(
+                f"parameter {self.name} was asked with {', '.join(inputs) or 'no input'}",
+                f"Give exactly {', '.join(self.inputs)}",
+                self.path,
+            )
+        for name, value in inputs.items():
+            if value not in self.inputs[name]:
+                raise ParameterError(
+                    f"parameter {self.name}: {name} {value} is not in its enumeration",
+                    f"Use one of {', '.join(self.inputs[name])}",
+                    self.path,
+                )
+        deciding = _of_regime(self._deciding, regime, self.name, self.path)
+        return deciding[tuple(inputs[name] for name in self.inputs)]
+
+    def decide(self, regime: str = BASEL, **inputs: str) -> dict[str, str]:
+        """The output codes; inputs outside the enumerations are refused, never defaulted."""
+        return dict(self.rule(regime, **inputs).then)
+
+    def check_output(self, name: str) -> None:
+        if name not in self.outputs:
+            raise ParameterError(
+                f"parameter {self.name} has no output {name}",
+                f"Use one of {', '.join(self.outputs)}",
+                self.path,
+            )
+
+    @cached_property
+    def _deciding(self) -> Mapping[str, Mapping[Key, Rule]]:
+        return {regime: self._expand(regime) for regime in self.by_regime}
+
+    def _expand(self, regime: str) -> Mapping[Key, Rule]:
+        """The rule of every combination; refuses two rules for one and none for another."""
+        found: dict[Key, Rule] = {}
+        for rule in self.by_regime[regime]:
+            allowed = (rule.when.get(name, values) for name, values in self.inputs.items())
+            for combination in itertools.product(*allowed):
+                other = found.setdefault(combination, rule)
+                if other is not rule:
+                    raise ParameterError(
+                        f"the rules {other.name} (line {other.line}) and {rule.name} of "
+                        f"{self.name}, regime {regime}, overlap for {self._shown(combination)}",
+                        "Narrow one of the two",
+                        rule.path,
+                        rule.line,
+                    )
+        for combination in itertools.product(*self.inputs.values()):
+            if combination not in found:
+                last = self.by_regime[regime][-1]
+                raise ParameterError(
+                    f"no rule of {self.name}, regime {regime}, covers {self._shown(combination)}",
+                    "Add a rule after this one, or widen one",
+                    last.path,
+                    last.line,
+                )
+        return found
+
+    def _shown(self, combination: Key) -> str:
+        pairs = zip(self.inputs, combination, strict=True)
+        return ", ".join(f"{name} {value}" for name, value in pairs)
+
+    @cached_property
+    def canonical(self) -> Any:
+        """The decisions themselves, however the rules spell them."""
+        names = sorted(self.inputs)
+        return [
+            "decisions",
+            names,
+            {
+                regime: sorted(
+                    [[dict(zip(self.inputs, key, strict=True))[n] for n in names], dict(rule.then)]
+                    for key, rule in deciding.items()
+                )
+                for regime, deciding in self._deciding.items()
+            },
+        ]
+
+
+def plain(value: Decimal) -> str:
+    """A number's shortest exact text: 0.050 and 0.05 are the same."""
+    return format(value.normalize(), "f") if value else "0"
+
+
+def _of_regime(by_regime: Mapping[str, _T], regime: str, name: str, path: Path) -> _T:
+    if regime not in by_regime:
+        raise ParameterError(
+            f"parameter {name} knows no regime {regime}",
+            f"Use one of {', '.join(by_regime)}, or add a file that names {regime}",
+            path,
+        )
+    return by_regime[regime]

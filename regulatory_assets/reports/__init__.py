@@ -1,0 +1,1 @@
+"""The reports, one folder each: stages, tables, parameters and cases of one regulation."""

@@ -1,0 +1,104 @@
+"""The LCR's arithmetic on the totals of one scope: unwind, caps, net outflows, ratio.
+
+Exact decimals and nothing else: no engine, no rows of deals. The shares come from ``lcr/caps``, the
+component of a line from the row itself or from ``lcr/lines``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from regulatory_assets.ledger.arithmetic import fraction, ratio
+from regulatory_assets.regulation.parameters import BASEL, ParameterSet
+
+NO_COMPONENT = ("out_of_scope", "unclassified")
+"""Components of lines that do not enter the ratio; ``unclassified`` fails a check elsewhere."""
+
+_LEVELS = ("level1", "level2a", "level2b")
+_COMPONENTS = (
+    *(f"hqla_{level}" for level in _LEVELS),
+    *(f"unwind_{level}" for level in _LEVELS),
+    "outflow",
+    "inflow",
+)
+_ZERO = Decimal(0)
+
+
+def liquidity_coverage_ratio(
+    lines: Iterable[Mapping[str, Any]], parameters: ParameterSet, regime: str = BASEL
+) -> dict[str, Decimal | None]:
+    """The ratio of one scope with every operand (BCBS 238 paragraphs 46-51, 69, Annex 1).
+
+    ``lines`` are the scope's weighted amounts: each row has ``weighted`` and either ``component``
+    or ``line``. The caps are computed on the adjusted amounts, those held after unwinding the
+    secured trades of the next 30 days (Annex 1), and deducted from the unadjusted stock, without a
+    floor (convention 11). ``ratio`` is None where there are no net outflows: it is not defined.
+    """
+    amount = _component_totals(lines, parameters, regime)
+    stock = {level: amount[f"hqla_{level}"] for level in _LEVELS}
+    adjusted = {level: stock[level] + amount[f"unwind_{level}"] for level in _LEVELS}
+    cap_level2b, cap_level2 = _caps(**adjusted, parameters=parameters, regime=regime)
+    hqla = sum(stock.values(), _ZERO) - cap_level2b - cap_level2
+    outflows, uncapped = amount["outflow"], amount["inflow"]
+    inflows = min(uncapped, _of(outflows, _share("inflows", parameters, regime)))
+    net_outflows = outflows - inflows
+    return {
+        **stock,
+        **{f"adjusted_{level}": held for level, held in adjusted.items()},
+        "cap_level2b": cap_level2b,
+        "cap_level2": cap_level2,
+        "hqla": hqla,
+        "outflows": outflows,
+        "inflows_uncapped": uncapped,
+        "inflows": inflows,
+        "net_outflows": net_outflows,
+        "ratio": ratio(hqla, net_outflows),
+    }
+
+
+def _component_totals(
+    lines: Iterable[Mapping[str, Any]], parameters: ParameterSet, regime: str
+) -> dict[str, Decimal]:
+    totals = dict.fromkeys(_COMPONENTS, _ZERO)
+    for row in lines:
+        component = row.get("component")
+        if component is None:
+            component = parameters.rates("lcr/lines").text(row["line"], "component", regime)
+        if component in NO_COMPONENT:
+            continue
+        if component not in totals:
+            raise ValueError(f"the LCR has no component {component}")
+        totals[component] += row["weighted"]
+    return totals
+
+
+def _caps(
+    level1: Decimal, level2a: Decimal, level2b: Decimal, parameters: ParameterSet, regime: str
+) -> tuple[Decimal, Decimal]:
+    """What the two caps of Annex 1 deduct, from adjusted amounts.
+
+    Level 2B: max(L2B - 15/85 (L1 + L2A), L2B - 15/60 L1, 0). Level 2: max(L2A + L2B - the first
+    - 2/3 L1, 0). The multipliers follow from the shares: beside 15 % of Level 2B stand 85 % of
+    Level 1 and 2A, or 60 % of Level 1 alone; beside 40 % of Level 2 stand 60 % of Level 1. Adjusted
+    amounts may be negative.
+    """
+    of_level2b, of_level2 = (_share(name, parameters, regime) for name in ("level2b", "level2"))
+    cap_level2b = max(
+        level2b - _of(level1 + level2a, of_level2b / (1 - of_level2b)),
+        level2b - _of(level1, of_level2b / (1 - of_level2)),
+        _ZERO,
+    )
+    level2 = level2a + level2b - cap_level2b
+    return cap_level2b, max(level2 - _of(level1, of_level2 / (1 - of_level2)), _ZERO)
+
+
+def _share(name: str, parameters: ParameterSet, regime: str) -> Fraction:
+    return Fraction(parameters.rates("lcr/caps").value(name, "share", regime))
+
+
+def _of(amount: Decimal, share: Fraction) -> Decimal:
+    """A share of an amount, rounded half-up to the 8 decimals of money."""
+    return fraction(amount, share.numerator, share.denominator)

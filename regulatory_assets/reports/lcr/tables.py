@@ -1,0 +1,137 @@
+"""The tables that the LCR's stages write, each declared once."""
+
+from __future__ import annotations
+
+from regulatory_assets.ledger.table import Column, ColumnType, Table
+
+_STRING, _MONEY, _RATE = ColumnType.STRING, ColumnType.MONEY, ColumnType.RATE
+_BOOL, _LONG = ColumnType.BOOLEAN, ColumnType.LONG
+_REPORTING = "reporting currency"
+
+
+def _money(name: str, description: str, nullable: bool = False) -> Column:
+    return Column(name, _MONEY, description, unit=_REPORTING, nullable=nullable)
+
+
+DEPOSITORS = Table(
+    name="depositors",
+    description="What each depositor holds at an entity and how much of it is insured.",
+    key=("entity_id", "counterparty_id"),
+    group="lcr",
+    columns=(
+        Column("entity_id", _STRING, "Entity that took the deposits; the insured institution."),
+        Column("counterparty_id", _STRING, "Depositor.", nullable=True),
+        _money("balance", "All deposits of the depositor at the entity."),
+        _money("eligible_balance", "Those the deposit insurance scheme covers."),
+        _money("insured_amount", "The smaller of the eligible balance and the scheme's limit."),
+        _money("largest_balance", "The largest eligible deposit."),
+        Column(
+            "residue_deal_id",
+            _STRING,
+            "Largest eligible deposit (ties: first deal id), which takes the rounding residue.",
+            nullable=True,
+        ),
+        _money("residue", "Insured amount less the rounded shares of the deposits."),
+    ),
+)
+
+LCR_FLOWS = Table(
+    name="lcr_flows",
+    description="One row per part of a deal: the LCR line that takes it, and its weighted amount.",
+    key=("deal_id", "part"),
+    group="lcr",
+    columns=(
+        Column("deal_id", _STRING, "Identifier of the deal."),
+        Column("part", _STRING, "Part of the deal that one line takes."),
+        Column("entity_id", _STRING, "Entity that books the deal."),
+        Column(
+            "partner_entity_id", _STRING, "Group entity on the other side, if any.", nullable=True
+        ),
+        Column("currency", _STRING, "ISO 4217 code of the deal."),
+        Column("component", _STRING, "Part of the ratio that the line enters."),
+        Column("line", _STRING, "LCR line; its factor and paragraph are in lcr/lines."),
+        _money("amount", "Amount of the part.", nullable=True),
+        Column(
+            "factor",
+            _RATE,
+            "Run-off, inflow or (1 - haircut) factor.",
+            unit="fraction",
+            nullable=True,
+        ),
+        _money("weighted", "Amount times factor.", nullable=True),
+    ),
+)
+
+_LINE_COLUMNS = (
+    Column("entity_id", _STRING, "Entity that books the deals."),
+    Column("partner_entity_id", _STRING, "Group entity on the other side, if any.", nullable=True),
+    Column("currency", _STRING, "ISO 4217 code of the deals."),
+    Column("component", _STRING, "Part of the ratio that the line enters."),
+    Column("line", _STRING, "LCR line."),
+)
+_LINE_SUMS = (
+    _money("amount", "Sum of the parts' amounts."),
+    _money("weighted", "Sum of the parts' weighted amounts."),
+)
+
+LCR_LINES = Table(
+    name="lcr_lines",
+    description="LCR lines by booking entity, intragroup partner and currency.",
+    key=tuple(c.name for c in _LINE_COLUMNS),
+    group="lcr",
+    bounded=True,
+    columns=(
+        *_LINE_COLUMNS,
+        *_LINE_SUMS,
+        Column("n_rows", _LONG, "Ledger rows of the group."),
+        Column("n", _LONG, "Ledger rows by sign; contra and rebooking cancel."),
+    ),
+)
+
+LCR_SCOPE_LINES = Table(
+    name="lcr_scope_lines",
+    description="LCR lines of each scope, solo and consolidated, without deals inside the scope.",
+    key=("scope", *LCR_LINES.key),
+    group="lcr",
+    bounded=True,
+    columns=(
+        Column("scope", _STRING, "Entity, or group of entities, that reports."),
+        Column("consolidation", _STRING, "solo or group."),
+        Column("reporting_currency", _STRING, "ISO 4217 code of the amounts."),
+        *_LINE_COLUMNS,
+        *_LINE_SUMS,
+    ),
+)
+
+LCR = Table(
+    name="lcr",
+    description="Liquidity coverage ratio of each scope, with all operands (BCBS 238 Annex 1).",
+    key=("scope",),
+    group="lcr",
+    bounded=True,
+    columns=(
+        Column("scope", _STRING, "Entity, or group of entities, that reports."),
+        Column("consolidation", _STRING, "solo or group."),
+        Column("currency", _STRING, "ISO 4217 code of the amounts."),
+        _money("level1", "Level 1 assets after haircuts."),
+        _money("level2a", "Level 2A assets after haircuts."),
+        _money("level2b", "Level 2B assets after haircuts."),
+        _money("adjusted_level1", "Level 1 after unwinding (Annex 1)."),
+        _money("adjusted_level2a", "Level 2A after unwinding (Annex 1)."),
+        _money("adjusted_level2b", "Level 2B after unwinding (Annex 1)."),
+        _money("cap_level2b", "Deduction for the 15 % cap (Annex 1)."),
+        _money("cap_level2", "Deduction for the 40 % cap (Annex 1)."),
+        _money("hqla", "Stock of high-quality liquid assets."),
+        _money("outflows", "Total expected cash outflows."),
+        _money("inflows_uncapped", "Total expected cash inflows."),
+        _money("inflows", "Inflows after the cap of 75 % of outflows (paras 69, 144)."),
+        _money("net_outflows", "Total net cash outflows."),
+        Column(
+            "ratio",
+            _MONEY,
+            "Stock divided by net outflows; empty where there are none (not defined).",
+            unit="fraction",
+            nullable=True,
+        ),
+    ),
+)

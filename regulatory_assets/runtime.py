@@ -1,0 +1,64 @@
+"""Putting the parts together from settings: graph, engine, lake, register, parameters, runner.
+
+The one place that knows all of them. The command line, Dagster and the tests start here; what they
+do with a runner does not belong here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from regulatory_assets import reports
+from regulatory_assets.bank.conform import REJECTED_ROWS
+from regulatory_assets.bank.tables import SOURCES
+from regulatory_assets.control.database import connect, migrate
+from regulatory_assets.control.register import Register
+from regulatory_assets.engine import Engine, start
+from regulatory_assets.ledger.graph import Graph, discover
+from regulatory_assets.ledger.lake import Lake
+from regulatory_assets.ledger.run import Runner
+from regulatory_assets.regulation.parameters import Parameters
+from regulatory_assets.settings import Settings
+
+
+def production_graph() -> Graph:
+    """The source tables and every stage found below ``regulatory_assets.reports``."""
+    return discover(reports, SOURCES, beside=(REJECTED_ROWS,))
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What a process needs to plan, run and read; each part is made when first asked for."""
+
+    settings: Settings
+    graph: Graph
+
+    @cached_property
+    def engine(self) -> Engine:
+        return start(self.settings)
+
+    @cached_property
+    def lake(self) -> Lake:
+        return Lake(self.settings.lake, self.engine.session)
+
+    @cached_property
+    def register(self) -> Register:
+        database = connect(self.settings.database_url)
+        migrate(database)
+        return Register(database)
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        return Parameters.default()
+
+    def runner(self, run_id: str) -> Runner:
+        """A runner whose postings carry the given run id."""
+        return Runner(
+            self.graph, self.lake, self.register, self.parameters, self.engine.identity, run_id
+        )
+
+
+def open_runtime(settings: Settings | None = None) -> Runtime:
+    """The production graph under the given settings, or those of the environment."""
+    return Runtime(settings or Settings(), production_graph())

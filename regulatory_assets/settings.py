@@ -1,0 +1,51 @@
+"""One typed settings object; every value can be set by an environment variable.
+
+The prefix is ``REGULATORY_ASSETS_``, so ``REGULATORY_ASSETS_CONTROL_URL`` sets ``control_url``.
+Values that belong to one command are options of that command, not settings.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Where state lives and which engine computes."""
+
+    model_config = SettingsConfigDict(env_prefix="REGULATORY_ASSETS_", extra="forbid", frozen=True)
+
+    var: Path = Field(default=Path("var"), description="Folder of all state.")
+    data: Path = Field(default=Path("data"), description="Folder of delivered files.")
+    control_url: SecretStr | None = Field(
+        default=None, description="SQLAlchemy URL of the control database; SQLite under var/."
+    )
+    engine: Literal["sail", "spark"] = Field(
+        default="sail", description="Embedded Sail, or Apache Spark over Spark Connect."
+    )
+    cache_folder: Path | None = Field(
+        default=None, description="Folder for what can be fetched again; var/cache."
+    )
+    spark_remote: str | None = Field(
+        default=None, description="URL (sc://...) of a Spark Connect server; empty: a local one."
+    )
+
+    @property
+    def lake(self) -> Path:
+        """Folder of the Delta tables, absolute."""
+        return (self.var / "lake").resolve()
+
+    @property
+    def cache(self) -> Path:
+        """Folder for what can be fetched or computed again, absolute."""
+        return (self.cache_folder or self.var / "cache").resolve()
+
+    @property
+    def database_url(self) -> SecretStr:
+        """The control database's URL."""
+        if self.control_url is not None:
+            return self.control_url
+        return SecretStr(f"sqlite:///{(self.var / 'control.sqlite').resolve()}")

@@ -1,0 +1,115 @@
+"""Recalculating a day from its deliveries, in a scratch place, and comparing every table.
+
+The scratch place may use the other engine: two independent engines must agree before a figure is
+attested. The lake under test is only read.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from pydantic import SecretStr
+from pyspark.sql.connect import functions as F
+
+from regulatory_assets.bank.delivery import DeliveredFile, Staged, staged_path
+from regulatory_assets.bank.ingest import raw_folder, take
+from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.frames import ENTRY
+from regulatory_assets.ledger.lake import Lake
+from regulatory_assets.ledger.reader import Reader, Version
+from regulatory_assets.ledger.run import Runner
+from regulatory_assets.ledger.table import Table
+from regulatory_assets.runtime import Runtime
+
+SHOWN = 10
+"""How many differing rows are named for each table."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One table: standing rows on both sides, and the rows that stand on one side only."""
+
+    table: str
+    revision: int
+    rows: int
+    differing: int
+    examples: tuple[dict[str, object], ...]
+
+
+def verify_day(
+    runtime: Runtime, day: date, engine: str, progress: Callable[[str], None] = lambda _: None
+) -> tuple[Comparison, ...]:
+    """Recalculate a day on an engine and compare every table of the graph, bit for bit.
+
+    An example row carries its key, and ``side``: ``ledger`` or ``recalculation``.
+    """
+    with tempfile.TemporaryDirectory(prefix="verify-", dir=runtime.settings.var) as folder:
+        scratch = _scratch(runtime, Path(folder), engine)
+        runner = scratch.runner(f"verify-{uuid.uuid4().hex}")
+        for table in runtime.graph.sources:
+            progress(f"delivering {table.name}")
+            _replay(runtime, runner, table, day)
+        for stage in runtime.graph.stages:
+            if runtime.register.latest(stage.name, day) is not None:
+                progress(f"calculating {stage.name}")
+                runner.run_stage(stage, day, "verification")
+        ledger = Reader(Lake(runtime.settings.lake, scratch.engine.session))
+        found = []
+        calculated = (*runtime.graph.sources, *(s.writes for s in runtime.graph.stages))
+        for table in calculated:
+            progress(f"comparing {table.name}")
+            mine = Version(table, day, runtime.register.history(table.name, day))
+            theirs = Version(table, day, scratch.register.history(table.name, day))
+            if mine.chain:
+                found.append(_compare(ledger, mine, runner.reader, theirs))
+        return tuple(found)
+
+
+def _scratch(runtime: Runtime, folder: Path, engine: str) -> Runtime:
+    settings = runtime.settings.model_copy(
+        update={
+            "var": folder,
+            "engine": engine,
+            "control_url": SecretStr(f"sqlite:///{folder / 'control.sqlite'}"),
+            "cache_folder": runtime.settings.cache,
+        }
+    )
+    return Runtime(settings, runtime.graph)
+
+
+def _replay(runtime: Runtime, runner: Runner, table: Table, day: date) -> None:
+    """Take every registered delivery of a table and day again, in order, from its kept lines."""
+    folder = raw_folder(Lake(runtime.settings.lake, runner.lake.session))
+    for delivery in runtime.register.deliveries(table.name, day):
+        file = DeliveredFile(Path(delivery.file_name), table, day, delivery.mode)
+        path = staged_path(folder, table, delivery.batch)
+        lines = runner.lake.session.read.parquet(str(path)).count()
+        take(runner, Staged(file, delivery.sha256, uuid.uuid4().hex, path, lines, ()))
+
+
+def _compare(reader: Reader, mine: Version, other: Reader, theirs: Version) -> Comparison:
+    table = mine.table
+    content = table.content
+    standing = reader.rows(mine).select(ENTRY, *content)
+    recalculated = other.rows(theirs).select(ENTRY, *content)
+    hashes = {
+        "__key": frames.fingerprint(table.ledger_key),
+        "__content": frames.fingerprint(content),
+    }
+    names = tuple(hashes)
+    both = standing.unionAll(frames.negative(recalculated)).withColumns(hashes)
+    differing = frames.net(both.select(ENTRY, *names), names)
+    count = differing.count()
+    examples: list[dict[str, object]] = []
+    if count:
+        rows = frames.semi(both, differing, names).orderBy(*table.key).limit(SHOWN).collect()
+        for row in rows:
+            side = "ledger" if row[ENTRY] > 0 else "recalculation"
+            examples.append({**{k: row[k] for k in table.key}, "side": side})
+    rows_standing = standing.agg(F.count(F.lit(1))).collect()[0][0]
+    return Comparison(table.name, mine.revision, rows_standing, count, tuple(examples))
