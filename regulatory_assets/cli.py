@@ -40,6 +40,8 @@ show_app = typer.Typer(help="Show reported figures.", no_args_is_help=True)
 lake_app = typer.Typer(help="Look after the tables on disk.", no_args_is_help=True)
 app.add_typer(show_app, name="show")
 app.add_typer(lake_app, name="lake")
+demo_app = typer.Typer(help="The sample bank and a real one, end to end.", no_args_is_help=True)
+app.add_typer(demo_app, name="demo")
 
 console = Console()
 errors = Console(stderr=True)
@@ -56,19 +58,21 @@ def _plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
 
     @wraps(command)
     def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        from regulatory_assets.control.database import DatabaseError
+        from regulatory_assets.control.append_only import UnguardedError
+        from regulatory_assets.control.database import NewerDatabaseError
         from regulatory_assets.engine import EngineError
         from regulatory_assets.regulation.document import ParameterError
 
         known = (
             DeliveryError,
-            DatabaseError,
             EngineError,
             LakeError,
             LostRace,
+            NewerDatabaseError,
             NotReady,
             ParameterError,
             PostingRefused,
+            UnguardedError,
         )
         try:
             return command(*args, **kwargs)
@@ -202,28 +206,27 @@ def show_lcr(
 
     runtime = open_runtime()
     rows = _rows_of(runtime, LCR.name, day.date(), as_of)
-    figures = [
-        {
-            "entity": row["scope"],
-            "scope": row["consolidation"],
-            "currency": row["currency"],
-            "layer": row["layer"],
-            "hqla": row["hqla"],
-            "outflows": row["outflows"],
-            "inflows": row["inflows"],
-            "net_outflows": row["net_outflows"],
-            "ratio": row["ratio"],
-            "revision": row["revision"],
-        }
-        for row in rows
-        if entity is None or row["scope"] == entity
-    ]
+    figures = [f for f in _lcr_figures(rows) if entity in (None, f["entity"])]
     if entity is not None and not figures:
         raise NotReady(f"no LCR of {entity} for {day.date()}; entities: {_scopes(rows)}")
     if as_json:
         _print_json(figures)
         return
     console.print(lcr_grid(figures, day.date()))
+
+
+def _lcr_figures(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    names = ("hqla", "outflows", "inflows", "net_outflows", "ratio", "revision")
+    return [
+        {
+            "entity": row["scope"],
+            "scope": row["consolidation"],
+            "currency": row["currency"],
+            "layer": row["layer"],
+            **{name: row[name] for name in names},
+        }
+        for row in rows
+    ]
 
 
 def _scopes(rows: list[dict[str, Any]]) -> str:
@@ -374,6 +377,40 @@ def engine(as_json: Json = False) -> None:
         _print_json(document)
         return
     console.print(f"{started.identity}: self-check passed, up in {seconds:.1f} s")
+
+
+@demo_app.command("sample")
+@_plainly
+def demo_sample() -> None:
+    """Take the sample bank's days through the graph and correct one deal."""
+    from regulatory_assets import demo
+
+    runtime = open_runtime()
+    with _waiting("running", quiet=False) as step:
+        days = demo.sample(runtime.settings.data, _print_outcomes, console.print, step)
+    for day in days:
+        _print_lcr(runtime, day)
+
+
+@demo_app.command("real")
+@_plainly
+def demo_real(
+    bank: Annotated[Path, typer.Option(help="Folder with the bank's files.")],
+) -> None:
+    """Take a real bank (PKDD'99) through the graph, as of 1993-12-31."""
+    from regulatory_assets import demo
+
+    runtime = open_runtime()
+    settings = runtime.settings
+    assumptions = settings.data / "berka-assumptions.yaml"
+    with _waiting("running", quiet=False) as step:
+        day = demo.real(bank, assumptions, settings.var, _print_outcomes, console.print, step)
+    _print_lcr(runtime, day)
+
+
+def _print_lcr(runtime: Runtime, day: date) -> None:
+    figures = _lcr_figures(_rows_of(runtime, "lcr", day))
+    console.print(lcr_grid(figures, day))
 
 
 if __name__ == "__main__":

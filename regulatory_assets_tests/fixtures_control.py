@@ -15,16 +15,19 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
-from regulatory_assets.control.database import connect, migrate
 from sqlalchemy import Engine
+
+from regulatory_assets.control.database import connect, migrate
 
 START_SECONDS = 20
 _numbers = count(1)
@@ -73,7 +76,7 @@ def _start(binaries: Path) -> PostgresServer:
     # A socket's path has at most 107 characters: not under pytest's own temporary folder.
     folder = Path(tempfile.mkdtemp(prefix="control-pg-"))
     user = _unprivileged()
-    identity: dict[str, object] = {"cwd": folder}
+    identity: dict[str, Any] = {"cwd": folder}
     if user is not None:
         os.chown(folder, user.pw_uid, user.pw_gid)
         identity |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
@@ -122,27 +125,78 @@ def postgres_server() -> Iterator[PostgresServer]:
     pytest.fail("no PostgreSQL server can be started:\n" + ("\n".join(refusals) or "no binaries"))
 
 
+@contextmanager
+def _new_database(server: PostgresServer, template: str = "template1") -> Iterator[str]:
+    name = f"test_{next(_numbers)}"
+    server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield server.url(name)
+    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     """A new, empty PostgreSQL database."""
-    name = f"test_{next(_numbers)}"
-    postgres_server.execute(f"CREATE DATABASE {name}")
-    yield postgres_server.url(name)
-    postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with _new_database(postgres_server) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def control_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A new, empty control database on either kind of server, not migrated."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'control.sqlite'}"
-    return str(request.getfixturevalue("postgres_url"))
+def control_kind(request: pytest.FixtureRequest) -> str:
+    """Runs a test on each kind of database."""
+    return str(request.param)
+
+
+@pytest.fixture
+def new_control_url(
+    control_kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Callable[[], str]]:
+    """Makes new, empty control databases, not migrated."""
+    if control_kind == "sqlite":
+        yield lambda: f"sqlite:///{tmp_path / f'control_{next(_numbers)}.sqlite'}"
+        return
+    server = request.getfixturevalue("postgres_server")
+    with ExitStack() as databases:
+        yield lambda: databases.enter_context(_new_database(server))
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty file to copy."""
+    file = tmp_path_factory.mktemp("control") / "migrated.sqlite"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: PostgresServer) -> str:
+    """The name of a migrated, empty database to copy."""
+    postgres_server.execute("CREATE DATABASE migrated")
+    _migrate(postgres_server.url("migrated"))
+    return "migrated"
+
+
+def _migrate(url: str) -> None:
+    engine = connect(url)
+    migrate(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def control_url(control_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a new control database of each kind, migrated."""
+    if control_kind == "sqlite":
+        file = tmp_path / "control.sqlite"
+        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), file)
+        yield f"sqlite:///{file}"
+        return
+    template = request.getfixturevalue("migrated_postgres")
+    with _new_database(request.getfixturevalue("postgres_server"), template) as url:
+        yield url
 
 
 @pytest.fixture
 def control_engine(control_url: str) -> Iterator[Engine]:
-    """A new control database on either kind of server, migrated."""
+    """A new control database of each kind, migrated."""
     engine = connect(control_url)
-    migrate(engine)
     yield engine
     engine.dispose()

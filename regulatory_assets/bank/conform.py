@@ -59,7 +59,10 @@ def conform(lines: DataFrame, table: Table, mode: str) -> DataFrame:
     """
     delta = mode == "delta"
     text = ([F.col(OPERATION)] if delta else []) + [F.col(c.name) for c in table.columns]
-    kept = [F.col(LINE), F.concat_ws(",", *(F.coalesce(c, F.lit("")) for c in text)).alias(RAW_TEXT)]
+    kept = [
+        F.col(LINE),
+        F.concat_ws(",", *(F.coalesce(c, F.lit("")) for c in text)).alias(RAW_TEXT),
+    ]
     wrong: list[Expression] = []
     if delta:
         known = F.coalesce(F.col(OPERATION).isin("upsert", "delete"), F.lit(False))
@@ -78,10 +81,12 @@ def reject_repeated_keys(conformed: DataFrame, table: Table) -> DataFrame:
     """Reject every valid line whose key stands more than once: which one is meant is unknown."""
     valid = conformed.where(F.col(REASONS) == "")
     repeated = valid.groupBy(*table.key).count().where("count > 1")
+    marked = frames.attach(conformed, repeated, table.key, table.key, "left")
     reason = F.lit(f"key ({', '.join(table.key)}) stands more than once in the file")
-    twice = frames.semi(valid, repeated, table.key).withColumn(REASONS, reason)
-    once = frames.anti(valid, repeated, table.key)
-    return frames.union([once, twice, conformed.where(F.col(REASONS) != "")])
+    is_repeated = (F.col(REASONS) == "") & F.col("count").isNotNull()
+    return marked.withColumn(REASONS, F.when(is_repeated, reason).otherwise(F.col(REASONS))).drop(
+        "count"
+    )
 
 
 def _typed(column: Column) -> Expression:

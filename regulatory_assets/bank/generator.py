@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from regulatory_assets.bank.book import CHUNK, PRODUCTS, Book, Deals, day_number
+from regulatory_assets.bank.book import CHUNK, PRODUCTS, Book, Deals
 from regulatory_assets.bank.delivery import OPERATION
 from regulatory_assets.bank.dirty import dirty_rows
 from regulatory_assets.bank.draw import Bools, Ints

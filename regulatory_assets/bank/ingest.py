@@ -91,9 +91,7 @@ def take(runner: Runner, staged: Staged) -> Ingested:
     counted = conformed.agg(
         F.count("*").alias("lines"),
         F.count(F.when(F.col(REASONS) != "", 1)).alias("rejected"),
-        F.countDistinct(
-            F.when(F.col(REASONS) == "", frames.fingerprint(table.key))
-        ).alias("keys"),
+        F.countDistinct(F.when(F.col(REASONS) == "", frames.fingerprint(table.key))).alias("keys"),
     ).collect()[0]
     rejected = counted.rejected
     if counted.keys + rejected < counted.lines:

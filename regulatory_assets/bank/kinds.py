@@ -75,47 +75,47 @@ _REPO_TENORS = (7, 14, 30, 60, 90, OPEN)
 _MONEY_MARKET = (OPEN, 30, 60, 90, 180, 365)
 
 KINDS: tuple[Kind, ...] = (
-    _retail("current account", "DEPOSIT", 31_350, 60, 3_000, 1100, transactional=900),
+    _retail("current account", "DEPOSIT", 31_450, 60, 3_000, 1100, transactional=900),
     _retail("savings account", "DEPOSIT", 18_000, 40, 14_000, 1100),
     _retail("term deposit", "DEPOSIT", 7_000, 30, 20_000, 900, (90, 180, 365, 730), locked=700),
-    _retail("notice account", "DEPOSIT", 200, 8, 12_000, 900, (NOTICE_30, NOTICE_31)),
+    _retail("notice account", "DEPOSIT", 100, 6, 12_000, 900, (NOTICE_30, NOTICE_31)),
     _retail("business account", "DEPOSIT", 3_500, 12, 12_000, 900, sector="SMALL_BUSINESS",
             transactional=850),  # fmt: skip
     _retail("business term deposit", "DEPOSIT", 500, 6, 30_000, 800, (30, 90, 180),
             sector="SMALL_BUSINESS", locked=300),  # fmt: skip
-    Kind("corporate account", "DEPOSIT", ("CORPORATE",), 1_300, 8, 60_000, 1200,
+    Kind("corporate account", "DEPOSIT", ("CORPORATE",), 1_300, 12, 60_000, 1000,
          insurable=300, operational=400),  # fmt: skip
-    Kind("corporate term deposit", "DEPOSIT", ("CORPORATE",), 600, 6, 120_000, 1000,
+    Kind("corporate term deposit", "DEPOSIT", ("CORPORATE",), 600, 10, 120_000, 800,
          (30, 60, 90, 180, 365)),  # fmt: skip
     Kind("notice money", "DEPOSIT", ("CORPORATE", "BANK"), 40, 4, 150_000, 600,
          (NOTICE_30, NOTICE_31)),  # fmt: skip
     Kind("public deposit", "DEPOSIT", _PUBLIC, 200, 8, 150_000, 900, (OPEN, 90, 365),
          operational=200),  # fmt: skip
-    Kind("financial deposit", "DEPOSIT", _FINANCIAL, 250, 18, 300_000, 900, _MONEY_MARKET,
+    Kind("financial deposit", "DEPOSIT", _FINANCIAL, 250, 36, 300_000, 700, _MONEY_MARKET,
          operational=100),  # fmt: skip
     _retail("mortgage", "LOAN", 9_000, 30, 90_000, 600, (3650, 5475, 7300, 9125, 10950)),
     _retail("consumer loan", "LOAN", 18_000, 40, 6_000, 900, (365, 730, 1095, 1825, 2555)),
     _retail("card and overdraft", "LOAN", 5_000, 20, 900, 900),
     _retail("business loan", "LOAN", 2_500, 10, 30_000, 900, (180, 365, 1095, 1825),
             sector="SMALL_BUSINESS"),  # fmt: skip
-    Kind("corporate loan", "LOAN", ("CORPORATE",), 1_500, 10, 150_000, 1100,
-         (90, 180, 365, 1095, 1825)),  # fmt: skip
+    Kind("corporate loan", "LOAN", ("CORPORATE",), 1_500, 10, 150_000, 800,
+         (180, 365, 1095, 1825)),  # fmt: skip
     Kind("callable loan", "LOAN", ("CORPORATE", "BANK"), 40, 4, 100_000, 600,
          (NOTICE_30, NOTICE_31)),  # fmt: skip
     Kind("public loan", "LOAN", _PUBLIC, 120, 8, 200_000, 900, (365, 1825, 3650)),
-    Kind("financial loan", "LOAN", _FINANCIAL, 150, 12, 250_000, 900, _MONEY_MARKET),
+    Kind("financial loan", "LOAN", _FINANCIAL, 150, 24, 200_000, 600, _MONEY_MARKET),
     Kind("repo", "REPO", _SECURED, 200, 39, 200_000, 600, _REPO_TENORS,
          eligible=800, secured=True),  # fmt: skip
     Kind("reverse repo", "REVERSE_REPO", _SECURED, 200, 39, 150_000, 600, _REPO_TENORS,
          eligible=300, secured=True),  # fmt: skip
     Kind("security", "SECURITY", (), 350, 39, 100_000, 500, eligible=930, secured=True),
-    Kind("intragroup loan", "LOAN", (), 0, 4, 60, 200, (20, 40, 365), (1000, 0, 0, 0, 0),
+    Kind("intragroup loan", "LOAN", (), 0, 4, 15, 200, (20, 40, 365), (1000, 0, 0, 0, 0),
          intragroup=True),  # fmt: skip
-    Kind("intragroup deposit", "DEPOSIT", (), 0, 4, 60, 200, (20, 40, 365), (1000, 0, 0, 0, 0),
+    Kind("intragroup deposit", "DEPOSIT", (), 0, 4, 15, 200, (20, 40, 365), (1000, 0, 0, 0, 0),
          intragroup=True),  # fmt: skip
-    Kind("intragroup reverse repo", "REVERSE_REPO", (), 0, 2, 40, 200, (30, 60),
+    Kind("intragroup reverse repo", "REVERSE_REPO", (), 0, 2, 15, 200, (30, 60),
          (1000, 0, 0, 0, 0), secured=True, intragroup=True),  # fmt: skip
-    Kind("intragroup repo", "REPO", (), 0, 2, 40, 200, (30, 60), (1000, 0, 0, 0, 0),
+    Kind("intragroup repo", "REPO", (), 0, 2, 15, 200, (30, 60), (1000, 0, 0, 0, 0),
          secured=True, intragroup=True),  # fmt: skip
     Kind("cash", "CASH", (), 0, 3, 20, 0, eligible=1000, currencies=(1000, 0, 0, 0, 0)),
     Kind("central bank reserve", "CENTRAL_BANK_RESERVE", (), 0, 3, 0, 0, eligible=1000,
@@ -139,7 +139,7 @@ class SecurityVariant:
 
 
 SECURITY_VARIANTS: tuple[SecurityVariant, ...] = (
-    SecurityVariant("SOVEREIGN", "0", "AAA_TO_AA_MINUS", False, 30),
+    SecurityVariant("SOVEREIGN", "0", "AAA_TO_AA_MINUS", False, 20),
     SecurityVariant("SOVEREIGN", "0.2", "A_PLUS_TO_BBB_MINUS", False, 4),
     SecurityVariant("SOVEREIGN", "0.5", "A_PLUS_TO_BBB_MINUS", False, 1),
     SecurityVariant("SOVEREIGN", "1", "BELOW_BBB_MINUS", False, 1),

@@ -6,9 +6,9 @@ rules are triggers, and two things would slip past plain ones:
 - SQLite's INSERT OR REPLACE deletes the row in its way without firing delete triggers. A trigger
   before the insert refuses every key that exists, and tables are WITHOUT ROWID, because a given
   rowid is one more key that a row can be replaced by.
-- Alembic's batch mode makes the table anew, and its triggers and CHECK constraints are gone
-  without a word. :func:`faults` says what is missing; the migration environment asks after every
-  step and at the end, and rolls back.
+- Alembic's batch mode makes the table anew; its triggers are gone without a word, and so may be
+  its CHECK constraints and WITHOUT ROWID. :func:`faults` says what is missing; the migration
+  environment asks after every step and at the end, and rolls back.
 
 :data:`APPEND_ONLY` lists the tables. A migration that makes or remakes one calls :func:`guard`,
 with the table spelled out as it is at that migration.
@@ -106,8 +106,8 @@ def require_guards(connection: Connection, *, complete: bool) -> None:
         raise UnguardedError(
             "append-only tables without protection, nothing was migrated: "
             + "; ".join(found)
-            + ". A migration that remakes a table (batch mode does) loses its triggers and checks: "
-            "name the checks in table_args and call append_only.guard() at its end."
+            + ". A migration that remakes a table (batch mode does) loses its triggers: "
+            "give it the whole table (copy_from) and call append_only.guard()."
         )
 
 
@@ -142,9 +142,8 @@ def _standing(connection: Connection, table: str) -> Mapping[str, str]:
 def _lost_constraints(connection: Connection, table: str) -> list[str]:
     """CHECK constraints, and WITHOUT ROWID, that the schema declares and the table lacks."""
     standing = {c["name"] for c in inspect(connection).get_check_constraints(table)}
-    declared = [
-        str(c.name) for c in METADATA.tables[table].constraints if isinstance(c, CheckConstraint)
-    ]
+    constraints = METADATA.tables[table].constraints
+    declared = sorted(str(c.name) for c in constraints if isinstance(c, CheckConstraint))
     found = [f"{table}: CHECK {name} is missing" for name in declared if name not in standing]
     if connection.dialect.name == "sqlite":
         query = text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :table")

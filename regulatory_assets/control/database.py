@@ -44,7 +44,7 @@ def connect(url: str | SecretStr) -> Engine:
     plain = url.get_secret_value() if isinstance(url, SecretStr) else url
     try:
         parsed = make_url(plain)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
         raise ValueError("the control database's URL cannot be read as a URL") from None
     match parsed.drivername:
         case "sqlite" | "sqlite+pysqlite":
@@ -171,6 +171,9 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 def _postgres(url: URL) -> Engine:
     # READ COMMITTED whatever the server's default: the loser of a race must meet the unique key,
     # not a serialization failure.
+    given = url.query.get("password")  # libpq takes it, and SQLAlchemy would show it
+    if isinstance(given, str):
+        url = url.difference_update_query(["password"]).set(password=given)
     return create_engine(
         url.set(drivername="postgresql+psycopg"),
         isolation_level="READ COMMITTED",

@@ -83,7 +83,7 @@ class Delivery:
     revision: int | None = None
 
 
-class LostRace(Exception):  # noqa: N818
+class LostRace(Exception):
     """Another writer registered this revision first; nothing of the commit stays."""
 
     def __init__(self, table: str, day: date, revision: int) -> None:

@@ -7,6 +7,7 @@ offers it to Dagster. An engine is started lazily, once per process, and never s
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from dataclasses import dataclass
@@ -63,6 +64,8 @@ def start(settings: Settings) -> Engine:
 
 
 def _start(settings: Settings) -> Engine:
+    from regulatory_assets.engine import selfcheck
+
     if settings.engine == "sail":
         from regulatory_assets.engine import sail
 
@@ -73,8 +76,15 @@ def _start(settings: Settings) -> Engine:
         session, version = spark.start(settings)
     for name, value in SESSION_CONFS.items():
         session.conf.set(name, value)
-    return Engine(settings.engine, version, session)
+    for logger in REPEATING_LOGGERS:
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
+    engine = Engine(settings.engine, version, session)
+    selfcheck.check(session, settings.lake, engine.identity)
+    return engine
 
 
 SESSION_CONFS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
 """Settings of every session, whatever the engine."""
+
+REPEATING_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
+"""pyspark writes each error to standard error as well as raising it."""

@@ -27,7 +27,7 @@ _QUOTIENT_LIMIT = 9 * 10**9
 
 
 def product(amount: Column, rate: Column) -> Column:
-    """Money times a rate, as money. Raises where \\|amount\\| >= 10**17 or \\|rate\\| >= 10**4."""
+    """Money times a rate, as money. Raises for an amount of 10**17 or a rate of 10**4 in size."""
     return (amount.cast(_FACTOR) * rate.cast(_RATE)).cast(_MONEY)
 
 
@@ -43,8 +43,8 @@ def mul_div(a: Column, b: Column, c: Column) -> Column:
     """``a * b / c`` of money, as money; null where c is 0.
 
     Meant for shares: ``a / c`` is the share, ``b`` what is shared. Operands may be any delivered
-    money: raises where \\|a\\| or \\|b\\| >= 10**15, or \\|c\\| >= 10**16, or \\|a / c\\| > 9*10**9.
-    Within these bounds no step can overflow.
+    money. Raises where, in size, ``a`` or ``b`` reaches 10**15, ``c`` 10**16, ``a / c`` exceeds
+    9 * 10**9 or the result reaches 10**20; below these bounds no step can overflow.
 
     It is long division over integers, the only division on which the engines agree: ``b`` is cut
     into limbs of nine digits, so that every dividend stays below 1.7*10**34, which is as far as
@@ -62,7 +62,7 @@ def mul_div(a: Column, b: Column, c: Column) -> Column:
     lower = (upper % divisor) * _integer(_LIMB) + first * low
     rounded = _div(lower * _integer(2) + divisor, divisor * _integer(2))
     quotient = _div(top, divisor) * _integer(_LIMB**2) + _div(upper, divisor) * _integer(_LIMB)
-    size = (quotient + rounded).cast(f"decimal({28},0)") * F.lit("0.00000001").cast("decimal(8,8)")
+    size = (quotient + rounded).cast("decimal(28,0)") * F.lit("0.00000001").cast("decimal(8,8)")
     signed = F.when(negative, -size).otherwise(size).cast(_MONEY)
     return F.when(
         first > divisor * _integer(_QUOTIENT_LIMIT),

@@ -224,9 +224,7 @@ class Calculation:
                 needed |= set(lookup.by)
         return tuple(reversed(found))
 
-    def _join(
-        self, rows: DataFrame, places: Sequence[int], old: Sequence[int] = ()
-    ) -> DataFrame:
+    def _join(self, rows: DataFrame, places: Sequence[int], old: Sequence[int] = ()) -> DataFrame:
         """Join the lookups at some places, at their new version save those named as old."""
         for place in places:
             lookup = self.stage.lookups[place]
@@ -277,9 +275,7 @@ class Calculation:
         results: list[dict[str, Any]] = []
         for _, of_group in groupby(members, key=group):
             for result in function(list(of_group), self.parameters):
-                results.append(
-                    {ENTRY: 1, "layer": BASE, "sign": 1, "rule_id": None, **result}
-                )
+                results.append({ENTRY: 1, "layer": BASE, "sign": 1, "rule_id": None, **result})
         return self._frame(results)
 
     def _frame(self, rows: Sequence[dict[str, Any]]) -> DataFrame:

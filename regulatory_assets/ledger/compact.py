@@ -102,9 +102,7 @@ def orphans(lake: Lake, register: Register, table: Table, grace: timedelta) -> t
     for posting, modified in zip(names, times, strict=True):
         oldest[posting] = max(oldest.get(posting, 0), modified)
     registered = register.postings(table.name)
-    return tuple(
-        sorted(p for p, at in oldest.items() if p not in registered and at <= before)
-    )
+    return tuple(sorted(p for p, at in oldest.items() if p not in registered and at <= before))
 
 
 def clean(lake: Lake, register: Register, table: Table, grace: timedelta) -> tuple[str, ...]:

@@ -82,9 +82,7 @@ class Graph:
         return tuple(s for s in self.stages if name in {t.name for t in s.inputs})
 
 
-def discover(
-    package: ModuleType, sources: Iterable[Table], beside: Iterable[Table] = ()
-) -> Graph:
+def discover(package: ModuleType, sources: Iterable[Table], beside: Iterable[Table] = ()) -> Graph:
     """The graph of every stage found in the modules below a package."""
     stages: dict[str, Stage] = {}
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):

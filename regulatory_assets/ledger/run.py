@@ -301,5 +301,3 @@ def _outcome(way: Way, why: str, version: Version, counts: Counts) -> Outcome:
         reversed=counts.reversed,
         seconds=0.0,
     )
-
-

@@ -197,5 +197,3 @@ def _check_aggregate(stage: Stage, refuse: Callable[[str], None]) -> None:
             refuse(f"{name} is summed and must be money in both tables")
     if any(written.type_of(name) is not ColumnType.LONG for name in COUNTS):
         refuse(f"{COUNTS} must be long")
-
-

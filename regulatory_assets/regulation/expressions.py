@@ -13,7 +13,7 @@ from functools import reduce
 from typing import TypeVar
 
 from pyspark.sql.column import Column
-from pyspark.sql.connect import functions as F  # noqa: N812
+from pyspark.sql.connect import functions as F
 
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.tables import (

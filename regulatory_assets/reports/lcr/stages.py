@@ -154,7 +154,7 @@ def _is(product_type: str) -> Column:
 
 
 def _describe(deals: DataFrame, p: Any) -> DataFrame:
-    """What the assignment of lines looks at: window, level, insured amount in reporting currency."""
+    """What the assignment of lines looks at: window, level, insured amount and the like."""
     last = F.lit(p.day + timedelta(days=int(p["lcr/window"].value("lcr", "days"))))
     due, today = F.col("maturity_date"), F.lit(p.day)
     is_asset = F.col("product_type").isin("LOAN", "REVERSE_REPO")
@@ -185,9 +185,9 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
     eligible = F.col("insurable") & _is("DEPOSIT")
     share = mul_div(F.col("held"), F.col("insured_amount"), F.col("eligible_balance"))
     residue = F.when(F.col("deal_id") == F.col("residue_deal_id"), F.col("residue"))
-    insured = F.when(
-        F.col("insured_amount") == F.col("eligible_balance"), F.col("held")
-    ).otherwise((share + F.coalesce(residue, _NOTHING)).cast(_MONEY))
+    insured = F.when(F.col("insured_amount") == F.col("eligible_balance"), F.col("held")).otherwise(
+        (share + F.coalesce(residue, _NOTHING)).cast(_MONEY)
+    )
     operational = F.coalesce(product(F.col("operational_amount"), F.col("rate")), _NOTHING)
     return (
         deals.withColumn("window", window)

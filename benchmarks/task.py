@@ -1,0 +1,52 @@
+"""One task in a process of its own: start the engine, work, print one line of JSON.
+
+    python -m benchmarks.task system_full var/bench/100000 var/bench/100000/state
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from benchmarks.data import Files
+from benchmarks.steps import Steps
+
+Work = Callable[[Files, Path, Steps], Callable[[], None]]
+
+TASKS = {
+    "system_full": ("benchmarks.system", "full"),
+    "system_correction": ("benchmarks.system", "correction"),
+    "duckdb_full": ("benchmarks.duck", "full"),
+    "duckdb_correction": ("benchmarks.duck", "correction"),
+    "pyspark_full": ("benchmarks.plain_spark", "full"),
+    "pyspark_recompute": ("benchmarks.plain_spark", "recompute"),
+}
+
+
+def main(name: str, root: str, state: str) -> None:
+    """Do one task; its result tables are kept beside the state for comparison."""
+    module, function = TASKS[name]
+    steps = Steps()
+    start = time.perf_counter()
+    work = getattr(import_module(module), function)(Files(Path(root)), Path(state), steps)
+    started = time.perf_counter()
+    work()
+    ended = time.perf_counter()
+    measured = {"seconds": ended - started, "start": started - start}
+    steps_found = {"steps": steps.seconds, "rows": steps.rows}
+    sys.stdout.write("measured " + json.dumps(measured | steps_found) + "\n")
+    sys.stdout.flush()
+    folder = Path(state).with_name(Path(state).name + "-results")
+    folder.mkdir(exist_ok=True)
+    for table, rows in import_module(module).results(Path(state)).items():
+        pq.write_table(rows, folder / f"{table}.parquet")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

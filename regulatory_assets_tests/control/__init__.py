@@ -1,0 +1,1 @@
+"""The control database, on SQLite and on PostgreSQL."""
