@@ -20,7 +20,7 @@ from benchmarks.checks import typed_lines
 from benchmarks.data import DAY, Files
 from benchmarks.steps import Steps
 from regulatory_assets.bank.tables import SOURCES
-from regulatory_assets.ledger.table import Table
+from regulatory_assets.ledger.table import ColumnType, Table
 from regulatory_assets.reports.lcr.tables import LCR, LCR_LINES, LCR_SCOPE_LINES
 
 
@@ -176,12 +176,19 @@ def _load(base: Database, table: Table, file: str, target: str, delta: bool) -> 
 
 def _ratio(base: Database) -> None:
     start = time.perf_counter()
-    totals = base.connection.execute(calculation.components()).to_arrow_table().to_pylist()
-    schema = pa.schema([(c.name, c.type.arrow) for c in LCR.columns])
-    found = pa.Table.from_pylist([calculation.ratio(row) for row in totals], schema=schema)
-    base.connection.register("found", found)
-    base.connection.execute("CREATE TABLE lcr AS SELECT * FROM found")
-    base.connection.unregister("found")
+    totals = base.connection.execute(calculation.components())
+    names = [column[0] for column in totals.description]
+    rows = [calculation.ratio(dict(zip(names, row, strict=True))) for row in totals.fetchall()]
+    columns = ", ".join(
+        f"{c.name} {'VARCHAR' if c.type is ColumnType.STRING else calculation.MONEY}"
+        for c in LCR.columns
+    )
+    base.connection.execute(f"CREATE TABLE lcr ({columns})")
+    marks = ", ".join("?" for _ in LCR.columns)
+    base.connection.executemany(
+        f"INSERT INTO lcr VALUES ({marks})",
+        [[row[name] for name in LCR.column_names] for row in rows],
+    )
     base.steps.add("calculate lcr", time.perf_counter() - start)
 
 
@@ -189,7 +196,7 @@ def results(state: Path) -> dict[str, pa.Table]:
     """The tables that all tasks must agree on."""
     with duckdb.connect(str(state / "bank.duckdb")) as connection:
         return {
-            t.name: connection.execute(
+            t.name: connection.sql(
                 f"SELECT {', '.join(t.column_names)} FROM {t.name}"
             ).to_arrow_table()
             for t in (LCR_LINES, LCR_SCOPE_LINES, LCR)

@@ -6,7 +6,9 @@ do with a runner does not belong here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 
 from regulatory_assets import reports
@@ -17,9 +19,20 @@ from regulatory_assets.control.register import Register
 from regulatory_assets.engine import Engine, start
 from regulatory_assets.ledger.graph import Graph, discover
 from regulatory_assets.ledger.lake import Lake
-from regulatory_assets.ledger.run import Runner
-from regulatory_assets.regulation.parameters import Parameters
+from regulatory_assets.ledger.run import ParameterSource, Runner
+from regulatory_assets.regulation.parameters import Parameters, ParameterSet
 from regulatory_assets.settings import Settings
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Parameters whose first values also hold for days older than the regulation."""
+
+    parameters: Parameters
+    not_before: date
+
+    def at(self, day: date, names: Iterable[str]) -> ParameterSet:
+        return self.parameters.at(day, names, self.not_before)
 
 
 def production_graph() -> Graph:
@@ -49,8 +62,8 @@ class Runtime:
         return Register(database)
 
     @cached_property
-    def parameters(self) -> Parameters:
-        return Parameters.default()
+    def parameters(self) -> ParameterSource:
+        return Rules(Parameters.default(), self.settings.rules_not_before)
 
     def runner(self, run_id: str) -> Runner:
         """A runner whose postings carry the given run id."""

@@ -6,6 +6,7 @@ Values that belong to one command are options of that command, not settings.
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +29,10 @@ class Settings(BaseSettings):
     )
     cache_folder: Path | None = Field(
         default=None, description="Folder for what can be fetched again; var/cache."
+    )
+    rules_not_before: date = Field(
+        default=date(2015, 1, 1),
+        description="Days before this one are calculated by the rules in force on it.",
     )
     spark_remote: str | None = Field(
         default=None, description="URL (sc://...) of a Spark Connect server; empty: a local one."

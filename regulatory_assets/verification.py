@@ -18,6 +18,7 @@ from pyspark.sql.connect import functions as F
 
 from regulatory_assets.bank.delivery import DeliveredFile, Staged, staged_path
 from regulatory_assets.bank.ingest import raw_folder, take
+from regulatory_assets.control.register import Revision
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.lake import Lake
@@ -51,14 +52,16 @@ def verify_day(
     with tempfile.TemporaryDirectory(prefix="verify-", dir=runtime.settings.var) as folder:
         scratch = _scratch(runtime, Path(folder), engine)
         runner = scratch.runner(f"verify-{uuid.uuid4().hex}")
+        ledger = Reader(Lake(runtime.settings.lake, scratch.engine.session))
         for table in runtime.graph.sources:
             progress(f"delivering {table.name}")
             _replay(runtime, runner, table, day)
         for stage in runtime.graph.stages:
-            if runtime.register.latest(stage.name, day) is not None:
+            last = runtime.register.latest(stage.name, day)
+            if last is not None:
                 progress(f"calculating {stage.name}")
+                _bring_other_days(ledger, runtime, runner, last)
                 runner.run_stage(stage, day, "verification")
-        ledger = Reader(Lake(runtime.settings.lake, scratch.engine.session))
         found = []
         calculated = (*runtime.graph.sources, *(s.writes for s in runtime.graph.stages))
         for table in calculated:
@@ -90,6 +93,16 @@ def _replay(runtime: Runtime, runner: Runner, table: Table, day: date) -> None:
         path = staged_path(folder, table, delivery.batch)
         lines = runner.lake.session.read.parquet(str(path)).count()
         take(runner, Staged(file, delivery.sha256, uuid.uuid4().hex, path, lines, ()))
+
+
+def _bring_other_days(ledger: Reader, runtime: Runtime, runner: Runner, last: Revision) -> None:
+    """Copy what a result was made from on other days: they are verified on days of their own."""
+    for consumed in last.inputs:
+        if consumed.day != last.day:
+            table = runtime.graph.tables[consumed.table]
+            history = runtime.register.history(table.name, consumed.day, consumed.revision)
+            rows = ledger.rows(Version(table, consumed.day, history))
+            runner.deliver(table, consumed.day, rows, "full", "as registered")
 
 
 def _compare(reader: Reader, mine: Version, other: Reader, theirs: Version) -> Comparison:

@@ -13,7 +13,7 @@ The factors here serve this purpose only; the figures that count are the reports
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from math import gcd
 
@@ -25,6 +25,7 @@ from regulatory_assets.bank.kinds import (
     ENTITIES,
     INTRAGROUP_SIDES,
     KINDS,
+    OPEN,
     RATES,
     SECTOR_POOLS,
     SECURITY_VARIANTS,
@@ -37,7 +38,7 @@ MINIMUM_DEALS = 500
 
 _OCCUPANCY = 333
 _AMOUNT_PERIOD = 145
-_OVERDUE_PERIOD, _OVERDUE_DAYS = 18_000, 90
+_OVERDUE_PERIOD, _OVERDUE_DAYS = 15_000, 90
 _WINDOW = 30
 _SHARES = 100_000
 _INSURED_CENTS = 10_000_000
@@ -75,7 +76,7 @@ class Deals:
 
 @dataclass(frozen=True)
 class Treasury:
-    """What sizes the liquid assets: a factor (1/10**6) for securities and the reserve, by entity."""
+    """What sizes the liquid assets of each entity: securities (factor, 1/10**6), reserve."""
 
     security_factor: tuple[int, ...]
     reserve: tuple[int, ...]
@@ -147,7 +148,9 @@ class Book:
         self.draw = Draw(seed)
         self._counts = _counts(deals)
         self._starts = np.concatenate([[0], np.cumsum(self._counts)])
-        self._medians = _table(_median(k, deals, n) for k, n in zip(KINDS, self._counts, strict=True))
+        self._medians = _table(
+            _median(k, deals, n) for k, n in zip(KINDS, self._counts, strict=True)
+        )
         self._stride = _coprime(deals * 618 // 1000, deals)
         pools = [max(least, deals * share // 1000) for _, share, least in SECTOR_POOLS]
         self.pool = _table(iter(pools))
@@ -180,13 +183,20 @@ class Book:
 
     def position(self, day: date, places: Ints, progress: Progress | None = None) -> Deals:
         """The deals that hold these places of the book on a day, liquid assets included."""
+        book, treasury = self._without_treasury(day, places), self.treasury(day, progress)
+        deals, kind = book.deals, book.at.kind
+        factor = _table(iter(treasury.security_factor))[deals.entity]
+        reserve = _table(iter(treasury.reserve))[deals.entity]
+        amount = np.where(book.at.is_security, deals.amount * factor // 10**6, deals.amount)
+        amount = np.where(kind == _KIND["central bank reserve"], reserve, amount)
+        return replace(deals, amount=amount)
+
+    def is_retail_deposit(self, day: date, places: Ints) -> Bools:
+        """Whether a place holds a retail customer's deposit in euro."""
         book = self._without_treasury(day, places)
-        treasury = self.treasury(day, progress)
-        factor = _table(iter(treasury.security_factor))[book.deals.entity]
-        amount = np.where(book.is_security, book.deals.amount * factor // 10**6, book.deals.amount)
-        reserve = _table(iter(treasury.reserve))[book.deals.entity]
-        amount = np.where(book.kind == _KIND["central bank reserve"], reserve, amount)
-        return Deals(**{**vars(book.deals), "amount": amount})
+        retail = book.sector == _SECTORS.index("RETAIL")
+        found: Bools = retail & (book.deals.product == _DEPOSIT) & (book.deals.currency == 0)
+        return found
 
     def treasury(self, day: date, progress: Progress | None = None) -> Treasury:
         """The sizes of the liquid assets on a day, from one pass over the book."""
@@ -202,106 +212,122 @@ class Book:
         for start in range(0, self.deals, CHUNK):
             yield np.arange(start, min(start + CHUNK, self.deals), dtype=np.int64)
 
-    def _without_treasury(self, day: date, places: Ints) -> _Positions:
-        draw, today, elapsed = self.draw, day_number(day), self.business_days(day)
-        index = places * self._stride % self.deals
-        kind = np.searchsorted(self._starts, index, side="right") - 1
-        rank = index - self._starts[kind]
-        product, intragroup = _PRODUCT[kind], _INTRAGROUP[kind]
-        # Both sides of an intragroup deal draw with the same key, so that they agree.
-        mirrored = self.deals + rank + 10 * np.isin(product, (_REPO, _REVERSE_REPO))
-        key = np.where(intragroup, mirrored, index)
-        lived = elapsed + draw.below(_OCCUPANCY, "occupancy", key)
-        occupant = np.where(_LASTS[kind], 0, lived // _OCCUPANCY)
-        sector = _SECTOR[kind, rank % _SECTOR_COUNT[kind]]
-        secured, is_security = _SECURED[kind], kind == _KIND["security"]
+    def _without_treasury(self, day: date, numbers: Ints) -> _Positions:
+        today, elapsed = day_number(day), self.business_days(day)
+        at = self._places(numbers, elapsed)
+        sector = _SECTOR[at.kind, at.rank % _SECTOR_COUNT[at.kind]]
+        entity, counterparty = self._parties(at, sector)
+        currency = self._currency(at)
+        variant = np.where(_INTRAGROUP[at.kind], 0, at.rank % len(SECURITY_VARIANTS))
+        amount = self._amount(at, elapsed, entity, currency, variant)
+        maturity, is_open, past_due = self._maturity(at, today)
 
-        customer = draw.below(self.pool[sector], "customer", key, occupant)
-        counterparty = self.pool_start[sector] + customer
-        entity = self._entity(kind, rank, key, counterparty)
-        side = np.array(INTRAGROUP_SIDES)[rank % len(INTRAGROUP_SIDES)]
-        borrows = np.isin(product, (_DEPOSIT, _REPO)).astype(np.int64)
-        own = np.take_along_axis(side, borrows[:, None], axis=1)[:, 0]
-        other = np.take_along_axis(side, 1 - borrows[:, None], axis=1)[:, 0]
-        entity = np.where(intragroup, own, entity)
-        counterparty = np.where(intragroup, other, counterparty)
-        counterparty = np.where(_HAS_CUSTOMER[kind] | intragroup, counterparty, -1)
-
-        place = draw.below(1000, "currency", key)
-        currency = (place[:, None] >= _CURRENCY_UP_TO[kind]).sum(axis=1)
-        amount = draw.log_normal(self._medians[kind], _SIGMA[kind], "size", key)
-        revision = (elapsed + draw.below(_AMOUNT_PERIOD, "amount phase", key)) // _AMOUNT_PERIOD
-        amount = amount * (900 + draw.below(201, "amount", key, occupant, revision)) // 1000
-        amount = amount * _UNITS[currency]
-        amount = np.where(kind == _KIND["cash"], self._medians[kind], amount)
-        whole_limit = (product == _DEPOSIT) & draw.chance(2, "at the limit", key)
-        amount = np.where(whole_limit & _HAS_CUSTOMER[kind], _INSURED_CENTS, amount)
-
-        # Where collateral is named, all classes of it come by turns.
-        variant = rank % len(SECURITY_VARIANTS)
-        variant = np.where(intragroup, 0, variant)
-        of_variant = self.securities // len(SECURITY_VARIANTS)
-        piece = draw.below(of_variant, "security", key, occupant)
+        piece = self._below(self.securities // len(SECURITY_VARIANTS), "security", at)
+        secured = _SECURED[at.kind]
         security = np.where(secured, variant + piece * len(SECURITY_VARIANTS), -1)
-        amount = np.where(is_security, amount * _VARIANT_WEIGHT[variant], amount)
-        small = (entity == _BROKER) & np.isin(product, (_REPO, _REVERSE_REPO)) & ~intragroup
-        amount = np.where(small, amount * 3 // 10, amount)
-        pledged = amount * (1000 + draw.below(81, "collateral", key, occupant)) // 1000
-        collateral = np.where(secured & ~is_security, pledged, -1)
-
-        needed = draw.chance(_OPERATIONAL[kind], "operational", key)
-        used = amount * (200 + draw.below(601, "operational share", key, occupant)) // 1000
-        maturity, is_open = self._maturity(kind, rank, key, today)
-        maturity, is_open, past_due = self._irregular(kind, key, today, maturity, is_open)
+        pledged = amount * (1000 + self._below(81, "collateral", at)) // 1000
+        used = amount * (200 + self._below(601, "operational share", at)) // 1000
         deals = Deals(
-            number=occupant * self.deals + places + 1,
+            number=at.occupant * self.deals + numbers + 1,
             entity=entity,
             counterparty=counterparty,
-            product=product,
+            product=_PRODUCT[at.kind],
             currency=currency,
             amount=amount,
             maturity=maturity,
             open=is_open,
             security=security,
-            collateral=collateral,
-            operational=np.where(needed, used, -1),
-            transactional=draw.chance(_TRANSACTIONAL[kind], "transactional", key),
-            insurable=draw.chance(_INSURABLE[kind], "insurable", key),
-            locked=draw.chance(_LOCKED[kind], "locked", key),
-            eligible=draw.chance(_ELIGIBLE[kind], "eligible", key),
+            collateral=np.where(secured & ~at.is_security, pledged, -1),
+            operational=np.where(self._chance(_OPERATIONAL, "operational", at), used, -1),
+            transactional=self._chance(_TRANSACTIONAL, "transactional", at),
+            insurable=self._chance(_INSURABLE, "insurable", at),
+            locked=self._chance(_LOCKED, "locked", at),
+            eligible=self._chance(_ELIGIBLE, "eligible", at),
             past_due=past_due,
         )
-        return _Positions(deals, kind, np.where(_HAS_CUSTOMER[kind], sector, -1), variant)
+        return _Positions(deals, at, np.where(_HAS_CUSTOMER[at.kind], sector, -1), variant)
 
-    def _entity(self, kind: Ints, rank: Ints, key: Ints, counterparty: Ints) -> Ints:
-        """Who books the deal: customers stay with their bank, markets are shared by all three."""
+    def _places(self, numbers: Ints, elapsed: int) -> _Places:
+        """What stands at places of the book: kinds are strewn over it, not one after the other."""
+        index = numbers * self._stride % self.deals
+        kind = np.searchsorted(self._starts, index, side="right") - 1
+        rank = index - self._starts[kind]
+        # Both sides of an intragroup deal draw with the same key, so that they agree.
+        mirrored = self.deals + rank + 10 * np.isin(_PRODUCT[kind], (_REPO, _REVERSE_REPO))
+        key = np.where(_INTRAGROUP[kind], mirrored, index)
+        lived = elapsed + self.draw.below(_OCCUPANCY, "occupancy", key)
+        return _Places(kind, rank, key, np.where(_LASTS[kind], 0, lived // _OCCUPANCY))
+
+    def _below(self, limit: int, field: str, at: _Places) -> Ints:
+        """A draw that stays as long as the deal does."""
+        return self.draw.below(limit, field, at.key, at.occupant)
+
+    def _chance(self, per_mille: Ints, field: str, at: _Places) -> Bools:
+        """A property of the place, by the chances of its kind."""
+        return self.draw.chance(per_mille[at.kind], field, at.key)
+
+    def _parties(self, at: _Places, sector: Ints) -> tuple[Ints, Ints]:
+        """Who books the deal, and with whom: customers stay with their bank, all three trade."""
+        customer = self.draw.below(self.pool[sector], "customer", at.key, at.occupant)
+        counterparty = np.where(_HAS_CUSTOMER[at.kind], self.pool_start[sector] + customer, -1)
         at_home = self.draw.chance(600, "home", counterparty)
-        abroad = self.draw.chance(30, "abroad", key)
-        bank = np.where(at_home ^ abroad, 0, 1)
-        turn = np.where(_SECURED[kind], rank // len(SECURITY_VARIANTS), rank) % len(ENTITIES)
-        market = _SECURED[kind] | ~_HAS_CUSTOMER[kind] | (kind == _KIND["financial deposit"])
-        return np.where(market, turn, bank)
+        abroad = self.draw.chance(30, "abroad", at.key)
+        secured = _SECURED[at.kind]
+        turn = np.where(secured, at.rank // len(SECURITY_VARIANTS), at.rank) % len(ENTITIES)
+        trades = secured | ~_HAS_CUSTOMER[at.kind] | (at.kind == _KIND["financial deposit"])
+        entity = np.where(trades, turn, np.where(at_home ^ abroad, 0, 1))
 
-    def _maturity(self, kind: Ints, rank: Ints, key: Ints, today: int) -> tuple[Ints, Bools]:
-        tenor = _TENOR[kind, rank // _SECTOR_COUNT[kind] % _TENOR_COUNT[kind]]
-        is_open = tenor == 0
+        side = np.array(INTRAGROUP_SIDES)[at.rank % len(INTRAGROUP_SIDES)]
+        borrows = np.isin(_PRODUCT[at.kind], (_DEPOSIT, _REPO))
+        own = np.where(borrows, side[:, 1], side[:, 0])
+        other = np.where(borrows, side[:, 0], side[:, 1])
+        inside = _INTRAGROUP[at.kind]
+        return np.where(inside, own, entity), np.where(inside, other, counterparty)
+
+    def _currency(self, at: _Places) -> Ints:
+        drawn = self.draw.below(1000, "currency", at.key)
+        passed: Ints = (drawn[:, None] >= _CURRENCY_UP_TO[at.kind]).sum(axis=1)
+        return passed
+
+    def _amount(
+        self, at: _Places, elapsed: int, entity: Ints, currency: Ints, variant: Ints
+    ) -> Ints:
+        """Cents: a size that stays with the place, and up to 10 % that moves now and then."""
+        product = _PRODUCT[at.kind]
+        size = self.draw.log_normal(self._medians[at.kind], _SIGMA[at.kind], "size", at.key)
+        phase = self.draw.below(_AMOUNT_PERIOD, "amount phase", at.key)
+        revision = (elapsed + phase) // _AMOUNT_PERIOD
+        moved = 900 + self.draw.below(201, "amount", at.key, at.occupant, revision)
+        amount = size * moved // 1000 * _UNITS[currency]
+        amount = np.where(at.kind == _KIND["cash"], self._medians[at.kind], amount)
+        at_limit = (product == _DEPOSIT) & self.draw.chance(2, "at the limit", at.key)
+        amount = np.where(at_limit & _HAS_CUSTOMER[at.kind], _INSURED_CENTS, amount)
+        amount = np.where(at.is_security, amount * _VARIANT_WEIGHT[variant], amount)
+        market = np.isin(product, (_REPO, _REVERSE_REPO)) & ~_INTRAGROUP[at.kind]
+        return np.where(market & (entity == _BROKER), amount * 3 // 10, amount)
+
+    def _maturity(self, at: _Places, today: int) -> tuple[Ints, Bools, Ints]:
+        """Maturity, whether there is none, and days past due.
+
+        Deals are rolled at maturity, except some loans that are not repaid and some term deposits
+        that nobody collects.
+        """
+        tenor = _TENOR[at.kind, at.rank // _SECTOR_COUNT[at.kind] % _TENOR_COUNT[at.kind]]
         days = np.maximum(np.abs(tenor), 1)
-        left = (self.draw.below(days, "maturity", key) - today) % days
-        left = np.where((tenor < 0) | (left == 0), days, left)
-        return today + left, is_open
+        left = (self.draw.below(days, "maturity", at.key) - today) % days
+        maturity = today + np.where((tenor < 0) | (left == 0), days, left)
 
-    def _irregular(
-        self, kind: Ints, key: Ints, today: int, maturity: Ints, is_open: Bools
-    ) -> tuple[Ints, Bools, Ints]:
-        """Loans that are overdue (some matured unpaid) and term deposits left after maturity."""
-        own = ~_INTRAGROUP[kind]
-        due = (today + self.draw.below(_OVERDUE_PERIOD, "overdue", key)) % _OVERDUE_PERIOD
-        late = own & (_PRODUCT[kind] == _LOAN) & (due > 0) & (due <= _OVERDUE_DAYS)
-        unpaid = late & self.draw.chance(250, "unpaid", key)
-        left = (kind == _KIND["term deposit"]) & self.draw.chance(4, "unclaimed", key)
-        since = day_number(self.first_day) - 1 - self.draw.below(20, "unclaimed since", key)
-        maturity = np.where(unpaid, today - due, np.where(left, since, maturity))
-        return maturity, is_open & ~unpaid, np.where(late, due, 0)
+        loan = (_PRODUCT[at.kind] == _LOAN) & ~_INTRAGROUP[at.kind]
+        phase = self.draw.below(_OVERDUE_PERIOD, "overdue", at.key)
+        days_late = (today + phase) % _OVERDUE_PERIOD
+        late = loan & (days_late > 0) & (days_late <= _OVERDUE_DAYS)
+        unpaid = late & self.draw.chance(500, "unpaid", at.key)
+        forgotten = self.draw.chance(20, "uncollected", at.key)
+        uncollected = (at.kind == _KIND["term deposit"]) & forgotten
+        since = day_number(self.first_day) - 1 - self.draw.below(20, "uncollected since", at.key)
+        maturity = np.where(uncollected, since, maturity)
+        maturity = np.where(unpaid, today - days_late, maturity)
+        return maturity, (tenor == OPEN) & ~unpaid, np.where(late, days_late, 0)
 
     def _weigh(
         self, day: date, factors: tuple[int, ...] | None, progress: Progress | None
@@ -312,10 +338,7 @@ class Book:
         done = 0
         for places in self.chunks():
             book = self._without_treasury(day, places)
-            firm = book.deals.transactional | (
-                (book.deals.counterparty >= 0)
-                & self.relationship(day, np.maximum(book.deals.counterparty, 0))
-            )
+            firm = book.deals.transactional | self.relationship(day, book.deals.counterparty)
             flows = book.flows(day_number(day), rates, firm)
             for entity in range(len(ENTITIES)):
                 mine = book.deals.entity == entity
@@ -339,18 +362,28 @@ class Book:
 
 
 @dataclass(frozen=True)
-class _Positions:
-    """Deals before the treasury's sizes are known, with what they were made from."""
+class _Places:
+    """Places of the book: kind of deal, rank among its kind, key of all draws, which occupant."""
 
-    deals: Deals
     kind: Ints
-    sector: Ints
-    variant: Ints
+    rank: Ints
+    key: Ints
+    occupant: Ints
 
     @property
     def is_security(self) -> Bools:
         found: Bools = self.kind == _KIND["security"]
         return found
+
+
+@dataclass(frozen=True)
+class _Positions:
+    """Deals before the treasury's sizes are known, with what they were made from."""
+
+    deals: Deals
+    at: _Places
+    sector: Ints
+    variant: Ints
 
     def flows(self, today: int, rates: Ints, firm: Bools) -> tuple[Ints, Ints, Ints, Ints]:
         """Rough outflow, inflow, liquid securities and all securities, in euro cents."""
@@ -375,8 +408,8 @@ class _Positions:
         inflow = np.where((d.product == _LOAN) & comes, returned, 0)
         lent = euro * _SECURED_FLOW[self.variant]
         inflow += np.where((d.product == _REVERSE_REPO) & comes, lent, 0)
-        held = np.where(self.is_security, euro, 0)
-        stock = np.where(self.is_security & d.eligible, euro * _STOCK[self.variant], 0)
+        held = np.where(self.at.is_security, euro, 0)
+        stock = np.where(self.at.is_security & d.eligible, euro * _STOCK[self.variant], 0)
         return outflow // 100, inflow // 100, stock // 100, held
 
 

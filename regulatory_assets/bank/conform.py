@@ -7,6 +7,7 @@ guessed, defaulted or rounded.
 
 from __future__ import annotations
 
+import operator
 from functools import reduce
 
 from pyspark.sql.connect import functions as F
@@ -108,8 +109,8 @@ def _wrong(column: Column) -> Expression:
     if column.allowed:
         rules.append((~text.isin(*column.allowed), f"not one of {', '.join(column.allowed)}"))
     for bound, name_of, breaks in (
-        (column.minimum, "below", lambda v, b: v < b),
-        (column.maximum, "above", lambda v, b: v > b),
+        (column.minimum, "below", operator.lt),
+        (column.maximum, "above", operator.gt),
     ):
         if bound is not None:
             limit = F.lit(bound).cast(column.type.value)

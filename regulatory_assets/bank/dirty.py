@@ -51,7 +51,7 @@ def _long(row: Row, _beside: pa.Table) -> bytes:
 
 
 KINDS: dict[str, Callable[[Row, pa.Table], bytes]] = {
-    "bad number": partial(_changed, "amount", "12.5O.00"),
+    "bad number": partial(_changed, "amount", "125O.00"),
     "bad date": partial(_changed, "maturity_date", "2026-02-30"),
     "unknown code": partial(_changed, "product_type", "DEPOSTI"),
     "missing value": partial(_changed, "entity_id", ""),

@@ -105,5 +105,5 @@ class Draw:
         octaves = steps >> _POWER_BITS
         fraction = _POWERS[steps & ((1 << _POWER_BITS) - 1)]
         scaled = (median * fraction) >> _POWER_SCALE
-        grown: Ints = scaled << np.maximum(octaves, 0)
-        return grown >> np.maximum(-octaves, 0)
+        size: Ints = (scaled << np.maximum(octaves, 0)) >> np.maximum(-octaves, 0)
+        return size

@@ -12,14 +12,16 @@ import io
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from regulatory_assets.bank.book import CHUNK, PRODUCTS, Book, Deals
@@ -80,7 +82,7 @@ def generate(
     ``dirty`` is a share of ``deals``; so many broken rows are added to the first day's deals
     (``dirty.KINDS`` by turns). Existing files of the same names are replaced.
     """
-    book = Book(deals, days[0], seed)
+    book = _book(deals, days[0], seed)
     broken = int(deals * dirty)
     written = {}
     for day in days:
@@ -109,48 +111,70 @@ def generate_correction(
     """Write a delta that corrects ``share`` of a day's deals (by default the first day's).
 
     Of the corrections 80 % change an amount, 10 % are new deals and 10 % delete one. The deals are
-    spread evenly over the book. The first three arguments must be those of ``generate``.
+    spread evenly over the book. ``deals``, ``first_day`` and ``seed`` are those of ``generate``.
     """
-    day = day or first_day
-    book = Book(deals, first_day, seed)
     count = int(deals * share)
     if count < 1:
         raise ValueError(f"{share} of {deals} deals is none")
+    day, book = day or first_day, _book(deals, first_day, seed)
     turn = np.arange(count, dtype=np.int64)
-    places = turn * deals // count
-    found = book.position(day, places, _book_progress("weighing the book", progress))
+    found = book.position(
+        day, turn * deals // count, _book_progress(f"{day}: weighing the book", progress)
+    )
     new, deleted = turn % 10 == 8, turn % 10 == 9
-    factor = 500 + book.draw.below(1001, "corrected", places)
-    amount = np.where(deleted, found.amount, found.amount * factor // 1000)
-    rows = _deals(found, amount)
-    fresh = _identifiers("N", turn + 1, ~new)
-    rows["deal_id"] = pa.compute.if_else(pa.array(new), fresh, rows["deal_id"])
-    operation = _codes(("upsert", "delete"), deleted.astype(np.int64))
-    folder = out / day.isoformat()
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / "deals.delta-001.csv"
-    header = (OPERATION, *DEALS.column_names)
-    with _replacing(target) as sink:
-        sink.write((",".join(header) + "\n").encode())
-        sink.write(_text(pa.table({OPERATION: operation, **rows}).select(header)))
-    return target
+    factor = 500 + book.draw.below(1001, "corrected", found.number)
+    factor = np.where(deleted, 1000, np.where(factor == 1000, 1001, factor))
+    corrected = replace(
+        found,
+        amount=found.amount * factor // 1000 + np.where(deleted, 0, 1),
+        collateral=np.where(found.collateral < 0, -1, found.collateral * factor // 1000),
+        operational=np.where(found.operational < 0, -1, found.operational * factor // 1000),
+    )
+    rows = _deals(corrected)
+    fresh = _identifiers("N", turn + 1)
+    rows["deal_id"] = pc.if_else(pa.array(new), fresh, rows["deal_id"])
+    return _write_delta(out, day, rows, deleted)
+
+
+def correct_largest_retail_deposit(
+    out: Path, deals: int, first_day: date, seed: int, day: date, added: Decimal
+) -> Path:
+    """Write a delta with one deal: the day's largest retail deposit in euro, ``added`` larger."""
+    book = _book(deals, first_day, seed)
+    largest, place = -1, 0
+    for places in book.chunks():
+        amounts = np.where(
+            book.is_retail_deposit(day, places), book.position(day, places).amount, -1
+        )
+        at = int(amounts.argmax())
+        if amounts[at] > largest:
+            largest, place = int(amounts[at]), int(places[at])
+    found = book.position(day, np.array([place], dtype=np.int64))
+    corrected = replace(found, amount=found.amount + int(added * 100))
+    return _write_delta(out, day, _deals(corrected), np.array([False]))
+
+
+@lru_cache(maxsize=2)
+def _book(deals: int, first_day: date, seed: int) -> Book:
+    """Kept, since a book remembers what weighing it once per day found."""
+    return Book(deals, first_day, seed)
 
 
 def _deal_chunks(book: Book, day: date, progress: Progress | None) -> Iterator[pa.Table]:
     book.treasury(day, _book_progress(f"{day}: weighing the book", progress))
     for places in book.chunks():
         found = book.position(day, places)
-        yield pa.table(_deals(found, found.amount)).select(DEALS.column_names)
+        yield pa.table(_deals(found)).select(DEALS.column_names)
 
 
-def _deals(found: Deals, amount: Ints) -> dict[str, pa.Array]:
+def _deals(found: Deals) -> dict[str, pa.Array]:
     return {
         "deal_id": _identifiers("D", found.number),
         "entity_id": _codes(ENTITIES, found.entity),
         "counterparty_id": _identifiers("C", found.counterparty + 1, found.counterparty < 0),
         "product_type": _codes(PRODUCTS, found.product),
         "currency": _codes(CURRENCIES, found.currency),
-        "amount": _money(amount),
+        "amount": _money(found.amount),
         "maturity_date": pa.array(found.maturity.astype(np.int32), pa.date32(), mask=found.open),
         "security_id": _identifiers("S", found.security + 1, found.security < 0),
         "collateral_value": _money(found.collateral, found.collateral < 0),
@@ -278,6 +302,18 @@ def _write_deals(folder: Path, pieces: Iterator[pa.Table], deals: int, broken: i
             start += piece.num_rows
 
 
+def _write_delta(out: Path, day: date, rows: dict[str, pa.Array], deleted: Bools) -> Path:
+    folder = out / day.isoformat()
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{DEALS.name}.delta-001.csv"
+    header = (OPERATION, *DEALS.column_names)
+    operation = _codes(("upsert", "delete"), deleted.astype(np.int64))
+    with _replacing(target) as sink:
+        sink.write((",".join(header) + "\n").encode())
+        sink.write(_text(pa.table({OPERATION: operation, **rows}).select(header)))
+    return target
+
+
 def _text(rows: pa.Table) -> bytes:
     if rows.num_rows == 0:
         return b""
@@ -332,9 +368,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     generate(chosen.out, chosen.deals, days, chosen.seed, chosen.dirty, _print_progress)
     if chosen.correction is not None:
         generate_correction(
-            chosen.out, chosen.deals, days[0], chosen.seed, chosen.correction,
+            chosen.out,
+            chosen.deals,
+            days[0],
+            chosen.seed,
+            chosen.correction,
             progress=_print_progress,
-        )  # fmt: skip
+        )
 
 
 if __name__ == "__main__":

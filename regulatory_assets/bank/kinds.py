@@ -59,13 +59,32 @@ class Kind:
     """The same rank of the mirror kind is the other entity's side of the deal."""
 
 
-def _retail(name: str, product: str, share: int, minimum: int, median: int, sigma: int,
-            tenors: tuple[int, ...] = (OPEN,), sector: str = "RETAIL", transactional: int = 0,
-            locked: int = 0) -> Kind:  # fmt: skip
+def _retail(
+    name: str,
+    product: str,
+    share: int,
+    minimum: int,
+    median: int,
+    sigma: int,
+    tenors: tuple[int, ...] = (OPEN,),
+    sector: str = "RETAIL",
+    transactional: int = 0,
+    locked: int = 0,
+) -> Kind:
     return Kind(
-        name, product, (sector,), share, minimum, median, sigma, tenors, RETAIL_CURRENCIES,
-        transactional, insurable=970 if product == "DEPOSIT" else 0, locked=locked,
-    )  # fmt: skip
+        name,
+        product,
+        (sector,),
+        share,
+        minimum,
+        median,
+        sigma,
+        tenors,
+        RETAIL_CURRENCIES,
+        transactional=transactional,
+        insurable=970 if product == "DEPOSIT" else 0,
+        locked=locked,
+    )
 
 
 _PUBLIC = ("SOVEREIGN", "PSE", "MDB", "CENTRAL_BANK")
@@ -74,53 +93,55 @@ _SECURED = ("BANK", "OTHER_FINANCIAL", "BANK", "CENTRAL_BANK")
 _REPO_TENORS = (7, 14, 30, 60, 90, OPEN)
 _MONEY_MARKET = (OPEN, 30, 60, 90, 180, 365)
 
+# fmt: off
 KINDS: tuple[Kind, ...] = (
     _retail("current account", "DEPOSIT", 31_450, 60, 3_000, 1100, transactional=900),
     _retail("savings account", "DEPOSIT", 18_000, 40, 14_000, 1100),
     _retail("term deposit", "DEPOSIT", 7_000, 30, 20_000, 900, (90, 180, 365, 730), locked=700),
     _retail("notice account", "DEPOSIT", 100, 6, 12_000, 900, (NOTICE_30, NOTICE_31)),
     _retail("business account", "DEPOSIT", 3_500, 12, 12_000, 900, sector="SMALL_BUSINESS",
-            transactional=850),  # fmt: skip
+            transactional=850),
     _retail("business term deposit", "DEPOSIT", 500, 6, 30_000, 800, (30, 90, 180),
-            sector="SMALL_BUSINESS", locked=300),  # fmt: skip
+            sector="SMALL_BUSINESS", locked=300),
     Kind("corporate account", "DEPOSIT", ("CORPORATE",), 1_300, 12, 60_000, 1000,
-         insurable=300, operational=400),  # fmt: skip
+         insurable=300, operational=400),
     Kind("corporate term deposit", "DEPOSIT", ("CORPORATE",), 600, 10, 120_000, 800,
-         (30, 60, 90, 180, 365)),  # fmt: skip
+         (30, 60, 90, 180, 365)),
     Kind("notice money", "DEPOSIT", ("CORPORATE", "BANK"), 40, 4, 150_000, 600,
-         (NOTICE_30, NOTICE_31)),  # fmt: skip
+         (NOTICE_30, NOTICE_31)),
     Kind("public deposit", "DEPOSIT", _PUBLIC, 200, 8, 150_000, 900, (OPEN, 90, 365),
-         operational=200),  # fmt: skip
+         operational=200),
     Kind("financial deposit", "DEPOSIT", _FINANCIAL, 250, 36, 300_000, 700, _MONEY_MARKET,
-         operational=100),  # fmt: skip
+         operational=100),
     _retail("mortgage", "LOAN", 9_000, 30, 90_000, 600, (3650, 5475, 7300, 9125, 10950)),
     _retail("consumer loan", "LOAN", 18_000, 40, 6_000, 900, (365, 730, 1095, 1825, 2555)),
     _retail("card and overdraft", "LOAN", 5_000, 20, 900, 900),
     _retail("business loan", "LOAN", 2_500, 10, 30_000, 900, (180, 365, 1095, 1825),
-            sector="SMALL_BUSINESS"),  # fmt: skip
+            sector="SMALL_BUSINESS"),
     Kind("corporate loan", "LOAN", ("CORPORATE",), 1_500, 10, 150_000, 800,
-         (180, 365, 1095, 1825)),  # fmt: skip
+         (180, 365, 1095, 1825)),
     Kind("callable loan", "LOAN", ("CORPORATE", "BANK"), 40, 4, 100_000, 600,
-         (NOTICE_30, NOTICE_31)),  # fmt: skip
+         (NOTICE_30, NOTICE_31)),
     Kind("public loan", "LOAN", _PUBLIC, 120, 8, 200_000, 900, (365, 1825, 3650)),
     Kind("financial loan", "LOAN", _FINANCIAL, 150, 24, 200_000, 600, _MONEY_MARKET),
     Kind("repo", "REPO", _SECURED, 200, 39, 200_000, 600, _REPO_TENORS,
-         eligible=800, secured=True),  # fmt: skip
+         eligible=800, secured=True),
     Kind("reverse repo", "REVERSE_REPO", _SECURED, 200, 39, 150_000, 600, _REPO_TENORS,
-         eligible=300, secured=True),  # fmt: skip
+         eligible=300, secured=True),
     Kind("security", "SECURITY", (), 350, 39, 100_000, 500, eligible=930, secured=True),
     Kind("intragroup loan", "LOAN", (), 0, 4, 15, 200, (20, 40, 365), (1000, 0, 0, 0, 0),
-         intragroup=True),  # fmt: skip
+         intragroup=True),
     Kind("intragroup deposit", "DEPOSIT", (), 0, 4, 15, 200, (20, 40, 365), (1000, 0, 0, 0, 0),
-         intragroup=True),  # fmt: skip
+         intragroup=True),
     Kind("intragroup reverse repo", "REVERSE_REPO", (), 0, 2, 15, 200, (30, 60),
-         (1000, 0, 0, 0, 0), secured=True, intragroup=True),  # fmt: skip
+         (1000, 0, 0, 0, 0), secured=True, intragroup=True),
     Kind("intragroup repo", "REPO", (), 0, 2, 15, 200, (30, 60), (1000, 0, 0, 0, 0),
-         secured=True, intragroup=True),  # fmt: skip
+         secured=True, intragroup=True),
     Kind("cash", "CASH", (), 0, 3, 20, 0, eligible=1000, currencies=(1000, 0, 0, 0, 0)),
     Kind("central bank reserve", "CENTRAL_BANK_RESERVE", (), 0, 3, 0, 0, eligible=1000,
-         currencies=(1000, 0, 0, 0, 0)),  # fmt: skip
+         currencies=(1000, 0, 0, 0, 0)),
 )
+# fmt: on
 """Sizes of the fixed kinds (share 0) are euro per deal of the book."""
 
 INTRAGROUP_SIDES = ((0, 2), (0, 1), (1, 2), (1, 0))

@@ -25,6 +25,7 @@ import pyarrow as pa
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import total
@@ -32,6 +33,8 @@ from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.stages import Lookup, Stage, StageKind
 from regulatory_assets.ledger.table import BASE
+
+DAY = "reporting_date"
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Calculation:
     previous: Version
     parameters: Any
     reader: Reader
+    other_days: tuple[Move, ...] = ()
 
     # -- the two ways ---------------------------------------------------------------------------
 
@@ -70,7 +74,7 @@ class Calculation:
         driving = self.moves[stage.reads.name].new
         if stage.kind is StageKind.AGGREGATE:
             return self._aggregate_rows(self._sums(self.reader.entries(driving)))
-        return self._apply(self._join(self.reader.rows(driving), self._all))
+        return self._apply(self._join(self._members(), self._all))
 
     def change(self) -> DataFrame:
         """The entries that take the previous output to the new one, equal pairs cancelled."""
@@ -147,21 +151,32 @@ class Calculation:
     def _group_change(self) -> DataFrame:
         stage, reader = self.stage, self.reader
         driving = self.moves[stage.reads.name]
-        reached: list[DataFrame] = []
-        if driving.changed:
-            reached.append(reader.changes(driving.new, driving.old.revision).select(*stage.by))
+        reached = [
+            reader.changes(move.new, move.old.revision).select(*stage.by)
+            for move in (driving, *self.other_days)
+            if move.changed
+        ]
         for place, lookup in enumerate(stage.lookups):
             if self.moves[lookup.table.name].changed:
                 rows = self._join(reader.rows(driving.new), self._supplying(place))
                 hit = frames.semi(rows, self._moved_keys(lookup), lookup.by, lookup.table.key)
                 reached.append(hit.select(*stage.by))
         groups = frames.union(reached).distinct()
-        members = reader.rows(driving.new, among=groups, on=stage.by)
-        new = self._apply(self._join(members, self._all))
+        new = self._apply(self._join(self._members(groups), self._all))
         old = reader.rows(self.previous, among=groups, on=stage.by)
         content = stage.writes.content
         both = [new.select(ENTRY, *content), frames.negative(old).select(ENTRY, *content)]
         return frames.net(frames.union(both), content)
+
+    def _members(self, groups: DataFrame | None = None) -> DataFrame:
+        """The driving rows, all or those of some groups; over several days with their day."""
+        stage = self.stage
+        versions = [self.moves[stage.reads.name].new, *(m.new for m in self.other_days)]
+        rows = [self.reader.rows(v, among=groups, on=stage.by) for v in versions]
+        if stage.days is None:
+            return rows[0]
+        dated = zip(rows, versions, strict=True)
+        return frames.union([r.withColumn(DAY, F.lit(v.day)) for r, v in dated])
 
     # -- aggregates -----------------------------------------------------------------------------
 
@@ -239,7 +254,8 @@ class Calculation:
     def _joined_columns(self) -> list[str]:
         stage = self.stage
         taken = [lookup.prefix + c for lookup in stage.lookups for c in lookup.take]
-        return [ENTRY, *stage.reads.content, *taken]
+        day = [DAY] if stage.days is not None else []
+        return [ENTRY, *stage.reads.content, *taken, *day]
 
     def _apply(self, rows: DataFrame) -> DataFrame:
         """The stage's function on joined rows; the result has entry and the written content."""
@@ -271,7 +287,13 @@ class Calculation:
         def group(row: dict[str, Any]) -> tuple[str, ...]:
             return tuple(repr(row[c]) for c in stage.by)
 
-        members.sort(key=lambda row: (group(row), tuple(repr(row[k]) for k in stage.reads.key)))
+        members.sort(
+            key=lambda row: (
+                group(row),
+                str(row.get(DAY)),
+                tuple(repr(row[k]) for k in stage.reads.key),
+            )
+        )
         results: list[dict[str, Any]] = []
         for _, of_group in groupby(members, key=group):
             for result in function(list(of_group), self.parameters):
@@ -282,6 +304,7 @@ class Calculation:
         table = self.stage.writes
         columns = (ENTRY, *table.content)
         schema = pa.schema([pa.field(c, table.type_of(c).arrow) for c in columns])
-        return self.reader.lake.session.createDataFrame(
-            pa.Table.from_pylist([dict(r) for r in rows], schema=schema)
-        )
+        session = self.reader.lake.session
+        if not rows:  # a Connect session cannot tell the columns of an empty Arrow table
+            return session.createDataFrame([], from_arrow_schema(schema))
+        return session.createDataFrame(pa.Table.from_pylist([dict(r) for r in rows], schema=schema))

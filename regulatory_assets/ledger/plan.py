@@ -7,7 +7,7 @@ revision. Reading and posting do not belong here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
@@ -51,12 +51,14 @@ class Plan:
     way: Way
     why: str
     moves: Mapping[str, Move]
+    other_days: tuple[Move, ...]
     previous: Version
     identity: Identity
 
     @property
     def consumes(self) -> tuple[Consumed, ...]:
-        return tuple(Consumed(n, m.new.day, m.new.revision) for n, m in self.moves.items())
+        versions = [move.new for move in (*self.moves.values(), *self.other_days)]
+        return tuple(Consumed(v.table.name, v.day, v.revision) for v in versions)
 
 
 class Positions:
@@ -64,6 +66,7 @@ class Positions:
 
     def __init__(self, graph: Graph, register: Register, day: date) -> None:
         self._graph = graph
+        self._register = register
         self.day = day
         wanted = [(name, day) for name in graph.tables]
         self._chains = register.histories(wanted)
@@ -71,6 +74,13 @@ class Positions:
     def version(self, name: str) -> Version:
         chain = self._chains.get((name, self.day), ())
         return Version(self._graph.tables[name], self.day, chain)
+
+    def on_days(self, name: str, days: Iterable[date]) -> tuple[Version, ...]:
+        """A table on other days, those that have revisions, in the order of days."""
+        table = self._graph.tables[name]
+        wanted = [(name, day) for day in sorted(set(days) - {self.day})]
+        found = self._register.histories(wanted)
+        return tuple(Version(table, day, found[name, day]) for _, day in wanted if found[name, day])
 
     def add(self, revision: Revision) -> None:
         """Take note of a revision just registered, without asking the register again."""
@@ -82,7 +92,11 @@ def plan_stage(graph: Graph, positions: Positions, stage: Stage, identity: Ident
     """Decide the way for one stage. Raises NotReady where an input is missing or out of step."""
     previous = positions.version(stage.name)
     last = previous.chain[-1] if previous.chain else None
-    consumed = {c.table: c.revision for c in last.inputs} if last else {}
+    consumed = {(c.table, c.day): c.revision for c in last.inputs} if last else {}
+
+    def move(new: Version) -> Move:
+        return Move(new.until(consumed.get((new.table.name, new.day), 0)), new)
+
     moves: dict[str, Move] = {}
     for table in stage.inputs:
         new = positions.version(table.name)
@@ -95,32 +109,36 @@ def plan_stage(graph: Graph, positions: Positions, stage: Stage, identity: Ident
             raise NotReady(
                 f"{stage.name}: {table.name} has no rows for {positions.day}; {remedy} first"
             )
-        moves[table.name] = Move(new.until(consumed.get(table.name, 0)), new)
+        moves[table.name] = move(new)
+    days = stage.days(positions.day) if stage.days else ()
+    other_days = tuple(move(v) for v in positions.on_days(stage.reads.name, days))
     _consistent_cut(positions, stage)
-    way, why = _decide(last, moves, identity)
-    return Plan(stage, positions.day, way, why, moves, previous, identity)
+    way, why = _decide(last, (*moves.values(), *other_days), identity)
+    return Plan(stage, positions.day, way, why, moves, other_days, previous, identity)
 
 
-def _decide(
-    last: Revision | None, moves: Mapping[str, Move], identity: Identity
-) -> tuple[Way, str]:
+def _decide(last: Revision | None, moves: Iterable[Move], identity: Identity) -> tuple[Way, str]:
     if last is None:
         return Way.FULL, "first calculation of the day"
     names = ("code", "parameters", "rules")
     differing = [n for n in names if getattr(last, n) != getattr(identity, n)]
     if differing:
         return Way.FULL, f"changed: {', '.join(differing)}; the difference is posted"
-    changed = [name for name, move in moves.items() if move.changed]
+    revised = [move for move in moves if move.revised]
+    changed = list(dict.fromkeys(m.new.table.name for m in revised if m.changed))
     if changed:
         return Way.CHANGE, f"changed rows in {', '.join(changed)}"
-    revised = [name for name, move in moves.items() if move.revised]
     if revised:
-        return Way.EMPTY, f"no changed rows in {', '.join(revised)}"
+        names = dict.fromkeys(m.new.table.name for m in revised)
+        return Way.EMPTY, f"no changed rows in {', '.join(names)}"
     return Way.NOTHING, "up to date"
 
 
 def _consistent_cut(positions: Positions, stage: Stage) -> None:
-    """Refuse unless every path to an ancestor leads to the same revision of it."""
+    """Refuse unless every path to an ancestor leads to the same revision of it.
+
+    Other days need no look: a stage reads one table there, so one path leads to each ancestor.
+    """
     seen: dict[tuple[str, date], tuple[int, str]] = {}
 
     def visit(table: str, day: date, revision: int, reader: str) -> None:

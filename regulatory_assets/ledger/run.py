@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -103,31 +104,43 @@ class Runner:
     def run_day(
         self, day: date, cause: str, only: Iterable[str] | None = None
     ) -> tuple[Outcome, ...]:
-        """Bring the stages of a day up to date, in order; all of them, or those named."""
-        wanted = None if only is None else set(only)
-        positions = self.positions(day)
-        return tuple(
-            self.run_stage(stage, day, cause, positions)
-            for stage in self.graph.stages
-            if wanted is None or stage.name in wanted
-        )
+        """Bring the stages of a day up to date, in order; all of them, or those named.
 
-    def run_stage(
-        self, stage: Stage, day: date, cause: str, positions: Positions | None = None
-    ) -> Outcome:
-        """Bring one stage of a day up to date."""
-        where = positions or self.positions(day)
-        for _ in range(ATTEMPTS):
-            start = time.monotonic()
-            plan = self.plan(stage, day, where)
+        Where another writer was faster, all starts again from what is registered by then: the
+        stages before may be behind it, and those that are not cost nothing.
+        """
+        wanted = None if only is None else set(only)
+        stages = [s for s in self.graph.stages if wanted is None or s.name in wanted]
+        done: dict[str, Outcome] = {}
+        overtaken: Counter[str] = Counter()
+        while True:
+            positions = self.positions(day)
             try:
-                outcome = self._carry_out(plan, cause, where)
+                for stage in stages:
+                    outcome = self._attempt(stage, day, cause, positions)
+                    if outcome.way is not Way.NOTHING or stage.name not in done:
+                        done[stage.name] = outcome
+            except LostRace as lost:
+                overtaken[lost.table] += 1
+                if overtaken[lost.table] == ATTEMPTS:
+                    raise
+                log.info("%s: overtaken at revision %s, starting again", lost.table, lost.revision)
+            else:
+                return tuple(done[stage.name] for stage in stages)
+
+    def run_stage(self, stage: Stage, day: date, cause: str) -> Outcome:
+        """Bring one stage of a day up to date."""
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return self._attempt(stage, day, cause, self.positions(day))
             except LostRace as lost:
                 log.info("%s: overtaken at revision %s, planning again", stage.name, lost.revision)
-                where = self.positions(day)
-                continue
-            return replace(outcome, seconds=time.monotonic() - start)
-        raise LostRace(stage.name, day, where.version(stage.name).revision + 1)
+        return self._attempt(stage, day, cause, self.positions(day))
+
+    def _attempt(self, stage: Stage, day: date, cause: str, positions: Positions) -> Outcome:
+        start = time.monotonic()
+        outcome = self._carry_out(self.plan(stage, day, positions), cause, positions)
+        return replace(outcome, seconds=time.monotonic() - start)
 
     def _carry_out(self, plan: Plan, cause: str, positions: Positions) -> Outcome:
         stage, previous = plan.stage, plan.previous
@@ -135,13 +148,15 @@ class Runner:
             return _outcome(plan.way, plan.why, previous, Counts(0, 0))
         posting, counts = None, Counts(0, 0)
         if plan.way is not Way.EMPTY:
-            with self._clear_errors([m.new for m in plan.moves.values()] + [previous]):
+            moves = (*plan.moves.values(), *plan.other_days)
+            with self._clear_errors([previous, *(m.new for m in moves)]):
                 calculation = Calculation(
                     stage,
                     dict(plan.moves),
                     previous,
                     self.parameters_for(stage, plan.day),
                     self.reader,
+                    plan.other_days,
                 )
                 if plan.way is Way.CHANGE:
                     entries = calculation.change()

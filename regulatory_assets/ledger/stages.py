@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
 from typing import Any, Protocol
 
@@ -33,6 +34,10 @@ class ParameterSet(Protocol):
 RowFunction = Callable[[DataFrame, Any], DataFrame]
 ReportRow = Mapping[str, Any]
 ReportFunction = Callable[[Sequence[ReportRow], Any], Iterable[ReportRow]]
+
+
+DaysFunction = Callable[[date], Iterable[date]]
+"""The days of the driving table that a reporting date's result is made from, itself among them."""
 
 
 class StageKind(Enum):
@@ -78,6 +83,7 @@ class Stage:
     parameters: tuple[str, ...] = ()
     by: tuple[str, ...] = ()
     sums: tuple[str, ...] = ()
+    days: DaysFunction | None = None
 
     def __post_init__(self) -> None:
         _check(self)
@@ -142,14 +148,17 @@ def report_stage(
     by: tuple[str, ...],
     lookups: tuple[Lookup, ...] = (),
     parameters: tuple[str, ...] = (),
+    days: DaysFunction | None = None,
 ) -> Callable[[ReportFunction], Stage]:
     """A group stage over a bounded table whose function gets one group's rows as Python values.
 
-    For the few figures whose formula reads best as the regulation writes it (caps, ratios).
+    For the few figures whose formula reads best as the regulation writes it (caps, ratios). With
+    ``days`` it reads the driving table on several reporting dates, those of them that have rows;
+    each row then carries its ``reporting_date``. Lookups are read on the stage's own date.
     """
 
     def declare(function: ReportFunction) -> Stage:
-        return Stage(StageKind.REPORT, reads, writes, function, lookups, parameters, by)
+        return Stage(StageKind.REPORT, reads, writes, function, lookups, parameters, by, days=days)
 
     return declare
 

@@ -53,10 +53,13 @@ class Node:
 
     path: Path
     _node: Any
+    _key: Any = None
 
     @property
     def line(self) -> int:
-        return int(self._node.start_mark.line) + 1
+        """The first line of the value; of its key where the value is left empty."""
+        empty = self._key is not None and self._node.value == ""
+        return int((self._key if empty else self._node).start_mark.line) + 1
 
     @property
     def place(self) -> str:
@@ -81,7 +84,7 @@ class Node:
             name = key.text()
             if name in result:
                 raise key.error(f"the key {name} stands twice", "Keep one of the two")
-            result[name] = Node(self.path, raw_value)
+            result[name] = Node(self.path, raw_value, raw_key)
         return result
 
     def fields(

@@ -112,9 +112,13 @@ class Parameters:
     def names(self) -> tuple[str, ...]:
         return tuple(self._histories)
 
-    def at(self, day: date, names: Iterable[str]) -> ParameterSet:
-        """The declared tables as they are in force on a day."""
-        return ParameterSet(day, {name: self._at(day, name) for name in names})
+    def at(self, day: date, names: Iterable[str], not_before: date = date.min) -> ParameterSet:
+        """The declared tables as they are in force on a day.
+
+        ``not_before`` gives days that are older than a regulation its first values.
+        """
+        force = max(day, not_before)
+        return ParameterSet(day, {name: self._at(force, name) for name in names})
 
     def _at(self, day: date, name: str) -> AnyTable:
         if name not in self._histories:

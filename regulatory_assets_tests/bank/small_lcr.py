@@ -69,9 +69,7 @@ def level(security: Row) -> str:
     return "2B" if kind == "EQUITY" and own_business else ""
 
 
-def scopes(
-    folder: Path, keep: Callable[[Row], bool] = lambda row: True
-) -> dict[str, Scope]:
+def scopes(folder: Path, keep: Callable[[Row], bool] = lambda row: True) -> dict[str, Scope]:
     """The scopes of a delivered day: each entity and the group of all of them."""
     day = date.fromisoformat(folder.name)
     window = day + timedelta(days=30)

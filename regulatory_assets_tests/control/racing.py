@@ -35,17 +35,21 @@ def race_to_commit(barrier: Any, url: str, writer: str, rounds: int) -> list[Los
             met.append(lost)
         else:
             met.append(None)
+    engine.dispose()
     return met
 
 
 def race_for_different_tables(barrier: Any, url: str, table: str, rounds: int) -> int:
     """Commit to a table of one's own: nobody may be refused."""
-    register = Register(connect(url))
+    engine = connect(url)
+    register = Register(engine)
     barrier.wait()
     for number in range(1, rounds + 1):
         assert len(register.history(table, DAY)) == number - 1
         register.commit([revision(table, number)])
-    return len(register.history(table, DAY))
+    registered = len(register.history(table, DAY))
+    engine.dispose()
+    return registered
 
 
 def race_to_migrate(barrier: Any, urls: list[str]) -> int:
@@ -77,4 +81,5 @@ def fork_and_commit(_barrier: Any, url: str) -> tuple[int, int, list[int]]:
     _, status = os.waitpid(child, 0)
     register.commit([revision("flows", 3)])
     seen = [r.revision for r in register.history("flows", DAY)]
+    engine.dispose()
     return idle, os.waitstatus_to_exitcode(status), seen

@@ -16,7 +16,7 @@ from regulatory_assets.control.database import connect, migrate, reading
 from regulatory_assets.control.register import Register
 
 from .examples import DAY, only_postgres, only_sqlite, revision
-from .processes import together
+from .processes import Processes
 from .racing import fork_and_commit
 
 PASSWORD = "correct-horse"
@@ -89,10 +89,10 @@ def test_a_writer_waits_for_another_and_sees_what_it_wrote(control_engine: Engin
 
 
 def test_a_forked_child_has_connections_of_its_own(
-    control_engine: Engine, control_url: str
+    control_url: str, two_processes: Processes
 ) -> None:
     # In a process of its own: the test's process may hold an engine that must not be forked.
-    (found,) = together(fork_and_commit, (control_url,))
+    (found,) = two_processes.run(fork_and_commit, (control_url,))
     idle, exit_code, seen = found
     assert idle == 1
     assert exit_code == 0

@@ -11,16 +11,16 @@ from regulatory_assets.control.database import connect
 from regulatory_assets.control.register import Register
 
 from .examples import DAY
-from .processes import together
+from .processes import Processes
 from .racing import TABLES, race_for_different_tables, race_to_commit, race_to_migrate
 
 ROUNDS = 20
 
 
 def test_exactly_one_of_two_writers_registers_a_revision(
-    control_engine: Engine, control_url: str
+    control_engine: Engine, control_url: str, two_processes: Processes
 ) -> None:
-    a, b = together(race_to_commit, (control_url, "a", ROUNDS), (control_url, "b", ROUNDS))
+    a, b = two_processes.run(race_to_commit, (control_url, "a", ROUNDS), (control_url, "b", ROUNDS))
 
     winners = []
     for number, (lost_a, lost_b) in enumerate(zip(a, b, strict=True), start=1):
@@ -42,18 +42,20 @@ def test_exactly_one_of_two_writers_registers_a_revision(
 
 
 def test_writers_of_different_tables_never_refuse_each_other(
-    control_engine: Engine, control_url: str
+    control_engine: Engine, control_url: str, two_processes: Processes
 ) -> None:
-    done = together(
+    done = two_processes.run(
         race_for_different_tables, (control_url, "deals", ROUNDS), (control_url, "flows", ROUNDS)
     )
     assert done == [ROUNDS, ROUNDS]
 
 
-def test_processes_that_start_at_once_migrate_once(new_control_url: Callable[[], str]) -> None:
+def test_processes_that_start_at_once_migrate_once(
+    new_control_url: Callable[[], str], two_processes: Processes
+) -> None:
     urls = [new_control_url() for _ in range(5)]
 
-    assert together(race_to_migrate, (urls,), (urls,)) == [5, 5]
+    assert two_processes.run(race_to_migrate, (urls,), (urls,)) == [5, 5]
 
     for url in urls:
         engine = connect(url)

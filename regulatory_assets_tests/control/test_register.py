@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 
 from regulatory_assets.control.register import LostRace, Register, Revision
 
-from .examples import DAY, NOON, delivery, reads, revision
+from .examples import DAY, NOON, delivery, only_sqlite, reads, revision
 
 TICK = timedelta(microseconds=1)
 NEXT_DAY = date(2026, 1, 6)
@@ -111,6 +111,7 @@ def test_many_histories_are_one_query(register: Register, statements: list[str])
     assert found["lines", DAY] == ()
 
 
+@only_sqlite
 def test_more_histories_than_one_statement_takes(register: Register) -> None:
     register.commit([revision()])
     wanted = [("flows", DAY + timedelta(days=n)) for n in range(20_000)]

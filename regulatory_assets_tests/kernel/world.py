@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
+from pyspark.sql.pandas.types import from_arrow_schema
 from regulatory_assets.control.database import connect
 from regulatory_assets.control.register import Delivery, Register, Revision
 from regulatory_assets.engine import Engine
@@ -76,16 +77,21 @@ def toy_code() -> Iterator[None]:
         books.CODE.update(before)
 
 
-def frame(engine: Engine, table: Table, rows: Sequence[Row], operations: Sequence[str] = ()) -> Any:
+def frame(
+    engine: Engine, table: Table, rows: Sequence[Row], operations: Sequence[str] | None = None
+) -> Any:
     """Business rows, and the operations of a delta, as a frame."""
     fields = [pa.field(c.name, c.type.arrow) for c in table.columns]
     names = list(table.column_names)
     records = [dict(zip(names, row, strict=True)) for row in rows]
-    if operations:
+    if operations is not None:
         fields.append(pa.field("_operation", pa.string()))
         for record, operation in zip(records, operations, strict=True):
             record["_operation"] = operation
-    return engine.session.createDataFrame(pa.Table.from_pylist(records, schema=pa.schema(fields)))
+    schema = pa.schema(fields)
+    if not records:
+        return engine.session.createDataFrame([], from_arrow_schema(schema))
+    return engine.session.createDataFrame(pa.Table.from_pylist(records, schema=schema))
 
 
 def rows_of(arrow: pa.Table, table: Table) -> list[Row]:
@@ -149,18 +155,22 @@ class World:
     # -- doing ----------------------------------------------------------------------------------
 
     def deliver(
-        self, table: str, day: date, new: Sources, mode: str, runner: Runner | None = None
+        self,
+        table: str,
+        day: date,
+        new: Sources,
+        mode: Literal["full", "delta"],
+        runner: Runner | None = None,
     ) -> Outcome:
         """Deliver what ``new`` holds of a table, whole or as changed keys."""
         described = self.graph.tables[table]
         before = self.current.get(day, Sources())
-        rows, operations = new.rows(table), []
+        rows = new.rows(table)
+        operations: list[str] | None = None
         if mode == "delta":
             rows, operations = changed_rows(before.rows(table), rows, len(described.key))
         content = frame(self.engine, described, rows, operations)
-        if mode == "delta" and not operations:
-            mode, content = "full", frame(self.engine, described, new.rows(table))
-        outcome = (runner or self.runner).deliver(described, day, content, mode, "test")  # type: ignore[arg-type]
+        outcome = (runner or self.runner).deliver(described, day, content, mode, "test")
         self.note_source(table, day, new)
         return outcome
 

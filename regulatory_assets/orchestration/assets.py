@@ -1,0 +1,221 @@
+"""The loop that makes one asset a table: deliveries of the sources, results of the stages.
+
+No table and no stage is named here; a new stage in the graph is a new asset.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from dagster import (
+    AssetExecutionContext,
+    AssetsDefinition,
+    BackfillPolicy,
+    DataVersion,
+    MaterializeResult,
+    MetadataValue,
+    PartitionsDefinition,
+    asset,
+)
+from pyspark.sql import functions as F
+
+from regulatory_assets.bank.conform import REJECTED_ROWS
+from regulatory_assets.bank.ingest import Ingested, ingest_table
+from regulatory_assets.ledger.fingerprint import code_fingerprint
+from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.ledger.plan import NotReady, Way
+from regulatory_assets.ledger.reader import Version
+from regulatory_assets.ledger.run import Outcome, Runner
+from regulatory_assets.ledger.stages import Stage
+from regulatory_assets.ledger.table import Table
+from regulatory_assets.orchestration.failures import plainly
+from regulatory_assets.orchestration.figures import figures
+from regulatory_assets.orchestration.metadata import (
+    column_lineage,
+    column_schema,
+    markdown,
+    run_metadata,
+    standing,
+)
+from regulatory_assets.orchestration.resources import RuntimeResource
+
+CAUSE_TAG = "regulatory_assets/cause"
+
+_REASONS_SHOWN = 20
+
+
+def all_assets(graph: Graph, partitions: PartitionsDefinition[Any]) -> list[AssetsDefinition]:
+    """One asset for every table of the graph."""
+    return [
+        *(_source(graph, table, partitions) for table in graph.sources),
+        *(_rejected(graph, table, partitions) for table in graph.beside),
+        *(_stage(graph, stage, partitions) for stage in graph.stages),
+    ]
+
+
+def _described(
+    table: Table, partitions: PartitionsDefinition[Any], kinds: set[str], code_version: str
+) -> dict[str, Any]:
+    """What every asset says of itself."""
+    return {
+        "name": table.name,
+        "group_name": table.group,
+        "owners": [table.owner],
+        "kinds": kinds,
+        "code_version": code_version,
+        "partitions_def": partitions,
+        "backfill_policy": BackfillPolicy.multi_run(max_partitions_per_run=1),
+    }
+
+
+def _shape(table: Table) -> str:
+    """The code version of a table that no code calculates: its definition."""
+    return hashlib.sha256(repr(table).encode()).hexdigest()[:16]
+
+
+def _day(context: AssetExecutionContext) -> date:
+    return date.fromisoformat(context.partition_key)
+
+
+def cause_of(tags: dict[str, str]) -> str:
+    """Why a run was launched, as the register keeps it."""
+    if given := tags.get(CAUSE_TAG):
+        return given
+    for tag, word in (
+        ("dagster/schedule_name", "schedule"),
+        ("dagster/sensor_name", "sensor"),
+        ("dagster/backfill", "backfill"),
+        ("dagster/parent_run_id", "re-run of"),
+    ):
+        if name := tags.get(tag):
+            return f"{word} {name}"
+    return "launched in Dagster"
+
+
+def _version(runner: Runner, table: Table, day: date) -> Version:
+    return Version(table, day, runner.register.history(table.name, day))
+
+
+def _materialized(version: Version, metadata: dict[str, Any]) -> MaterializeResult[Any]:
+    return MaterializeResult(
+        data_version=DataVersion(str(version.data_revision)), metadata=metadata
+    )
+
+
+# -- sources ----------------------------------------------------------------------------------------
+
+
+def _source(graph: Graph, table: Table, partitions: PartitionsDefinition[Any]) -> AssetsDefinition:
+    @asset(
+        **_described(table, partitions, {"delta", "csv"}, _shape(table)),
+        description=f"{table.description} Taken from the pending files of the delivery folder.",
+        metadata={"dagster/column_schema": column_schema(table)},
+    )
+    def deliver(context: AssetExecutionContext, bank: RuntimeResource) -> MaterializeResult[Any]:
+        with plainly():
+            day, runner = _day(context), bank.runtime(graph).runner(context.run_id)
+            taken = ingest_table(runner, bank.deliveries, table, day)
+            version = _version(runner, table, day)
+            if not version.chain:
+                where = bank.deliveries / day.isoformat() / f"{table.name}.csv"
+                raise NotReady(f"{table.name} has no rows for {day}; deliver {where} first")
+            told = run_metadata(_summary(version, taken), version, runner.reader)
+            if taken:
+                told["deliveries"] = MetadataValue.md(_deliveries(taken))
+            return _materialized(version, told)
+
+    return deliver
+
+
+def _summary(version: Version, taken: Sequence[Ingested]) -> Outcome:
+    """Several files of one table and day as one outcome."""
+    done = [t.outcome for t in taken]
+    return Outcome(
+        table=version.table.name,
+        day=version.day,
+        way=Way.CHANGE if any(o.rows for o in done) else Way.EMPTY if done else Way.NOTHING,
+        why=", ".join(t.delivery.file_name for t in taken) or "every file is applied already",
+        revision=version.revision,
+        data_revision=version.data_revision,
+        booked=sum(o.booked for o in done),
+        reversed=sum(o.reversed for o in done),
+        seconds=sum(o.seconds for o in done),
+    )
+
+
+def _deliveries(taken: Sequence[Ingested]) -> str:
+    return markdown(
+        [
+            {
+                "file": t.delivery.file_name,
+                "mode": t.delivery.mode,
+                "delivered": t.delivery.delivered,
+                "accepted": t.delivery.accepted,
+                "rejected": t.delivery.rejected,
+                "batch": t.delivery.batch,
+            }
+            for t in taken
+        ]
+    )
+
+
+def _rejected(
+    graph: Graph, table: Table, partitions: PartitionsDefinition[Any]
+) -> AssetsDefinition:
+    @asset(
+        **_described(table, partitions, {"delta"}, _shape(table)),
+        description=f"{table.description} Filled beside the sources, in the same transaction.",
+        metadata={"dagster/column_schema": column_schema(table)},
+        deps=[source.name for source in graph.sources],
+    )
+    def count(context: AssetExecutionContext, bank: RuntimeResource) -> MaterializeResult[Any]:
+        with plainly():
+            day, runner = _day(context), bank.runtime(graph).runner(context.run_id)
+            version = _version(runner, table, day)
+            told: dict[str, Any] = {
+                "dagster/row_count": standing(version),
+                "revision": version.revision,
+                "data_revision": version.data_revision,
+            }
+            if version.live and table == REJECTED_ROWS:
+                by_reason = (
+                    runner.reader.rows(version)
+                    .groupBy("source_table", "reasons")
+                    .agg(F.count("*").alias("lines"))
+                    .orderBy(F.desc("lines"), "source_table", "reasons")
+                    .limit(_REASONS_SHOWN)
+                )
+                told["by_reason"] = MetadataValue.md(markdown(by_reason.toArrow().to_pylist()))
+            return _materialized(version, told)
+
+    return count
+
+
+# -- stages -----------------------------------------------------------------------------------------
+
+
+def _stage(graph: Graph, stage: Stage, partitions: PartitionsDefinition[Any]) -> AssetsDefinition:
+    table, lineage = stage.writes, column_lineage(stage)
+    metadata: dict[str, Any] = {"dagster/column_schema": column_schema(table)}
+    if lineage is not None:
+        metadata["dagster/column_lineage"] = lineage
+    doc = getattr(stage.function, "__doc__", None) or ""
+
+    @asset(
+        **_described(table, partitions, {"delta", "pyspark"}, code_fingerprint(stage, "")),
+        description="\n\n".join(part for part in (table.description, doc.strip()) if part),
+        metadata={**metadata, "stage": stage.kind.value},
+        deps=[read.name for read in stage.inputs],
+    )
+    def calculate(context: AssetExecutionContext, bank: RuntimeResource) -> MaterializeResult[Any]:
+        with plainly():
+            day, runtime = _day(context), bank.runtime(graph)
+            runner = runtime.runner(context.run_id)
+            outcome = runner.run_stage(stage, day, cause_of(dict(context.run.tags)))
+            version = _version(runner, table, day)
+            told = run_metadata(outcome, version, runner.reader)
+            told |= figures(stage, day, runtime.settings.lake, runner.register)
+            return _materialized(version, told)
+
+    return calculate

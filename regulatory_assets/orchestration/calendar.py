@@ -1,0 +1,41 @@
+"""Which reporting dates there are, and how often Dagster looks for work."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Literal
+
+from dagster import DailyPartitionsDefinition
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SATURDAY = 5
+
+
+class Calendar(BaseSettings):
+    """Settings of the orchestration, set like all others by ``REGULATORY_ASSETS_...``."""
+
+    model_config = SettingsConfigDict(env_prefix="REGULATORY_ASSETS_", frozen=True)
+
+    first_day: date = Field(
+        default=date(1993, 12, 31), description="First reporting date that Dagster shows."
+    )
+    time_zone: str = Field(default="UTC", description="Time zone of the schedule.")
+    run_at: str = Field(default="0 6 * * 1-5", description="When the schedule runs, as cron.")
+    sensor_seconds: int = Field(default=30, ge=1, description="How often files are looked for.")
+    automation: Literal["stopped", "running"] = Field(
+        default="stopped", description="Whether schedule and sensor start by themselves."
+    )
+
+    @property
+    def partitions(self) -> DailyPartitionsDefinition:
+        """Every date from the first one up to and including today."""
+        return DailyPartitionsDefinition(start_date=self.first_day.isoformat(), end_offset=1)
+
+
+def business_day_before(day: date) -> date:
+    """The last weekday before a date. Holidays show as days without files."""
+    before = day - timedelta(days=1)
+    while before.weekday() >= SATURDAY:
+        before -= timedelta(days=1)
+    return before

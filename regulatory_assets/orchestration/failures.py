@@ -1,0 +1,44 @@
+"""Known refusals as Dagster failures: what is wrong and what to do, without a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dagster import Failure
+
+from regulatory_assets.bank.delivery import DeliveryError
+from regulatory_assets.control.append_only import UnguardedError
+from regulatory_assets.control.database import NewerDatabaseError
+from regulatory_assets.control.register import LostRace
+from regulatory_assets.engine import EngineError
+from regulatory_assets.ledger.lake import LakeError
+from regulatory_assets.ledger.plan import NotReady
+from regulatory_assets.ledger.postcheck import PostingRefused
+from regulatory_assets.regulation.document import ParameterError
+
+REMEDIES: dict[type[Exception], str] = {
+    LostRace: "Nothing was lost or counted twice; run it again when the other run has ended.",
+    NotReady: "Materialise what the message names, for the same day, then this asset again.",
+    DeliveryError: "Have the file delivered again, then run the day again; nothing was posted.",
+    LakeError: "No figure was computed. Bring the storage in order, then run the day again.",
+    PostingRefused: "Nothing was registered. Correct the input, then run the day again.",
+    EngineError: "Nothing was computed. Bring the engine in order, then run the day again.",
+    ParameterError: "Nothing was computed. Correct the parameter file, then run the day again.",
+    NewerDatabaseError: "Nothing was computed.",
+    UnguardedError: "Nothing was computed.",
+}
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Turn a refusal whose cause is known into a failure that says the remedy."""
+    try:
+        yield
+    except tuple(REMEDIES) as error:
+        remedy = next(text for kind, text in REMEDIES.items() if isinstance(error, kind))
+        raise Failure(
+            description=f"{error}\nRemedy: {remedy}",
+            metadata={"kind": type(error).__name__, "remedy": remedy},
+            allow_retries=isinstance(error, LostRace),
+        ) from None

@@ -1,0 +1,58 @@
+"""What a delivery folder holds, as the schedule and the sensor see it: names, hashes, gaps."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from json import dumps, loads
+from pathlib import Path
+
+from regulatory_assets.bank.delivery import find_files
+from regulatory_assets.ledger.graph import Graph
+
+Seen = tuple[int, int, str]
+"""Modification time, size and hash of a file."""
+
+
+def missing(folder: Path, day: date, graph: Graph) -> tuple[str, ...]:
+    """The source tables for which a day has no full delivery. Raises DeliveryError."""
+    whole = {f.table.name for f in find_files(folder, day, graph.sources) if f.mode == "full"}
+    return tuple(t.name for t in graph.sources if t.name not in whole)
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The files a sensor has requested runs for, and how many requests it made."""
+
+    sequence: int = 0
+    files: Mapping[str, Seen] = field(default_factory=dict)
+
+    @staticmethod
+    def read(text: str | None) -> Cursor:
+        if not text:
+            return Cursor()
+        kept = loads(text)
+        return Cursor(kept["sequence"], {name: tuple(f) for name, f in kept["files"].items()})
+
+    def write(self) -> str:
+        return dumps(asdict(self), separators=(",", ":"))
+
+
+def look(folder: Path, day: date, graph: Graph, known: Mapping[str, Seen]) -> dict[str, Seen]:
+    """The files of a day. A file whose time and size are known is not read again."""
+    found: dict[str, Seen] = {}
+    for file in find_files(folder, day, graph.sources):
+        name, status = f"{day}/{file.path.name}", file.path.stat()
+        before = known.get(name)
+        same = before is not None and before[:2] == (status.st_mtime_ns, status.st_size)
+        sha256 = before[2] if before is not None and same else file.sha256[:16]
+        found[name] = (status.st_mtime_ns, status.st_size, sha256)
+    return found
+
+
+def contents(files: Mapping[str, Seen]) -> str:
+    """A hash of names and contents; times do not count."""
+    told = dumps(sorted((name, seen[2]) for name, seen in files.items()))
+    return hashlib.sha256(told.encode()).hexdigest()[:12]

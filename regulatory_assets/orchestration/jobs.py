@@ -1,0 +1,39 @@
+"""The jobs a person or a schedule launches: a whole day, or one group of its assets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dagster import AssetSelection, PartitionsDefinition, define_asset_job, in_process_executor
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from regulatory_assets.ledger.graph import Graph
+
+WHOLE_DAY = "regulatory_day"
+
+
+def all_jobs(
+    graph: Graph, partitions: PartitionsDefinition[Any]
+) -> list[UnresolvedAssetJobDefinition]:
+    """``regulatory_day``, and ``<group>_day`` for each group of tables."""
+    groups = sorted({table.group for table in graph.tables.values()})
+    selections = {
+        WHOLE_DAY: (AssetSelection.all(), "Every table of a reporting date, with its checks."),
+        **{
+            f"{group}_day": (
+                AssetSelection.groups(group),
+                f"The tables of group {group}; their inputs must stand already.",
+            )
+            for group in groups
+        },
+    }
+    return [
+        define_asset_job(
+            name,
+            selection,
+            description=description,
+            partitions_def=partitions,
+            executor_def=in_process_executor,
+        )
+        for name, (selection, description) in selections.items()
+    ]

@@ -1,0 +1,170 @@
+"""Running days through Dagster from this process, on the instance that the UI shows."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from regulatory_assets.ledger.plan import NotReady, Way
+from regulatory_assets.ledger.run import Outcome
+
+CAUSE = "command line"
+
+
+@dataclass(frozen=True)
+class DayResult:
+    """What became of one reporting date; ``outcomes`` in the order in which the tables ran."""
+
+    day: date
+    run_id: str
+    success: bool
+    seconds: float
+    outcomes: tuple[Outcome, ...]
+    failures: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def as_document(self) -> dict[str, Any]:
+        """The result as plain values."""
+        return {
+            **asdict(self),
+            "outcomes": [{**asdict(o), "way": o.way.value} for o in self.outcomes],
+        }
+
+
+def run_days(
+    days: Sequence[date],
+    selection: Sequence[str] | None = None,
+    folder: Path | None = None,
+    on_event: Callable[[str], None] = lambda _: None,
+    *,
+    cause: str = CAUSE,
+    instance: Any = None,
+    var: Path | None = None,
+) -> Iterator[DayResult]:
+    """Run each day in one Dagster run and give its result as soon as it is there.
+
+    ``selection`` names tables, all if None; ``folder`` is where deliveries lie, ``on_event`` hears
+    what has just happened. The instance is that of DAGSTER_HOME if none is given. Raises NotReady
+    for a table that does not exist.
+    """
+    from dagster import DagsterInstance
+
+    from regulatory_assets.definitions import build_definitions
+    from regulatory_assets.orchestration.calendar import Calendar
+    from regulatory_assets.orchestration.jobs import WHOLE_DAY
+
+    calendar = Calendar()
+    first = min((calendar.first_day, *days))
+    definitions = build_definitions(
+        calendar=calendar.model_copy(update={"first_day": first}), var=var, delivery_folder=folder
+    )
+    job = definitions.resolve_job_def(WHOLE_DAY)
+    known = {key.to_user_string(): key for key in job.asset_layer.executable_asset_keys}
+    if unknown := [name for name in selection or () if name not in known]:
+        raise NotReady(f"no asset {', '.join(unknown)}; assets: {', '.join(sorted(known))}")
+    wanted = [known[name] for name in selection] if selection else None
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    with nullcontext(instance) if instance else DagsterInstance.get() as opened:
+        for day in days:
+            yield _run(job, day, wanted, opened, cause, on_event)
+
+
+def _run(
+    job: Any,
+    day: date,
+    wanted: Sequence[Any] | None,
+    instance: Any,
+    cause: str,
+    on_event: Callable[[str], None],
+) -> DayResult:
+    from regulatory_assets.orchestration.assets import CAUSE_TAG
+
+    run_id = str(uuid.uuid4())
+    heard = _Listener(day, on_event)
+    instance.add_event_listener(run_id, heard)
+    start = time.monotonic()
+    result = job.execute_in_process(
+        instance=instance,
+        partition_key=day.isoformat(),
+        asset_selection=wanted,
+        run_id=run_id,
+        tags={CAUSE_TAG: cause},
+        raise_on_error=False,
+    )
+    return DayResult(
+        day=day,
+        run_id=run_id,
+        success=result.success,
+        seconds=time.monotonic() - start,
+        outcomes=tuple(heard.outcomes),
+        failures=tuple(heard.failures),
+        warnings=tuple(heard.warnings),
+    )
+
+
+class _Listener:
+    """Turns Dagster's events into outcomes, failures and words, as they happen."""
+
+    def __init__(self, day: date, say: Callable[[str], None]) -> None:
+        self.day = day
+        self.say = say
+        self.outcomes: list[Outcome] = []
+        self.failures: list[str] = []
+        self.warnings: list[str] = []
+
+    def __call__(self, entry: Any) -> None:
+        event = entry.dagster_event
+        if event is None:
+            return
+        if event.is_step_materialization:
+            self._materialized(event.step_materialization_data.materialization)
+        elif event.event_type_value == "ASSET_CHECK_EVALUATION":
+            self._checked(event.asset_check_evaluation_data)
+        elif event.is_step_failure:
+            self._failed(event.step_failure_data, event.step_key)
+        elif event.event_type_value == "STEP_START":
+            self.say(f"{self.day} {event.step_key}")
+        elif event.is_run_failure and not self.failures:
+            self.failures.append(event.message or "the run failed")
+
+    def _materialized(self, materialization: Any) -> None:
+        told = {name: m.value for name, m in materialization.metadata.items()}
+        if "way" not in told:
+            return
+        self.outcomes.append(
+            Outcome(
+                table=materialization.asset_key.to_user_string(),
+                day=self.day,
+                way=Way(told["way"]),
+                why=told["why"],
+                revision=told["revision"],
+                data_revision=told["data_revision"],
+                booked=told["rows_booked"],
+                reversed=told["rows_reversed"],
+                seconds=float(told["seconds"]),
+            )
+        )
+
+    def _checked(self, evaluation: Any) -> None:
+        if evaluation.passed:
+            return
+        name = f"{evaluation.asset_key.to_user_string()}: check {evaluation.check_name} failed"
+        said = f"{name}: {evaluation.description}"
+        blocking = evaluation.severity.value == "ERROR"
+        (self.failures if blocking else self.warnings).append(said)
+
+    def _failed(self, data: Any, step: str) -> None:
+        given = data.user_failure_data
+        if given is not None:
+            self.failures.append(f"{step}: {given.description}")
+        elif data.error is not None and not step.endswith("_checks"):
+            self.failures.append(f"{step}: {data.error.message.strip()}")
+        elif data.error is not None and data.error.cls_name != "DagsterAssetCheckFailedError":
+            self.failures.append(f"{step}: {data.error.message.strip()}")

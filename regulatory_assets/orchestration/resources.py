@@ -1,0 +1,48 @@
+"""The runtime as a Dagster resource: settings that a launch may override, one runtime a process."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from dagster import ConfigurableResource
+from pydantic import Field
+
+from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.runtime import Runtime
+from regulatory_assets.settings import Settings
+
+_runtimes: dict[tuple[int, Settings, int], Runtime] = {}
+
+
+class RuntimeResource(ConfigurableResource):  # type: ignore[type-arg]
+    """Engine, lake and register. What is left empty comes from the environment's settings.
+
+    The control database's URL is a secret and never stands here; set REGULATORY_ASSETS_CONTROL_URL.
+    """
+
+    var: str | None = Field(default=None, description="Folder of all state.")
+    delivery_folder: str | None = Field(default=None, description="Folder of delivered files.")
+    engine: str | None = Field(default=None, description="sail or spark.")
+    spark_remote: str | None = Field(default=None, description="URL of a Spark Connect server.")
+
+    @property
+    def settings(self) -> Settings:
+        given: dict[str, Any] = {
+            "var": self.var,
+            "data": self.delivery_folder,
+            "engine": self.engine,
+            "spark_remote": self.spark_remote,
+        }
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+
+    @property
+    def deliveries(self) -> Path:
+        """The folder that delivered files are taken from, absolute."""
+        return self.settings.data.resolve()
+
+    def runtime(self, graph: Graph) -> Runtime:
+        """The runtime of this process; nothing is started before it is used."""
+        settings = self.settings
+        # Deliveries may come from another folder in each run; engine and register stay the same.
+        key = (os.getpid(), settings.model_copy(update={"data": Path()}), id(graph))
+        return _runtimes.setdefault(key, Runtime(settings, graph))

@@ -1,0 +1,229 @@
+"""The checks of every table, derived from the graph: no stage and no table is named here.
+
+Every table has its schema and its ledger's balance; sources have their deliveries; what a stage
+looks up in a source must stand there; what an aggregate sums must add up.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Iterator
+from functools import reduce
+from operator import and_
+
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column
+
+from regulatory_assets.bank.conform import REJECTED_ROWS
+from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.arithmetic import total
+from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.ledger.stages import COUNTS, Lookup, Stage, StageKind
+from regulatory_assets.ledger.table import Table
+from regulatory_assets.quality import reports
+from regulatory_assets.quality.examination import (
+    Check,
+    Examination,
+    Result,
+    differences,
+    verdict,
+)
+from regulatory_assets.quality.schemas import broken_rules
+
+REJECTED_PER_MILLE = 10
+"""From this share of rejected lines on, a delivery is worth a warning."""
+
+
+def all_checks(graph: Graph) -> tuple[Check, ...]:
+    """Every check of a graph's tables."""
+    found: list[Check] = []
+    for table in graph.tables.values():
+        found += (_schema(table), _ledger(table))
+    for table in graph.sources:
+        found += (_deliveries(table), _rejected_share(table))
+    found += _references(graph)
+    found += [_sums(stage) for stage in graph.stages if stage.kind is StageKind.AGGREGATE]
+    names = set(graph.tables)
+    found += [c for c in _declared() if {c.table.name, *(t.name for t in c.reads)} <= names]
+    return tuple(found)
+
+
+def _declared() -> Iterator[Check]:
+    """Checks found in the modules below ``quality.reports``."""
+    for module in pkgutil.walk_packages(reports.__path__, reports.__name__ + "."):
+        for value in vars(importlib.import_module(module.name)).values():
+            if isinstance(value, Check):
+                yield value
+
+
+# -- every table ------------------------------------------------------------------------------------
+
+
+def _schema(table: Table) -> Check:
+    def examine(day: Examination) -> Result:
+        broken = broken_rules(table, day.rows(table))
+        if broken:
+            return Result(False, f"{table.name} breaks: {'; '.join(broken)}")
+        return Result(True, f"all {len(table.columns)} columns keep their definition")
+
+    return Check(
+        table, "schema", "Types, nulls, codes and bounds of its definition.", True, examine
+    )
+
+
+def _ledger(table: Table) -> Check:
+    def examine(day: Examination) -> Result:
+        version = day.version(table)
+        posted = sum(r.booked - r.reversed for r in version.chain if r.kind == "delta")
+        live = sum(r.booked - r.reversed for r in version.live)
+        standing = day.rows(table).count()
+        facts = {"registered": posted, "since_snapshot": live, "standing": standing}
+        if posted == live == standing:
+            return Result(True, f"booked less reversed is what stands: {standing} rows", facts)
+        said = f"booked less reversed is {posted} ({live} live), but {standing} rows stand"
+        return Result(False, said, facts)
+
+    return Check(table, "ledger", "Rows booked less rows reversed are the rows.", True, examine)
+
+
+# -- sources ----------------------------------------------------------------------------------------
+
+
+def _deliveries(table: Table) -> Check:
+    def examine(day: Examination) -> Result:
+        version = day.version(table)
+        arrived = day.register.deliveries(table.name, version.day)
+        wrong = [
+            f"{d.file_name}: {d.delivered} lines, {d.accepted} accepted, {d.rejected} rejected"
+            for d in arrived
+            if d.delivered != d.accepted + d.rejected
+        ]
+        for full in (d for d in arrived if d.mode == "full" and d.revision):
+            chain = version.until(full.revision or 0).chain
+            rows = sum(r.booked - r.reversed for r in chain if r.kind == "delta")
+            if rows != full.accepted:
+                wrong.append(f"{full.file_name}: {full.accepted} accepted, {rows} rows afterwards")
+        batches = {d.batch: d.rejected for d in arrived if d.rejected}
+        for batch, kept in _kept(day, batches).items():
+            if kept != batches[batch]:
+                wrong.append(f"batch {batch}: {batches[batch]} rejected, {kept} kept")
+        facts: dict[str, int | str] = {
+            "deliveries": len(arrived),
+            "delivered": sum(d.delivered for d in arrived),
+            "accepted": sum(d.accepted for d in arrived),
+            "rejected": sum(d.rejected for d in arrived),
+        }
+        if wrong:
+            return Result(False, "; ".join(wrong), facts)
+        return Result(True, "every delivered line was accepted or kept as rejected", facts)
+
+    return Check(
+        table,
+        "reconciliation",
+        "Delivered lines = accepted + rejected, accepted lines of a full file = rows.",
+        True,
+        examine,
+    )
+
+
+def _kept(day: Examination, batches: dict[str, int]) -> dict[str, int]:
+    if not batches:
+        return {}
+    rejected = day.rows(REJECTED_ROWS).where(F.col("batch").isin(sorted(batches)))
+    counted = rejected.groupBy("batch").count().collect()
+    return {**dict.fromkeys(batches, 0), **{row["batch"]: row["count"] for row in counted}}
+
+
+def _rejected_share(table: Table) -> Check:
+    def examine(day: Examination) -> Result:
+        arrived = day.register.deliveries(table.name, day.version(table).day)
+        last = arrived[-1] if arrived else None
+        if last is None:
+            return Result(True, "nothing was delivered")
+        facts = {"delivered": last.delivered, "rejected": last.rejected}
+        said = f"{last.file_name}: {last.rejected} of {last.delivered} lines rejected"
+        return Result(last.rejected * 1000 < REJECTED_PER_MILLE * last.delivered, said, facts)
+
+    return Check(
+        table,
+        "rejected_share",
+        f"Fewer than {REJECTED_PER_MILLE} in 1000 lines of the last file were rejected.",
+        False,
+        examine,
+    )
+
+
+# -- stages -----------------------------------------------------------------------------------------
+
+
+def _references(graph: Graph) -> Iterator[Check]:
+    """What stages look up in sources, once for each driving table and key."""
+    seen: set[tuple[str, tuple[str, ...], str]] = set()
+    for stage in graph.stages:
+        for lookup in stage.lookups:
+            place = (stage.reads.name, lookup.by, lookup.table.name)
+            of_row = set(lookup.by) <= set(stage.reads.column_names)
+            if lookup.table in graph.sources and of_row and place not in seen:
+                seen.add(place)
+                yield _reference(stage.reads, lookup)
+
+
+def _reference(table: Table, lookup: Lookup) -> Check:
+    named = ", ".join(lookup.by)
+
+    def examine(day: Examination) -> Result:
+        given = reduce(and_, (F.col(c).isNotNull() for c in lookup.by))
+        used = day.rows(table).where(given).groupBy(*lookup.by).agg(F.count("*").alias("rows"))
+        known = day.rows(lookup.table).select(*lookup.table.key)
+        renamed = known.withColumnsRenamed(dict(zip(lookup.table.key, lookup.by, strict=True)))
+        unknown = frames.anti(used, renamed, lookup.by)
+        found = unknown.agg(F.count("*").alias("keys"), F.sum("rows").alias("rows")).collect()[0]
+        wrong = f"{named} not in {lookup.table.name} ({found.rows} rows of {table.name})"
+        return verdict(
+            found["keys"], unknown, lookup.by, wrong, f"every {named} is in {lookup.table.name}"
+        )
+
+    return Check(
+        table,
+        f"{lookup.table.name}_of_{'_'.join(lookup.by)}",
+        f"Every {named} that is given stands in {lookup.table.name}.",
+        True,
+        examine,
+        (lookup.table,),
+    )
+
+
+def _sums(stage: Stage) -> Check:
+    """Sum in = sum out, group by group where the groups are few, in total otherwise."""
+    columns = (*stage.sums, *COUNTS)
+    by = stage.by if stage.writes.bounded else ()
+
+    def examine(day: Examination) -> Result:
+        read = day.read_by(stage.writes, stage.reads)
+        signed = [
+            total(F.when(F.col("sign") == 1, F.col(c)).otherwise(-F.col(c))).alias(c)
+            for c in stage.sums
+        ]
+        counts = [F.count("*").alias(COUNTS[0]), _long(F.sum("sign")).alias(COUNTS[1])]
+        expected = read.groupBy(*by).agg(*signed, *counts)
+        written = day.rows(stage.writes)
+        if not by:
+            written = written.groupBy().agg(
+                *(total(F.col(c)).alias(c) for c in stage.sums),
+                *(_long(F.sum(c)).alias(c) for c in COUNTS),
+            )
+        return differences(expected, written, (*by, *columns))
+
+    what = f"{', '.join(stage.sums)} of {stage.reads.name}"
+    return Check(
+        stage.writes, "sums", f"Adds up to {what}, exactly.", True, examine, (stage.reads,)
+    )
+
+
+def _long(column: Column) -> Column:
+    return F.coalesce(column, F.lit(0)).cast("bigint")
+
+
+def checks_of(checks: Iterable[Check], table: Table) -> tuple[Check, ...]:
+    return tuple(c for c in checks if c.table == table)

@@ -1,0 +1,83 @@
+"""What only the LCR can know: nothing unclassified, and scopes that tie to lines and ratio."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from pyspark.sql.connect import functions as F
+
+from regulatory_assets.quality.examination import Check, Examination, Result, differences, verdict
+from regulatory_assets.reports.lcr.tables import LCR, LCR_FLOWS, LCR_LINES, LCR_SCOPE_LINES
+
+_COMPONENT_OF = {
+    "level1": "hqla_level1",
+    "level2a": "hqla_level2a",
+    "level2b": "hqla_level2b",
+    "outflows": "outflow",
+    "inflows_uncapped": "inflow",
+}
+
+
+def _unclassified(day: Examination) -> Result:
+    key = LCR_FLOWS.key
+    missing = F.col("factor").isNull() | F.col("weighted").isNull()
+    found = day.rows(LCR_FLOWS).where((F.col("line") == "unclassified") | missing)
+    wrong = "parts of deals have no LCR line or factor"
+    return verdict(found.count(), found, key, wrong, "every part of every deal has its line")
+
+
+def _solo(day: Examination) -> Result:
+    columns = (*LCR_LINES.key, "amount", "weighted")
+    lines = day.read_by(LCR_SCOPE_LINES, LCR_LINES)
+    solo = day.rows(LCR_SCOPE_LINES).where(F.col("consolidation") == "solo")
+    return differences(lines, solo, columns)
+
+
+def _ratio(day: Examination) -> Result:
+    sums: dict[tuple[str, str], Decimal] = {}
+    lines = day.read_by(LCR, LCR_SCOPE_LINES).select("scope", "component", "weighted")
+    for row in lines.toArrow().to_pylist():
+        place = (row["scope"], row["component"])
+        sums[place] = sums.get(place, Decimal(0)) + row["weighted"]
+    wrong = []
+    figures = day.rows(LCR).orderBy("scope").toArrow().to_pylist()
+    for figure in figures:
+        scope = figure["scope"]
+        expected = {
+            name: sums.get((scope, component), Decimal(0))
+            for name, component in _COMPONENT_OF.items()
+        }
+        levels = figure["level1"] + figure["level2a"] + figure["level2b"]
+        expected["hqla"] = levels - figure["cap_level2b"] - figure["cap_level2"]
+        expected["net_outflows"] = figure["outflows"] - figure["inflows"]
+        wrong += [
+            f"{scope} {name}: {figure[name]}, its parts give {amount}"
+            for name, amount in expected.items()
+            if figure[name] != amount
+        ]
+    missing = {scope for scope, _ in sums} - {figure["scope"] for figure in figures}
+    wrong += [f"{scope}: has lines but no ratio" for scope in sorted(missing)]
+    said = "; ".join(wrong) or f"the operands of {len(figures)} scopes tie to their lines"
+    return Result(not wrong, said, {"scopes": len(figures), "offending": len(wrong)})
+
+
+unclassified = Check(
+    LCR_FLOWS, "classified", "Every part of a deal has an LCR line and its factor.", True,
+    _unclassified,
+)  # fmt: skip
+solo_ties = Check(
+    LCR_SCOPE_LINES,
+    "solo_ties",
+    "The lines of the solo scopes are the lines of the entities, exactly.",
+    True,
+    _solo,
+    (LCR_LINES,),
+)
+ratio_ties = Check(
+    LCR,
+    "ties",
+    "Levels, outflows and inflows are the sums of their lines; stock and net outflows follow.",
+    True,
+    _ratio,
+    (LCR_SCOPE_LINES,),
+)

@@ -1,0 +1,164 @@
+"""Reference pages written from the code: tables, stages, parameters, settings.
+
+``python -m regulatory_assets.reference DIR`` writes them; a test fails when the committed pages
+differ. Explanations for people belong in ``docs/``, not here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from pathlib import Path
+
+from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.ledger.stages import Stage
+from regulatory_assets.ledger.table import Column
+from regulatory_assets.regulation.parameters import Parameters, RateTable
+from regulatory_assets.regulation.tables import Citation, DecisionTable, plain
+from regulatory_assets.runtime import production_graph
+from regulatory_assets.settings import Settings
+
+
+def pages(day: date) -> dict[str, str]:
+    """Every page by file name; parameters as in force on a day."""
+    graph = production_graph()
+    return {
+        "tables.md": _page("Tables", _tables(graph)),
+        "stages.md": _page("Stages", _stages(graph)),
+        "parameters.md": _page("Parameters", _parameters(day)),
+        "settings.md": _page("Settings", _settings()),
+    }
+
+
+def _page(title: str, lines: Iterable[str]) -> str:
+    head = [f"# {title}", "", "Written from the code by `python -m regulatory_assets.reference`.", ""]
+    return "\n".join([*head, *lines]).rstrip() + "\n"
+
+
+def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
+    yield ""
+
+
+def _tables(graph: Graph) -> Iterator[str]:
+    for table in graph.tables.values():
+        yield from (f"## {table.name}", "", table.description, "")
+        yield from (f"Key: {', '.join(f'`{k}`' for k in table.key)}. Group: {table.group}.", "")
+        head = ("column", "type", "unit", "may be empty", "meaning")
+        yield from _grid(head, (_column(c) for c in table.columns))
+
+
+def _column(column: Column) -> tuple[str, ...]:
+    meaning = column.description
+    if column.allowed:
+        meaning += f" One of {', '.join(column.allowed)}."
+    bounds = [
+        f"{word} {bound}"
+        for word, bound in (("at least", column.minimum), ("at most", column.maximum))
+        if bound is not None
+    ]
+    if bounds:
+        meaning += f" {' and '.join(bounds).capitalize()}."
+    empty = "yes" if column.nullable else ""
+    return (f"`{column.name}`", column.type.value, column.unit or "", empty, meaning)
+
+
+def _stages(graph: Graph) -> Iterator[str]:
+    for stage in graph.stages:
+        yield from (f"## {stage.name}", "", _summary(stage), "")
+        lookups = [
+            f"`{lookup.table.name}` by {', '.join(lookup.by)}: {', '.join(lookup.take)}"
+            for lookup in stage.lookups
+        ]
+        rows = [("kind", stage.kind.value), ("reads", f"`{stage.reads.name}`")]
+        rows += [("lookup", text) for text in lookups]
+        rows += [("parameter", f"`{name}`") for name in stage.parameters]
+        if stage.by:
+            rows.append(("by", ", ".join(stage.by)))
+        if stage.sums:
+            rows.append(("sums", ", ".join(stage.sums)))
+        yield from _grid(("", ""), rows)
+
+
+def _summary(stage: Stage) -> str:
+    text = stage.function.__doc__ if stage.function is not None else stage.writes.description
+    return " ".join((text or stage.writes.description).split())
+
+
+def _parameters(day: date) -> Iterator[str]:
+    parameters = Parameters.default()
+    found = parameters.at(day, sorted(parameters.names))
+    for name in found.names:
+        table = found[name]
+        yield from (f"## {name}", "")
+        for regime in table.regimes:
+            if isinstance(table, RateTable):
+                yield from _rates(table, regime)
+            else:
+                yield from _decisions(table, regime)
+
+
+def _rates(table: RateTable, regime: str) -> Iterator[str]:
+    head = (*table.key_columns, *table.types, *table.texts, "regime", "citation", "verified")
+    yield from _grid(
+        head,
+        (
+            (
+                *key,
+                *(plain(row.values[n]) for n in table.types),
+                *(row.texts[n] for n in table.texts),
+                regime,
+                *_cited(row.citation),
+            )
+            for key, row in table.rows(regime).items()
+        ),
+    )
+
+
+def _decisions(table: DecisionTable, regime: str) -> Iterator[str]:
+    yield from _grid(
+        ("rule", "when", "then", "regime", "citation", "verified"),
+        (
+            (
+                rule.name,
+                "; ".join(f"{k} in {', '.join(v)}" for k, v in rule.when.items()) or "any",
+                ", ".join(rule.then.values()),
+                regime,
+                *_cited(rule.citation),
+            )
+            for rule in table.rules(regime)
+        ),
+    )
+
+
+def _cited(citation: Citation) -> tuple[str, str]:
+    return str(citation), "yes" if citation.verified else "no"
+
+
+def _settings() -> Iterator[str]:
+    prefix = str(Settings.model_config["env_prefix"])
+    yield from _grid(
+        ("variable", "default", "meaning"),
+        (
+            (f"`{prefix}{name.upper()}`", f"`{field.default}`", field.description or "")
+            for name, field in Settings.model_fields.items()
+        ),
+    )
+
+
+def write(folder: Path, day: date) -> None:
+    """Write every page into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages(day).items():
+        (folder / name).write_text(text)
+
+
+REFERENCE_DAY = date(2026, 1, 7)
+"""The day whose parameters the committed pages show."""
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), REFERENCE_DAY)

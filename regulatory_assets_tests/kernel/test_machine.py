@@ -1,0 +1,61 @@
+"""Random histories: after every step each table is what the model says, bit for bit."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from regulatory_assets.engine import Engine
+
+from regulatory_assets_tests.kernel.histories import EVENTS, History, Operation, Step, histories, play
+from regulatory_assets_tests.kernel.world import World, toy_code
+
+BOOKS, STEPS = 8, 3
+
+_REPEATABLE = settings(
+    deadline=None,
+    derandomize=True,
+    database=None,
+    print_blob=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def attempt(engine: Engine, template: Path, history: History) -> None:
+    """Play a history on a lake of its own."""
+    with tempfile.TemporaryDirectory() as folder, toy_code():
+        world = World.fresh(engine, Path(folder), template)
+        try:
+            play(world, history)
+        finally:
+            world.close()
+
+
+@settings(_REPEATABLE, max_examples=20, phases=(Phase.explicit, Phase.generate))
+@given(history=histories(BOOKS, STEPS))
+def test_histories_on_sail(sail: Engine, template: Path, history: History) -> None:
+    attempt(sail, template, history)
+
+
+@pytest.mark.long
+@settings(_REPEATABLE, max_examples=500)
+@given(history=histories(BOOKS, 6))
+def test_many_histories_on_sail(sail: Engine, template: Path, history: History) -> None:
+    attempt(sail, template, history)
+
+
+@pytest.mark.spark
+@settings(_REPEATABLE, max_examples=3, phases=(Phase.explicit, Phase.generate))
+@given(history=histories(BOOKS, 2))
+def test_histories_on_spark(spark: Engine, template: Path, history: History) -> None:
+    attempt(spark, template, history)
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_each_event(sail: Engine, template: Path, event: str) -> None:
+    """One history for each event, whatever the random ones happen to draw."""
+    operations = tuple(Operation(k, deal=1, customer=1, value=1) for k in ("push", "move", "kind", "rate"))
+    steps = tuple(Step(operations, event, choice=choice) for choice in (1, 14))
+    attempt(sail, template, History(((),) * 4, steps))
