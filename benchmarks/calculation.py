@@ -181,9 +181,10 @@ def flows(dialect: Dialect, deals: str = "deals") -> str:
             eligible AND level <> 'none' AS liquid,
             eligible AND level <> 'none'
                 AND (due = 'WITHIN' OR (due = 'OPEN' AND product_type = 'REPO')) AS unwound,
-            product_type = 'REVERSE_REPO' AS lent,
-            {exploded} AS part
+            product_type = 'REVERSE_REPO' AS lent
         FROM joined
+    ), divided AS (
+        SELECT *, {exploded} AS part FROM described
     ), parts AS (
         SELECT *, CAST(CASE part
             WHEN 'whole' THEN held
@@ -201,7 +202,7 @@ def flows(dialect: Dialect, deals: str = "deals") -> str:
             WHEN 'unwind_collateral' THEN
                 CASE WHEN unwound THEN CASE WHEN lent THEN -pledged ELSE pledged END END
             END AS {MONEY}) AS part_amount
-        FROM described
+        FROM divided
     ), classified AS (
         SELECT *, CASE WHEN part_amount IS NULL THEN 'unclassified' ELSE {_LINE} END AS line
         FROM parts WHERE part = 'whole' OR part_amount <> 0 OR held IS NULL

@@ -36,6 +36,8 @@ def main(name: str, root: str, state: str) -> None:
     start = time.perf_counter()
     work = getattr(import_module(module), function)(Files(Path(root)), Path(state), steps)
     started = time.perf_counter()
+    sys.stdout.write("started\n")
+    sys.stdout.flush()
     work()
     ended = time.perf_counter()
     measured = {"seconds": ended - started, "start": started - start}

@@ -8,18 +8,20 @@ and exits with 1.
 from __future__ import annotations
 
 import json
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
+from rich.table import Column as GridColumn
 from rich.table import Table as Grid
 
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days
@@ -43,7 +45,7 @@ app.add_typer(lake_app, name="lake")
 demo_app = typer.Typer(help="The sample bank and a real one, end to end.", no_args_is_help=True)
 app.add_typer(demo_app, name="demo")
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 120)
 errors = Console(stderr=True)
 
 Day = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="Reporting date.")]
@@ -141,26 +143,25 @@ def run(
 
 
 def _print_outcomes(result: Any) -> None:
-    grid = Grid("table", "way", "revision", "booked", "reversed", "seconds", "why")
-    for o in result.outcomes:
-        grid.add_row(
-            o.table,
-            o.way.value,
-            str(o.revision),
-            str(o.booked),
-            str(o.reversed),
-            f"{o.seconds:.2f}",
-            o.why,
-        )
     worked = [o for o in result.outcomes if o.way is not Way.NOTHING]
+    for warning in result.warnings:
+        errors.print(f"[yellow]warning:[/yellow] {warning}", highlight=False, soft_wrap=True)
+    for failure in result.failures:
+        errors.print(f"[red]error:[/red] {failure}", highlight=False, soft_wrap=True)
     if result.success and not worked:
         console.print(f"{result.day}: nothing changed, nothing computed")
         return
+    grid = Grid("table", "way", *_right("revision", "booked", "reversed", "seconds"), "why")
+    for o in worked:
+        counts = (str(o.revision), f"{o.booked:,}", f"{o.reversed:,}", f"{o.seconds:.2f}")
+        grid.add_row(o.table, o.way.value, *counts, o.why)
     console.print(grid)
     state = "done" if result.success else "[red]failed[/red]"
-    console.print(f"{result.day}: {state}, {len(worked)} tables changed, {result.seconds:.1f} s")
-    for failure in result.failures:
-        errors.print(f"[red]error:[/red] {failure}", highlight=False, soft_wrap=True)
+    console.print(f"{result.day}: {state}, {len(worked)} tables changed, {result.seconds:.1f} s\n")
+
+
+def _right(*names: str) -> tuple[GridColumn, ...]:
+    return tuple(GridColumn(name, justify="right", no_wrap=True) for name in names)
 
 
 @app.command()
@@ -212,7 +213,7 @@ def show_lcr(
     if as_json:
         _print_json(figures)
         return
-    console.print(lcr_grid(figures, day.date()))
+    console.print(_lcr_grid(figures, day.date()))
 
 
 def _lcr_figures(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -233,16 +234,15 @@ def _scopes(rows: list[dict[str, Any]]) -> str:
     return ", ".join(str(r["scope"]) for r in rows)
 
 
-def lcr_grid(figures: list[dict[str, Any]], day: date) -> Grid:
-    grid = Grid(title=f"Liquidity coverage ratio, {day}", title_justify="left")
-    for name in ("entity", "scope", "currency"):
-        grid.add_column(name)
-    for name in ("HQLA", "outflows", "inflows", "net outflows", "LCR", "revision"):
-        grid.add_column(name, justify="right")
+def _lcr_grid(figures: list[dict[str, Any]], day: date) -> Grid:
+    amounts = ("HQLA", "outflows", "inflows", "net outflows", "LCR", "revision")
+    grid = Grid("entity", "scope", *_right(*amounts), title_justify="left")
+    currencies = sorted({f["currency"] for f in figures})
+    grid.title = f"Liquidity coverage ratio, {day}, {', '.join(currencies)}"
     for f in figures:
-        amounts = (f"{f[k]:,.2f}" for k in ("hqla", "outflows", "inflows", "net_outflows"))
+        shown = (f"{f[k]:,.0f}" for k in ("hqla", "outflows", "inflows", "net_outflows"))
         ratio = "not defined" if f["ratio"] is None else f"{f['ratio'] * 100:.2f} %"
-        grid.add_row(f["entity"], f["scope"], f["currency"], *amounts, ratio, str(f["revision"]))
+        grid.add_row(f["entity"], f["scope"], *shown, ratio, str(f["revision"]))
     return grid
 
 
@@ -387,9 +387,10 @@ def demo_sample() -> None:
 
     runtime = open_runtime()
     with _waiting("running", quiet=False) as step:
-        days = demo.sample(runtime.settings.data, _print_outcomes, console.print, step)
-    for day in days:
-        _print_lcr(runtime, day)
+        demo.sample(
+            runtime.settings.data,
+            demo.Screen(_print_outcomes, console.print, step, partial(_print_lcr, runtime)),
+        )
 
 
 @demo_app.command("real")
@@ -404,13 +405,17 @@ def demo_real(
     settings = runtime.settings
     assumptions = settings.data / "berka-assumptions.yaml"
     with _waiting("running", quiet=False) as step:
-        day = demo.real(bank, assumptions, settings.var, _print_outcomes, console.print, step)
-    _print_lcr(runtime, day)
+        demo.real(
+            bank,
+            assumptions,
+            settings.var,
+            demo.Screen(_print_outcomes, console.print, step, partial(_print_lcr, runtime)),
+        )
 
 
 def _print_lcr(runtime: Runtime, day: date) -> None:
     figures = _lcr_figures(_rows_of(runtime, "lcr", day))
-    console.print(lcr_grid(figures, day))
+    console.print(_lcr_grid(figures, day))
 
 
 if __name__ == "__main__":

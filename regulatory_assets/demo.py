@@ -6,47 +6,63 @@ Only the order of things and the words belong here; runs, figures and tables com
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days
+from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.orchestration.launch import DayResult, run_days
-
-Show = Callable[[DayResult], None]
-Say = Callable[[str], None]
 
 BERKA_DAY = date(1993, 12, 31)
 
 
-def sample(data: Path, show: Show, say: Say, step: Say) -> tuple[date, ...]:
-    """Run every day of the sample bank, then its corrections. Returns the days."""
+@dataclass(frozen=True)
+class Screen:
+    """How a demonstration speaks: results, sentences, progress, and the figures of a day."""
+
+    result: Callable[[DayResult], None]
+    say: Callable[[str], None]
+    progress: Callable[[str], None]
+    figures: Callable[[date], None]
+
+
+def sample(data: Path, screen: Screen) -> None:
+    """Run every day of the sample bank, then its corrections, showing what each changed."""
     days = delivery_days(data)
     if not days:
         raise DeliveryError(f"{data}: holds no day folders; the sample bank is missing")
-    say(f"The sample bank in {data.name}/, {len(days)} business days")
-    _run(days, data, show, step)
+    screen.say(f"The sample bank in {data.name}/, {len(days)} business days")
+    if _run(days, data, screen):
+        for day in days:
+            screen.figures(day)
     corrections = data / "corrections"
     corrected = delivery_days(corrections)
-    if corrected:
-        say("A correction is delivered: only what it reaches is calculated again")
-        _run(corrected, corrections, show, step)
-    return days
+    screen.say("A correction of one deal is delivered: only what it reaches is calculated again")
+    _run(corrected, corrections, screen)
+    for day in corrected:
+        screen.figures(day)
 
 
-def real(bank: Path, assumptions: Path, var: Path, show: Show, say: Say, step: Say) -> date:
-    """Run the real bank's last day of 1993. Returns the day."""
+def real(bank: Path, assumptions: Path, var: Path, screen: Screen) -> None:
+    """Run the real bank's last day of 1993."""
     from regulatory_assets.bank.berka import deliver
 
     folder = var / "berka"
-    say(f"The bank in {bank}, {BERKA_DAY}, amounts in CZK")
-    step("adding up the movements of the accounts")
-    report = deliver(bank, BERKA_DAY, folder, assumptions)
-    for line in report.lines():
-        say(line)
-    _run((BERKA_DAY,), folder, show, step)
-    return BERKA_DAY
+    screen.say(f"The bank in {bank.name}, {BERKA_DAY}, amounts in CZK")
+    screen.progress("adding up the movements of the accounts")
+    for line in deliver(bank, BERKA_DAY, folder, assumptions).lines():
+        screen.say(line)
+    _run((BERKA_DAY,), folder, screen)
+    screen.figures(BERKA_DAY)
 
 
-def _run(days: Sequence[date], folder: Path, show: Show, step: Say) -> None:
-    for result in run_days(days, None, folder, step):
-        show(result)
+def _run(days: Sequence[date], folder: Path, screen: Screen) -> bool:
+    """Whether anything was computed. Raises NotReady where a day failed, after showing why."""
+    worked = False
+    for result in run_days(days, None, folder, screen.progress):
+        screen.result(result)
+        if not result.success:
+            raise NotReady(f"{result.day} failed; see above")
+        worked = worked or any(o.way is not Way.NOTHING for o in result.outcomes)
+    return worked

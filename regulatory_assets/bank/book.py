@@ -5,15 +5,14 @@ another with a new id, so that about 0.3 % of the deals end and begin each day; 
 deal changes every 145 business days, maturing deals are rolled. Every deal of any day can be made
 alone, so nothing is kept in memory and corrections need not read the book.
 
-Only the liquid assets know of the other deals: ``treasury`` weighs all places once per day with
-rough factors and sizes the central bank reserve so that each entity's LCR comes near its target.
-The factors here serve this purpose only; the figures that count are the reports'.
+Only the liquid assets know of the other deals: all places are weighed once per day, and the
+``treasury`` sizes the central bank reserve so that each entity's LCR comes near its target.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from math import gcd
 
@@ -32,6 +31,22 @@ from regulatory_assets.bank.kinds import (
     UNITS_PER_EURO,
     Kind,
 )
+from regulatory_assets.bank.positions import (
+    DEPOSIT,
+    INSURED_CENTS,
+    KIND,
+    LOAN,
+    PRODUCTS,
+    REPO,
+    REVERSE_REPO,
+    SECTORS,
+    Deals,
+    Places,
+    Positions,
+    day_number,
+    table,
+)
+from regulatory_assets.bank.treasury import TARGETS, Needs, Treasury
 
 CHUNK = 200_000
 MINIMUM_DEALS = 500
@@ -39,103 +54,37 @@ MINIMUM_DEALS = 500
 _OCCUPANCY = 333
 _AMOUNT_PERIOD = 145
 _OVERDUE_PERIOD, _OVERDUE_DAYS = 15_000, 90
-_WINDOW = 30
 _SHARES = 100_000
-_INSURED_CENTS = 10_000_000
-_TARGETS = (14_900, 14_200, 13_800)
-"""Aimed-at LCR of each entity, in 1/100 %."""
-_SECURITIES_OF_NET = 45
-"""Securities held, in % of the first day's net outflow."""
 _BROKER = ENTITIES.index("BROKER_DE")
-_EPOCH = date(1970, 1, 1).toordinal()
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Deals:
-    """Columns of some deals. Amounts are cents, days count from 1970-01-01, -1 is null."""
-
-    number: Ints
-    entity: Ints
-    counterparty: Ints
-    product: Ints
-    currency: Ints
-    amount: Ints
-    maturity: Ints
-    open: Bools
-    security: Ints
-    collateral: Ints
-    operational: Ints
-    transactional: Bools
-    insurable: Bools
-    locked: Bools
-    eligible: Bools
-    past_due: Ints
-
-
-@dataclass(frozen=True)
-class Treasury:
-    """What sizes the liquid assets of each entity: securities (factor, 1/10**6), reserve."""
-
-    security_factor: tuple[int, ...]
-    reserve: tuple[int, ...]
-
-
-PRODUCTS = tuple(dict.fromkeys(k.product for k in KINDS))
-_SECTORS = tuple(name for name, _, _ in SECTOR_POOLS)
-
-
-def _table(values: Iterator[int]) -> Ints:
-    return np.array(list(values), dtype=np.int64)
 
 
 def _padded(rows: Iterator[tuple[int, ...]]) -> Ints:
     """A table of rows of unequal length, filled with zeros."""
     kept = list(rows)
-    table = np.zeros((len(kept), max(len(r) for r in kept)), dtype=np.int64)
-    for n, row in enumerate(kept):
-        table[n, : len(row)] = row
-    return table
+    width = max(len(r) for r in kept)
+    return np.array([(*row, *[0] * (width - len(row))) for row in kept], dtype=np.int64)
 
 
-_KIND = {k.name: n for n, k in enumerate(KINDS)}
-_PRODUCT = _table(PRODUCTS.index(k.product) for k in KINDS)
-_SECTOR = _padded(tuple(_SECTORS.index(s) for s in k.sectors) for k in KINDS)
-_SECTOR_COUNT = _table(max(1, len(k.sectors)) for k in KINDS)
+_PRODUCT = table(PRODUCTS.index(k.product) for k in KINDS)
+_SECTOR = _padded(tuple(SECTORS.index(s) for s in k.sectors) for k in KINDS)
+_SECTOR_COUNT = table(max(1, len(k.sectors)) for k in KINDS)
 _HAS_CUSTOMER = np.array([bool(k.sectors) for k in KINDS])
 _TENOR = _padded(k.tenors for k in KINDS)
-_TENOR_COUNT = _table(len(k.tenors) for k in KINDS)
-_SIGMA = _table(k.sigma for k in KINDS)
+_TENOR_COUNT = table(len(k.tenors) for k in KINDS)
+_SIGMA = table(k.sigma for k in KINDS)
 _CURRENCY_UP_TO = np.cumsum(_padded(k.currencies for k in KINDS), axis=1)
-_TRANSACTIONAL = _table(k.transactional for k in KINDS)
-_INSURABLE = _table(k.insurable for k in KINDS)
-_LOCKED = _table(k.locked for k in KINDS)
-_OPERATIONAL = _table(k.operational for k in KINDS)
-_ELIGIBLE = _table(k.eligible for k in KINDS)
+_TRANSACTIONAL = table(k.transactional for k in KINDS)
+_INSURABLE = table(k.insurable for k in KINDS)
+_LOCKED = table(k.locked for k in KINDS)
+_OPERATIONAL = table(k.operational for k in KINDS)
+_ELIGIBLE = table(k.eligible for k in KINDS)
 _SECURED = np.array([k.secured for k in KINDS])
 _INTRAGROUP = np.array([k.intragroup for k in KINDS])
 _LASTS = np.array([k.share == 0 for k in KINDS])
-_UNITS = _table(iter(UNITS_PER_EURO))
-_VARIANT_WEIGHT = _table(v.weight for v in SECURITY_VARIANTS)
-_LOAN, _DEPOSIT = PRODUCTS.index("LOAN"), PRODUCTS.index("DEPOSIT")
-_REPO, _REVERSE_REPO = PRODUCTS.index("REPO"), PRODUCTS.index("REVERSE_REPO")
-
-# Rough LCR factors in %, for sizing the liquid assets only.
-_OUTFLOW = _table(
-    {"RETAIL": 10, "SMALL_BUSINESS": 10, "CORPORATE": 40, "SOVEREIGN": 40, "PSE": 40, "MDB": 40,
-     "CENTRAL_BANK": 40}.get(s, 100) for s in _SECTORS
-)  # fmt: skip
-_INFLOW = _table(
-    {"BANK": 100, "OTHER_FINANCIAL": 100, "CENTRAL_BANK": 100}.get(s, 50) for s in _SECTORS
-)
-_STOCK = _table(iter((100, 85, 50, 0, 85, 85, 50, 0, 75, 0, 50, 0, 0)))
-_SECURED_FLOW = _table(iter((0, 15, 50, 100, 15, 15, 50, 100, 25, 100, 50, 100, 100)))
-
-
-def day_number(day: date) -> int:
-    """Days since 1970-01-01, as Arrow counts them."""
-    return day.toordinal() - _EPOCH
+_UNITS = table(UNITS_PER_EURO)
+_VARIANT_WEIGHT = table(v.weight for v in SECURITY_VARIANTS)
 
 
 class Book:
@@ -148,12 +97,12 @@ class Book:
         self.draw = Draw(seed)
         self._counts = _counts(deals)
         self._starts = np.concatenate([[0], np.cumsum(self._counts)])
-        self._medians = _table(
+        self._medians = table(
             _median(k, deals, n) for k, n in zip(KINDS, self._counts, strict=True)
         )
         self._stride = _coprime(deals * 618 // 1000, deals)
         pools = [max(least, deals * share // 1000) for _, share, least in SECTOR_POOLS]
-        self.pool = _table(iter(pools))
+        self.pool = table(pools)
         self.pool_start = np.concatenate([[0], np.cumsum(self.pool)]) + len(ENTITIES)
         self.securities = len(SECURITY_VARIANTS) * min(400, max(3, deals // 20_000))
         self._treasuries: dict[date, Treasury] = {}
@@ -185,34 +134,52 @@ class Book:
         """The deals that hold these places of the book on a day, liquid assets included."""
         book, treasury = self._without_treasury(day, places), self.treasury(day, progress)
         deals, kind = book.deals, book.at.kind
-        factor = _table(iter(treasury.security_factor))[deals.entity]
-        reserve = _table(iter(treasury.reserve))[deals.entity]
+        factor = table(treasury.security_factor)[deals.entity]
+        reserve = table(treasury.reserve)[deals.entity]
         amount = np.where(book.at.is_security, deals.amount * factor // 10**6, deals.amount)
-        amount = np.where(kind == _KIND["central bank reserve"], reserve, amount)
+        amount = np.where(kind == KIND["central bank reserve"], reserve, amount)
         return replace(deals, amount=amount)
 
     def is_retail_deposit(self, day: date, places: Ints) -> Bools:
         """Whether a place holds a retail customer's deposit in euro."""
         book = self._without_treasury(day, places)
-        retail = book.sector == _SECTORS.index("RETAIL")
-        found: Bools = retail & (book.deals.product == _DEPOSIT) & (book.deals.currency == 0)
+        retail = book.sector == SECTORS.index("RETAIL")
+        found: Bools = retail & (book.deals.product == DEPOSIT) & (book.deals.currency == 0)
         return found
 
     def treasury(self, day: date, progress: Progress | None = None) -> Treasury:
         """The sizes of the liquid assets on a day, from one pass over the book."""
         if day not in self._treasuries:
-            factors = None
-            if day != self.first_day:
-                factors = self.treasury(self.first_day, progress).security_factor
-            self._treasuries[day] = self._weigh(day, factors, progress)
+            needs = self._needs(day, progress)
+            if day == self.first_day:
+                factor = needs.security_factor()
+            else:
+                factor = self.treasury(self.first_day, progress).security_factor
+            cash, targets = int(self._medians[KIND["cash"]]), []
+            for entity, target in enumerate(TARGETS):
+                when = np.array([day.toordinal() * 10 + entity])
+                targets.append(target - 300 + int(self.draw.below(601, "target", when)[0]))
+            self._treasuries[day] = Treasury(factor, needs.reserve(factor, cash, targets))
         return self._treasuries[day]
+
+    def _needs(self, day: date, progress: Progress | None) -> Needs:
+        needs, done = Needs(), 0
+        rates = table(self.rate(day, c) // 100 for c in range(len(CURRENCIES)))
+        for places in self.chunks():
+            book = self._without_treasury(day, places)
+            firm = book.deals.transactional | self.relationship(day, book.deals.counterparty)
+            needs.add(book, day_number(day), rates, firm)
+            done += len(places)
+            if progress is not None:
+                progress(done, self.deals)
+        return needs
 
     def chunks(self) -> Iterator[Ints]:
         """All places, in pieces of bounded size."""
         for start in range(0, self.deals, CHUNK):
             yield np.arange(start, min(start + CHUNK, self.deals), dtype=np.int64)
 
-    def _without_treasury(self, day: date, numbers: Ints) -> _Positions:
+    def _without_treasury(self, day: date, numbers: Ints) -> Positions:
         today, elapsed = day_number(day), self.business_days(day)
         at = self._places(numbers, elapsed)
         sector = _SECTOR[at.kind, at.rank % _SECTOR_COUNT[at.kind]]
@@ -245,28 +212,28 @@ class Book:
             eligible=self._chance(_ELIGIBLE, "eligible", at),
             past_due=past_due,
         )
-        return _Positions(deals, at, np.where(_HAS_CUSTOMER[at.kind], sector, -1), variant)
+        return Positions(deals, at, np.where(_HAS_CUSTOMER[at.kind], sector, -1), variant)
 
-    def _places(self, numbers: Ints, elapsed: int) -> _Places:
+    def _places(self, numbers: Ints, elapsed: int) -> Places:
         """What stands at places of the book: kinds are strewn over it, not one after the other."""
         index = numbers * self._stride % self.deals
         kind = np.searchsorted(self._starts, index, side="right") - 1
         rank = index - self._starts[kind]
         # Both sides of an intragroup deal draw with the same key, so that they agree.
-        mirrored = self.deals + rank + 10 * np.isin(_PRODUCT[kind], (_REPO, _REVERSE_REPO))
+        mirrored = self.deals + rank + 10 * np.isin(_PRODUCT[kind], (REPO, REVERSE_REPO))
         key = np.where(_INTRAGROUP[kind], mirrored, index)
         lived = elapsed + self.draw.below(_OCCUPANCY, "occupancy", key)
-        return _Places(kind, rank, key, np.where(_LASTS[kind], 0, lived // _OCCUPANCY))
+        return Places(kind, rank, key, np.where(_LASTS[kind], 0, lived // _OCCUPANCY))
 
-    def _below(self, limit: int, field: str, at: _Places) -> Ints:
+    def _below(self, limit: int, field: str, at: Places) -> Ints:
         """A draw that stays as long as the deal does."""
         return self.draw.below(limit, field, at.key, at.occupant)
 
-    def _chance(self, per_mille: Ints, field: str, at: _Places) -> Bools:
+    def _chance(self, per_mille: Ints, field: str, at: Places) -> Bools:
         """A property of the place, by the chances of its kind."""
         return self.draw.chance(per_mille[at.kind], field, at.key)
 
-    def _parties(self, at: _Places, sector: Ints) -> tuple[Ints, Ints]:
+    def _parties(self, at: Places, sector: Ints) -> tuple[Ints, Ints]:
         """Who books the deal, and with whom: customers stay with their bank, all three trade."""
         customer = self.draw.below(self.pool[sector], "customer", at.key, at.occupant)
         counterparty = np.where(_HAS_CUSTOMER[at.kind], self.pool_start[sector] + customer, -1)
@@ -274,23 +241,23 @@ class Book:
         abroad = self.draw.chance(30, "abroad", at.key)
         secured = _SECURED[at.kind]
         turn = np.where(secured, at.rank // len(SECURITY_VARIANTS), at.rank) % len(ENTITIES)
-        trades = secured | ~_HAS_CUSTOMER[at.kind] | (at.kind == _KIND["financial deposit"])
+        trades = secured | ~_HAS_CUSTOMER[at.kind] | (at.kind == KIND["financial deposit"])
         entity = np.where(trades, turn, np.where(at_home ^ abroad, 0, 1))
 
         side = np.array(INTRAGROUP_SIDES)[at.rank % len(INTRAGROUP_SIDES)]
-        borrows = np.isin(_PRODUCT[at.kind], (_DEPOSIT, _REPO))
+        borrows = np.isin(_PRODUCT[at.kind], (DEPOSIT, REPO))
         own = np.where(borrows, side[:, 1], side[:, 0])
         other = np.where(borrows, side[:, 0], side[:, 1])
         inside = _INTRAGROUP[at.kind]
         return np.where(inside, own, entity), np.where(inside, other, counterparty)
 
-    def _currency(self, at: _Places) -> Ints:
+    def _currency(self, at: Places) -> Ints:
         drawn = self.draw.below(1000, "currency", at.key)
         passed: Ints = (drawn[:, None] >= _CURRENCY_UP_TO[at.kind]).sum(axis=1)
         return passed
 
     def _amount(
-        self, at: _Places, elapsed: int, entity: Ints, currency: Ints, variant: Ints
+        self, at: Places, elapsed: int, entity: Ints, currency: Ints, variant: Ints
     ) -> Ints:
         """Cents: a size that stays with the place, and up to 10 % that moves now and then."""
         product = _PRODUCT[at.kind]
@@ -299,14 +266,14 @@ class Book:
         revision = (elapsed + phase) // _AMOUNT_PERIOD
         moved = 900 + self.draw.below(201, "amount", at.key, at.occupant, revision)
         amount = size * moved // 1000 * _UNITS[currency]
-        amount = np.where(at.kind == _KIND["cash"], self._medians[at.kind], amount)
-        at_limit = (product == _DEPOSIT) & self.draw.chance(2, "at the limit", at.key)
-        amount = np.where(at_limit & _HAS_CUSTOMER[at.kind], _INSURED_CENTS, amount)
+        amount = np.where(at.kind == KIND["cash"], self._medians[at.kind], amount)
+        at_limit = (product == DEPOSIT) & self.draw.chance(2, "at the limit", at.key)
+        amount = np.where(at_limit & _HAS_CUSTOMER[at.kind], INSURED_CENTS, amount)
         amount = np.where(at.is_security, amount * _VARIANT_WEIGHT[variant], amount)
-        market = np.isin(product, (_REPO, _REVERSE_REPO)) & ~_INTRAGROUP[at.kind]
+        market = np.isin(product, (REPO, REVERSE_REPO)) & ~_INTRAGROUP[at.kind]
         return np.where(market & (entity == _BROKER), amount * 3 // 10, amount)
 
-    def _maturity(self, at: _Places, today: int) -> tuple[Ints, Bools, Ints]:
+    def _maturity(self, at: Places, today: int) -> tuple[Ints, Bools, Ints]:
         """Maturity, whether there is none, and days past due.
 
         Deals are rolled at maturity, except some loans that are not repaid and some term deposits
@@ -317,107 +284,24 @@ class Book:
         left = (self.draw.below(days, "maturity", at.key) - today) % days
         maturity = today + np.where((tenor < 0) | (left == 0), days, left)
 
-        loan = (_PRODUCT[at.kind] == _LOAN) & ~_INTRAGROUP[at.kind]
+        loan = (_PRODUCT[at.kind] == LOAN) & ~_INTRAGROUP[at.kind]
         phase = self.draw.below(_OVERDUE_PERIOD, "overdue", at.key)
         days_late = (today + phase) % _OVERDUE_PERIOD
         late = loan & (days_late > 0) & (days_late <= _OVERDUE_DAYS)
         unpaid = late & self.draw.chance(500, "unpaid", at.key)
         forgotten = self.draw.chance(20, "uncollected", at.key)
-        uncollected = (at.kind == _KIND["term deposit"]) & forgotten
+        uncollected = (at.kind == KIND["term deposit"]) & forgotten
         since = day_number(self.first_day) - 1 - self.draw.below(20, "uncollected since", at.key)
         maturity = np.where(uncollected, since, maturity)
         maturity = np.where(unpaid, today - days_late, maturity)
         return maturity, (tenor == OPEN) & ~unpaid, np.where(late, days_late, 0)
-
-    def _weigh(
-        self, day: date, factors: tuple[int, ...] | None, progress: Progress | None
-    ) -> Treasury:
-        """One pass over the book: outflows and inflows by rough factors, securities held."""
-        outflow, inflow, stock, held = ([0] * len(ENTITIES) for _ in range(4))
-        rates = _table(self.rate(day, c) // 100 for c in range(len(CURRENCIES)))
-        done = 0
-        for places in self.chunks():
-            book = self._without_treasury(day, places)
-            firm = book.deals.transactional | self.relationship(day, book.deals.counterparty)
-            flows = book.flows(day_number(day), rates, firm)
-            for entity in range(len(ENTITIES)):
-                mine = book.deals.entity == entity
-                for sums, values in zip((outflow, inflow, stock, held), flows, strict=True):
-                    sums[entity] += int(values[mine].sum())
-            done += len(places)
-            if progress is not None:
-                progress(done, self.deals)
-        net = [o - min(i, o * 3 // 4) for o, i in zip(outflow, inflow, strict=True)]
-        if factors is None:
-            factors = tuple(
-                n * _SECURITIES_OF_NET * 10**4 // max(1, h) for n, h in zip(net, held, strict=True)
-            )
-        reserve = []
-        for entity, (needed, factor) in enumerate(zip(net, factors, strict=True)):
-            when = np.array([day.toordinal() * 10 + entity])
-            target = _TARGETS[entity] - 300 + int(self.draw.below(601, "target", when)[0])
-            others = stock[entity] * factor // 10**6 + int(self._medians[_KIND["cash"]])
-            reserve.append(max(needed * target // 10_000 - others, needed // 20))
-        return Treasury(factors, tuple(reserve))
-
-
-@dataclass(frozen=True)
-class _Places:
-    """Places of the book: kind of deal, rank among its kind, key of all draws, which occupant."""
-
-    kind: Ints
-    rank: Ints
-    key: Ints
-    occupant: Ints
-
-    @property
-    def is_security(self) -> Bools:
-        found: Bools = self.kind == _KIND["security"]
-        return found
-
-
-@dataclass(frozen=True)
-class _Positions:
-    """Deals before the treasury's sizes are known, with what they were made from."""
-
-    deals: Deals
-    at: _Places
-    sector: Ints
-    variant: Ints
-
-    def flows(self, today: int, rates: Ints, firm: Bools) -> tuple[Ints, Ints, Ints, Ints]:
-        """Rough outflow, inflow, liquid securities and all securities, in euro cents."""
-        d = self.deals
-        euro = d.amount * rates[d.currency] // 10**6
-        due = ~d.open & (d.maturity <= today + _WINDOW)
-        sector = np.maximum(self.sector, 0)
-        customer = self.sector >= 0
-        retail = customer & (sector <= _SECTORS.index("SMALL_BUSINESS"))
-        insured = np.where(d.insurable & firm, np.minimum(euro, _INSURED_CENTS), 0)
-        own = np.where(customer, _OUTFLOW[sector], 100)
-        run_off = euro * own - np.where(retail, 5 * insured, 0)
-        used = np.maximum(d.operational, 0) * rates[d.currency] // 10**6
-        run_off -= used * (own - 25)
-        leaves = (d.product == _DEPOSIT) & (d.open | due | (retail & ~d.locked))
-        secured = euro * _SECURED_FLOW[self.variant]
-        secured = np.where(self.sector == _SECTORS.index("CENTRAL_BANK"), 0, secured)
-        outflow = np.where(leaves, run_off, 0)
-        outflow += np.where((d.product == _REPO) & (d.open | due), secured, 0)
-        comes = due & (d.maturity > today) & (d.past_due == 0)
-        returned = euro * np.where(customer, _INFLOW[sector], 100)
-        inflow = np.where((d.product == _LOAN) & comes, returned, 0)
-        lent = euro * _SECURED_FLOW[self.variant]
-        inflow += np.where((d.product == _REVERSE_REPO) & comes, lent, 0)
-        held = np.where(self.at.is_security, euro, 0)
-        stock = np.where(self.at.is_security & d.eligible, euro * _STOCK[self.variant], 0)
-        return outflow // 100, inflow // 100, stock // 100, held
 
 
 def _counts(deals: int) -> Ints:
     """Deals of each kind; the first kind takes what the others leave."""
     counts = [max(k.minimum, deals * k.share // _SHARES) for k in KINDS]
     counts[0] += deals - sum(counts)
-    return _table(iter(counts))
+    return table(counts)
 
 
 def _median(kind: Kind, deals: int, count: int) -> int:

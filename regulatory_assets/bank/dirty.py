@@ -1,16 +1,13 @@
 """Broken rows for the sample bank, one function per kind of error that sources really make.
 
 A broken row is an addition: the deals beside it stay whole, except that a repeated key also costs
-the deal whose key it repeats (nobody can say which of the two is meant), so the smallest is taken.
+the deal before it, whose key it repeats (nobody can say which of the two is meant).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from regulatory_assets.bank.tables import DEALS
 
@@ -30,27 +27,23 @@ _GOOD: Row = {
 }
 
 
-def _changed(column: str, text: str, row: Row, _beside: pa.Table) -> bytes:
+def _changed(column: str, text: str, row: Row, _before: str) -> bytes:
     return _line({**row, column: text})
 
 
-def _repeated_key(row: Row, beside: pa.Table) -> bytes:
-    """The key of the smallest deal before it, with another amount."""
-    if beside.num_rows == 0:
-        return _line({**row, "deal_id": ""})
-    smallest = pc.index(beside["amount"], pc.min(beside["amount"])).as_py()
-    return _line({**row, "deal_id": beside["deal_id"][smallest].as_py()})
+def _repeated_key(row: Row, before: str) -> bytes:
+    return _line({**row, "deal_id": before})
 
 
-def _short(row: Row, _beside: pa.Table) -> bytes:
+def _short(row: Row, _before: str) -> bytes:
     return _line(row).rstrip(b"\n").rsplit(b",", 3)[0] + b"\n"
 
 
-def _long(row: Row, _beside: pa.Table) -> bytes:
+def _long(row: Row, _before: str) -> bytes:
     return _line(row).replace(b"1250.00", b"1,250.00")
 
 
-KINDS: dict[str, Callable[[Row, pa.Table], bytes]] = {
+KINDS: dict[str, Callable[[Row, str], bytes]] = {
     "bad number": partial(_changed, "amount", "125O.00"),
     "bad date": partial(_changed, "maturity_date", "2026-02-30"),
     "unknown code": partial(_changed, "product_type", "DEPOSTI"),
@@ -64,8 +57,8 @@ KINDS: dict[str, Callable[[Row, pa.Table], bytes]] = {
 }
 
 
-def dirty_rows(count: int) -> Iterator[Callable[[pa.Table], bytes]]:
-    """``count`` broken lines, the kinds by turns; each is told the rows that stand before it."""
+def dirty_rows(count: int) -> Iterator[Callable[[str], bytes]]:
+    """``count`` broken lines, the kinds by turns; each is told the deal before it."""
     kinds = tuple(KINDS.values())
     for n in range(count):
         yield partial(kinds[n % len(kinds)], {**_GOOD, "deal_id": f"X{n + 1:010d}"})

@@ -7,6 +7,7 @@ the command as arguments; the exit status is the command's.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -24,8 +25,9 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
 
 
 def _stop_when_closed(child: subprocess.Popen[bytes]) -> None:
+    # Not through sys.stdin: a thread that holds its lock would abort the interpreter's end.
     with contextlib.suppress(OSError):
-        while sys.stdin.buffer.read(1):
+        while os.read(0, 1):
             pass
     _stop(child)
 

@@ -12,6 +12,7 @@ import os
 import ssl
 import struct
 import subprocess
+import sys
 import uuid
 from pathlib import Path
 
@@ -67,7 +68,11 @@ def submit(*, options: list[str], jars: list[Path], arguments: list[str]) -> lis
 def environment() -> dict[str, str]:
     """This process's variables without those that would configure Spark behind our back."""
     ours = {k: v for k, v in os.environ.items() if not k.startswith(("SPARK_", "PYSPARK_"))}
-    return ours | {"SPARK_HOME": str(spark_home()), "SPARK_LOCAL_IP": "127.0.0.1"}
+    return ours | {
+        "SPARK_HOME": str(spark_home()),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYSPARK_PYTHON": sys.executable,  # runs functions written in Python
+    }
 
 
 def trust_options(folder: Path) -> list[str]:

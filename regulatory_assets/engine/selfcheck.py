@@ -15,7 +15,7 @@ from typing import Any
 
 from deltalake import DeltaTable, Schema
 from pyspark.errors import PySparkException
-from pyspark.sql import functions as F
+from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.session import SparkSession

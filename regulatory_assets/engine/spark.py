@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MEMORY_PERCENT = 50
 """Share of this machine's (or container's) memory that the local server may take."""
 
-FETCH_SECONDS, START_SECONDS, REACH_SECONDS = 600, 120, 10
+FETCH_SECONDS, START_SECONDS, REACH_SECONDS = 600, 300, 10
 DEFAULT_PORT = 15002
 
 CONFS = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from decimal import Decimal, localcontext
 
-from pyspark.sql import functions as F
+from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
 
 from regulatory_assets.ledger.table import MONEY_LIMIT_DIGITS, SCALE, ColumnType

@@ -16,7 +16,7 @@ here writes or knows the register.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -115,10 +115,11 @@ class Calculation:
                 *(F.col(k).alias(n) for k, n in zip(key, named, strict=True)),
                 *(F.col(c).alias(lookup.prefix + c) for c in lookup.take),
             )
-            return frames.attach(keys, found, key, named, "left").select(
+            moved = keys.withColumnsRenamed(dict(zip(key, named, strict=True)))
+            return frames.attach(moved, found, named, named, "left").select(
                 F.lit(entry).alias("__lookup_entry"),
-                *(F.col(k).alias(n) for k, n in zip(key, named, strict=True)),
-                *(F.col(lookup.prefix + c) for c in lookup.take),
+                *named,
+                *(lookup.prefix + c for c in lookup.take),
             )
 
         return side(move.new, 1).unionAll(side(move.old, -1))
@@ -284,7 +285,7 @@ class Calculation:
         function: Any = stage.function
         members = rows.select(*self._joined_columns()).toArrow().to_pylist()
 
-        def group(row: dict[str, Any]) -> tuple[str, ...]:
+        def group(row: Mapping[str, Any]) -> tuple[str, ...]:
             return tuple(repr(row[c]) for c in stage.by)
 
         members.sort(
@@ -295,8 +296,13 @@ class Calculation:
             )
         )
         results: list[dict[str, Any]] = []
-        for _, of_group in groupby(members, key=group):
+        for values, of_group in groupby(members, key=group):
             for result in function(list(of_group), self.parameters):
+                if group(result) != values:
+                    raise ValueError(
+                        f"stage {stage.name}: the group {values} gave a row of {group(result)}; "
+                        f"a row must carry its group's {stage.by}, or it is never found again"
+                    )
                 results.append({ENTRY: 1, "layer": BASE, "sign": 1, "rule_id": None, **result})
         return self._frame(results)
 

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
+import pyarrow as pa
 from deltalake import DeltaTable
 
 from regulatory_assets.control.register import Register, Revision
@@ -96,9 +97,11 @@ def orphans(lake: Lake, register: Register, table: Table, grace: timedelta) -> t
         return ()
     oldest: dict[str, float] = {}
     before = (time.time() - grace.total_seconds()) * 1000
-    actions = DeltaTable(str(path)).get_add_actions(flatten=True)
+    actions = pa.table(DeltaTable(str(path)).get_add_actions(flatten=True))
+    if not actions.num_rows:
+        return ()
     names = actions.column("partition.posting").to_pylist()
-    times = actions.column("modification_time").cast("int64").to_pylist()
+    times = actions.column("modification_time").cast(pa.int64()).to_pylist()
     for posting, modified in zip(names, times, strict=True):
         oldest[posting] = max(oldest.get(posting, 0), modified)
     registered = register.postings(table.name)

@@ -12,6 +12,7 @@ import hashlib
 import inspect
 import sys
 from functools import cache
+from importlib.util import resolve_name
 from types import ModuleType
 
 from regulatory_assets.ledger.stages import Stage
@@ -57,19 +58,26 @@ def _reached(name: str) -> frozenset[str]:
 
 
 def _imports(module: ModuleType) -> list[str]:
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(inspect.getsource(module))):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+    tree = ast.parse(inspect.getsource(module))
     return [
         n
-        for n in names
+        for n in imported_names(tree, module.__package__)
         if n in sys.modules
         and n.startswith(f"{_PACKAGE}.")
         and (n == _ARITHMETIC or not n.startswith(_MACHINERY))
     ]
+
+
+def imported_names(tree: ast.Module, package: str | None) -> set[str]:
+    """Full names of all that may be a module among what a module of ``package`` imports."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            origin = resolve_name("." * node.level + (node.module or ""), package)
+            names |= {origin} | {f"{origin}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return names
 
 
 @cache

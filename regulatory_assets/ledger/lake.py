@@ -6,6 +6,7 @@ register's word. Overwrite, ``replaceWhere`` and MERGE are never used.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable
 from datetime import date
@@ -24,6 +25,9 @@ class LakeError(Exception):
     """The lake does not hold what the register says; the message names table and remedy."""
 
 
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9._/+:-]+")
+
+
 def new_posting() -> str:
     """A fresh id for one attempt to write."""
     return uuid.uuid4().hex
@@ -33,6 +37,12 @@ class Lake:
     """A folder of Delta tables, one folder per table, read and written through one session."""
 
     def __init__(self, root: Path, session: SparkSession) -> None:
+        if not _PLAIN_PATH.fullmatch(str(root.absolute())):
+            # Sail encodes such a path and writes to another folder than the one created for it.
+            raise LakeError(
+                f"{root.absolute()}: the path of a lake may hold only letters without accents, "
+                "digits and . _ - + : /; choose another folder for the state"
+            )
         self.root = root
         self.session = session
         self._created: set[str] = set()

@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime
 from typing import Literal, Protocol
 
 from pyspark.errors.exceptions.base import PySparkException
+from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.control.register import Delivery, LostRace, Register, Revision
@@ -231,7 +232,10 @@ class Runner:
         if mode == "full":
             new = frames.as_base_rows(content, table)
             return new if previous.data_revision == 0 else self.difference(new, previous)
-        upserts = content.where(content["_operation"] == "upsert")
+        named = F.col("_operation")
+        unknown = F.raise_error(F.lit("a delta's _operation must be upsert or delete"))
+        operation = F.when(named.isin("upsert", "delete"), named).otherwise(unknown)
+        upserts = content.where(operation == "upsert")
         new = frames.as_base_rows(upserts, table)
         old = self.reader.rows(previous, among=content, on=table.key)
         both = [new, frames.negative(old).select(ENTRY, *table.content)]

@@ -4,21 +4,20 @@ No table and no stage is named here; a new stage in the graph is a new asset.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from dagster import (
     AssetExecutionContext,
     AssetsDefinition,
-    BackfillPolicy,
     DataVersion,
     MaterializeResult,
     MetadataValue,
     PartitionsDefinition,
     asset,
 )
-from pyspark.sql import functions as F
+from pyspark.sql.connect import functions as F
 
 from regulatory_assets.bank.conform import REJECTED_ROWS
 from regulatory_assets.bank.ingest import Ingested, ingest_table
@@ -54,19 +53,34 @@ def all_assets(graph: Graph, partitions: PartitionsDefinition[Any]) -> list[Asse
     ]
 
 
-def _described(
-    table: Table, partitions: PartitionsDefinition[Any], kinds: set[str], code_version: str
-) -> dict[str, Any]:
-    """What every asset says of itself."""
-    return {
-        "name": table.name,
-        "group_name": table.group,
-        "owners": [table.owner],
-        "kinds": kinds,
-        "code_version": code_version,
-        "partitions_def": partitions,
-        "backfill_policy": BackfillPolicy.multi_run(max_partitions_per_run=1),
-    }
+def _asset(
+    compute: Callable[..., MaterializeResult[Any]],
+    table: Table,
+    partitions: PartitionsDefinition[Any],
+    *,
+    kinds: set[str],
+    code_version: str,
+    description: str,
+    metadata: Mapping[str, Any] | None = None,
+    reads: Iterable[Table] = (),
+) -> AssetsDefinition:
+    """A table as an asset, with all that its definition says of it.
+
+    No backfill policy: without one, a backfill launches one run a day, with the day as its
+    partition; with ``multi_run(1)`` each run gets a range of one, in which checks find no day.
+    """
+    made: AssetsDefinition = asset(
+        name=table.name,
+        description=description,
+        group_name=table.group,
+        owners=[table.owner],
+        kinds=kinds,
+        code_version=code_version,
+        partitions_def=partitions,
+        deps=[read.name for read in reads],
+        metadata={"dagster/column_schema": column_schema(table), **(metadata or {})},
+    )(compute)
+    return made
 
 
 def _shape(table: Table) -> str:
@@ -103,15 +117,10 @@ def _materialized(version: Version, metadata: dict[str, Any]) -> MaterializeResu
     )
 
 
-# -- sources ----------------------------------------------------------------------------------------
+# -- sources -----------------------------------------------------------------------------------
 
 
 def _source(graph: Graph, table: Table, partitions: PartitionsDefinition[Any]) -> AssetsDefinition:
-    @asset(
-        **_described(table, partitions, {"delta", "csv"}, _shape(table)),
-        description=f"{table.description} Taken from the pending files of the delivery folder.",
-        metadata={"dagster/column_schema": column_schema(table)},
-    )
     def deliver(context: AssetExecutionContext, bank: RuntimeResource) -> MaterializeResult[Any]:
         with plainly():
             day, runner = _day(context), bank.runtime(graph).runner(context.run_id)
@@ -125,7 +134,14 @@ def _source(graph: Graph, table: Table, partitions: PartitionsDefinition[Any]) -
                 told["deliveries"] = MetadataValue.md(_deliveries(taken))
             return _materialized(version, told)
 
-    return deliver
+    return _asset(
+        deliver,
+        table,
+        partitions,
+        kinds={"delta", "csv"},
+        code_version=_shape(table),
+        description=f"{table.description} Taken from the pending files of the delivery folder.",
+    )
 
 
 def _summary(version: Version, taken: Sequence[Ingested]) -> Outcome:
@@ -163,12 +179,6 @@ def _deliveries(taken: Sequence[Ingested]) -> str:
 def _rejected(
     graph: Graph, table: Table, partitions: PartitionsDefinition[Any]
 ) -> AssetsDefinition:
-    @asset(
-        **_described(table, partitions, {"delta"}, _shape(table)),
-        description=f"{table.description} Filled beside the sources, in the same transaction.",
-        metadata={"dagster/column_schema": column_schema(table)},
-        deps=[source.name for source in graph.sources],
-    )
     def count(context: AssetExecutionContext, bank: RuntimeResource) -> MaterializeResult[Any]:
         with plainly():
             day, runner = _day(context), bank.runtime(graph).runner(context.run_id)
@@ -189,25 +199,23 @@ def _rejected(
                 told["by_reason"] = MetadataValue.md(markdown(by_reason.toArrow().to_pylist()))
             return _materialized(version, told)
 
-    return count
+    return _asset(
+        count,
+        table,
+        partitions,
+        kinds={"delta"},
+        code_version=_shape(table),
+        description=f"{table.description} Filled beside the sources, in the same transaction.",
+        reads=graph.sources,
+    )
 
 
-# -- stages -----------------------------------------------------------------------------------------
+# -- stages ------------------------------------------------------------------------------------
 
 
 def _stage(graph: Graph, stage: Stage, partitions: PartitionsDefinition[Any]) -> AssetsDefinition:
-    table, lineage = stage.writes, column_lineage(stage)
-    metadata: dict[str, Any] = {"dagster/column_schema": column_schema(table)}
-    if lineage is not None:
-        metadata["dagster/column_lineage"] = lineage
-    doc = getattr(stage.function, "__doc__", None) or ""
+    table = stage.writes
 
-    @asset(
-        **_described(table, partitions, {"delta", "pyspark"}, code_fingerprint(stage, "")),
-        description="\n\n".join(part for part in (table.description, doc.strip()) if part),
-        metadata={**metadata, "stage": stage.kind.value},
-        deps=[read.name for read in stage.inputs],
-    )
     def calculate(context: AssetExecutionContext, bank: RuntimeResource) -> MaterializeResult[Any]:
         with plainly():
             day, runtime = _day(context), bank.runtime(graph)
@@ -218,4 +226,18 @@ def _stage(graph: Graph, stage: Stage, partitions: PartitionsDefinition[Any]) ->
             told |= figures(stage, day, runtime.settings.lake, runner.register)
             return _materialized(version, told)
 
-    return calculate
+    lineage = column_lineage(stage)
+    doc = getattr(stage.function, "__doc__", None) or ""
+    return _asset(
+        calculate,
+        table,
+        partitions,
+        kinds={"delta", "pyspark"},
+        code_version=code_fingerprint(stage, ""),
+        description="\n\n".join(part for part in (table.description, doc.strip()) if part),
+        metadata={
+            "stage": stage.kind.value,
+            **({"dagster/column_lineage": lineage} if lineage else {}),
+        },
+        reads=stage.inputs,
+    )

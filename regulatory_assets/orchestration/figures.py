@@ -8,9 +8,8 @@ from __future__ import annotations
 import base64
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +44,10 @@ def history(table: Table, lake: Path, register: Register) -> dict[date, list[dic
     days = register.days(table.name)[-MOST_DAYS:]
     histories = register.histories([(table.name, day) for day in days])
     day_of = {
-        posting.posting: day
+        revision.posting: day
         for (_, day), chain in histories.items()
-        for posting in Version(table, day, chain).live
+        for revision in Version(table, day, chain).live
+        if revision.posting is not None
     }
     if not day_of:
         return {}
@@ -66,12 +66,14 @@ def history(table: Table, lake: Path, register: Register) -> dict[date, list[dic
     return rows
 
 
-def plot(table: Table, rows: dict[date, Sequence[dict[str, Any]]]) -> str:
+def plot(table: Table, rows: Mapping[date, Sequence[Mapping[str, Any]]]) -> str:
     """The ratio of each key over the dates, as a picture within Markdown."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    lines: dict[str, list[tuple[date, Decimal]]] = {}
+    lines: dict[
+        str, list[tuple[date, Any]]
+    ] = {}  # Matplotlib draws decimals, its types do not say so
     for day in sorted(rows):
         for row in rows[day]:
             if row[RATIO] is not None:

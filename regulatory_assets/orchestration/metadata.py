@@ -25,7 +25,7 @@ from regulatory_assets.ledger.table import Column, Table
 PREVIEW_ROWS = 10
 
 
-# -- of the definition ------------------------------------------------------------------------------
+# -- of the definition -------------------------------------------------------------------------
 
 
 def column_schema(table: Table) -> TableSchema:
@@ -71,7 +71,7 @@ def column_lineage(stage: Stage) -> TableColumnLineage | None:
     return TableColumnLineage(deps) if deps else None
 
 
-# -- of a run ---------------------------------------------------------------------------------------
+# -- of a run ----------------------------------------------------------------------------------
 
 
 def run_metadata(outcome: Outcome, version: Version, reader: Reader) -> dict[str, Any]:

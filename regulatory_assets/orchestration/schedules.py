@@ -35,8 +35,6 @@ def weekdays(graph: Graph, calendar: Calendar) -> ScheduleDefinition:
                 f"{day}: {', '.join(names)} not delivered in {bank.deliveries / str(day)}; "
                 "deliver the files, the sensor delivered_files runs the day then"
             )
-        return RunRequest(
-            partition_key=day.isoformat(), tags={CAUSE_TAG: f"schedule of {day}"}
-        )
+        return RunRequest(partition_key=day.isoformat(), tags={CAUSE_TAG: f"schedule of {day}"})
 
     return previous_business_day

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.control.register import Register
@@ -43,26 +47,55 @@ class Examination:
         """The table's standing rows."""
         return self.reader.rows(self.version(table))
 
-    def read_by(self, reader: Table, table: Table) -> DataFrame:
-        """The rows of ``table`` as the last revision of ``reader`` has read them."""
+    def booked(self, table: Table, since: int) -> DataFrame:
+        """The rows booked after a revision; all standing rows since revision zero."""
+        if not since:
+            return self.rows(table)
+        return self.reader.changes(self.version(table), since).where(F.col(ENTRY) > 0)
+
+    def keys(self, table: Table, by: tuple[str, ...], among: Column | None = None) -> DataFrame:
+        """How many rows stand for each value of some columns, as ``rows``.
+
+        Adds up entries instead of netting whole rows: it scans these columns only, at most once.
+        """
+        entries = self.reader.entries(self.version(table))
+        counted = (entries if among is None else entries.where(among)).groupBy(*by)
+        return counted.agg(F.sum(ENTRY).alias("rows")).where(F.col("rows") > 0)
+
+    def read_by(self, reader: Table, table: Table) -> Version:
+        """The version of ``table`` that the last revision of ``reader`` has read."""
         last = self.version(reader).chain[-1]
         revision = next(i.revision for i in last.inputs if i.table == table.name)
-        return self.reader.rows(self.version(table).until(revision))
+        return self.version(table).until(revision)
+
+    def evidence(self, check: Check) -> str:
+        """What the check's answer depends on: its code and the revisions it reads."""
+        revisions = {t.name: self.version(t).revision for t in (check.table, *check.reads)}
+        return f"{check.code} {' '.join(f'{n}:{r}' for n, r in sorted(revisions.items()))}"
 
 
 @dataclass(frozen=True)
 class Check:
     """A question about one table. ``blocking``: a wrong number would follow from a no.
 
-    ``reads`` are the other tables it needs.
+    ``examine`` gets the day, and the table's revision at which this check has passed before (zero
+    if it has not): rows that have not changed since need no second look. ``reads`` are the other
+    tables it needs.
     """
 
     table: Table
     name: str
     description: str
     blocking: bool
-    examine: Callable[[Examination], Result]
+    examine: Callable[[Examination, int], Result]
     reads: tuple[Table, ...] = ()
+
+    @property
+    def code(self) -> str:
+        """Changes with the module that asks and with the tables' definitions."""
+        source = inspect.getsource(sys.modules[self.examine.__module__])
+        told = f"{source}{self.table!r}{self.reads!r}{self.description}"
+        return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
 def differences(left: DataFrame, right: DataFrame, columns: tuple[str, ...]) -> Result:
@@ -84,5 +117,5 @@ def verdict(
     examples = "; ".join(
         ", ".join(f"{name}={value}" for name, value in row.asDict().items()) for row in rows
     )
-    facts = {"offending": count, "examples": examples}
+    facts: dict[str, int | str] = {"offending": count, "examples": examples}
     return Result(False, f"{count} {wrong}, for instance {examples}", facts)

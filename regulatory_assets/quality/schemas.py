@@ -18,7 +18,7 @@ from regulatory_assets.ledger.table import LEDGER_COLUMNS, Column, ColumnType, T
 def pandera_schema(table: Table) -> Any:
     """Types, nulls, codes and bounds of the content columns, as a pandera DataFrameSchema."""
     import pandera.pyspark as pa
-    from pyspark.sql import types as T  # noqa: N812
+    from pyspark.sql import types as T
 
     types: dict[ColumnType, Any] = {
         ColumnType.STRING: T.StringType(),
@@ -44,9 +44,7 @@ def pandera_schema(table: Table) -> Any:
         "rule_id": pa.Column(types[ColumnType.STRING], nullable=True),
     }
     business = {
-        c.name: pa.Column(
-            types[c.type], checks(c), nullable=c.nullable, description=c.description
-        )
+        c.name: pa.Column(types[c.type], checks(c), nullable=c.nullable, description=c.description)
         for c in table.columns
     }
     return pa.DataFrameSchema(

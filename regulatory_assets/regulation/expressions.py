@@ -2,7 +2,8 @@
 
 Only column expressions are built, so no session is needed. Where the Python API refuses (a null or
 unknown input, key or regime) a column is null, never a default: such a row is for the exceptions.
-Rows that get the same answer share one branch, which keeps the expressions small.
+Keys with one answer share one branch, and a decision table becomes a tree that asks each input at
+most once per path: half the time of testing rule after rule.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from regulatory_assets.regulation.tables import (
     DecisionTable,
     Key,
     RateTable,
-    Rule,
     plain,
 )
 
@@ -39,14 +39,13 @@ def decide(
     if set(inputs) != set(table.inputs):
         raise ValueError(f"{table.name} needs exactly the inputs {', '.join(table.inputs)}")
     known = _all(inputs[name].isin(*values) for name, values in table.inputs.items())
-
-    def decisions(rules: Sequence[Rule]) -> Column:
-        grouped: dict[str, list[Column]] = {}
-        for rule in rules:
-            grouped.setdefault(rule.then[output], []).append(_applies(rule, table, inputs))
-        return _cases((_any(hits), F.lit(code)) for code, hits in grouped.items())
-
-    return F.when(known, _by_regime(table.by_regime, decisions, regime))
+    decided = {
+        name: {combination: rule.then[output] for combination, rule in table.deciding(name).items()}
+        for name in table.regimes
+    }
+    return F.when(
+        known, _by_regime(decided, lambda codes: _tree(table.inputs, codes, inputs), regime)
+    )
 
 
 def value(
@@ -112,13 +111,31 @@ def _is_one_of(columns: Sequence[Column], keys: Sequence[Key]) -> Column:
     )
 
 
-def _applies(rule: Rule, table: DecisionTable, inputs: Mapping[str, Column]) -> Column:
-    conditions = [
-        inputs[name].isin(*values)
-        for name, values in rule.when.items()
-        if set(values) != set(table.inputs[name])
-    ]
-    return _all(conditions) if conditions else F.lit(True)
+def _tree(
+    asked: Mapping[str, tuple[str, ...]], decided: Mapping[Key, str], inputs: Mapping[str, Column]
+) -> Column:
+    """The decisions as nested branches: first the input that splits them into the fewest."""
+    codes = set(decided.values())
+    if len(codes) == 1:
+        return F.lit(codes.pop())
+    splits = []
+    for position, (name, values) in enumerate(asked.items()):
+        branches: dict[frozenset[tuple[Key, str]], list[str]] = {}
+        for here in values:
+            rest = frozenset(
+                (key[:position] + key[position + 1 :], code)
+                for key, code in decided.items()
+                if key[position] == here
+            )
+            branches.setdefault(rest, []).append(here)
+        if len(branches) > 1:
+            splits.append((name, branches))
+    name, branches = min(splits, key=lambda split: len(split[1]))
+    others = {other: values for other, values in asked.items() if other != name}
+    return _cases(
+        (inputs[name].isin(*values), _tree(others, dict(rest), inputs))
+        for rest, values in branches.items()
+    )
 
 
 def _by_regime(

@@ -166,8 +166,11 @@ class DecisionTable:
                     f"Use one of {', '.join(self.inputs[name])}",
                     self.path,
                 )
-        deciding = _of_regime(self._deciding, regime, self.name, self.path)
-        return deciding[tuple(inputs[name] for name in self.inputs)]
+        return self.deciding(regime)[tuple(inputs[name] for name in self.inputs)]
+
+    def deciding(self, regime: str = BASEL) -> Mapping[Key, Rule]:
+        """The deciding rule of every combination, its values in the order of the inputs."""
+        return _of_regime(self._deciding, regime, self.name, self.path)
 
     def decide(self, regime: str = BASEL, **inputs: str) -> dict[str, str]:
         """The output codes; inputs outside the enumerations are refused, never defaulted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -51,6 +52,21 @@ def test_a_relative_file_stays_where_it_was(
     migrate(engine)
     assert (tmp_path / "var" / "control.sqlite").exists()
     assert list((tmp_path / "elsewhere").iterdir()) == []
+    engine.dispose()
+
+
+def test_a_first_start_waits_for_another(tmp_path: Path) -> None:
+    # SQLite refuses the switch to write-ahead logging at once, whatever the time to wait.
+    file = tmp_path / "control.sqlite"
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE t (a)")
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.2, other.execute, ["COMMIT"])
+    release.start()
+    engine = connect(f"sqlite:///{file}")
+    migrate(engine)
+    release.join()
+    other.close()
     engine.dispose()
 
 

@@ -113,6 +113,19 @@ REPORT = Table(
     bounded=True,
 )
 
+TREND = Table(
+    "trend",
+    "Sums of a book over the days up to now.",
+    (_BOOK, _column("amount", _MONEY), _column("days", _LONG)),
+    ("book",),
+    "books",
+    bounded=True,
+)
+
+KEYED = Table("keyed", "Ids.", (_column("code", _STRING),), ("code",), "books")
+"""A table that is nothing but a key; only some tests read it."""
+
+DAYS = (date(2026, 1, 5), date(2026, 1, 6))
 SOURCES = (DEALS, CUSTOMERS, RATES)
 
 CODE: dict[str, int] = {"flows": 0, "report": 0}
@@ -157,7 +170,6 @@ def held(deals: DataFrame, p: Any) -> DataFrame:
         Lookup(CUSTOMERS, ("book", "customer"), ("kind", "partner")),
         _PARTNER_KIND,
         Lookup(HELD, ("book", "customer"), ("total", "capped")),
-        Lookup(HELD, ("book", "partner"), ("capped",), prefix="partner_"),
     ),
 )
 def flows(deals: DataFrame, _: Any) -> DataFrame:
@@ -171,7 +183,7 @@ def flows(deals: DataFrame, _: Any) -> DataFrame:
         F.when(part == "whole", _worth())
         .when(part == "over", F.when(F.col("total") > F.col("capped"), over).otherwise(nothing))
         .otherwise(
-            F.when(F.col("partner_kind") == "R", F.col("partner_capped")).otherwise(nothing)
+            F.when(F.col("partner_kind") == "R", F.col("capped")).otherwise(nothing)
         )
     )
     return (
@@ -225,7 +237,17 @@ def report(rows: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
         yield {"book": rows[0]["book"], "part": part, "amount": amount, "capped": capped}
 
 
-GRAPH = Graph(SOURCES, (held, flows, adjusted, lines, report))
+@report_stage(
+    reads=LINES, writes=TREND, by=("book",), days=lambda day: [d for d in DAYS if d <= day]
+)
+def trend(rows: Sequence[ReportRow], _: Any) -> Iterable[ReportRow]:
+    """Reads the lines of several days."""
+    amount = sum((row["amount"] for row in rows), Decimal(0))
+    days = len({row["reporting_date"] for row in rows})
+    yield {"book": rows[0]["book"], "amount": amount, "days": days}
+
+
+GRAPH = Graph(SOURCES, (held, flows, adjusted, lines, report, trend))
 
 
 @dataclass(frozen=True)

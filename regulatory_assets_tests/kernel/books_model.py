@@ -129,6 +129,19 @@ def calculate(given: Sources, settings: Settings) -> dict[str, State]:
     return tables
 
 
+def trend(lines_of_days: Iterable[State]) -> State:
+    """The stage that reads several days."""
+    sums: dict[object, Decimal] = defaultdict(Decimal)
+    days: Counter[object] = Counter()
+    for lines in lines_of_days:
+        for row in lines.elements():
+            amount = row[6]
+            assert isinstance(amount, Decimal)
+            sums[row[3]] += amount
+        days.update({row[3] for row in lines})
+    return Counter((*_BASE, book, exact(amount), days[book]) for book, amount in sums.items())
+
+
 def _held(given: Sources, settings: Settings) -> State:
     groups: dict[tuple[str, str | None], list[Deal]] = defaultdict(list)
     for (book, _), deal in given.deals.items():
@@ -159,12 +172,11 @@ def _flows(given: Sources, held: State, settings: Settings) -> State:
         kind, partner = given.customers.get((book, deal.customer), (None, None))
         partner_kind, _ = given.customers.get((book, partner), (None, None))
         sum_, capped = holdings.get((book, deal.customer), (None, None))
-        _, partner_capped = holdings.get((book, partner), (None, None))
         whole = None if rate is None else _times(deal.amount, rate)
         over: Decimal | None = Decimal(0)
         if isinstance(sum_, Decimal) and isinstance(capped, Decimal) and sum_ > capped:
             over = sum_ - capped if settings.version("flows") < 2 else capped - sum_
-        of_partner = partner_capped if partner_kind == "R" else Decimal(0)
+        of_partner = capped if partner_kind == "R" else Decimal(0)
         for part, amount in (("whole", whole), ("over", over), ("partner", of_partner)):
             if amount is None:
                 rows.append((*_BASE, book, deal_id, part, deal.customer, kind, deal.due, None))

@@ -38,7 +38,8 @@ from regulatory_assets.ledger.table import Table
 from regulatory_assets_tests.kernel import books, books_model
 from regulatory_assets_tests.kernel.books_model import Row, Sources, State
 
-DAYS = (date(2026, 1, 5), date(2026, 1, 6))
+DAYS = books.DAYS
+CALCULATED = (*books_model.READS, "trend")
 
 
 class CrashError(Exception):
@@ -203,7 +204,7 @@ class World:
 
     def note(self, day: date) -> None:
         """Write down the state of every new revision, from the revisions it consumed."""
-        for name in (*(t.name for t in self.graph.sources), *books_model.READS):
+        for name in (*(t.name for t in self.graph.sources), *CALCULATED):
             for revision in self.register.history(name, day):
                 place = (name, day, revision.revision)
                 if place in self.expected:
@@ -211,9 +212,13 @@ class World:
                 if revision.kind == "snapshot":
                     self.expected[place] = self.expected[name, day, revision.revision - 1]
                     continue
-                assert name in books_model.READS, f"unknown revision {place}"
+                assert name in CALCULATED, f"unknown revision {place}"
                 self._assert_consistent(revision)
-                inputs = {c.table: self.expected[c.table, c.day, c.revision] for c in revision.inputs}
+                states = [self.expected[c.table, c.day, c.revision] for c in revision.inputs]
+                if name == "trend":
+                    self.expected[place] = books_model.trend(states)
+                    continue
+                inputs = dict(zip((c.table for c in revision.inputs), states, strict=True))
                 self.expected[place] = books_model.stage(name, inputs, self.settings)
         revisions = {
             (name, day): self.version(name, day).revision for name in self.graph.tables
@@ -243,6 +248,10 @@ class World:
         """Run all stages; then everything read must be what was written down."""
         self.run(day)
         tables = books_model.calculate(self.current[day], self.settings)
+        lines = {d: self.version("lines", d).revision for d in DAYS if d <= day}
+        tables["trend"] = books_model.trend(
+            self.expected["lines", d, revision] for d, revision in lines.items() if revision
+        )
         for name, state in tables.items():
             self._check_state(self.version(name, day), state, "now")
         self._check_second_run(day)

@@ -18,25 +18,25 @@ _COMPONENT_OF = {
 }
 
 
-def _unclassified(day: Examination) -> Result:
+def _unclassified(day: Examination, since: int) -> Result:
     key = LCR_FLOWS.key
     missing = F.col("factor").isNull() | F.col("weighted").isNull()
-    found = day.rows(LCR_FLOWS).where((F.col("line") == "unclassified") | missing)
+    found = day.keys(LCR_FLOWS, key, among=(F.col("line") == "unclassified") | missing)
     wrong = "parts of deals have no LCR line or factor"
     return verdict(found.count(), found, key, wrong, "every part of every deal has its line")
 
 
-def _solo(day: Examination) -> Result:
+def _solo(day: Examination, since: int) -> Result:
     columns = (*LCR_LINES.key, "amount", "weighted")
-    lines = day.read_by(LCR_SCOPE_LINES, LCR_LINES)
+    lines = day.reader.rows(day.read_by(LCR_SCOPE_LINES, LCR_LINES))
     solo = day.rows(LCR_SCOPE_LINES).where(F.col("consolidation") == "solo")
     return differences(lines, solo, columns)
 
 
-def _ratio(day: Examination) -> Result:
+def _ratio(day: Examination, since: int) -> Result:
     sums: dict[tuple[str, str], Decimal] = {}
-    lines = day.read_by(LCR, LCR_SCOPE_LINES).select("scope", "component", "weighted")
-    for row in lines.toArrow().to_pylist():
+    lines = day.reader.rows(day.read_by(LCR, LCR_SCOPE_LINES))
+    for row in lines.select("scope", "component", "weighted").toArrow().to_pylist():
         place = (row["scope"], row["component"])
         sums[place] = sums.get(place, Decimal(0)) + row["weighted"]
     wrong = []

@@ -1,0 +1,148 @@
+"""Days run through Dagster in this process: figures, metadata, checks, data versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster import AssetKey, AssetRecordsFilter, DagsterInstance
+
+from regulatory_assets.ledger.plan import NotReady, Way
+from regulatory_assets.orchestration.launch import DayResult, run_days
+from regulatory_assets.runtime import open_runtime
+from regulatory_assets_tests.orchestration.homes import DAYS, Home, new_home
+
+pytestmark = pytest.mark.timeout(300)
+FIRST, SECOND, _ = DAYS
+DATA_VERSION = "dagster/data_version"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    with new_home(tmp_path_factory.mktemp("runs") / "home") as made:
+        made.deliver(FIRST, SECOND)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def first_run(home: Home) -> dict[date, DayResult]:
+    return {r.day: r for r in run_days([FIRST, SECOND], cause="first run of the test")}
+
+
+def _materialization(day: date, table: str) -> Any:
+    with DagsterInstance.get() as instance:
+        wanted = AssetRecordsFilter(AssetKey(table), asset_partitions=[day.isoformat()])
+        return instance.fetch_materializations(wanted, limit=1).records[0].asset_materialization
+
+
+def test_a_day_runs_every_table_and_passes_every_check(
+    first_run: dict[date, DayResult],
+) -> None:
+    runtime = open_runtime()
+    expected = {t.name for t in runtime.graph.sources} | {s.name for s in runtime.graph.stages}
+    for result in first_run.values():
+        assert result.success, result.failures
+        assert {o.table for o in result.outcomes} == expected
+        assert all(o.revision == o.data_revision == 1 for o in result.outcomes)
+        latest = runtime.register.latest("lcr", result.day)
+        assert latest is not None
+        assert (latest.run_id, latest.cause) == (result.run_id, "first run of the test")
+
+
+def test_a_materialisation_tells_what_the_run_did(first_run: dict[date, DayResult]) -> None:
+    flows = _materialization(SECOND, "lcr_flows")
+    told = {name: m.value for name, m in flows.metadata.items()}
+    booked = next(o for o in first_run[SECOND].outcomes if o.table == "lcr_flows").booked
+    assert told["dagster/row_count"] == told["rows_booked"] == told["affected_keys"] == booked
+    assert told["way"] == "full"
+    assert told["cause"] == "first run of the test"
+    assert "| fx_rates | 2026-01-06 | 1 |" in told["consumed"]
+    assert told["preview"].startswith("| deal_id | part |")
+    assert "dagster/column_schema" in told
+    assert flows.tags[DATA_VERSION] == "1"
+
+
+def test_the_report_shows_its_figures_and_its_ratio_over_the_days(
+    first_run: dict[date, DayResult],
+) -> None:
+    told = {n: m.value for n, m in _materialization(SECOND, "lcr").metadata.items()}
+    assert "data:image/png;base64,iVBOR" in told["ratio_over_days"]
+    assert len(told["ratio_over_days"]) < 100_000
+    assert "| scope | consolidation |" in told["figures"]
+
+
+def test_a_second_run_posts_nothing_and_keeps_data_versions(
+    first_run: dict[date, DayResult],
+) -> None:
+    (again,) = run_days([FIRST])
+    assert again.success, again.failures
+    assert {o.way for o in again.outcomes} == {Way.NOTHING}
+    assert sum(o.rows for o in again.outcomes) == 0
+    assert _materialization(FIRST, "lcr").tags[DATA_VERSION] == "1"
+
+
+def test_only_the_selected_tables_run_and_unknown_ones_are_named(
+    first_run: dict[date, DayResult],
+) -> None:
+    heard: list[str] = []
+    (result,) = run_days([SECOND], ["lcr"], None, heard.append)
+    assert [o.table for o in result.outcomes] == ["lcr"]
+    assert any("lcr" in word for word in heard)
+    with pytest.raises(NotReady, match="no asset nobody"):
+        list(run_days([SECOND], ["nobody"]))
+
+
+def test_a_corrected_deal_from_another_folder_is_a_new_data_version(
+    first_run: dict[date, DayResult], home: Home, tmp_path: Path
+) -> None:
+    header, line, *_ = (home.deliveries / str(SECOND) / "deals.csv").read_text().splitlines()
+    fields = line.split(",")
+    fields[header.split(",").index("amount")] = "1000000.00"
+    corrected = tmp_path / str(SECOND)
+    corrected.mkdir()
+    (corrected / "deals.delta-1.csv").write_text(
+        f"_operation,{header}\nupsert,{','.join(fields)}\n"
+    )
+    (result,) = run_days([SECOND], None, tmp_path)
+    assert result.success, result.failures
+    deals = next(o for o in result.outcomes if o.table == "deals")
+    assert (deals.booked, deals.reversed, deals.revision) == (1, 1, 2)
+    told = {n: m.value for n, m in _materialization(SECOND, "deals").metadata.items()}
+    assert told["affected_keys"] == 1
+    assert fields[0] in told["first_affected_keys"]
+    assert _materialization(SECOND, "deals").tags[DATA_VERSION] == "2"
+    assert _materialization(SECOND, "fx_rates").tags[DATA_VERSION] == "1"
+
+
+def test_a_missing_rate_fails_a_blocking_check_and_stops_the_report(tmp_path: Path) -> None:
+    with new_home(tmp_path / "home") as home:
+        home.deliver(FIRST)
+        rates = home.deliveries / str(FIRST) / "fx_rates.csv"
+        kept = [r for r in rates.read_text().splitlines() if not r.startswith("USD")]
+        rates.write_text("\n".join(kept) + "\n")
+        (result,) = run_days([FIRST])
+        assert not result.success
+        (failure,) = result.failures
+        assert "deals: check fx_rates_of_currency failed" in failure
+        assert "currency=USD" in failure
+        assert "lcr" not in {o.table for o in result.outcomes}
+        assert open_runtime().register.latest("lcr_flows", FIRST) is None
+
+
+def test_refusals_say_the_remedy_and_show_no_trace(tmp_path: Path) -> None:
+    with new_home(tmp_path / "home") as home:
+        (missing,) = run_days([FIRST], ["fx_rates"])
+        (failure,) = missing.failures
+        assert "deliver" in failure
+        assert "fx_rates.csv" in failure
+        assert "Remedy:" in failure
+        assert "Traceback" not in failure
+        home.deliver(FIRST)
+        (home.deliveries / str(FIRST) / "fx_rates.csv").write_text("currency\nEUR\n")
+        (unfit,) = run_days([FIRST], ["fx_rates"])
+        assert "columns do not fit" in unfit.failures[0]
+        (early,) = run_days([FIRST], ["lcr"])
+        assert "run lcr_scope_lines" in early.failures[0]

@@ -1,0 +1,188 @@
+"""The real webserver and the real daemon: a launch, a backfill and a sensor, end to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from regulatory_assets_tests.orchestration.homes import DAYS, ROOT, Home, new_home
+
+pytestmark = pytest.mark.timeout(600)
+FIRST, SECOND, THIRD = (day.isoformat() for day in DAYS)
+LOCATION = {
+    "repositoryLocationName": "regulatory_assets",
+    "repositoryName": "__repository__",
+}
+DEADLINE = 240
+
+
+class Services:
+    """A webserver and a daemon on one Dagster home, asked over GraphQL."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        workspace = ("-w", str(ROOT / "workspace.yaml"))
+        web = ("dagster_webserver", "-h", "127.0.0.1", "-p", str(self.port), *workspace)
+        self.processes = [
+            self._start("web", *web),
+            self._start("daemon", "dagster._daemon", "run", *workspace),
+        ]
+
+    def _start(self, name: str, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+        with (self.home.folder / f"{name}.log").open("wb") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=self.home.folder, env=os.environ | self.home.environment,
+            )  # fmt: skip
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def log(self) -> str:
+        return "\n".join(p.read_text()[-3000:] for p in self.home.folder.glob("*.log"))
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        url = f"http://127.0.0.1:{self.port}/graphql"
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            found = json.load(answer)
+        assert "errors" not in found, found
+        return found["data"]
+
+    def until(self, what: str, done: Callable[[], Any]) -> Any:
+        """Ask until the answer is something, or the deadline is over."""
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end:
+            try:
+                if found := done():
+                    return found
+            except OSError:
+                pass
+            dead = [p.args for p in self.processes if p.poll() is not None]
+            assert not dead, f"{dead} ended\n{self.log()}"
+            time.sleep(0.5)
+        raise AssertionError(f"waited {DEADLINE} s in vain for {what}\n{self.log()}")
+
+    def runs(self, tag: str, value: str) -> list[dict[str, Any]]:
+        query = """query($filter: RunsFilter) { runsOrError(filter: $filter) {
+            ... on Runs { results { runId status tags { key value } } } } }"""
+        tags = {"tags": [{"key": tag, "value": value}]}
+        found: list[dict[str, Any]] = self.ask(query, filter=tags)["runsOrError"]["results"]
+        return found
+
+    def succeeded(self, tag: str, value: str, count: int) -> Callable[[], Any]:
+        def look() -> Any:
+            runs = self.runs(tag, value)
+            failed = [r for r in runs if r["status"] in ("FAILURE", "CANCELED")]
+            assert not failed, f"{failed}\n{self.log()}"
+            return [r["runId"] for r in runs if r["status"] == "SUCCESS"][count - 1 :] and runs
+
+        return look
+
+
+@contextmanager
+def running(home: Home) -> Iterator[Services]:
+    services = Services(home)
+    try:
+        yield services
+    finally:
+        services.stop()
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    with new_home(tmp_path_factory.mktemp("services") / "home") as home:
+        home.deliver(DAYS[0], DAYS[1])
+        with running(home) as started:
+            query = "{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }"
+            started.until(
+                "the webserver", lambda: started.ask(query)["repositoriesOrError"]["nodes"]
+            )
+            yield started
+
+
+def test_a_launch_in_the_ui_runs_through_the_daemon(services: Services) -> None:
+    mutation = """mutation($p: ExecutionParams!) { launchRun(executionParams: $p) {
+        __typename ... on LaunchRunSuccess { run { runId } }
+        ... on PythonError { message }
+        ... on RunConfigValidationInvalid { errors { message } } } }"""
+    parameters = {
+        "selector": {**LOCATION, "pipelineName": "regulatory_day"},
+        "runConfigData": {},
+        "mode": "default",
+        "executionMetadata": {
+            "tags": [
+                {"key": "dagster/partition", "value": FIRST},
+                {"key": "regulatory_assets/cause", "value": "a person"},
+            ]
+        },
+    }
+    launched = services.ask(mutation, p=parameters)["launchRun"]
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    services.until("the run", services.succeeded("regulatory_assets/cause", "a person", 1))
+    query = """{ assetCheckExecutions(assetKey: {path: ["lcr"]}, checkName: "ties", limit: 1)
+        { status } assetNodeOrError(assetKey: {path: ["lcr"]})
+        { ... on AssetNode { assetPartitionStatuses { ... on TimePartitionStatuses {
+          ranges { startKey endKey status } } } } } }"""
+    told = services.ask(query)
+    assert told["assetCheckExecutions"][0]["status"] == "SUCCEEDED"
+    ranges = told["assetNodeOrError"]["assetPartitionStatuses"]["ranges"]
+    assert [(r["startKey"], r["status"]) for r in ranges] == [(FIRST, "MATERIALIZED")]
+
+
+def test_a_backfill_runs_one_run_a_day(services: Services) -> None:
+    mutation = """mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p)
+        { __typename ... on LaunchBackfillSuccess { backfillId }
+          ... on PythonError { message } } }"""
+    query = "{ assetNodes { assetKey { path } } }"
+    keys = [{"path": node["assetKey"]["path"]} for node in services.ask(query)["assetNodes"]]
+    launched = services.ask(
+        mutation, p={"assetSelection": keys, "partitionNames": [FIRST, SECOND]}
+    )["launchPartitionBackfill"]
+    assert launched["__typename"] == "LaunchBackfillSuccess", launched
+    runs = services.until(
+        "the backfill", services.succeeded("dagster/backfill", launched["backfillId"], 2)
+    )
+    days = [t["value"] for r in runs for t in r["tags"] if t["key"] == "dagster/partition"]
+    assert sorted(days) == [FIRST, SECOND]
+
+
+def test_a_delivered_file_starts_its_day_through_the_daemon(services: Services) -> None:
+    folder: Path = services.home.deliveries
+    for day in (FIRST, SECOND):
+        shutil.rmtree(folder / day)
+    services.home.deliver(DAYS[2])
+    mutation = """mutation($s: SensorSelector!) { startSensor(sensorSelector: $s) {
+        __typename ... on Sensor { name } } }"""
+    started = services.ask(mutation, s={**LOCATION, "sensorName": "delivered_files"})
+    assert started["startSensor"]["__typename"] == "Sensor", started
+    (run,) = services.until(
+        "the sensor's run", services.succeeded("dagster/sensor_name", "delivered_files", 1)
+    )
+    tags = {t["key"]: t["value"] for t in run["tags"]}
+    assert tags["dagster/partition"] == THIRD
+    assert tags["dagster/run_key"].startswith(f"{THIRD}-")
+    assert tags["regulatory_assets/cause"].startswith("delivered: counterparties.csv")

@@ -1,0 +1,123 @@
+"""Every derived check passes on the sample and fails when its table is tampered with."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column
+
+from regulatory_assets.bank.ingest import ingest_table
+from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.lake import new_posting
+from regulatory_assets.ledger.reader import Version
+from regulatory_assets.ledger.run import Runner
+from regulatory_assets.quality.checks import all_checks
+from regulatory_assets.quality.examination import Examination, Result
+from regulatory_assets.runtime import open_runtime
+from regulatory_assets.settings import Settings
+from regulatory_assets_tests.orchestration.homes import DAYS, SAMPLE
+
+DAY = DAYS[0]
+
+
+@pytest.fixture(scope="module")
+def calculated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("checks")
+    runtime = open_runtime(Settings(var=folder / "var"))
+    runner = runtime.runner("checks")
+    deliveries = folder / "deliveries"
+    shutil.copytree(SAMPLE / str(DAY), deliveries / str(DAY))
+    with (deliveries / str(DAY) / "fx_rates.csv").open("a") as rates:
+        rates.write("XXX,nothing\n")
+    for table in runtime.graph.sources:
+        ingest_table(runner, deliveries, table, DAY)
+    runner.run_day(DAY, "checks")
+    return folder / "var"
+
+
+@pytest.fixture
+def runner(calculated: Path, tmp_path: Path) -> Iterator[Runner]:
+    shutil.copytree(calculated, tmp_path / "var")
+    yield open_runtime(Settings(var=tmp_path / "var")).runner("tampering")
+
+
+def _answers(runner: Runner, table: str, since: int = 0) -> dict[str, Result]:
+    day = Examination(runner.positions(DAY), runner.reader, runner.register)
+    checks = [c for c in all_checks(runner.graph) if c.table.name == table]
+    return {c.name: c.examine(day, since) for c in checks}
+
+
+def _failed(runner: Runner, table: str, since: int = 0) -> set[str]:
+    return {name for name, r in _answers(runner, table, since).items() if not r.passed}
+
+
+def _tamper(runner: Runner, name: str, column: str, value: Column, miscount: int = 0) -> None:
+    """Register a revision that changes one column of one row, as a broken stage might."""
+    table = runner.graph.tables[name]
+    version = Version(table, DAY, runner.register.history(name, DAY))
+    wanted = F.col("weighted") != 0 if "weighted" in table.column_names else F.lit(True)
+    row = runner.reader.rows(version).where(wanted).orderBy(*table.key).limit(1)
+    entries = frames.union([frames.negative(row), row.withColumn(column, value)])
+    posting = new_posting()
+    runner.lake.append(table, DAY, posting, entries.select("entry", *table.content))
+    last = version.chain[-1]
+    runner.register.commit(
+        [
+            replace(
+                last,
+                revision=last.revision + 1,
+                posting=posting,
+                booked=1 + miscount,
+                reversed=1,
+            )
+        ]
+    )
+
+
+def test_the_sample_passes_every_check_but_the_rejected_line(runner: Runner) -> None:
+    failed = {(t, name) for t in runner.graph.tables for name in _failed(runner, t)}
+    assert failed == {("fx_rates", "rejected_share")}
+    assert "1 of" in _answers(runner, "fx_rates")["rejected_share"].said
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "failing"),
+    [
+        ("lcr_lines", "weighted", "weighted + 0.00000001", {"sums"}),
+        ("lcr_lines", "n", "n + 1L", {"sums"}),
+        ("lcr_lines", "entity_id", "'NOBODY'", {"sums", "entities_of_entity_id"}),
+        ("lcr_flows", "line", "'unclassified'", {"classified"}),
+        ("lcr", "hqla", "hqla + 0.00000001", {"ties"}),
+        ("lcr", "outflows", "outflows + 0.00000001", {"ties"}),
+        ("deals", "currency", "'XXX'", {"fx_rates_of_currency"}),
+        ("deals", "entity_id", "'XXX'", {"entities_of_entity_id"}),
+        ("deals", "counterparty_id", "'XXX'", {"counterparties_of_counterparty_id"}),
+        ("deals", "security_id", "'XXX'", {"securities_of_security_id"}),
+        ("deals", "product_type", "'XXX'", {"schema"}),
+        ("deals", "days_past_due", "-1", {"schema"}),
+    ],
+)
+def test_a_tampered_row_is_found(
+    runner: Runner, table: str, column: str, value: str, failing: set[str]
+) -> None:
+    before = runner.register.history(table, DAY)[-1].revision
+    _tamper(runner, table, column, F.expr(value))
+    assert _failed(runner, table) == failing
+    assert _failed(runner, table, since=before) == failing, "also when only changes are looked at"
+
+
+def test_a_solo_line_that_is_not_the_entitys_line_is_found(runner: Runner) -> None:
+    table = runner.graph.tables["lcr_scope_lines"]
+    _tamper(runner, table.name, "consolidation", F.lit("solo"))
+    _tamper(runner, table.name, "weighted", F.expr("weighted + 0.00000001"))
+    assert "solo_ties" in _failed(runner, table.name)
+
+
+def test_rows_that_the_register_does_not_count_are_found(runner: Runner) -> None:
+    _tamper(runner, "lcr_flows", "amount", F.col("amount"), miscount=1)
+    assert _failed(runner, "lcr_flows") == {"ledger"}
