@@ -1,6 +1,6 @@
 """The command ``make bench``: measure, compare the results, print and keep the ratios.
 
-    python -m benchmarks --deals 100000 [--tasks system_full,system_correction] [--repeat 3]
+python -m benchmarks --deals 100000 [--tasks system_full,system_correction] [--repeat 3]
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -53,8 +54,8 @@ def main() -> None:
     measured: dict[str, list[Measured]] = {}
     for task in chosen.tasks:
         repeat = chosen.repeat or (3 if chosen.deals >= LARGE or "pyspark" in task else 5)
-        for turn in range(repeat):
-            found = run(task, files.root, _state(root, task, last=turn == repeat - 1))
+        for _ in range(repeat):
+            found = run(task, files.root, _state(root, task))
             measured.setdefault(task, []).append(found)
             _say(
                 f"{task:20s} {found.seconds:8.2f} s  {found.cpu_seconds:8.2f} cpu s  "
@@ -64,9 +65,8 @@ def main() -> None:
     document = _document(chosen.deals, files, measured)
     RESULTS.mkdir(exist_ok=True)
     target = RESULTS / f"{chosen.deals}.json"
-    if target.exists():
-        kept = json.loads(target.read_text())["tasks"]
-        document["tasks"] = kept | document["tasks"]
+    if target.exists():  # tasks that were not chosen keep their last measurement
+        document["tasks"] = json.loads(target.read_text())["tasks"] | document["tasks"]
     document["ratios"] = _ratios(document["tasks"], "seconds")
     document["cpu_ratios"] = _ratios(document["tasks"], "cpu_seconds")
     target.write_text(json.dumps(document, indent=2) + "\n")
@@ -88,9 +88,8 @@ def _arguments() -> argparse.Namespace:
     return found
 
 
-def _state(root: Path, task: str, last: bool) -> Path:
+def _state(root: Path, task: str) -> Path:
     """A fresh state for a task: empty, or a copy of what the full task before it left."""
-    del last
     state = root / task
     shutil.rmtree(state, ignore_errors=True)
     if task in BEGINS_WITH:
@@ -134,8 +133,8 @@ def _rows(path: Path) -> list[str]:
     return sorted(repr([row[n] for n in names]) for row in table.to_pylist())
 
 
-def _document(deals: int, files: Files, measured: dict[str, list[Measured]]) -> dict[str, dict]:
-    tasks = {}
+def _document(deals: int, files: Files, measured: dict[str, list[Measured]]) -> dict[str, Any]:
+    tasks: dict[str, Any] = {}
     for task, runs in measured.items():
         middle = sorted(runs, key=lambda r: r.seconds)[len(runs) // 2]
         tasks[task] = {
@@ -146,7 +145,7 @@ def _document(deals: int, files: Files, measured: dict[str, list[Measured]]) -> 
             "peak_gib": max(r.peak_bytes for r in runs) / 2**30,
             "start_seconds": median(r.start_seconds for r in runs),
             "runs": len(runs),
-            "load_before": os.getloadavg()[0],
+            "load_after": os.getloadavg()[0],
             "steps": asdict(middle)["steps"],
             "rows": middle.rows,
         }
@@ -165,7 +164,7 @@ def _document(deals: int, files: Files, measured: dict[str, list[Measured]]) -> 
     }
 
 
-def _ratios(tasks: dict[str, dict[str, float]], what: str) -> dict[str, float]:
+def _ratios(tasks: dict[str, Any], what: str) -> dict[str, float]:
     return {
         name: round(tasks[ours][what] / tasks[theirs][what], 4)
         for name, (ours, theirs) in RATIOS.items()

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from typing import Any
 
 from benchmarks.data import DAY
 from regulatory_assets.regulation.parameters import Parameters
@@ -60,9 +61,7 @@ SPARK = Dialect(
 
 
 def _product(amount: str, rate: str) -> str:
-    return (
-        f"CAST(CAST({amount} AS DECIMAL(25,8)) * CAST({rate} AS DECIMAL(12,8)) AS {MONEY})"
-    )
+    return f"CAST(CAST({amount} AS DECIMAL(25,8)) * CAST({rate} AS DECIMAL(12,8)) AS {MONEY})"
 
 
 def _total(what: str) -> str:
@@ -78,9 +77,8 @@ def line_factors() -> list[tuple[str, str, Decimal]]:
     ]
 
 
-def factors(dialect: Dialect) -> str:
+def factors() -> str:
     """The factors as a query of constants."""
-    del dialect
     return " UNION ALL ".join(
         f"SELECT '{line}' AS line, '{component}' AS component, CAST('{rate}' AS {RATE}) AS factor"
         for line, component, rate in line_factors()
@@ -299,9 +297,8 @@ def components() -> str:
 _LEVELS = ("level1", "level2a", "level2b")
 
 
-def ratio(row: dict[str, Decimal]) -> dict[str, object]:
+def ratio(row: dict[str, Any]) -> dict[str, Any]:
     """Caps and ratio of one scope: a handful of rows, so plain decimals."""
-    from decimal import ROUND_HALF_UP, localcontext
 
     def rounded(amount: Decimal) -> Decimal:
         return amount.quantize(Decimal("0.00000001"), rounding=ROUND_HALF_UP)

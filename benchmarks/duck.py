@@ -17,7 +17,7 @@ import pyarrow as pa
 from benchmarks import calculation
 from benchmarks.calculation import DUCKDB, LINE_KEY
 from benchmarks.checks import typed_lines
-from benchmarks.data import DAY, Files
+from benchmarks.data import Files
 from benchmarks.steps import Steps
 from regulatory_assets.bank.tables import SOURCES
 from regulatory_assets.ledger.table import ColumnType, Table
@@ -50,7 +50,7 @@ def full(files: Files, state: Path, steps: Steps) -> Callable[[], None]:
         for table in SOURCES:
             _load(base, table, str(files.csv(table.name)), table.name, delta=False)
         base.run("calculate levels", f"CREATE TABLE levels AS {calculation.LEVELS}")
-        base.run("calculate factors", f"CREATE TABLE factors AS {calculation.factors(DUCKDB)}")
+        base.run("calculate factors", f"CREATE TABLE factors AS {calculation.factors()}")
         for name, query in (
             ("depositors", calculation.depositors(DUCKDB)),
             ("lcr_flows", calculation.flows(DUCKDB)),
@@ -101,9 +101,8 @@ def correction(files: Files, state: Path, steps: Steps) -> Callable[[], None]:
             "change depositors",
             f"""DELETE FROM depositors d
                 WHERE EXISTS (SELECT 1 FROM reached a WHERE {same.format("d")})""",
-            # Of a depositor all deposits are touched; deals of others do no harm only if deposits.
-            f"""CREATE TEMP TABLE theirs AS SELECT * FROM touched d
-                WHERE product_type = 'DEPOSIT'""",
+            # Every deposit of a reached depositor is among the touched deals.
+            "CREATE TEMP TABLE theirs AS SELECT * FROM touched WHERE product_type = 'DEPOSIT'",
             f"INSERT INTO depositors {calculation.depositors(DUCKDB, 'theirs')}",
         )
         base.run(
@@ -156,8 +155,11 @@ def _load(base: Database, table: Table, file: str, target: str, delta: bool) -> 
     base.run(
         f"load {table.name}",
         f"""CREATE TABLE {target} AS
-            {typed_lines(lines, table, "TRY_CAST({0} AS {1})", "regexp_full_match({0}, '{1}')",
-                         delta)}""",
+            {
+            typed_lines(
+                lines, table, "TRY_CAST({0} AS {1})", "regexp_full_match({0}, '{1}')", delta
+            )
+        }""",
         f"""INSERT INTO rejected_rows SELECT '{table.name}', reasons, raw_text FROM {target}
             WHERE reasons IS NOT NULL""",
         f"DELETE FROM {target} WHERE reasons IS NOT NULL",

@@ -124,7 +124,7 @@ def _reject(job: Job, rejected: list[DataFrame]) -> None:
 def _calculate(job: Job) -> None:
     sql = job.session.sql
     sql(calculation.LEVELS).createOrReplaceTempView("levels")
-    sql(calculation.factors(SPARK)).createOrReplaceTempView("factors")
+    sql(calculation.factors()).createOrReplaceTempView("factors")
     for name, query in (
         ("depositors", calculation.depositors(SPARK)),
         ("lcr_flows", calculation.flows(SPARK)),

@@ -46,9 +46,7 @@ def correction(files: Files, state: Path, steps: Steps) -> Callable[[], None]:
     return _task(runtime(state), files.correction, steps, Way.CHANGE)
 
 
-def _task(
-    found: Runtime, folder: Path, steps: Steps, way: Way = Way.FULL
-) -> Callable[[], None]:
+def _task(found: Runtime, folder: Path, steps: Steps, way: Way = Way.FULL) -> Callable[[], None]:
     _observe(steps)
 
     def work() -> None:

@@ -1,6 +1,6 @@
 """One task in a process of its own: start the engine, work, print one line of JSON.
 
-    python -m benchmarks.task system_full var/bench/100000 var/bench/100000/state
+python -m benchmarks.task system_full var/bench/100000 var/bench/100000/state
 """
 
 from __future__ import annotations

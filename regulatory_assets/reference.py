@@ -14,6 +14,7 @@ from pathlib import Path
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.ledger.table import Column
+from regulatory_assets.orchestration.calendar import Calendar
 from regulatory_assets.regulation.parameters import Parameters, RateTable
 from regulatory_assets.regulation.tables import Citation, DecisionTable, plain
 from regulatory_assets.runtime import production_graph
@@ -32,7 +33,12 @@ def pages(day: date) -> dict[str, str]:
 
 
 def _page(title: str, lines: Iterable[str]) -> str:
-    head = [f"# {title}", "", "Written from the code by `python -m regulatory_assets.reference`.", ""]
+    head = [
+        f"# {title}",
+        "",
+        "Written from the code by `python -m regulatory_assets.reference`.",
+        "",
+    ]
     return "\n".join([*head, *lines]).rstrip() + "\n"
 
 
@@ -145,7 +151,8 @@ def _settings() -> Iterator[str]:
         ("variable", "default", "meaning"),
         (
             (f"`{prefix}{name.upper()}`", f"`{field.default}`", field.description or "")
-            for name, field in Settings.model_fields.items()
+            for settings in (Settings, Calendar)
+            for name, field in settings.model_fields.items()
         ),
     )
 

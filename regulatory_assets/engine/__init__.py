@@ -86,5 +86,9 @@ def _start(settings: Settings) -> Engine:
 SESSION_CONFS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
 """Settings of every session, whatever the engine."""
 
-REPEATING_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
+REPEATING_LOGGERS = (
+    "SQLQueryContextLogger",
+    "DataFrameQueryContextLogger",
+    "pyspark.sql.connect.logging",
+)
 """pyspark writes each error to standard error as well as raising it."""

@@ -7,8 +7,10 @@ register's word. Overwrite, ``replaceWhere`` and MERGE are never used.
 from __future__ import annotations
 
 import re
+import shutil
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -97,6 +99,25 @@ class Lake:
             .partitionBy(*PARTITION_COLUMNS)
             .save(str(self.path(table)))
         )
+
+    @contextmanager
+    def scratch(self) -> Iterator[Callable[[DataFrame], DataFrame]]:
+        """A function that writes a frame aside and reads it back; all of it is gone at the end.
+
+        For a result that is looked at twice: it is calculated once, and the engine plans the second
+        look over plain columns (over a calculated frame, planning alone can take minutes).
+        """
+        folder = self.root / "scratch" / new_posting()
+
+        def store(frame: DataFrame) -> DataFrame:
+            path = str(folder / new_posting())
+            frame.write.parquet(path)
+            return self.session.read.schema(frame.schema).parquet(path)
+
+        try:
+            yield store
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def scan(self, table: Table, day: date, postings: Iterable[str]) -> DataFrame:
         """The entries of the postings of a day: entry and content columns, lazily."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -150,7 +150,8 @@ class Runner:
         posting, counts = None, Counts(0, 0)
         if plan.way is not Way.EMPTY:
             moves = (*plan.moves.values(), *plan.other_days)
-            with self._clear_errors([previous, *(m.new for m in moves)]):
+            read = [previous, *(m.new for m in moves)]
+            with self._clear_errors(read), self.lake.scratch() as store:
                 calculation = Calculation(
                     stage,
                     dict(plan.moves),
@@ -164,7 +165,7 @@ class Runner:
                 elif previous.data_revision == 0:
                     entries = calculation.full()
                 else:
-                    entries = self.difference(calculation.full(), previous)
+                    entries = self.difference(store(calculation.full()), previous)
                 posting, counts = self.write(previous, entries)
         revision = Revision(
             table=stage.name,
@@ -209,8 +210,8 @@ class Runner:
         for _ in range(ATTEMPTS):
             start = time.monotonic()
             previous = Version(table, day, self.register.history(table.name, day))
-            with self._clear_errors([previous]):
-                entries = self._delivered(content, previous, mode)
+            with self._clear_errors([previous]), self.lake.scratch() as store:
+                entries = self._delivered(content, previous, mode, store)
                 posting, counts = self.write(previous, entries)
             revisions = [self._source_revision(previous, posting, counts, cause)]
             if beside is not None:
@@ -226,12 +227,16 @@ class Runner:
         raise LostRace(table.name, day, previous.revision + 1)
 
     def _delivered(
-        self, content: DataFrame, previous: Version, mode: Literal["full", "delta"]
+        self,
+        content: DataFrame,
+        previous: Version,
+        mode: Literal["full", "delta"],
+        store: Callable[[DataFrame], DataFrame],
     ) -> DataFrame:
         table = previous.table
         if mode == "full":
             new = frames.as_base_rows(content, table)
-            return new if previous.data_revision == 0 else self.difference(new, previous)
+            return new if previous.data_revision == 0 else self.difference(store(new), previous)
         named = F.col("_operation")
         unknown = F.raise_error(F.lit("a delta's _operation must be upsert or delete"))
         operation = F.when(named.isin("upsert", "delete"), named).otherwise(unknown)

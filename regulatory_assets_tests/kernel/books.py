@@ -182,9 +182,7 @@ def flows(deals: DataFrame, _: Any) -> DataFrame:
     amount = (
         F.when(part == "whole", _worth())
         .when(part == "over", F.when(F.col("total") > F.col("capped"), over).otherwise(nothing))
-        .otherwise(
-            F.when(F.col("partner_kind") == "R", F.col("capped")).otherwise(nothing)
-        )
+        .otherwise(F.when(F.col("partner_kind") == "R", F.col("capped")).otherwise(nothing))
     )
     return (
         deals.where(F.col("active"))
@@ -218,9 +216,7 @@ def adjusted(rows: DataFrame, _: Any) -> DataFrame:
     )
 
 
-lines = aggregate_stage(
-    reads=ADJUSTED, writes=LINES, by=("book", "kind", "part"), sums=("amount",)
-)
+lines = aggregate_stage(reads=ADJUSTED, writes=LINES, by=("book", "kind", "part"), sums=("amount",))
 
 
 @report_stage(reads=LINES, writes=REPORT, by=("book",), parameters=("factor",))

@@ -279,7 +279,9 @@ def _lost_race_in_run(scene: _Scene) -> None:
             other.run_day(scene.day, "overtaking")
         else:
             first = next(
-                s for s in scene.world.graph.stages if other.plan(s, scene.day).way.value != "nothing"
+                s
+                for s in scene.world.graph.stages
+                if other.plan(s, scene.day).way.value != "nothing"
             )
             other.run_stage(first, scene.day, "overtaking")
 
@@ -296,6 +298,7 @@ def _lost_race_in_delivery(scene: _Scene) -> None:
     apply(middle, "b0", Operation("push"), scene.day)
     apply(middle, "b0", Operation("rate", value=2), scene.day)
     for table in scene.touched:
+
         def overtake(name: str = table) -> None:
             world.deliver(name, scene.day, middle, "full", other)
 

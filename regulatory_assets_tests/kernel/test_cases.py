@@ -151,7 +151,9 @@ def test_a_lookup_may_take_its_own_key(sail: Engine, tmp_path: Path, template: P
 
 
 def test_a_helper_imported_relatively_is_part_of_the_code() -> None:
-    tree = ast.parse("from . import tables\nfrom .draw import A\nfrom .. import settings\nimport os")
+    tree = ast.parse(
+        "from . import tables\nfrom .draw import A\nfrom .. import settings\nimport os"
+    )
     assert fingerprint.imported_names(tree, "regulatory_assets.bank") == {
         "regulatory_assets.bank",
         "regulatory_assets.bank.tables",

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from regulatory_assets.engine import Engine
 
-from regulatory_assets_tests.kernel.histories import EVENTS, History, Operation, Step, histories, play
+from regulatory_assets_tests.kernel.histories import (
+    EVENTS,
+    History,
+    Operation,
+    Step,
+    histories,
+    play,
+)
 from regulatory_assets_tests.kernel.world import World, toy_code
 
 BOOKS, STEPS = 8, 3
@@ -56,6 +63,21 @@ def test_histories_on_spark(spark: Engine, template: Path, history: History) -> 
 @pytest.mark.parametrize("event", EVENTS)
 def test_each_event(sail: Engine, template: Path, event: str) -> None:
     """One history for each event, whatever the random ones happen to draw."""
-    operations = tuple(Operation(k, deal=1, customer=1, value=1) for k in ("push", "move", "kind", "rate"))
+    operations = tuple(
+        Operation(k, deal=1, customer=1, value=1) for k in ("push", "move", "kind", "rate")
+    )
     steps = tuple(Step(operations, event, choice=choice) for choice in (1, 14))
     attempt(sail, template, History(((),) * 4, steps))
+
+
+@pytest.mark.postgres
+@settings(_REPEATABLE, max_examples=2, phases=(Phase.explicit, Phase.generate))
+@given(history=histories(BOOKS, 2))
+def test_histories_on_postgres(sail: Engine, postgres_url: str, history: History) -> None:
+    """The register on the other database; the lake is a fresh one each time."""
+    with tempfile.TemporaryDirectory() as folder, toy_code():
+        world = World(sail, Path(folder), emptied(postgres_url))
+        try:
+            play(world, history)
+        finally:
+            world.close()

@@ -114,6 +114,7 @@ def net_count(patch: Patch) -> None:
 
 def plain_equality(patch: Patch) -> None:
     """Keys are compared with =, to which null is equal to nothing."""
+
     def mutant(left: Any, right: Any, right_columns: Any) -> Any:
         names = [f"__{i}_{c}" for i, c in enumerate(right_columns)]
         renamed = right.withColumnsRenamed(dict(zip(right_columns, names, strict=True)))
@@ -183,7 +184,9 @@ def cut_history(world: World) -> None:
     """Deals move, and the stage that also reads what another made of them is run alone."""
     begin(world)
     later = world.current[DAYS[0]].copy()
-    later.deals["b0", "d0"] = replace(later.deals["b0", "d0"], amount=later.deals["b0", "d1"].amount)
+    later.deals["b0", "d0"] = replace(
+        later.deals["b0", "d0"], amount=later.deals["b0", "d1"].amount
+    )
     world.deliver("deals", DAYS[0], later, "delta")
     world.run(DAYS[0], ["flows"])
     world.check(DAYS[0], Random(1))
@@ -238,9 +241,7 @@ def two_lookups(world: World) -> None:
 one_book_of_two = history(_RATE)
 """The other book has a row under the same currency, and must not be hit."""
 
-null_keys = history(
-    Operation("amount", deal=2, value=4), Operation("rate", customer=2, value=1)
-)
+null_keys = history(Operation("amount", deal=2, value=4), Operation("rate", customer=2, value=1))
 pushed = history(_PUSH)
 new_kind = history(_KIND)
 new_code = history(Step((_PUSH, _PUSH)), Step((_NOTHING, _MOVE), "other code"))

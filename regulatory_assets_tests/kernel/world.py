@@ -99,7 +99,9 @@ def rows_of(arrow: pa.Table, table: Table) -> list[Row]:
     """Content rows, refusing a column of another type than the table's."""
     for name in table.content:
         expected, found = table.type_of(name).arrow, arrow.schema.field(name).type
-        same = expected == found or (pa.types.is_string(expected) and pa.types.is_large_string(found))
+        same = expected == found or (
+            pa.types.is_string(expected) and pa.types.is_large_string(found)
+        )
         assert same, f"{table.name}.{name} was read as {found}, not {expected}"
     columns = [arrow.column(name).to_pylist() for name in table.content]
     return list(zip(*columns, strict=True)) if columns else []
@@ -220,10 +222,10 @@ class World:
                     continue
                 inputs = dict(zip((c.table for c in revision.inputs), states, strict=True))
                 self.expected[place] = books_model.stage(name, inputs, self.settings)
-        revisions = {
-            (name, day): self.version(name, day).revision for name in self.graph.tables
-        }
-        last = [h[-1].known_at for name in self.graph.tables if (h := self.register.history(name, day))]
+        revisions = {(name, day): self.version(name, day).revision for name in self.graph.tables}
+        last = [
+            h[-1].known_at for name in self.graph.tables if (h := self.register.history(name, day))
+        ]
         if last:
             self.moments.append((max(last), revisions))
 
@@ -310,10 +312,16 @@ class World:
             expected = self.expected[name, day, upto]
             wrong = books_model.difference(expected, state.elements())
             assert not wrong and min(state.values(), default=1) > 0, f"{name} raw: {wrong}"
-            entries = self.reader.entries(version.until(upto)).toArrow() if random.random() < 0.15 else None
+            entries = (
+                self.reader.entries(version.until(upto)).toArrow()
+                if random.random() < 0.15
+                else None
+            )
             if entries is not None:
                 summed: Counter[Row] = Counter()
-                for row, entry in zip(rows_of(entries, table), entries.column("entry").to_pylist(), strict=True):
+                for row, entry in zip(
+                    rows_of(entries, table), entries.column("entry").to_pylist(), strict=True
+                ):
                     summed[row] += entry
                 summed = Counter({row: n for row, n in summed.items() if n})
                 assert summed == expected, f"{name}: raw entries do not add up to the state"
@@ -361,5 +369,3 @@ def changed_rows(before: list[Row], after: list[Row], key: int) -> tuple[list[Ro
     upserts = [row for k, row in new.items() if old.get(k) != row]
     deletes = [row for k, row in old.items() if k not in new]
     return upserts + deletes, ["upsert"] * len(upserts) + ["delete"] * len(deletes)
-
-

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,9 +40,9 @@ def calculated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def runner(calculated: Path, tmp_path: Path) -> Iterator[Runner]:
+def runner(calculated: Path, tmp_path: Path) -> Runner:
     shutil.copytree(calculated, tmp_path / "var")
-    yield open_runtime(Settings(var=tmp_path / "var")).runner("tampering")
+    return open_runtime(Settings(var=tmp_path / "var")).runner("tampering")
 
 
 def _answers(runner: Runner, table: str, since: int = 0) -> dict[str, Result]:

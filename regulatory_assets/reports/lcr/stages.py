@@ -89,11 +89,15 @@ def depositors(deals: DataFrame, p: Any) -> DataFrame:
     )
 
 
+_FINANCIAL = ("BANK", "OTHER_FINANCIAL", "OTHER_LEGAL_ENTITY")
+"""Sectors whose deposits run off whole, insured or not (BCBS 238 paras 108-109)."""
+
 _FLOW_PARAMETERS = (
     "lcr/asset_lines",
     "lcr/deposit_lines",
     "lcr/lines",
     "lcr/loan_lines",
+    "lcr/risk_weight_bands",
     "lcr/secured_lines",
     "lcr/security_level",
     "lcr/window",
@@ -164,11 +168,11 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
         .when(due <= last, "WITHIN")
         .otherwise("BEYOND")
     )
-    weight = F.col("risk_weight")
+    weight, bands = F.col("risk_weight"), p["lcr/risk_weight_bands"]
     weight_band = (
         F.when(weight.isNull(), "NONE")
-        .when(weight == F.lit("0").cast(ColumnType.RATE.value), "ZERO")
-        .when(weight == F.lit("0.2").cast(ColumnType.RATE.value), "TWENTY")
+        .when(weight == bands.value("ZERO", "risk_weight"), "ZERO")
+        .when(weight == bands.value("TWENTY", "risk_weight"), "TWENTY")
         .otherwise("HIGHER")
     )
     level = decide(
@@ -226,11 +230,12 @@ def _part_amount() -> Column:
     firm = F.coalesce(F.col("transactional") | F.col("relationship"), F.lit(False))
     stable = F.when(firm, insured).otherwise(_NOTHING)
     operational_insured = F.least(operational, insured)
-    all_insured = F.col("balance") == F.col("insured_amount")
+    all_insured = ~F.col("sector").isin(*_FINANCIAL) & (F.col("balance") == F.col("insured_amount"))
     rest = (held - operational).cast(_MONEY)
     liquid = F.col("eligible") & (F.col("level") != "none")
     unwound = liquid & F.col("window").isin("WITHIN", "OPEN") & (_is("REPO") | _due())
     lent = _is("REVERSE_REPO")
+    kept = F.col("window").isin("WITHIN", "BEYOND")  # its owner cannot recall it at will
     part = F.col("part")
     return (
         F.when(part == "whole", held)
@@ -240,7 +245,7 @@ def _part_amount() -> Column:
         .when(part == "operational_uninsured", (operational - operational_insured).cast(_MONEY))
         .when(part == "insured", F.when(all_insured, rest).otherwise(_NOTHING))
         .when(part == "uninsured", F.when(all_insured, _NOTHING).otherwise(rest))
-        .when(part == "collateral", F.when(liquid, pledged))
+        .when(part == "collateral", F.when(liquid & kept, pledged))
         .when(part == "unwind_cash", F.when(unwound, F.when(lent, held).otherwise(-held)))
         .when(
             part == "unwind_collateral", F.when(unwound, F.when(lent, -pledged).otherwise(pledged))

@@ -1,0 +1,198 @@
+"""Random source tables from their definitions, and stages applied to tables in memory.
+
+Columns that a lookup or a name ties together draw from one pool of values, so that lookups hit.
+Nothing here names a stage or a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql.connect.dataframe import DataFrame
+from pyspark.sql.pandas.types import from_arrow_schema
+from regulatory_assets.engine import Engine
+from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.change import Calculation, Move
+from regulatory_assets.ledger.frames import ENTRY
+from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.ledger.reader import Reader, Version
+from regulatory_assets.ledger.run import ParameterSource
+from regulatory_assets.ledger.stages import Stage
+from regulatory_assets.ledger.table import BASE, Column, ColumnType, Table
+
+Row = tuple[Any, ...]
+Rows = list[Row]
+
+ROWS, VALUES = 40, 5
+_LARGEST = Decimal(1_000_000)
+
+
+class Pools:
+    """Which columns share values: those that a lookup joins, and text columns of one name."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._parent: dict[str, str] = {}
+        for stage in graph.stages:
+            for lookup in stage.lookups:
+                for mine, theirs in zip(lookup.by, lookup.table.key, strict=True):
+                    self._parent[self.of(mine)] = self.of(theirs)
+
+    def of(self, column: str) -> str:
+        while (above := self._parent.get(column, column)) != column:
+            column = above
+        return column
+
+
+def _value(column: Column, pools: Pools, day: date, random: Random) -> Any:
+    if column.nullable and random.random() < 0.2:
+        return None
+    if column.allowed:
+        return random.choice(column.allowed)
+    match column.type:
+        case ColumnType.STRING:
+            return f"{pools.of(column.name)}-{random.randrange(VALUES)}"
+        case ColumnType.DATE:
+            return day + timedelta(days=random.choice((-1, 0, 1, 29, 30, 31, 400)))
+        case ColumnType.BOOLEAN:
+            return random.random() < 0.6
+        case ColumnType.INTEGER | ColumnType.LONG:
+            least = int(column.minimum or 0)
+            return random.choice((least, least, least + 1, least + 90))
+        case ColumnType.MONEY | ColumnType.RATE:
+            return _decimal(column, random)
+    raise AssertionError(column)
+
+
+def _decimal(column: Column, random: Random) -> Decimal:
+    """Round and awkward numbers within the bounds, none so large that sums overflow."""
+    rate = column.type is ColumnType.RATE
+    least = Decimal(column.minimum or 0)
+    most = min(Decimal(column.maximum or _LARGEST), Decimal(12) if rate else _LARGEST)
+    drawn = Decimal(random.randrange(10**8)).scaleb(-8) * most
+    choices = [least, most, Decimal(1), Decimal("0.2"), drawn, drawn]
+    value = random.choice([c for c in choices if least <= c <= most])
+    return value.quantize(Decimal("0.00000001"))
+
+
+def sources(graph: Graph, day: date, random: Random) -> dict[str, Rows]:
+    """Rows of every source table, keys unique."""
+    pools = Pools(graph)
+    return {table.name: _rows(table, pools, day, random) for table in graph.sources}
+
+
+def _rows(table: Table, pools: Pools, day: date, random: Random) -> Rows:
+    found: dict[Row, Row] = {}
+    for _ in range(ROWS):
+        row = tuple(_value(c, pools, day, random) for c in table.columns)
+        found[_key(table, row)] = row
+    if len(found) <= VALUES and len(table.key) == 1 and not _is_looked_up(table, pools):
+        names = table.column_names
+        place = names.index(table.key[0])
+        rows = [tuple(_value(c, pools, day, random) for c in table.columns) for _ in range(ROWS)]
+        found = {
+            (f"{n}",): (*row[:place], f"{row[place]}-{n}", *row[place + 1 :])
+            for n, row in enumerate(rows)
+        }
+    return list(found.values())
+
+
+def _is_looked_up(table: Table, pools: Pools) -> bool:
+    return any(pools.of(c) != c or c in pools._parent.values() for c in table.key)
+
+
+def _key(table: Table, row: Row) -> Row:
+    return tuple(row[table.column_names.index(k)] for k in table.key)
+
+
+def changed(graph: Graph, before: Mapping[str, Rows], day: date, random: Random) -> dict[str, Rows]:
+    """Some tables with rows gone, new, and other than before."""
+    fresh = sources(graph, day, random)
+    found: dict[str, Rows] = {}
+    for table in graph.sources:
+        rows = {_key(table, r): r for r in before[table.name]}
+        if random.random() < 0.7:
+            for row in fresh[table.name]:
+                if random.random() < 0.3:
+                    rows[_key(table, row)] = row
+            for key in list(rows):
+                if random.random() < 0.1:
+                    del rows[key]
+        found[table.name] = list(rows.values())
+    return found
+
+
+def arrow(table: Table, rows: Sequence[Row]) -> pa.Table:
+    """Business rows of a table as Arrow."""
+    schema = pa.schema([pa.field(c.name, c.type.arrow) for c in table.columns])
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(table.columns)
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
+    return pa.table(arrays, schema=schema)
+
+
+def as_frame(engine: Engine, content: pa.Table) -> DataFrame:
+    if not content.num_rows:
+        return engine.session.createDataFrame([], from_arrow_schema(content.schema))
+    return engine.session.createDataFrame(content)
+
+
+def entries(table: Table, rows: Sequence[Row]) -> pa.Table:
+    """Business rows as base entries."""
+    own = arrow(table, rows)
+    count = own.num_rows
+    columns: dict[str, pa.Array] = {
+        ENTRY: pa.array([1] * count, pa.int32()),
+        "layer": pa.array([BASE] * count, pa.string()),
+        "sign": pa.array([1] * count, pa.int32()),
+        "rule_id": pa.array([None] * count, pa.string()),
+    }
+    return pa.table(columns | {n: own.column(n) for n in own.column_names})
+
+
+class Given(Reader):
+    """A reader of frames in memory, in place of a lake."""
+
+    def __init__(self, engine: Engine, given: Mapping[str, DataFrame]) -> None:
+        self.lake: Any = type("Session", (), {"session": engine.session})()
+        self._given = given
+
+    def entries(self, version: Version) -> DataFrame:
+        return self._given[version.table.name]
+
+    def rows(
+        self, version: Version, among: DataFrame | None = None, on: Sequence[str] = ()
+    ) -> DataFrame:
+        found = self.entries(version)
+        return found if among is None else frames.semi(found, among, on)
+
+
+def apply(
+    stage: Stage,
+    given: Mapping[str, DataFrame],
+    engine: Engine,
+    parameters: ParameterSource,
+    day: date,
+) -> pa.Table:
+    """The whole output of a stage for the given inputs."""
+    versions = {t.name: Version(t, day, ()) for t in (*stage.inputs, stage.writes)}
+    calculation = Calculation(
+        stage,
+        {t.name: Move(versions[t.name], versions[t.name]) for t in stage.inputs},
+        versions[stage.name],
+        parameters.at(day, stage.parameters),
+        Given(engine, given),
+    )
+    return calculation.full().select(ENTRY, *stage.writes.content).toArrow()
+
+
+def rows_of(content: pa.Table) -> Rows:
+    """Rows as tuples; decimals as text, so that their digits are compared as well."""
+    columns = [
+        [str(v) if isinstance(v, Decimal) else v for v in content.column(n).to_pylist()]
+        for n in content.column_names
+    ]
+    return list(zip(*columns, strict=True))
