@@ -176,6 +176,8 @@ def flows(dialect: Dialect, deals: str = "deals") -> str:
                  WHEN insured_amount = eligible_balance THEN held
                  ELSE CAST({share} + residue AS {MONEY}) END AS insured,
             coalesce(transactional OR relationship, FALSE) AS firm,
+            balance = insured_amount AND sector NOT IN ('BANK', 'OTHER_FINANCIAL',
+                'OTHER_LEGAL_ENTITY') AS all_insured,
             eligible AND level <> 'none' AS liquid,
             eligible AND level <> 'none'
                 AND (due = 'WITHIN' OR (due = 'OPEN' AND product_type = 'REPO')) AS unwound,
@@ -190,11 +192,10 @@ def flows(dialect: Dialect, deals: str = "deals") -> str:
             WHEN 'less_stable' THEN held - CASE WHEN firm THEN insured ELSE 0 END
             WHEN 'operational_insured' THEN least(operational, insured)
             WHEN 'operational_uninsured' THEN operational - least(operational, insured)
-            WHEN 'insured' THEN
-                CASE WHEN balance = insured_amount THEN held - operational ELSE 0 END
-            WHEN 'uninsured' THEN
-                CASE WHEN balance = insured_amount THEN 0 ELSE held - operational END
-            WHEN 'collateral' THEN CASE WHEN liquid THEN pledged END
+            WHEN 'insured' THEN CASE WHEN all_insured THEN held - operational ELSE 0 END
+            WHEN 'uninsured' THEN CASE WHEN all_insured THEN 0 ELSE held - operational END
+            WHEN 'collateral' THEN
+                CASE WHEN liquid AND due IN ('WITHIN', 'BEYOND') THEN pledged END
             WHEN 'unwind_cash' THEN
                 CASE WHEN unwound THEN CASE WHEN lent THEN held ELSE -held END END
             WHEN 'unwind_collateral' THEN

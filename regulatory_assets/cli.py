@@ -24,7 +24,8 @@ from rich.console import Console
 from rich.table import Column as GridColumn
 from rich.table import Table as Grid
 
-from regulatory_assets.bank.delivery import DeliveryError, delivery_days
+from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
+from regulatory_assets.bank.ingest import pending
 from regulatory_assets.control.register import LostRace
 from regulatory_assets.ledger.compact import clean, compact, status
 from regulatory_assets.ledger.lake import LakeError
@@ -166,13 +167,26 @@ def _right(*names: str) -> tuple[GridColumn, ...]:
 
 @app.command()
 @_plainly
-def plan(day: Day, as_json: Json = False) -> None:
+def plan(
+    day: Day,
+    source: Annotated[
+        Path | None, typer.Option("--source", help="Folder of delivered files.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """What a run would do for a date, and why; nothing is computed or written."""
     runtime = open_runtime()
     runner = runtime.runner("plan")
     positions = runner.positions(day.date())
     lines: list[dict[str, object]] = []
     stale: set[str] = set()
+    delivered = find_files(source or runtime.settings.data, day.date(), runtime.graph.sources)
+    for table in runtime.graph.sources:
+        waiting = pending(runner, [f for f in delivered if f.table == table])
+        if waiting:
+            stale.add(table.name)
+            names = ", ".join(f.path.name for f in waiting)
+            lines.append({"table": table.name, "way": "delivery", "why": names})
     for stage in runtime.graph.stages:
         waits = sorted({t.name for t in stage.inputs} & stale)
         try:

@@ -120,8 +120,8 @@ def plan_stage(graph: Graph, positions: Positions, stage: Stage, identity: Ident
 def _decide(last: Revision | None, moves: Iterable[Move], identity: Identity) -> tuple[Way, str]:
     if last is None:
         return Way.FULL, "first calculation of the day"
-    names = ("code", "parameters", "rules")
-    differing = [n for n in names if getattr(last, n) != getattr(identity, n)]
+    identifying = ("code", "parameters", "rules")
+    differing = [n for n in identifying if getattr(last, n) != getattr(identity, n)]
     if differing:
         return Way.FULL, f"changed: {', '.join(differing)}; the difference is posted"
     revised = [move for move in moves if move.revised]

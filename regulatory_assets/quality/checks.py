@@ -145,7 +145,8 @@ def _rejected_share(table: Table) -> Check:
             return Result(True, "nothing was delivered")
         facts = {"delivered": last.delivered, "rejected": last.rejected}
         said = f"{last.file_name}: {last.rejected} of {last.delivered} lines rejected"
-        return Result(last.rejected * 1000 < REJECTED_PER_MILLE * last.delivered, said, facts)
+        few = last.rejected * 1000 < REJECTED_PER_MILLE * last.delivered
+        return Result(few or not last.rejected, said, facts)
 
     return Check(
         table,

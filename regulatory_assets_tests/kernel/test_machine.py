@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.engine import Engine
 
 from regulatory_assets_tests.kernel.histories import (
@@ -40,6 +41,13 @@ def attempt(engine: Engine, template: Path, history: History) -> None:
             world.close()
 
 
+def two_steps(event: str) -> History:
+    """One event twice, with other choices, over four books."""
+    kinds = ("push", "move", "kind", "rate")
+    operations = tuple(Operation(kind, deal=1, customer=1, value=1) for kind in kinds)
+    return History(((),) * 4, tuple(Step(operations, event, choice=choice) for choice in (1, 14)))
+
+
 @settings(_REPEATABLE, max_examples=20, phases=(Phase.explicit, Phase.generate))
 @given(history=histories(BOOKS, STEPS))
 def test_histories_on_sail(sail: Engine, template: Path, history: History) -> None:
@@ -71,13 +79,15 @@ def test_each_event(sail: Engine, template: Path, event: str) -> None:
 
 
 @pytest.mark.postgres
-@settings(_REPEATABLE, max_examples=2, phases=(Phase.explicit, Phase.generate))
-@given(history=histories(BOOKS, 2))
-def test_histories_on_postgres(sail: Engine, postgres_url: str, history: History) -> None:
-    """The register on the other database; the lake is a fresh one each time."""
-    with tempfile.TemporaryDirectory() as folder, toy_code():
-        world = World(sail, Path(folder), emptied(postgres_url))
+@pytest.mark.parametrize("event", ["lost race in run", "lost race in delivery", "crash in run"])
+def test_events_on_postgres(sail: Engine, postgres_url: str, tmp_path: Path, event: str) -> None:
+    """The register on the other database."""
+    database = connect(postgres_url)
+    migrate(database)
+    database.dispose()
+    with toy_code():
+        world = World(sail, tmp_path, postgres_url)
         try:
-            play(world, history)
+            play(world, two_steps(event))
         finally:
             world.close()
