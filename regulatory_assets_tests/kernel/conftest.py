@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from regulatory_assets.control.database import connect, migrate
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+
 from regulatory_assets import reports
 from regulatory_assets.bank.tables import FX_RATES
 from regulatory_assets.control.database import connect
@@ -21,7 +22,6 @@ from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.runtime import production_graph
-
 from regulatory_assets_tests.kernel.world import DAYS, frame, rows_of
 
 BEFORE = {s.name: code_fingerprint(s, "sail") for s in production_graph().stages}

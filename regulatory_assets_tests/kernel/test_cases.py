@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
+
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger import fingerprint
 from regulatory_assets.ledger.compact import clean, orphans
@@ -23,7 +24,6 @@ from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.ledger.postcheck import PostingRefused
 from regulatory_assets.ledger.stages import Lookup, ReportRow, report_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
-
 from regulatory_assets_tests.kernel import books
 from regulatory_assets_tests.kernel.books_model import Deal, Sources
 from regulatory_assets_tests.kernel.histories import opened

@@ -7,20 +7,21 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+
 from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.engine import Engine
-
 from regulatory_assets_tests.kernel.histories import (
     EVENTS,
     History,
     Operation,
     Step,
+    drawn,
     histories,
     play,
 )
 from regulatory_assets_tests.kernel.world import World, toy_code
 
-BOOKS, STEPS = 8, 3
+BOOKS, STEPS = 8, 2
 
 _REPEATABLE = settings(
     deadline=None,
@@ -31,10 +32,11 @@ _REPEATABLE = settings(
 )
 
 
-def attempt(engine: Engine, template: Path, history: History) -> None:
+def attempt(engine: Engine, template: Path, history: History, *, brief: bool = False) -> None:
     """Play a history on a lake of its own."""
     with tempfile.TemporaryDirectory() as folder, toy_code():
         world = World.fresh(engine, Path(folder), template)
+        world.brief = brief
         try:
             play(world, history)
         finally:
@@ -62,10 +64,17 @@ def test_many_histories_on_sail(sail: Engine, template: Path, history: History) 
 
 
 @pytest.mark.spark
-@settings(_REPEATABLE, max_examples=3, phases=(Phase.explicit, Phase.generate))
-@given(history=histories(BOOKS, 2))
-def test_histories_on_spark(spark: Engine, template: Path, history: History) -> None:
-    attempt(spark, template, history)
+def test_a_history_on_spark(spark: Engine, template: Path) -> None:
+    """One step over many books, with few queries: each takes long here."""
+    attempt(spark, template, drawn(1, 3 * BOOKS, ("compaction",)), brief=True)
+
+
+@pytest.mark.long
+@pytest.mark.spark
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_histories_on_spark(spark: Engine, template: Path, seed: int) -> None:
+    events = ("lost race in run", "other code", "compaction", "crash in run")
+    attempt(spark, template, drawn(seed, BOOKS, events))
 
 
 @pytest.mark.parametrize("event", EVENTS)

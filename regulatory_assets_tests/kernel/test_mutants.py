@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql.connect import functions as F
+
 from regulatory_assets.control.register import Register
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger import change, frames, plan
@@ -26,7 +27,6 @@ from regulatory_assets.ledger.postcheck import Counts
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import StageKind
-
 from regulatory_assets_tests.kernel.histories import History, Operation, Step, play
 from regulatory_assets_tests.kernel.world import DAYS, World, toy_code
 
@@ -51,7 +51,7 @@ def wrong_lookup_key(patch: Patch) -> None:
 
     def mutant(left: Any, right: Any, on: Any, right_on: Any, how: str) -> Any:
         if how == "inner":
-            extra = [c for c in right_on[:-1]]
+            extra = right_on[:-1]
             return attach(left, right.drop(*extra).distinct(), on[:1], right_on[-1:], how)
         return attach(left, right, on, right_on, how)
 

@@ -19,7 +19,6 @@ from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.settings import Settings
-
 from regulatory_assets_tests.kernel import books
 from regulatory_assets_tests.kernel.books_model import Deal, Sources
 from regulatory_assets_tests.kernel.histories import OPERATIONS, Operation, apply, opened

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 from pyspark.sql.pandas.types import from_arrow_schema
+
 from regulatory_assets.control.database import connect
 from regulatory_assets.control.register import Delivery, Register, Revision
 from regulatory_assets.engine import Engine
@@ -34,7 +35,6 @@ from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.run import Outcome, Runner
 from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.ledger.table import Table
-
 from regulatory_assets_tests.kernel import books, books_model
 from regulatory_assets_tests.kernel.books_model import Row, Sources, State
 
@@ -116,6 +116,8 @@ class World:
     url: str
     graph: Graph = books.GRAPH
     parameters: books.Parameters = field(default_factory=books.Parameters)
+    brief: bool = False
+    """Check with few queries, for an engine whose every query takes long."""
     expected: dict[tuple[str, date, int], State] = field(default_factory=dict)
     current: dict[date, Sources] = field(default_factory=dict)
     moments: list[tuple[datetime, dict[tuple[str, date], int]]] = field(default_factory=list)
@@ -257,7 +259,8 @@ class World:
         for name, state in tables.items():
             self._check_state(self.version(name, day), state, "now")
         self._check_second_run(day)
-        self._check_past(day, random)
+        if not self.brief:
+            self._check_past(day, random)
         self._check_raw(day, random)
         self._check_files()
 
@@ -311,10 +314,10 @@ class World:
             state = raw_sum(self.lake.path(table), table, day, counted)
             expected = self.expected[name, day, upto]
             wrong = books_model.difference(expected, state.elements())
-            assert not wrong and min(state.values(), default=1) > 0, f"{name} raw: {wrong}"
+            assert not wrong, f"{name} raw: {wrong}"
             entries = (
                 self.reader.entries(version.until(upto)).toArrow()
-                if random.random() < 0.15
+                if not self.brief and random.random() < 0.15
                 else None
             )
             if entries is not None:

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema
+
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.change import Calculation, Move

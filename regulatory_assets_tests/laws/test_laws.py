@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from pyspark.sql.connect.dataframe import DataFrame
+
 from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.control.register import Register
 from regulatory_assets.engine import Engine
@@ -28,7 +29,6 @@ from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Stage, StageKind
 from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.runtime import production_graph
-
 from regulatory_assets_tests.laws import inputs
 from regulatory_assets_tests.laws.inputs import Rows, as_frame, rows_of
 

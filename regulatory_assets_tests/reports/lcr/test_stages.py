@@ -75,9 +75,18 @@ def _rows(runner: Runner, name: str, day: date) -> list[Mapping[str, Any]]:
 
 @pytest.mark.parametrize("bank", BANKS, ids=lambda bank: bank.path.stem)
 def test_every_part_and_ratio_of_the_worked_examples(
-    bank: DealBank, tmp_path: Path, engine: Engine
+    bank: DealBank, tmp_path: Path, sail: Engine
 ) -> None:
-    runner = _run(bank, tmp_path, engine)
+    _compare(bank, _run(bank, tmp_path, sail))
+
+
+def test_every_line_on_spark(tmp_path: Path, spark: Engine) -> None:
+    """The bank with every line; a second one would take as long and show nothing new."""
+    (bank,) = (bank for bank in BANKS if bank.path.stem == "deal_lines")
+    _compare(bank, _run(bank, tmp_path, spark))
+
+
+def _compare(bank: DealBank, runner: Runner) -> None:
     given = {
         (row["deal_id"], row["part"]): (row["line"], row["amount"], row["weighted"])
         for row in _rows(runner, "lcr_flows", bank.day)
