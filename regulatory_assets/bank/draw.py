@@ -53,6 +53,17 @@ def _octave_steps_per_sigma() -> int:
     return int(context.to_integral_value(per_unit))
 
 
+def _scaled(median: Ints, fraction: Ints) -> Ints:
+    """``median * fraction / 2**30``, rounded down, in halves whose products fit 64 bits."""
+    half = _POWER_SCALE // 2
+    low = (1 << half) - 1
+    upper = (median >> half) * fraction
+    scaled: Ints = (upper >> half) + (
+        (((upper & low) << half) + (median & low) * fraction) >> _POWER_SCALE
+    )
+    return scaled
+
+
 _STEP = _octave_steps_per_sigma()
 
 
@@ -104,6 +115,6 @@ class Draw:
         steps = (centred * sigma_mille // 1000 * _STEP) >> 21
         octaves = steps >> _POWER_BITS
         fraction = _POWERS[steps & ((1 << _POWER_BITS) - 1)]
-        scaled = (median * fraction) >> _POWER_SCALE
+        scaled = _scaled(np.asarray(median, dtype=np.int64), fraction)
         size: Ints = (scaled << np.maximum(octaves, 0)) >> np.maximum(-octaves, 0)
         return size

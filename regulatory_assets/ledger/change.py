@@ -16,7 +16,7 @@ here writes or knows the register.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -64,6 +64,8 @@ class Calculation:
     previous: Version
     parameters: Any
     reader: Reader
+    store: Callable[[DataFrame], DataFrame]
+    """Writes a frame aside and reads it back; see ``Lake.scratch``."""
     other_days: tuple[Move, ...] = ()
 
     # -- the two ways ---------------------------------------------------------------------------
@@ -163,7 +165,11 @@ class Calculation:
                 hit = frames.semi(rows, self._moved_keys(lookup), lookup.by, lookup.table.key)
                 reached.append(hit.select(*stage.by))
         groups = frames.union(reached).distinct()
-        new = self._apply(self._join(self._members(groups), self._all))
+        members = self._members(groups)
+        if stage.kind is StageKind.GROUP:
+            # A function may look at its rows several times, and each look would scan the table.
+            members = self.store(members)
+        new = self._apply(self._join(members, self._all))
         old = reader.rows(self.previous, among=groups, on=stage.by)
         content = stage.writes.content
         both = [new.select(ENTRY, *content), frames.negative(old).select(ENTRY, *content)]

@@ -158,6 +158,7 @@ class Runner:
                     previous,
                     self.parameters_for(stage, plan.day),
                     self.reader,
+                    store,
                     plan.other_days,
                 )
                 if plan.way is Way.CHANGE:

@@ -186,6 +186,7 @@ def apply(
         versions[stage.name],
         parameters.at(day, stage.parameters),
         Given(engine, given),
+        store=lambda frame: frame,
     )
     return calculation.full().select(ENTRY, *stage.writes.content).toArrow()
 

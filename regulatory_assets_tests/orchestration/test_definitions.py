@@ -52,11 +52,12 @@ def test_checks_that_guard_a_number_block() -> None:
     assert all(spec.partitions_def is not None for spec in checks.values())
 
 
-def test_dagster_validates_the_module() -> None:
+def test_dagster_validates_the_module(tmp_path: Path) -> None:
     code = [sys.executable, "-m", "dagster", "definitions", "validate"]
     done = subprocess.run(
         [*code, "-m", "regulatory_assets.definitions"],
         capture_output=True, text=True, check=False, cwd="/",
+        env=os.environ | {"DAGSTER_HOME": str(tmp_path)},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "BetaWarning" not in done.stderr
