@@ -59,8 +59,13 @@ def sail(engine_state: Path) -> Engine:
 
 @pytest.fixture(scope="session")
 def spark(engine_state: Path) -> Engine:
-    """Local Apache Spark; its first use takes some 20 s. Short runs gain by compiling less."""
-    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+    """Local Apache Spark; its first use takes some 20 s. Short runs gain by compiling less.
+
+    Compiling less also makes Java's code cache small, and a session of many tests fills it.
+    """
+    os.environ.setdefault(
+        "JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
+    )
     return start(
         Settings(engine="spark", spark_remote=None, var=engine_state, cache_folder=Settings().cache)
     )
