@@ -6,12 +6,18 @@ import xml.etree.ElementTree as ET
 NEEDED = ("spark", "postgres")
 
 
+def skipped(case: ET.Element) -> bool:
+    """Left out; an expected failure is reported under the same name, and did run."""
+    found = case.find("skipped")
+    return found is not None and found.get("type") != "pytest.xfail"
+
+
 def main(report: str) -> int:
     cases = list(ET.parse(report).getroot().iter("testcase"))
     problems = []
     for name in NEEDED:
         mine = [c for c in cases if f"[{name}" in c.get("name", "") or name in c.get("name", "")]
-        ran = [c for c in mine if c.find("skipped") is None]
+        ran = [c for c in mine if not skipped(c)]
         if not ran:
             problems.append(f"no {name} test ran")
         if len(ran) < len(mine):
