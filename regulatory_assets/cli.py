@@ -188,7 +188,7 @@ def plan(
             names = ", ".join(f.path.name for f in waiting)
             lines.append({"table": table.name, "way": "delivery", "why": names})
     for stage in runtime.graph.stages:
-        waits = sorted({t.name for t in stage.inputs} & stale)
+        waits = sorted({t.name for t in runtime.graph.inputs(stage)} & stale)
         try:
             planned = runner.plan(stage, day.date(), positions)
             way, why = planned.way.value, planned.why

@@ -10,13 +10,14 @@ did not move contributes nothing, so when only the driving table moved nothing i
 difference Li' - Li holds two entries for each moved key (as it is, as it was; nulls where the key
 is absent), so the rows it hits are found by one join.
 
-Group stages are recomputed for the groups a change reaches, aggregates add the change up. Nothing
-here writes or knows the register.
+Group stages are recomputed for the groups a change reaches, aggregates add the change up. Rows of
+all layers go through f with the lookups as they are before any rule; what rules on lookups change
+stands in ``adjusted``. Nothing here writes or knows the register.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -27,93 +28,76 @@ from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from regulatory_assets.ledger import frames
+from regulatory_assets.ledger import adjusted, frames
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.frames import ENTRY
-from regulatory_assets.ledger.reader import Reader, Version
-from regulatory_assets.ledger.stages import Lookup, Stage, StageKind
+from regulatory_assets.ledger.joining import DAY, Joining, Move
+from regulatory_assets.ledger.reader import Version
+from regulatory_assets.ledger.stages import Lookup, StageKind
 from regulatory_assets.ledger.table import BASE
 
-DAY = "reporting_date"
+__all__ = ["Calculation", "Move"]
 
 
 @dataclass(frozen=True)
-class Move:
-    """An input as a stage consumed it last, and as it stands now."""
-
-    old: Version
-    new: Version
-
-    @property
-    def revised(self) -> bool:
-        """Whether there is a revision the stage has not taken note of."""
-        return self.old.revision != self.new.revision
-
-    @property
-    def changed(self) -> bool:
-        """Whether rows may differ; a snapshot or an empty revision changes none."""
-        return bool(self.new.since(self.old.revision))
-
-
-@dataclass(frozen=True)
-class Calculation:
-    """A stage with the versions of its inputs, its parameters and its own last version."""
-
-    stage: Stage
-    moves: dict[str, Move]
-    previous: Version
-    parameters: Any
-    reader: Reader
-    store: Callable[[DataFrame], DataFrame]
-    """Writes a frame aside and reads it back; see ``Lake.scratch``."""
-    other_days: tuple[Move, ...] = ()
-
-    # -- the two ways ---------------------------------------------------------------------------
+class Calculation(Joining):
+    """The two ways to a stage's output: all of it, or what changed."""
 
     def full(self) -> DataFrame:
         """The whole output, each row with entry 1, from the inputs as they stand."""
-        stage = self.stage
-        driving = self.moves[stage.reads.name].new
-        if stage.kind is StageKind.AGGREGATE:
-            return self._aggregate_rows(self._sums(self.reader.entries(driving)))
-        return self._apply(self._join(self._members(), self._all))
+        match self.stage.kind:
+            case StageKind.ROW:
+                rows = self.reader.rows(self.driving.new)
+                direct = self._apply(self._join(rows, self._all))
+                if not self.lookups_layered:
+                    return direct
+                return direct.unionAll(adjusted.of_lookups(self))
+            case StageKind.AGGREGATE:
+                return self._aggregate_rows(self._sums(self.reader.entries(self.driving.new)))
+            case StageKind.ADJUSTMENT:
+                return adjusted.by_rules(self)
+            case _:
+                return self._group_rows()
 
     def change(self) -> DataFrame:
         """The entries that take the previous output to the new one, equal pairs cancelled."""
-        kind = self.stage.kind
-        if kind is StageKind.ROW:
-            return self._row_change()
-        if kind is StageKind.AGGREGATE:
-            return self._aggregate_change()
-        return self._group_change()
+        match self.stage.kind:
+            case StageKind.ROW:
+                return self._row_change()
+            case StageKind.AGGREGATE:
+                return self._aggregate_change()
+            case StageKind.ADJUSTMENT:
+                return adjusted.change_by_rules(self)
+            case _:
+                return self._group_change()
 
     # -- row stages -----------------------------------------------------------------------------
 
     def _row_change(self) -> DataFrame:
-        stage, reader = self.stage, self.reader
-        driving = self.moves[stage.reads.name]
+        stage, driving = self.stage, self.driving
         terms: list[DataFrame] = []
         if driving.changed:
-            moved = reader.changes(driving.new, driving.old.revision)
+            moved = self.reader.changes(driving.new, driving.old)
             terms.append(self._join(moved, self._all, old=self._all))
         for place, lookup in enumerate(stage.lookups):
             if not self.moves[lookup.table.name].changed:
                 continue
             terms.append(self._hit(place))
-        columns = self._joined_columns()
-        return frames.net(
-            self._apply(frames.union([t.select(*columns) for t in terms])), stage.writes.content
-        )
+        parts = [adjusted.change_of_lookups(self)] if self.lookups_layered else []
+        if terms:
+            columns = self._joined_columns()
+            parts.append(self._apply(frames.union([t.select(*columns) for t in terms])))
+        return frames.net(frames.union(parts), stage.writes.content)
 
     def _lookup_change(self, lookup: Lookup) -> DataFrame:
         """Two entries for each moved key of a lookup: +1 with the new columns, -1 with the old."""
         move = self.moves[lookup.table.name]
         key = lookup.table.key
         keys = self._moved_keys(lookup)
-        named = [f"__key_{k}" for k in key]
+        named = self._named(lookup)
 
         def side(version: Version, entry: int) -> DataFrame:
-            found = self.reader.rows(version, among=keys, on=key).select(
+            found = self.reader.base(version, among=keys, on=key).select(
                 *(F.col(k).alias(n) for k, n in zip(key, named, strict=True)),
                 *(F.col(c).alias(lookup.prefix + c) for c in lookup.take),
             )
@@ -126,13 +110,6 @@ class Calculation:
 
         return side(move.new, 1).unionAll(side(move.old, -1))
 
-    def _moved_keys(self, lookup: Lookup) -> DataFrame:
-        """Keys of a lookup whose taken columns differ between the old and the new version."""
-        move = self.moves[lookup.table.name]
-        seen = (*lookup.table.key, *(c for c in lookup.take if c not in lookup.table.key))
-        changes = self.reader.changes(move.new, move.old.revision)
-        return frames.net(changes, seen).select(*lookup.table.key).distinct()
-
     def _hit(self, place: int) -> DataFrame:
         """The term of one moved lookup: driving rows that meet a moved key, signed by its side.
 
@@ -141,9 +118,8 @@ class Calculation:
         lookup = self.stage.lookups[place]
         first = self._supplying(place)
         before = tuple(i for i in self._all if i < place)
-        driving = self.reader.rows(self.moves[self.stage.reads.name].new)
-        rows = self._join(driving, first, old=before)
-        named = [f"__key_{k}" for k in lookup.table.key]
+        rows = self._join(self.reader.rows(self.driving.new), first, old=before)
+        named = self._named(lookup)
         hit = frames.attach(rows, self._lookup_change(lookup), lookup.by, named, "inner")
         signed = hit.withColumn(ENTRY, F.col(ENTRY) * F.col("__lookup_entry"))
         rest = tuple(i for i in self._all if i != place and i not in first)
@@ -152,45 +128,49 @@ class Calculation:
     # -- group stages ---------------------------------------------------------------------------
 
     def _group_change(self) -> DataFrame:
-        stage, reader = self.stage, self.reader
-        driving = self.moves[stage.reads.name]
-        reached = [
-            reader.changes(move.new, move.old.revision).select(*stage.by)
-            for move in (driving, *self.other_days)
-            if move.changed
-        ]
-        for place, lookup in enumerate(stage.lookups):
-            if self.moves[lookup.table.name].changed:
-                rows = self._join(reader.rows(driving.new), self._supplying(place))
-                hit = frames.semi(rows, self._moved_keys(lookup), lookup.by, lookup.table.key)
-                reached.append(hit.select(*stage.by))
-        groups = frames.union(reached).distinct()
-        members = self._members(groups)
-        if stage.kind is StageKind.GROUP:
-            # A function may look at its rows several times, and each look would scan the table.
-            members = self.store(members)
-        new = self._apply(self._join(members, self._all))
-        old = reader.rows(self.previous, among=groups, on=stage.by)
-        content = stage.writes.content
+        stage, content = self.stage, self.stage.writes.content
+        groups = frames.union(self.reached(stage.by)).distinct()
+        if self.layered:
+            groups = self.store(groups)
+        new = self._group_rows(groups)
+        old = self.reader.rows(self.previous, among=groups, on=stage.by)
         both = [new.select(ENTRY, *content), frames.negative(old).select(ENTRY, *content)]
         return frames.net(frames.union(both), content)
 
-    def _members(self, groups: DataFrame | None = None) -> DataFrame:
-        """The driving rows, all or those of some groups; over several days with their day."""
+    def _group_rows(self, groups: DataFrame | None = None) -> DataFrame:
+        """The results of all groups or of some: before any rule, and what all rules change."""
+        before = self._apply(self._join(self._members(groups, net=False), self._all))
+        if not self.layered:
+            return before
+        if groups is None:
+            groups = adjusted.groups(self)
+            before = self.store(before)
+        members = self._join_net(self._members(groups, net=True), self._all)
+        after = self._apply(members)
+        of_groups = frames.semi(before, groups, self.stage.by)
+        return before.unionAll(adjusted.pairs(self.stage, of_groups, after))
+
+    def _members(self, groups: DataFrame | None, *, net: bool) -> DataFrame:
+        """The driving rows, all or those of some groups; over several days with their day.
+
+        Those of some groups are stored: a function may look at its rows several times, and each
+        look would scan the table.
+        """
         stage = self.stage
-        versions = [self.moves[stage.reads.name].new, *(m.new for m in self.other_days)]
-        rows = [self.reader.rows(v, among=groups, on=stage.by) for v in versions]
-        if stage.days is None:
-            return rows[0]
-        dated = zip(rows, versions, strict=True)
-        return frames.union([r.withColumn(DAY, F.lit(v.day)) for r, v in dated])
+        read = self.reader.net if net else self.reader.base
+        versions = [self.driving.new, *(m.new for m in self.other_days)]
+        rows = [read(v, among=groups, on=stage.by) for v in versions]
+        if stage.days is not None:
+            dated = zip(rows, versions, strict=True)
+            rows = [r.withColumn(DAY, F.lit(v.day)) for r, v in dated]
+        members = frames.union(rows)
+        return members if groups is None or stage.kind is StageKind.REPORT else self.store(members)
 
     # -- aggregates -----------------------------------------------------------------------------
 
     def _aggregate_change(self) -> DataFrame:
-        stage, reader = self.stage, self.reader
-        driving = self.moves[stage.reads.name]
-        change = self._sums(reader.changes(driving.new, driving.old.revision))
+        stage, reader, driving = self.stage, self.reader, self.driving
+        change = self._sums(reader.changes(driving.new, driving.old))
         key = (*stage.by, "layer", "rule_id")
         old = reader.rows(self.previous, among=change, on=key)
         content = stage.writes.content
@@ -229,40 +209,7 @@ class Calculation:
             .select(ENTRY, *self.stage.writes.content)
         )
 
-    # -- joining lookups and applying the function ----------------------------------------------
-
-    @property
-    def _all(self) -> tuple[int, ...]:
-        return tuple(range(len(self.stage.lookups)))
-
-    def _supplying(self, place: int) -> tuple[int, ...]:
-        """The places of the lookups that bring the key columns of the lookup at a place."""
-        needed = set(self.stage.lookups[place].by)
-        found: list[int] = []
-        for other in reversed(range(place)):
-            lookup = self.stage.lookups[other]
-            if needed & {lookup.prefix + c for c in lookup.take}:
-                found.append(other)
-                needed |= set(lookup.by)
-        return tuple(reversed(found))
-
-    def _join(self, rows: DataFrame, places: Sequence[int], old: Sequence[int] = ()) -> DataFrame:
-        """Join the lookups at some places, at their new version save those named as old."""
-        for place in places:
-            lookup = self.stage.lookups[place]
-            move = self.moves[lookup.table.name]
-            version = move.old if place in old else move.new
-            named = [f"__key_{k}" for k in lookup.table.key]
-            rows = frames.attach(
-                rows, self.reader.lookup(lookup, version), lookup.by, named, "left"
-            )
-        return rows
-
-    def _joined_columns(self) -> list[str]:
-        stage = self.stage
-        taken = [lookup.prefix + c for lookup in stage.lookups for c in lookup.take]
-        day = [DAY] if stage.days is not None else []
-        return [ENTRY, *stage.reads.content, *taken, *day]
+    # -- applying the function ------------------------------------------------------------------
 
     def _apply(self, rows: DataFrame) -> DataFrame:
         """The stage's function on joined rows; the result has entry and the written content."""

@@ -88,9 +88,16 @@ def fingerprint(columns: Sequence[str]) -> Column:
 def as_base_rows(content: DataFrame, table: Table) -> DataFrame:
     """Business columns as base rows of a table, entry 1."""
     return content.select(
+        *base_columns(),
+        *(F.col(c.name).cast(c.type.value).alias(c.name) for c in table.columns),
+    )
+
+
+def base_columns() -> tuple[Column, ...]:
+    """The ledger's own columns of a standing base row."""
+    return (
         F.lit(1).alias(ENTRY),
         F.lit(BASE).alias("layer"),
         F.lit(1).alias("sign"),
         F.lit(None).cast("string").alias("rule_id"),
-        *(F.col(c.name).cast(c.type.value).alias(c.name) for c in table.columns),
     )

@@ -14,7 +14,7 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from types import ModuleType
 
-from regulatory_assets.ledger.stages import Stage
+from regulatory_assets.ledger.stages import Stage, StageKind
 from regulatory_assets.ledger.table import Table
 
 
@@ -29,6 +29,9 @@ class Graph:
 
     def __post_init__(self) -> None:
         names = [t.name for t in self.sources] + [s.name for s in self.declared]
+        adjusted = [s.reads.name for s in self.declared if s.kind is StageKind.ADJUSTMENT]
+        if twice := {n for n in adjusted if adjusted.count(n) > 1}:
+            raise ValueError(f"tables adjusted by more than one stage: {sorted(twice)}")
         if twice := {n for n in names if names.count(n) > 1}:
             raise ValueError(f"tables written by more than one stage or source: {sorted(twice)}")
         for stage in self.declared:
@@ -46,7 +49,7 @@ class Graph:
         by_name = {s.name: s for s in self.declared}
         sorter = TopologicalSorter(
             {
-                name: sorted(t.name for t in by_name[name].inputs if t.name in by_name)
+                name: sorted(t.name for t in self.inputs(by_name[name]) if t.name in by_name)
                 for name in sorted(by_name)
             }
         )
@@ -68,18 +71,42 @@ class Graph:
         """Every table the stage depends on, directly or through others."""
         writers = {s.name: s for s in self.declared}
         found: dict[str, None] = {}
-        waiting = [t.name for t in stage.inputs]
+        waiting = [t.name for t in self.inputs(stage)]
         while waiting:
             name = waiting.pop()
             if name not in found:
                 found[name] = None
                 if name in writers:
-                    waiting.extend(t.name for t in writers[name].inputs)
+                    waiting.extend(t.name for t in self.inputs(writers[name]))
         return tuple(found)
+
+    @cached_property
+    def adjustments(self) -> dict[str, Stage]:
+        """The adjustment stage of each table that has one."""
+        return {s.reads.name: s for s in self.declared if s.kind is StageKind.ADJUSTMENT}
+
+    def inputs(self, stage: Stage) -> tuple[Table, ...]:
+        """What a stage reads: its tables, each with what adjusts it; the stage itself apart."""
+        found: dict[Table, None] = {}
+        for table in stage.inputs:
+            found[table] = None
+            adjusting = self.adjustments.get(table.name)
+            if adjusting is not None and adjusting is not stage:
+                found[adjusting.writes] = None
+        return tuple(found)
+
+    @cached_property
+    def layers(self) -> dict[str, tuple[str, ...]]:
+        """The adjustment tables from which each table may have rows of the adjustment layer."""
+        adjusting = {s.name for s in self.adjustments.values()}
+        return {
+            **{table.name: () for table in (*self.sources, *self.beside)},
+            **{s.name: tuple(n for n in self.ancestors(s) if n in adjusting) for s in self.stages},
+        }
 
     def readers(self, name: str) -> tuple[Stage, ...]:
         """The stages that read a table directly."""
-        return tuple(s for s in self.stages if name in {t.name for t in s.inputs})
+        return tuple(s for s in self.stages if name in {t.name for t in self.inputs(s)})
 
 
 def discover(package: ModuleType, sources: Iterable[Table], beside: Iterable[Table] = ()) -> Graph:

@@ -8,15 +8,17 @@ revision. Reading and posting do not belong here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 
 from regulatory_assets.control.register import Consumed, Register, Revision
-from regulatory_assets.ledger.change import Move
 from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.ledger.joining import Move
 from regulatory_assets.ledger.reader import Version
-from regulatory_assets.ledger.stages import Stage
+from regulatory_assets.ledger.rules import RuleSet
+from regulatory_assets.ledger.stages import Stage, StageKind
+from regulatory_assets.ledger.table import Table
 
 
 class Way(Enum):
@@ -54,11 +56,16 @@ class Plan:
     other_days: tuple[Move, ...]
     previous: Version
     identity: Identity
+    rules: RuleSet
 
     @property
     def consumes(self) -> tuple[Consumed, ...]:
         versions = [move.new for move in (*self.moves.values(), *self.other_days)]
-        return tuple(Consumed(v.table.name, v.day, v.revision) for v in versions)
+        parts = [part for version in versions for part in version.parts]
+        return tuple(Consumed(v.table.name, v.day, v.revision) for v in parts)
+
+
+Chains = Mapping[tuple[str, date], tuple[Revision, ...]]
 
 
 class Positions:
@@ -72,15 +79,37 @@ class Positions:
         self._chains = register.histories(wanted)
 
     def version(self, name: str) -> Version:
-        chain = self._chains.get((name, self.day), ())
-        return Version(self._graph.tables[name], self.day, chain)
+        """A table alone, as it stands."""
+        return self._version(self._chains, name, self.day)
 
-    def on_days(self, name: str, days: Iterable[date]) -> tuple[Version, ...]:
+    def read(self, table: Table, by: Stage | None = None) -> Version:
+        """A table as a stage reads it: with what adjusts it, save for the adjusting stage."""
+        return self._read(self._chains, table, by, self.day)
+
+    def on_days(self, table: Table, by: Stage, days: Iterable[date]) -> tuple[Version, ...]:
         """A table on other days, those that have revisions, in the order of days."""
-        table = self._graph.tables[name]
-        wanted = [(name, day) for day in sorted(set(days) - {self.day})]
-        found = self._register.histories(wanted)
-        return tuple(Version(table, day, found[name, day]) for _, day in wanted if found[name, day])
+        others = sorted(set(days) - {self.day})
+        adjusting = self._graph.adjustments.get(table.name)
+        names = {table.name, *self._graph.layers[table.name]}
+        if adjusting is not None:
+            names |= {adjusting.name, *self._graph.layers[adjusting.name]}
+        chains = self._register.histories([(name, day) for name in sorted(names) for day in others])
+        found = (self._read(chains, table, by, day) for day in others)
+        return tuple(version for version in found if version.chain)
+
+    def _read(self, chains: Chains, table: Table, by: Stage | None, day: date) -> Version:
+        own = self._version(chains, table.name, day)
+        adjusting = self._graph.adjustments.get(table.name)
+        if adjusting is None or adjusting is by:
+            return own
+        beside = self._version(chains, adjusting.name, day)
+        return replace(own, adjustments=beside, layered=own.layered or beside.data_revision > 0)
+
+    def _version(self, chains: Chains, name: str, day: date) -> Version:
+        """Layered when any table that adjusts an ancestor has ever had rows."""
+        above = (chains.get((n, day), ()) for n in self._graph.layers[name])
+        layered = any(r.posting is not None for chain in above for r in chain)
+        return Version(self._graph.tables[name], day, chains.get((name, day), ()), None, layered)
 
     def add(self, revision: Revision) -> None:
         """Take note of a revision just registered, without asking the register again."""
@@ -88,19 +117,19 @@ class Positions:
         self._chains[place] = (*self._chains.get(place, ()), revision)
 
 
-def plan_stage(graph: Graph, positions: Positions, stage: Stage, identity: Identity) -> Plan:
+def plan_stage(
+    graph: Graph, positions: Positions, stage: Stage, identity: Identity, rules: RuleSet
+) -> Plan:
     """Decide the way for one stage. Raises NotReady where an input is missing or out of step."""
     previous = positions.version(stage.name)
     last = previous.chain[-1] if previous.chain else None
     consumed = {(c.table, c.day): c.revision for c in last.inputs} if last else {}
 
     def move(new: Version) -> Move:
-        return Move(new.until(consumed.get((new.table.name, new.day), 0)), new)
+        return Move(new.as_consumed(consumed), new)
 
-    moves: dict[str, Move] = {}
-    for table in stage.inputs:
-        new = positions.version(table.name)
-        if not new.chain:
+    for table in graph.inputs(stage):
+        if not positions.version(table.name).chain:
             remedy = (
                 f"deliver {table.name} for {positions.day}"
                 if table in graph.sources
@@ -109,32 +138,40 @@ def plan_stage(graph: Graph, positions: Positions, stage: Stage, identity: Ident
             raise NotReady(
                 f"{stage.name}: {table.name} has no rows for {positions.day}; {remedy} first"
             )
-        moves[table.name] = move(new)
+    moves = {table.name: move(positions.read(table, stage)) for table in stage.inputs}
     days = stage.days(positions.day) if stage.days else ()
-    other_days = tuple(move(v) for v in positions.on_days(stage.reads.name, days))
-    _consistent_cut(positions, stage)
-    way, why = _decide(last, (*moves.values(), *other_days), identity)
-    return Plan(stage, positions.day, way, why, moves, other_days, previous, identity)
+    other_days = tuple(move(v) for v in positions.on_days(stage.reads, stage, days))
+    _consistent_cut(positions, graph.inputs(stage), stage)
+    way, why = _decide(stage, last, (*moves.values(), *other_days), identity)
+    return Plan(stage, positions.day, way, why, moves, other_days, previous, identity, rules)
 
 
-def _decide(last: Revision | None, moves: Iterable[Move], identity: Identity) -> tuple[Way, str]:
+def _decide(
+    stage: Stage, last: Revision | None, moves: Iterable[Move], identity: Identity
+) -> tuple[Way, str]:
+    without_rules = stage.kind is StageKind.ADJUSTMENT and not identity.rules
+    if without_rules and (last is None or not last.rules):
+        revised = last is None or any(move.revised for move in moves)
+        return (Way.EMPTY if revised else Way.NOTHING), "no rule in force"
     if last is None:
         return Way.FULL, "first calculation of the day"
-    identifying = ("code", "parameters", "rules")
-    differing = [n for n in identifying if getattr(last, n) != getattr(identity, n)]
+    differing = [n for n in ("code", "parameters") if getattr(last, n) != getattr(identity, n)]
     if differing:
         return Way.FULL, f"changed: {', '.join(differing)}; the difference is posted"
-    revised = [move for move in moves if move.revised]
-    changed = list(dict.fromkeys(m.new.table.name for m in revised if m.changed))
+    revised_moves = [move for move in moves if move.revised]
+    changed = list(dict.fromkeys(m.new.table.name for m in revised_moves if m.changed))
+    if last.rules != identity.rules:
+        also = f", and rows in {', '.join(changed)}" if changed else ""
+        return Way.CHANGE, f"changed rules{also}"
     if changed:
         return Way.CHANGE, f"changed rows in {', '.join(changed)}"
-    if revised:
-        names = dict.fromkeys(m.new.table.name for m in revised)
+    if revised_moves:
+        names = dict.fromkeys(m.new.table.name for m in revised_moves)
         return Way.EMPTY, f"no changed rows in {', '.join(names)}"
     return Way.NOTHING, "up to date"
 
 
-def _consistent_cut(positions: Positions, stage: Stage) -> None:
+def _consistent_cut(positions: Positions, inputs: Iterable[Table], stage: Stage) -> None:
     """Refuse unless every path to an ancestor leads to the same revision of it.
 
     Other days need no look: a stage reads one table there, so one path leads to each ancestor.
@@ -155,6 +192,6 @@ def _consistent_cut(positions: Positions, stage: Stage) -> None:
                 for consumed in chain[revision - 1].inputs:
                     visit(consumed.table, consumed.day, consumed.revision, table)
 
-    for table in stage.inputs:
+    for table in inputs:
         version = positions.version(table.name)
         visit(table.name, positions.day, version.revision, stage.name)

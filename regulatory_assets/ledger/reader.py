@@ -2,33 +2,45 @@
 
 Only registered postings are read. A :class:`Version` is a table's day as of one revision, with the
 register rows that lead there; every read is a pure function of a version, so nothing read can be
-stale.
+stale. A table is read together with the one that adjusts it: ``rows`` gives the rows of all
+layers, ``base`` those before any rule, ``net`` those after all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.control.register import Revision
 from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.stages import Lookup
-from regulatory_assets.ledger.table import Table
+from regulatory_assets.ledger.table import BASE, ColumnType, Table
+
+ADJUSTED = "__adjusted"
+"""Beside a lookup's columns: whether a rule has changed them."""
 
 
 @dataclass(frozen=True)
 class Version:
-    """A table's day as of a revision; an empty chain is the day before its first revision."""
+    """A table's day as of a revision; an empty chain is the day before its first revision.
+
+    ``adjustments`` is the table that adjusts this one, read with it. ``layered`` says that rows of
+    the adjustment layer may stand, there or in the table itself.
+    """
 
     table: Table
     day: date
     chain: tuple[Revision, ...]
+    adjustments: Version | None = None
+    layered: bool = False
 
     @property
     def revision(self) -> int:
@@ -46,12 +58,25 @@ class Version:
         changing = (r.revision for r in self.chain if r.kind == "delta" and r.posting is not None)
         return max(changing, default=0)
 
+    @property
+    def parts(self) -> tuple[Version, ...]:
+        """The table alone, then what adjusts it."""
+        own = replace(self, adjustments=None)
+        return (own,) if self.adjustments is None else (own, self.adjustments)
+
     def until(self, revision: int) -> Version:
-        """The same day as of an earlier revision."""
-        return Version(self.table, self.day, tuple(r for r in self.chain if r.revision <= revision))
+        """The same day as of an earlier revision of this table."""
+        return replace(self, chain=tuple(r for r in self.chain if r.revision <= revision))
+
+    def as_consumed(self, revisions: Mapping[tuple[str, date], int]) -> Version:
+        """The same day as of the given revisions, zero where none is given."""
+        own = self.until(revisions.get((self.table.name, self.day), 0))
+        if own.adjustments is None:
+            return own
+        return replace(own, adjustments=own.adjustments.as_consumed(revisions))
 
     def since(self, revision: int) -> tuple[Revision, ...]:
-        """The revisions after a given one that changed the state. Snapshots change nothing."""
+        """The revisions after a given one that changed the table. Snapshots change nothing."""
         return tuple(
             r
             for r in self.chain
@@ -71,27 +96,79 @@ class Reader:
 
     def entries(self, version: Version) -> DataFrame:
         """Raw entries whose sum is the state; for readers that add up and need no netting."""
-        return self._scan(version, version.live)
+        return frames.union([self._scan(part, part.live) for part in version.parts])
 
-    def changes(self, version: Version, since: int) -> DataFrame:
-        """Raw entries posted after revision ``since``; equal pairs are not yet cancelled."""
-        return self._scan(version, version.since(since))
+    def changes(self, version: Version, since: Version) -> DataFrame:
+        """Raw entries posted after an earlier version; equal pairs are not yet cancelled."""
+        old = {part.table.name: part.revision for part in since.parts}
+        scans = [
+            self._scan(part, posted)
+            for part in version.parts
+            if (posted := part.since(old.get(part.table.name, 0)))
+        ]
+        return frames.union(scans) if scans else self._scan(version, ())
 
     def rows(
-        self,
-        version: Version,
-        among: DataFrame | None = None,
-        on: Sequence[str] = (),
+        self, version: Version, among: DataFrame | None = None, on: Sequence[str] = ()
     ) -> DataFrame:
-        """The state: each standing row once, with entry 1.
+        """The state: each standing row of every layer once, with entry 1.
 
         Only keys that have a reversal are added up; bookings of all other keys stand as they are.
         ``among`` restricts to the rows whose columns ``on`` stand in that frame; the restriction
         is by content, so the restricted entries still add up.
         """
+        return frames.union([self._rows(part, among, on) for part in version.parts])
+
+    def base(
+        self, version: Version, among: DataFrame | None = None, on: Sequence[str] = ()
+    ) -> DataFrame:
+        """The rows before any rule, each with entry 1."""
+        own = version.parts[0]
+        if not own.layered:
+            return self.rows(own, among, on)
+        return self._rows(own, among, on, F.col("layer") == BASE)
+
+    def net(
+        self, version: Version, among: DataFrame | None = None, on: Sequence[str] = ()
+    ) -> DataFrame:
+        """The rows after all rules, as base rows with entry 1: what stood, was taken back and
+        booked anew added up by content. A table of sums adds its sums up instead."""
+        if not version.layered:
+            return self.rows(version, among, on)
         table = version.table
+        if table.additive:
+            return self._added(version, among, on)
         scan = self.entries(version)
+        counts = F.col(ENTRY) * F.col("sign")
+        if among is not None:
+            return _netted(frames.semi(scan, among, on), counts, table)
+        moved = self.adjusted_keys(version).select(*table.key)
         reversing = [r for r in version.live if r.reversed]
+        if reversing:
+            reversals = self._scan(version, reversing).where(F.col(ENTRY) < 0)
+            moved = moved.unionAll(reversals.select(*table.key)).distinct()
+        standing = frames.anti(scan, moved, table.key)
+        return standing.unionAll(
+            _netted(frames.semi(scan, moved, table.key), counts, table).select(*standing.columns)
+        )
+
+    def adjusted_keys(self, version: Version) -> DataFrame:
+        """Keys for which rows of the adjustment layer stand or stood, each once."""
+        key = version.table.key
+        return self.entries(version).where(F.col("layer") != BASE).select(*key).distinct()
+
+    def _rows(
+        self,
+        version: Version,
+        among: DataFrame | None,
+        on: Sequence[str],
+        only: Column | None = None,
+    ) -> DataFrame:
+        table = version.table
+        scan = self._scan(version, version.live)
+        reversing = [r for r in version.live if r.reversed]
+        if only is not None:
+            scan = scan.where(only)
         if among is not None:
             scan = frames.semi(scan, among, on)
         if not reversing:
@@ -108,8 +185,56 @@ class Reader:
         summed = frames.net(frames.semi(scan, moved, table.ledger_key), table.content)
         return standing.unionAll(summed)
 
-    def lookup(self, lookup: Lookup, version: Version) -> DataFrame:
-        """A lookup's key columns and the columns taken, the latter under their joined names."""
+    def _added(self, version: Version, among: DataFrame | None, on: Sequence[str]) -> DataFrame:
+        table = version.table
+        scan = self.entries(version)
+        if among is not None:
+            scan = frames.semi(scan, among, on)
+        up = F.col(ENTRY) == F.col("sign")
+        by = [c for c in table.column_names if c not in table.additive]
+        return (
+            scan.groupBy(*by)
+            .agg(*(_added_up(table, c, up).alias(c) for c in table.additive))
+            .where(F.col("n") > 0)
+            .select(*frames.base_columns(), *table.column_names)
+        )
+
+    def lookup(self, lookup: Lookup, version: Version, *, net: bool = False) -> DataFrame:
+        """A lookup's key columns and the columns taken, the latter under their joined names.
+
+        Before any rule, or with ``net`` after all. Then a column ``__adjusted`` is true where rules
+        have touched the key, also where they have left no row.
+        """
+        key = lookup.table.key
+        named = [F.col(k).alias(f"__key_{k}") for k in key]
         taken = [F.col(c).alias(lookup.prefix + c) for c in lookup.take]
-        keys = [F.col(k).alias(f"__key_{k}") for k in lookup.table.key]
-        return self.rows(version).select(*keys, *taken)
+        if not net or not version.layered:
+            found = self.base(version).select(*named, *taken)
+            return found.withColumn(ADJUSTED, F.lit(False)) if net else found
+        adjusted = self.adjusted_keys(version)
+        after = self.net(version, among=adjusted, on=key)
+        renamed = after.select(*named, *taken)
+        touched = frames.attach(
+            adjusted.select(*named), renamed, *2 * ([f"__key_{k}" for k in key],), "left"
+        )
+        untouched = frames.anti(self.base(version), adjusted, key).select(*named, *taken)
+        return touched.withColumn(ADJUSTED, F.lit(True)).unionAll(
+            untouched.withColumn(ADJUSTED, F.lit(False))
+        )
+
+
+def _netted(entries: DataFrame, counts: Column, table: Table) -> DataFrame:
+    return (
+        entries.groupBy(*table.column_names)
+        .agg(F.sum(counts).alias("__net"))
+        .where(F.col("__net") > 0)
+        .select(*frames.base_columns(), *table.column_names)
+    )
+
+
+def _added_up(table: Table, name: str, up: Column) -> Column:
+    """A signed sum, by CASE: the engines type products of decimals and integers differently."""
+    signed = F.when(up, F.col(name)).otherwise(-F.col(name))
+    if table.type_of(name) is ColumnType.MONEY:
+        return total(signed)
+    return F.sum(signed).cast(table.type_of(name).value)

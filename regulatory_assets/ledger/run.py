@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Literal, Protocol
 
@@ -30,7 +30,8 @@ from regulatory_assets.ledger.lake import Lake, new_posting
 from regulatory_assets.ledger.plan import Identity, Plan, Positions, Way, plan_stage
 from regulatory_assets.ledger.postcheck import Counts, check_posting
 from regulatory_assets.ledger.reader import Reader, Version
-from regulatory_assets.ledger.stages import ParameterSet, Stage
+from regulatory_assets.ledger.rules import NoRules, RuleSet, RuleSource
+from regulatory_assets.ledger.stages import ParameterSet, Stage, StageKind
 from regulatory_assets.ledger.table import Table
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class Runner:
     parameters: ParameterSource
     engine: str
     run_id: str
+    rules: RuleSource = field(default_factory=NoRules)
 
     @property
     def reader(self) -> Reader:
@@ -87,18 +89,25 @@ class Runner:
     def parameters_for(self, stage: Stage, day: date) -> ParameterSet:
         return self.parameters.at(day, stage.parameters)
 
-    def identity(self, stage: Stage, day: date) -> Identity:
+    def identity(self, stage: Stage, day: date, rules: RuleSet) -> Identity:
         return Identity(
             code=code_fingerprint(stage, self.engine),
             parameters=self.parameters_for(stage, day).hash,
-            rules="",
+            rules=rules.hash,
             engine=self.engine,
         )
+
+    def rules_for(self, stage: Stage, day: date) -> RuleSet:
+        """The rules in force; none but at an adjustment stage."""
+        if stage.kind is not StageKind.ADJUSTMENT:
+            return NoRules()
+        return self.rules.at(stage, day)
 
     def plan(self, stage: Stage, day: date, positions: Positions | None = None) -> Plan:
         """What ``run_stage`` would do now. Raises NotReady where something is missing."""
         where = positions or self.positions(day)
-        return plan_stage(self.graph, where, stage, self.identity(stage, day))
+        rules = self.rules_for(stage, day)
+        return plan_stage(self.graph, where, stage, self.identity(stage, day, rules), rules)
 
     # -- running --------------------------------------------------------------------------------
 
@@ -152,15 +161,7 @@ class Runner:
             moves = (*plan.moves.values(), *plan.other_days)
             read = [previous, *(m.new for m in moves)]
             with self._clear_errors(read), self.lake.scratch() as store:
-                calculation = Calculation(
-                    stage,
-                    dict(plan.moves),
-                    previous,
-                    self.parameters_for(stage, plan.day),
-                    self.reader,
-                    store,
-                    plan.other_days,
-                )
+                calculation = self._calculation(plan, store)
                 if plan.way is Way.CHANGE:
                     entries = calculation.change()
                 elif previous.data_revision == 0:
@@ -188,6 +189,21 @@ class Runner:
         (registered,) = self.register.commit([revision])
         positions.add(registered)
         return _outcome(plan.way, plan.why, positions.version(stage.name), counts)
+
+    def _calculation(self, plan: Plan, store: Callable[[DataFrame], DataFrame]) -> Calculation:
+        stage, day, chain = plan.stage, plan.day, plan.previous.chain
+        before = chain[-1].rules if chain else ""
+        return Calculation(
+            stage,
+            dict(plan.moves),
+            plan.previous,
+            self.parameters_for(stage, day),
+            self.reader,
+            store,
+            plan.other_days,
+            plan.rules,
+            plan.rules.differing(before) if plan.rules.hash != before else frozenset(),
+        )
 
     # -- deliveries -----------------------------------------------------------------------------
 

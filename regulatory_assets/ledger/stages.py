@@ -1,4 +1,4 @@
-"""How a calculation is declared: row, aggregate, group and report stages.
+"""How a calculation is declared: row, aggregate, group, report and adjustment stages.
 
 A stage is a pure function and one declaration. What belongs here: the declaration and its
 plausibility. What does not: reading, change propagation and posting (``change``, ``run``), which
@@ -12,7 +12,7 @@ explode rows; the runner selects what the written table needs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 from typing import Any, Protocol
@@ -47,6 +47,7 @@ class StageKind(Enum):
     AGGREGATE = "aggregate"
     GROUP = "group"
     REPORT = "report"
+    ADJUSTMENT = "adjustment"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,24 @@ class Lookup:
             self.table.column(name)
 
 
+RECLASSIFIED = "reclassified"
+"""For a derivation: whether the rule has moved the row to another line."""
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Columns that follow from others and are computed anew after each rule.
+
+    ``function`` gets the rows with ``reclassified`` and the columns ``needs`` of the lookups, and
+    sets ``columns``; it may also set ``reclassifies``, those that a new line brings with it.
+    """
+
+    columns: tuple[str, ...]
+    function: RowFunction
+    needs: tuple[str, ...] = ()
+    reclassifies: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Stage:
     """One calculation: it reads one driving table and lookups, and writes one table."""
@@ -84,6 +103,8 @@ class Stage:
     by: tuple[str, ...] = ()
     sums: tuple[str, ...] = ()
     days: DaysFunction | None = None
+    derivation: Derivation | None = None
+    fixed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self)
@@ -163,6 +184,39 @@ def report_stage(
     return declare
 
 
+def adjustment_stage(
+    *,
+    reads: Table,
+    name: str,
+    lookups: tuple[Lookup, ...] = (),
+    derivation: Derivation | None = None,
+    fixed: tuple[str, ...] = (),
+    parameters: tuple[str, ...] = (),
+) -> Stage:
+    """Where governed rules act on a table: for each row a rule changes, a contra and a rebooking.
+
+    It opts a table in: whoever reads the table from then on reads these rows with it. ``lookups``
+    bring columns that conditions may name. A rule sets neither the key, nor what is derived, nor
+    the columns named in ``fixed``.
+    """
+    writes = replace(
+        reads,
+        name=name,
+        description=f"What governed rules change in {reads.name}: contra and rebooked rows.",
+        group="adjustments",
+    )
+    return Stage(
+        StageKind.ADJUSTMENT,
+        reads,
+        writes,
+        derivation.function if derivation else None,
+        lookups,
+        parameters,
+        derivation=derivation,
+        fixed=fixed,
+    )
+
+
 COUNTS = ("n_rows", "n")
 
 
@@ -184,6 +238,11 @@ def _check(stage: Stage) -> None:
     if stage.kind is StageKind.ROW:
         if lost := [k for k in read.key if k not in written.key]:
             refuse(f"its key lacks {lost} of the table it reads, so keys could stand twice")
+        return
+    if stage.kind is StageKind.ADJUSTMENT:
+        derived = stage.derivation.columns if stage.derivation else ()
+        if unknown := [c for c in (*derived, *stage.fixed) if c not in read.column_names]:
+            refuse(f"derived or fixed columns {unknown} are not columns of {read.name}")
         return
     if unknown := [c for c in stage.by if c not in read.column_names]:
         refuse(f"group columns {unknown} are not columns of {read.name}")

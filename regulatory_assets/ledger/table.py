@@ -80,6 +80,10 @@ class Table:
     owner: str = "team:regulatory-reporting"
     bounded: bool = field(default=False)
     """True where the number of rows does not grow with the book (lines, ratios)."""
+    additive: tuple[str, ...] = ()
+    """Columns that add up over the layers of a row, ``n`` among them, which counts what is behind
+    it: a row is there after all rules while it is positive. A table without any is netted row by
+    row."""
 
     def __post_init__(self) -> None:
         names = self.column_names
@@ -91,6 +95,12 @@ class Table:
         missing = [k for k in self.key if k not in names]
         if missing or not self.key:
             raise ValueError(f"table {self.name}: key columns {missing or '()'} are not declared")
+        if unknown := [c for c in self.additive if c not in names or c in self.key]:
+            raise ValueError(
+                f"table {self.name}: additive {unknown} are not columns beside the key"
+            )
+        if self.additive and "n" not in self.additive:
+            raise ValueError(f"table {self.name}: additive columns need a count n among them")
         decimals = (ColumnType.MONEY, ColumnType.RATE)
         if any(self.column(k).type in decimals for k in self.key):
             raise ValueError(f"table {self.name}: a decimal cannot be a key column")
@@ -144,3 +154,4 @@ LEDGER_COLUMNS: dict[str, ColumnType] = {
 
 BASE = "base"
 ADJUSTMENT = "adjustment"
+"""The layers. A row of the adjustment layer takes back (sign -1) or books anew (sign +1)."""

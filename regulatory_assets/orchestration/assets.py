@@ -239,5 +239,5 @@ def _stage(graph: Graph, stage: Stage, partitions: PartitionsDefinition[Any]) ->
             "stage": stage.kind.value,
             **({"dagster/column_lineage": lineage} if lineage else {}),
         },
-        reads=stage.inputs,
+        reads=graph.inputs(stage),
     )

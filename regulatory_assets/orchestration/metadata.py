@@ -114,7 +114,7 @@ def affected(version: Version, reader: Reader) -> dict[str, Any]:
     if last.revision == 1 or not last.reversed:
         return {"affected_keys": last.booked}  # a key is booked once
     table = version.table
-    keys = reader.changes(version, last.revision - 1).select(*table.key).distinct()
+    keys = reader.changes(version, version.until(last.revision - 1)).select(*table.key).distinct()
     rows = keys.limit(PREVIEW_ROWS).toArrow().to_pylist()
     return {
         "affected_keys": keys.count(),

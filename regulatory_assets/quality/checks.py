@@ -202,7 +202,7 @@ def _sums(stage: Stage) -> Check:
     by = stage.by if stage.writes.bounded else ()
 
     def examine(day: Examination, since: int) -> Result:
-        read = day.reader.entries(day.read_by(stage.writes, stage.reads))
+        read = day.reader.entries(day.read_by(stage, stage.reads))
         counts_up = F.col(frames.ENTRY) == F.col("sign")
         signed = [
             total(F.when(counts_up, F.col(c)).otherwise(-F.col(c))).alias(c) for c in stage.sums

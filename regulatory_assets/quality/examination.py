@@ -17,6 +17,7 @@ from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.plan import Positions
 from regulatory_assets.ledger.reader import Reader, Version
+from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.ledger.table import Table
 
 SHOWN = 5
@@ -43,15 +44,20 @@ class Examination:
     def version(self, table: Table) -> Version:
         return self.positions.version(table.name)
 
+    def as_read(self, table: Table) -> Version:
+        """The table with what adjusts it, as later stages and readers see it."""
+        return self.positions.read(table)
+
     def rows(self, table: Table) -> DataFrame:
-        """The table's standing rows."""
+        """The table's own standing rows, of all layers."""
         return self.reader.rows(self.version(table))
 
     def booked(self, table: Table, since: int) -> DataFrame:
         """The rows booked after a revision; all standing rows since revision zero."""
         if not since:
             return self.rows(table)
-        return self.reader.changes(self.version(table), since).where(F.col(ENTRY) > 0)
+        version = self.version(table)
+        return self.reader.changes(version, version.until(since)).where(F.col(ENTRY) > 0)
 
     def keys(self, table: Table, by: tuple[str, ...], among: Column | None = None) -> DataFrame:
         """How many rows stand for each value of some columns, as ``rows``.
@@ -62,11 +68,11 @@ class Examination:
         counted = (entries if among is None else entries.where(among)).groupBy(*by)
         return counted.agg(F.sum(ENTRY).alias("rows")).where(F.col("rows") > 0)
 
-    def read_by(self, reader: Table, table: Table) -> Version:
-        """The version of ``table`` that the last revision of ``reader`` has read."""
-        last = self.version(reader).chain[-1]
-        revision = next(i.revision for i in last.inputs if i.table == table.name)
-        return self.version(table).until(revision)
+    def read_by(self, reader: Stage, table: Table) -> Version:
+        """The version of ``table``, with what adjusts it, that a stage has read last."""
+        last = self.version(reader.writes).chain[-1]
+        read = {(i.table, i.day): i.revision for i in last.inputs}
+        return self.positions.read(table, reader).as_consumed(read)
 
     def evidence(self, check: Check) -> str:
         """What the check's answer depends on: its code and the revisions it reads."""

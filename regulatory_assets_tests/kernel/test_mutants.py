@@ -148,7 +148,7 @@ def lost_trigger(patch: Patch) -> None:
 
 def inconsistent_cut(patch: Patch) -> None:
     """A stage is calculated from inputs that saw different revisions of an ancestor."""
-    patch.setattr(plan, "_consistent_cut", lambda positions, stage: None)
+    patch.setattr(plan, "_consistent_cut", lambda positions, inputs, stage: None)
 
 
 def lost_fingerprint(patch: Patch) -> None:

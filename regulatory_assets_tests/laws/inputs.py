@@ -16,14 +16,17 @@ import pyarrow as pa
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from regulatory_assets.adjustments.compiler import CompiledRules, check, settable
+from regulatory_assets.adjustments.rule import Rule, parse
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.change import Calculation, Move
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.reader import Reader, Version
+from regulatory_assets.ledger.rules import NoRules
 from regulatory_assets.ledger.run import ParameterSource
-from regulatory_assets.ledger.stages import Stage
+from regulatory_assets.ledger.stages import Stage, StageKind
 from regulatory_assets.ledger.table import BASE, Column, ColumnType, Table
 
 Row = tuple[Any, ...]
@@ -38,6 +41,7 @@ class Pools:
 
     def __init__(self, graph: Graph) -> None:
         self._parent: dict[str, str] = {}
+        self.driving = {s.reads for s in graph.stages if s.kind is not StageKind.ADJUSTMENT}
         for stage in graph.stages:
             for lookup in stage.lookups:
                 for mine, theirs in zip(lookup.by, lookup.table.key, strict=True):
@@ -91,7 +95,8 @@ def _rows(table: Table, pools: Pools, day: date, random: Random) -> Rows:
     for _ in range(ROWS):
         row = tuple(_value(c, pools, day, random) for c in table.columns)
         found[_key(table, row)] = row
-    if len(found) <= VALUES and len(table.key) == 1 and not _is_looked_up(table, pools):
+    wide = table in pools.driving or not _is_looked_up(table, pools)
+    if len(found) <= VALUES and len(table.key) == 1 and wide:
         names = table.column_names
         place = names.index(table.key[0])
         rows = [tuple(_value(c, pools, day, random) for c in table.columns) for _ in range(ROWS)]
@@ -154,6 +159,40 @@ def entries(table: Table, rows: Sequence[Row]) -> pa.Table:
     return pa.table(columns | {n: own.column(n) for n in own.column_names})
 
 
+class Rules:
+    """Two rules for every adjustment stage, from its definition alone."""
+
+    def at(self, stage: Stage, day: date) -> CompiledRules:
+        columns = sorted(settable(stage).values(), key=lambda c: c.type not in _AMOUNTS)
+        excluded = {"field": stage.reads.key[0], "op": "like", "value": "%-0"}
+        documents = [
+            self._rule(stage, f"changes-{stage.name}", {"all": []}, _operation(columns[0])),
+            self._rule(stage, f"excludes-{stage.name}", excluded, {"op": "exclude"}),
+        ]
+        return CompiledRules(stage, tuple(documents), lambda _: {})
+
+    def _rule(self, stage: Stage, name: str, conditions: Any, operation: Any) -> Rule:
+        document = {
+            "id": name, "stage": stage.name.removesuffix("_adjustments"), "effective": "2020-01-01",
+            "purpose": "methodology", "conditions": conditions, "operations": [operation],
+            "reason": "laws", "owner": "laws",
+        }  # fmt: skip
+        rule = parse(document, name)
+        check(rule, stage)
+        return rule
+
+
+def _operation(column: Column) -> dict[str, Any]:
+    if column.type in _AMOUNTS:
+        return {"op": "multiply", "field": column.name, "value": "0.5"}
+    value = True if column.type is ColumnType.BOOLEAN else (*column.allowed, "other")[0]
+    return {"op": "set", "field": column.name, "value": value}
+
+
+_AMOUNTS = (ColumnType.MONEY, ColumnType.RATE)
+RULES = Rules()
+
+
 class Given(Reader):
     """A reader of frames in memory, in place of a lake."""
 
@@ -187,6 +226,7 @@ def apply(
         parameters.at(day, stage.parameters),
         Given(engine, given),
         store=lambda frame: frame,
+        rules=RULES.at(stage, day) if stage.kind is StageKind.ADJUSTMENT else NoRules(),
     )
     return calculation.full().select(ENTRY, *stage.writes.content).toArrow()
 

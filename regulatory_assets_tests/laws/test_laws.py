@@ -147,7 +147,9 @@ class Day:
         migrate(database)
         lake = Lake(folder / "lake", engine.session)
         self.engine, self.register = engine, Register(database)
-        self.runner = Runner(GRAPH, lake, self.register, PARAMETERS, engine.identity, "laws")
+        self.runner = Runner(
+            GRAPH, lake, self.register, PARAMETERS, engine.identity, "laws", inputs.RULES
+        )
 
     def run(self, drawn: Mapping[str, Rows]) -> None:
         for table in GRAPH.sources:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.quality.examination import Check, Examination, Result, differences, verdict
+from regulatory_assets.reports.lcr.stages import lcr, lcr_scope_lines
 from regulatory_assets.reports.lcr.tables import LCR, LCR_FLOWS, LCR_LINES, LCR_SCOPE_LINES
 
 _COMPONENT_OF = {
@@ -28,20 +31,30 @@ def _unclassified(day: Examination, since: int) -> Result:
 
 def _solo(day: Examination, since: int) -> Result:
     columns = (*LCR_LINES.key, "amount", "weighted")
-    lines = day.reader.rows(day.read_by(LCR_SCOPE_LINES, LCR_LINES))
+    lines = day.reader.rows(day.read_by(lcr_scope_lines, LCR_LINES))
     solo = day.rows(LCR_SCOPE_LINES).where(F.col("consolidation") == "solo")
     return differences(lines, solo, columns)
 
 
 def _ratio(day: Examination, since: int) -> Result:
+    """Before any rule and after all rules, each by itself."""
+    lines, figures = day.read_by(lcr, LCR_SCOPE_LINES), day.as_read(LCR)
+    wrong = [
+        f"{which}{fault}"
+        for which, read in (("before rules ", day.reader.base), ("", day.reader.net))
+        for fault in _faults(read(lines), read(figures))
+    ]
+    said = "; ".join(wrong) or "the operands of every scope tie to their lines"
+    return Result(not wrong, said, {"offending": len(wrong)})
+
+
+def _faults(lines: DataFrame, figures: DataFrame) -> Iterator[str]:
     sums: dict[tuple[str, str], Decimal] = {}
-    lines = day.reader.rows(day.read_by(LCR, LCR_SCOPE_LINES))
     for row in lines.select("scope", "component", "weighted").toArrow().to_pylist():
         place = (row["scope"], row["component"])
         sums[place] = sums.get(place, Decimal(0)) + row["weighted"]
-    wrong = []
-    figures = day.rows(LCR).orderBy("scope").toArrow().to_pylist()
-    for figure in figures:
+    found = figures.orderBy("scope").toArrow().to_pylist()
+    for figure in found:
         scope = figure["scope"]
         expected = {
             name: sums.get((scope, component), Decimal(0))
@@ -50,15 +63,11 @@ def _ratio(day: Examination, since: int) -> Result:
         levels = figure["level1"] + figure["level2a"] + figure["level2b"]
         expected["hqla"] = levels - figure["cap_level2b"] - figure["cap_level2"]
         expected["net_outflows"] = figure["outflows"] - figure["inflows"]
-        wrong += [
-            f"{scope} {name}: {figure[name]}, its parts give {amount}"
-            for name, amount in expected.items()
-            if figure[name] != amount
-        ]
-    missing = {scope for scope, _ in sums} - {figure["scope"] for figure in figures}
-    wrong += [f"{scope}: has lines but no ratio" for scope in sorted(missing)]
-    said = "; ".join(wrong) or f"the operands of {len(figures)} scopes tie to their lines"
-    return Result(not wrong, said, {"scopes": len(figures), "offending": len(wrong)})
+        for name, amount in expected.items():
+            if figure[name] != amount:
+                yield f"{scope} {name}: {figure[name]}, its parts give {amount}"
+    for scope in sorted({scope for scope, _ in sums} - {figure["scope"] for figure in found}):
+        yield f"{scope}: has lines but no ratio"
 
 
 unclassified = Check(

@@ -80,6 +80,7 @@ LCR_LINES = Table(
     key=tuple(c.name for c in _LINE_COLUMNS),
     group="lcr",
     bounded=True,
+    additive=("amount", "weighted", "n_rows", "n"),
     columns=(
         *_LINE_COLUMNS,
         *_LINE_SUMS,
@@ -94,12 +95,14 @@ LCR_SCOPE_LINES = Table(
     key=("scope", *LCR_LINES.key),
     group="lcr",
     bounded=True,
+    additive=("amount", "weighted", "n"),
     columns=(
         Column("scope", _STRING, "Entity, or group of entities, that reports."),
         Column("consolidation", _STRING, "solo or group."),
         Column("reporting_currency", _STRING, "ISO 4217 code of the amounts."),
         *_LINE_COLUMNS,
         *_LINE_SUMS,
+        Column("n", _LONG, "Parts of deals behind the line."),
     ),
 )
 

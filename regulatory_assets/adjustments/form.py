@@ -1,0 +1,83 @@
+"""The flat form in which rules are also written: ``conditions`` as a list, ``adjustments``.
+
+It is translated into the one form that ``rule`` knows, by the names of ``form.yaml``. An
+``approval`` block is kept as a claim.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from ruamel.yaml import YAML
+
+
+@cache
+def names() -> dict[str, dict[str, Any]]:
+    """The names of the flat form, by kind: stages, keys, comparisons, fields, values."""
+    text = files(__package__).joinpath("form.yaml").read_text("utf-8")
+    found: dict[str, dict[str, Any]] = YAML(typ="safe", pure=True).load(text)
+    return found
+
+
+def read_form(document: Any, source: str) -> Any:
+    """The document in the one form; what is in it already is returned as it is.
+
+    Raises RuleError where the flat form holds something that has no counterpart.
+    """
+    from regulatory_assets.adjustments.rule import RuleError
+
+    if not isinstance(document, dict) or "adjustments" not in document:
+        return document
+    known = names()
+    keys = known["keys"]
+    if unknown := sorted(set(document) - set(keys)):
+        raise RuleError(f"{source}: {', '.join(unknown)} not known here; use {', '.join(keys)}")
+    rule = {keys[name]: value for name, value in document.items()}
+    operations = [_operation(o, known) for o in rule.pop("operations")]
+    fields = {o.get("field") for o in operations}
+    stage = known["stages"].get(rule["stage"], rule["stage"])
+    if fields & set(known["flow_fields"]):
+        stage = "flow"
+    conditions = rule.get("conditions") or []
+    return {
+        "purpose": "data_correction",
+        "owner": "not stated",
+        "reason": "not stated",
+        **rule,
+        "stage": stage,
+        "operations": operations,
+        "conditions": {"all": [_test(c, known) for c in conditions]}
+        if isinstance(conditions, list)
+        else conditions,
+    }
+
+
+def _test(condition: dict[str, Any], known: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    parts = {known["parts"].get(name, name): value for name, value in condition.items()}
+    given = str(parts.get("op", "=")).lower()
+    parts["op"] = known["comparisons"].get(given, given)
+    codes = known["values"].get(str(parts.get("field")), {})
+    value = parts.get("value")
+    if isinstance(value, list):
+        parts["value"] = list(dict.fromkeys(codes.get(v, v) for v in value))
+    elif value is not None:
+        parts["value"] = codes.get(value, value)
+    return parts
+
+
+def _operation(operation: dict[str, Any], known: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    parts = {known["parts"].get(name, name): value for name, value in operation.items()}
+    given = str(parts.get("op", "")).lower()
+    parts["op"] = known["actions"].get(given, given)
+    replacement = known["fields"].get(str(parts.get("field")))
+    if replacement is None:
+        return parts
+    if replacement.get("negated") and "value" in parts and parts["op"] == "add":
+        text = str(parts["value"])
+        parts["value"] = text.removeprefix("-") if text.startswith("-") else f"-{text}"
+    parts["field"] = replacement["field"]
+    if "where" in replacement:
+        parts["where"] = replacement["where"]
+    return parts

@@ -1,0 +1,262 @@
+"""What a rule says: a document in YAML or JSON, as a typed, immutable value.
+
+Whether its fields exist, and what it makes of a row, stands in ``compiler``; who proposed and
+approved it, in ``governance``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+Text = Annotated[str, Field(min_length=1)]
+Comparison = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "like", "is null"]
+Action = Literal["set", "multiply", "add", "cap", "floor", "scale", "reclassify", "exclude"]
+
+
+class RuleError(Exception):
+    """A rule that cannot be taken; the message names the place and what to do."""
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _plain(value: Any) -> Any:
+    """Numbers must arrive as text or whole: a binary fraction is not what was written."""
+    if isinstance(value, float):
+        raise ValueError(  # noqa: TRY004 (pydantic reports ValueErrors)
+            f"write {value} in quotes; as a bare number it loses digits"
+        )
+    return value
+
+
+Value = Annotated[str | int | bool | date | None, BeforeValidator(_plain)]
+
+
+class Test(_Document):
+    """One comparison of a field with a value, a list of values or a range."""
+
+    field: Text
+    op: Comparison
+    value: Value | tuple[Value, ...] = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Test:
+        count = len(self.value) if isinstance(self.value, tuple) else 1
+        if self.op in ("in", "not in") and not (isinstance(self.value, tuple) and count):
+            raise ValueError(f"{self.op} needs a list of values")
+        if self.op == "between" and not (isinstance(self.value, tuple) and count == 2):
+            raise ValueError("between needs a list of two values, both included")
+        if self.op == "is null":
+            if self.value is not None:
+                raise ValueError("is null takes no value; for the contrary write not: around it")
+        elif self.op not in ("in", "not in", "between") and (
+            self.value is None or isinstance(self.value, tuple)
+        ):
+            raise ValueError(f"{self.op} needs one value; for an empty field use is null")
+        return self
+
+
+class AllOf(_Document):
+    """Every condition holds."""
+
+    all: tuple[Condition, ...]
+
+
+class AnyOf(_Document):
+    """At least one condition holds."""
+
+    any: Annotated[tuple[Condition, ...], Field(min_length=1)]
+
+
+class Not(_Document):
+    """The condition does not hold; also where it cannot be decided for want of a value."""
+
+    not_: Condition = Field(alias="not")
+
+
+Condition = Test | AllOf | AnyOf | Not
+
+
+class Operation(_Document):
+    """What becomes of a row that the rule hits.
+
+    ``basis`` running sees what earlier rules of the stage have made of the field, original the
+    stage's input. ``where`` narrows the rows for this operation alone. ``currency`` is that of a
+    money value: an amount in the deal's own currency is only changed in deals of that currency.
+    """
+
+    op: Action
+    field: str | None = None
+    value: Value = None
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = None
+    basis: Literal["running", "original"] = "running"
+    where: Condition | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Operation:
+        if self.op == "exclude":
+            if self.field is not None or self.value is not None:
+                raise ValueError("exclude takes neither field nor value")
+        elif self.op == "scale":
+            if self.field is not None or self.value is None:
+                raise ValueError("scale takes a value and no field: it scales all that adds up")
+        elif self.op == "reclassify":
+            if self.field is not None or self.value is None:
+                raise ValueError("reclassify takes the new line as its value and no field")
+        elif self.field is None:
+            raise ValueError(f"{self.op} needs a field")
+        elif self.op != "set" and self.value is None:
+            raise ValueError(f"{self.op} needs a value")
+        return self
+
+
+class Evidence(_Document):
+    """A file that supports the rule, by its SHA-256."""
+
+    file: Text
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Overlay(_Document):
+    """An expert's correction of named reports."""
+
+    overlay: Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
+class Limits(_Document):
+    """What the author expects at most; beyond it the rule needs another look."""
+
+    rows: Annotated[int, Field(ge=0)] | None = None
+
+
+class Rule(_Document):
+    """A governed rule. ``expiry`` is the last day it holds; without one it holds until ended."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    version: Annotated[int, Field(ge=1)] = 1
+    stage: Text
+    purpose: Literal["data_correction", "methodology"] | Overlay
+    conditions: Condition
+    operations: Annotated[tuple[Operation, ...], Field(min_length=1)]
+    priority: Annotated[int, Field(ge=0)] = 100
+    effective: date
+    expiry: date | None = None
+    reason: Text
+    owner: Text
+    evidence: Evidence | None = None
+    limits: Limits | None = None
+    claimed_approval: Any = None
+    """An approval that the document itself asserts: kept, never an approval."""
+
+    @model_validator(mode="after")
+    def _window(self) -> Rule:
+        if self.expiry is not None and self.expiry < self.effective:
+            raise ValueError(
+                f"expires on {self.expiry}, before it takes effect on {self.effective}"
+            )
+        return self
+
+    def in_force(self, day: date) -> bool:
+        """Whether a reporting date lies in the rule's own window."""
+        return self.effective <= day and (self.expiry is None or day <= self.expiry)
+
+    def document(self) -> dict[str, Any]:
+        """The rule as plain values, as it is kept."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    @property
+    def digest(self) -> str:
+        """The hash of its contents."""
+        return hashlib.sha256(canonical(self.document()).encode()).hexdigest()
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """Rules of a stage apply in this order."""
+        return (self.priority, self.id)
+
+
+def canonical(value: Any) -> str:
+    """One JSON text for one value, whatever the order it was written in."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+def number(text: object) -> Decimal:
+    """A decimal as written. Raises ValueError for anything else."""
+    if isinstance(text, bool) or not isinstance(text, str | int):
+        raise ValueError(f"{text!r} is not a number")  # noqa: TRY004
+    try:
+        found = Decimal(str(text))
+    except ArithmeticError:
+        raise ValueError(f"{text!r} is not a number") from None
+    if not found.is_finite():
+        raise ValueError(f"{text!r} is not a finite number")
+    return found
+
+
+def parse(document: Any, source: str) -> Rule:
+    """A rule from plain values. Raises RuleError naming the source and the place in it."""
+    if not isinstance(document, dict):
+        raise RuleError(f"{source}: a rule is a mapping of names to values")
+    try:
+        return Rule.model_validate(document)
+    except ValidationError as error:
+        found = [f"{_place(e['loc'])}: {e['msg']}" for e in error.errors(include_url=False)]
+        raise RuleError(f"{source}: {'; '.join(dict.fromkeys(found))}") from None
+
+
+_ALTERNATIVES = {"Test", "AllOf", "AnyOf", "Not", "Overlay"}
+
+
+def _place(location: tuple[str | int, ...]) -> str:
+    named = [str(part) for part in location if part not in _ALTERNATIVES]
+    return ".".join(named) or "rule"
+
+
+def load(path: Path) -> list[Rule]:
+    """The rules of a YAML or JSON file: one rule, or a list of them, in either form.
+
+    Raises RuleError naming the file, and where it cannot be read the line.
+    """
+    from regulatory_assets.adjustments.form import read_form
+
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise RuleError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise RuleError(f"{path}: is not text in UTF-8") from None
+    try:
+        found = _reader().load(text)
+    except MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise RuleError(f"{path}{line}: is neither YAML nor JSON ({error.problem})") from None
+    except YAMLError as error:
+        raise RuleError(f"{path}: is neither YAML nor JSON ({error})") from None
+    documents = found if isinstance(found, list) else [found]
+    if not documents or documents == [None]:
+        raise RuleError(f"{path}: holds no rule")
+    return [parse(read_form(d, str(path)), str(path)) for d in documents]
+
+
+class _Strings(SafeConstructor):
+    """Decimals stay the text they are written as."""
+
+
+_Strings.add_constructor("tag:yaml.org,2002:float", lambda _, node: str(node.value))
+
+
+def _reader() -> YAML:
+    reader = YAML(typ="safe", pure=True)
+    reader.Constructor = _Strings
+    return reader

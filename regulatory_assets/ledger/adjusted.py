@@ -1,0 +1,160 @@
+"""What governed rules change in a stage's output: contra and rebooked rows.
+
+A rule's own rows are made by an adjustment stage and pass through row stages like any others, with
+the rule's id. What rules change by another way, through a looked-up table or within a group, has
+no single rule to name: it is the result after all rules less the result before any, and carries
+the id ``through <stage>``. So a key stands once in each layer, sign and rule.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.frames import ENTRY
+from regulatory_assets.ledger.joining import TOUCHED, Joining
+from regulatory_assets.ledger.stages import Stage
+from regulatory_assets.ledger.table import ADJUSTMENT, BASE
+
+if TYPE_CHECKING:
+    from regulatory_assets.ledger.change import Calculation
+
+
+def through(stage: Stage) -> str:
+    """The id of what rules change in a stage's output by way of lookups or groups."""
+    return f"through {stage.name}"
+
+
+def pairs(stage: Stage, before: DataFrame, after: DataFrame) -> DataFrame:
+    """What takes rows from before to after: a contra of what is no more, a booking of what is.
+
+    Both frames hold the written columns, each key once. Equal rows leave nothing.
+    """
+    columns = stage.writes.column_names
+    both = [
+        after.select(F.lit(1).alias("sign"), *columns),
+        before.select(F.lit(-1).alias("sign"), *columns),
+    ]
+    return (
+        frames.union(both)
+        .groupBy(*columns)
+        .agg(F.sum("sign").cast("int").alias("sign"))
+        .where(F.col("sign") != 0)
+        .select(
+            F.lit(1).alias(ENTRY),
+            F.lit(ADJUSTMENT).alias("layer"),
+            F.col("sign"),
+            F.lit(through(stage)).alias("rule_id"),
+            *columns,
+        )
+    )
+
+
+# -- through lookups ------------------------------------------------------------------------------
+
+
+def of_lookups(calculation: Calculation, keys: DataFrame | None = None) -> DataFrame:
+    """The rows of a row stage that rules on its lookups change, all or those of some driving keys.
+
+    Driving rows after all rules, met by the lookups before any rule and after all of them.
+    """
+    stage, reader, store = calculation.stage, calculation.reader, calculation.store
+    key = stage.reads.key
+    rows = reader.net(calculation.driving.new, among=keys, on=key)
+    if keys is not None:
+        rows = store(rows)
+    joined = calculation._join_net(rows, calculation._all)
+    touched = store(joined.where(F.col(TOUCHED)).select(ENTRY, *stage.reads.content))
+    before = calculation._apply(calculation._join(touched, calculation._all))
+    after = calculation._apply(calculation._join_net(touched, calculation._all))
+    return pairs(stage, before, after)
+
+
+def change_of_lookups(calculation: Calculation) -> DataFrame:
+    """How these rows change; recomputed for the driving keys that any change reaches."""
+    stage, content = calculation.stage, calculation.stage.writes.content
+    key = stage.reads.key
+    keys = calculation.store(frames.union(calculation.reached(key)).distinct())
+    stood = calculation.reader.rows(calculation.previous, among=keys, on=key)
+    old = stood.where(F.col("rule_id") == through(stage))
+    new = of_lookups(calculation, keys)
+    return frames.union([new.select(ENTRY, *content), frames.negative(old).select(ENTRY, *content)])
+
+
+def groups(calculation: Calculation) -> DataFrame:
+    """The groups in which rules have changed a member or what a member looks up."""
+    stage, reader = calculation.stage, calculation.reader
+    found = []
+    for move in (calculation.driving, *calculation.other_days):
+        if move.new.layered:
+            rows = reader.entries(move.new).where(F.col("layer") != BASE)
+            found.append(rows.select(*stage.by))
+    if calculation.lookups_layered:
+        rows = reader.net(calculation.driving.new)
+        joined = calculation._join_net(rows, calculation._all)
+        found.append(joined.where(F.col(TOUCHED)).select(*stage.by))
+    return frames.union(found).distinct()
+
+
+# -- by the rules of a stage ----------------------------------------------------------------------
+
+
+def by_rules(calculation: Joining) -> DataFrame:
+    """What the rules in force change in the whole table as it stands after all stages before."""
+    return _applied(calculation, calculation.reader.net(calculation.driving.new))
+
+
+def change_by_rules(calculation: Joining) -> DataFrame:
+    """How that changes: recomputed for the keys that a moved input or a changed rule reaches.
+
+    A changed rule reaches the rows that it has changed before, and those that it hits now; with
+    it all rules of these rows are applied again, since later ones build on earlier ones.
+    """
+    stage, reader, rules = calculation.stage, calculation.reader, calculation.rules
+    key, content = stage.writes.key, stage.writes.content
+    driving = calculation.driving.new
+    reached = calculation.reached(key, _needed(calculation))
+    changed = sorted(calculation.changed_rules)
+    if changed:
+        stood = reader.rows(calculation.previous)
+        reached.append(stood.where(F.col("rule_id").isin(changed)).select(*key))
+        if rules.hash:
+            rows = _joined(calculation, reader.net(driving))
+            reached.append(rows.where(rules.hits(changed)).select(*key))
+    if not reached:  # what moved is a lookup that no rule in force looks at
+        return reader.changes(calculation.previous, calculation.previous)
+    keys = calculation.store(frames.union(reached).distinct())
+    old = frames.negative(reader.rows(calculation.previous, among=keys, on=key))
+    if not rules.hash:
+        return old.select(ENTRY, *content)
+    new = _applied(calculation, reader.net(driving, among=keys, on=key))
+    return frames.net(
+        frames.union([new.select(ENTRY, *content), old.select(ENTRY, *content)]), content
+    )
+
+
+def _applied(calculation: Joining, rows: DataFrame) -> DataFrame:
+    """The rules applied to the rows that they hit, which are set aside: each is looked at often."""
+    rules, stage = calculation.rules, calculation.stage
+    hit = calculation.store(_joined(calculation, rows).where(rules.hits()))
+    return rules.apply(hit, stage, calculation.parameters)
+
+
+def _joined(calculation: Joining, rows: DataFrame) -> DataFrame:
+    """Rows with the lookups that the rules need, after the rules on those."""
+    return calculation._join_net(rows, _needed(calculation)).drop(TOUCHED)
+
+
+def _needed(calculation: Joining) -> list[int]:
+    stage = calculation.stage
+    wanted = set(calculation.rules.needs)
+    if stage.derivation is not None:
+        wanted |= set(stage.derivation.needs)
+    places: set[int] = set()
+    for place, lookup in enumerate(stage.lookups):
+        if wanted & {lookup.prefix + c for c in lookup.take}:
+            places |= {place, *calculation._supplying(place)}
+    return sorted(places)

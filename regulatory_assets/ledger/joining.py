@@ -1,0 +1,172 @@
+"""A stage with the versions of its inputs: joining its lookups, finding whom a moved one reaches.
+
+What a stage does with the joined rows, and how its output changes, stands in ``change`` and
+``adjusted``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.frames import ENTRY
+from regulatory_assets.ledger.reader import ADJUSTED, Reader, Version
+from regulatory_assets.ledger.rules import NoRules, RuleSet
+from regulatory_assets.ledger.stages import Lookup, Stage
+from regulatory_assets.ledger.table import BASE
+
+DAY = "reporting_date"
+
+TOUCHED = "__touched"
+"""In rows joined with lookups as adjusted: whether rules have changed one of them."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """An input as a stage consumed it last, and as it stands now."""
+
+    old: Version
+    new: Version
+
+    @property
+    def revised(self) -> bool:
+        """Whether there is a revision the stage has not taken note of."""
+        return any(was.revision != now.revision for was, now in self._parts)
+
+    @property
+    def changed(self) -> bool:
+        """Whether rows may differ; a snapshot or an empty revision changes none."""
+        return any(now.since(was.revision) for was, now in self._parts)
+
+    @property
+    def _parts(self) -> tuple[tuple[Version, Version], ...]:
+        return tuple(zip(self.old.parts, self.new.parts, strict=True))
+
+
+@dataclass(frozen=True)
+class Joining:
+    """A stage with the versions of its inputs, its parameters, its rules and its last version."""
+
+    stage: Stage
+    moves: dict[str, Move]
+    previous: Version
+    parameters: Any
+    reader: Reader
+    store: Callable[[DataFrame], DataFrame]
+    """Writes a frame aside and reads it back; see ``Lake.scratch``."""
+    other_days: tuple[Move, ...] = ()
+    rules: RuleSet = field(default_factory=NoRules)
+    changed_rules: frozenset[str] = frozenset()
+
+    @property
+    def driving(self) -> Move:
+        return self.moves[self.stage.reads.name]
+
+    @property
+    def lookups_layered(self) -> bool:
+        """Whether rules may have changed what the stage looks up."""
+        return any(self.moves[lookup.table.name].new.layered for lookup in self.stage.lookups)
+
+    @property
+    def layered(self) -> bool:
+        """Whether rules may have changed anything the stage reads."""
+        days = (self.driving, *self.other_days)
+        return self.lookups_layered or any(move.new.layered for move in days)
+
+    @property
+    def _all(self) -> tuple[int, ...]:
+        return tuple(range(len(self.stage.lookups)))
+
+    def _supplying(self, place: int) -> tuple[int, ...]:
+        """The places of the lookups that bring the key columns of the lookup at a place."""
+        needed = set(self.stage.lookups[place].by)
+        found: list[int] = []
+        for other in reversed(range(place)):
+            lookup = self.stage.lookups[other]
+            if needed & {lookup.prefix + c for c in lookup.take}:
+                found.append(other)
+                needed |= set(lookup.by)
+        return tuple(reversed(found))
+
+    def _join(self, rows: DataFrame, places: Sequence[int], old: Sequence[int] = ()) -> DataFrame:
+        """Join the lookups at some places as they are before any rule, those named as old as they
+        were consumed last."""
+        for place in places:
+            lookup = self.stage.lookups[place]
+            move = self.moves[lookup.table.name]
+            version = move.old if place in old else move.new
+            rows = self._attach(rows, lookup, self.reader.lookup(lookup, version))
+        return rows
+
+    def _join_net(self, rows: DataFrame, places: Sequence[int]) -> DataFrame:
+        """Join the lookups at some places as they are after all rules, with ``__touched``."""
+        rows = rows.withColumn(TOUCHED, F.lit(False))
+        for place in places:
+            lookup = self.stage.lookups[place]
+            version = self.moves[lookup.table.name].new
+            found = self.reader.lookup(lookup, version, net=True)
+            touched = F.col(TOUCHED) | F.coalesce(F.col(ADJUSTED), F.lit(False))
+            rows = self._attach(rows, lookup, found).withColumn(TOUCHED, touched).drop(ADJUSTED)
+        return rows
+
+    def _attach(self, rows: DataFrame, lookup: Lookup, found: DataFrame) -> DataFrame:
+        return frames.attach(rows, found, lookup.by, self._named(lookup), "left")
+
+    def _named(self, lookup: Lookup) -> list[str]:
+        return [f"__key_{k}" for k in lookup.table.key]
+
+    def _moved_keys(self, lookup: Lookup, *, net: bool = False) -> DataFrame:
+        """Keys of a lookup whose taken columns differ between the old and the new version, before
+        any rule; with ``net`` in any layer."""
+        move = self.moves[lookup.table.name]
+        seen = (*lookup.table.key, *(c for c in lookup.take if c not in lookup.table.key))
+        changes = self.reader.changes(move.new, move.old)
+        if move.new.layered:
+            if net:
+                seen = (*seen, "layer", "sign", "rule_id")
+            else:
+                changes = changes.where(F.col("layer") == BASE)
+        return frames.net(changes, seen).select(*lookup.table.key).distinct()
+
+    def reached(
+        self, columns: Sequence[str], places: Sequence[int] | None = None
+    ) -> list[DataFrame]:
+        """Columns of the driving rows that a moved input reaches, in any layer.
+
+        Of the lookups all count, or those at some places.
+        """
+        reader, driving = self.reader, self.driving
+        found = [
+            reader.changes(move.new, move.old).select(*columns)
+            for move in (driving, *self.other_days)
+            if move.changed
+        ]
+        for place in self._all if places is None else places:
+            lookup = self.stage.lookups[place]
+            if not self.moves[lookup.table.name].changed:
+                continue
+            supplying = self._supplying(place)
+            rows = reader.rows(driving.new)
+            hit = self._join(rows, supplying)
+            found.append(self._hitting(hit, lookup, self._moved_keys(lookup), columns))
+            if self.lookups_layered:
+                hit = self._join_net(rows, supplying)
+                moved = self._moved_keys(lookup, net=True)
+                found.append(self._hitting(hit, lookup, moved, columns))
+        return found
+
+    def _hitting(
+        self, rows: DataFrame, lookup: Lookup, moved: DataFrame, columns: Sequence[str]
+    ) -> DataFrame:
+        return frames.semi(rows, moved, lookup.by, lookup.table.key).select(*columns)
+
+    def _joined_columns(self) -> list[str]:
+        stage = self.stage
+        taken = [lookup.prefix + c for lookup in stage.lookups for c in lookup.take]
+        day = [DAY] if stage.days is not None else []
+        return [ENTRY, *stage.reads.content, *taken, *day]

@@ -1,0 +1,73 @@
+"""What the kernel asks of governed rules; who wrote, approved or ended them it does not know.
+
+The rules in force for an adjustment stage and a day form a set, known by the hash of its contents.
+How conditions and operations are written and compiled does not belong here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+from typing import Any, Protocol
+
+from pyspark.sql.connect.column import Column
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.ledger.stages import Stage
+
+
+class RuleSet(Protocol):
+    """The rules in force at one stage on one day, in their total order."""
+
+    @property
+    def hash(self) -> str:
+        """Changes exactly when a rule does; empty where no rule is in force."""
+        ...
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The columns that conditions and operations look at."""
+        ...
+
+    def hits(self, only: Collection[str] | None = None) -> Column:
+        """Whether a row meets the conditions of any rule, or of any of those named."""
+        ...
+
+    def differing(self, before: str) -> frozenset[str]:
+        """Ids of the rules by which this set differs from an earlier one, given by its hash."""
+        ...
+
+    def apply(self, rows: DataFrame, stage: Stage, parameters: Any) -> DataFrame:
+        """For each row a rule changes, the row taken back and the row booked anew.
+
+        ``rows`` hold the columns of the stage's table, each row once, and those of its lookups.
+        The result has the ledger's own columns and the table's; a rule's pair carries its id.
+        """
+        ...
+
+
+class RuleSource(Protocol):
+    """Where rules come from."""
+
+    def at(self, stage: Stage, day: date) -> RuleSet:
+        """The rules in force at an adjustment stage on a reporting date."""
+        ...
+
+
+class NoRules:
+    """A source without rules, for graphs that are not adjusted."""
+
+    hash = ""
+    needs: frozenset[str] = frozenset()
+
+    def at(self, stage: Stage, day: date) -> NoRules:
+        return self
+
+    def differing(self, before: str) -> frozenset[str]:
+        return frozenset()
+
+    def hits(self, only: Collection[str] | None = None) -> Column:
+        raise LookupError("there are no rules")
+
+    def apply(self, rows: DataFrame, stage: Stage, parameters: Any) -> DataFrame:
+        raise LookupError("there are no rules")

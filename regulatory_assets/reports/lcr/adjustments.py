@@ -1,0 +1,55 @@
+"""Where governed rules act on the LCR: on a part of a deal, and on a line.
+
+A rule at the flow stage may move a part to another line, with that line's factor; the weighted
+amount always follows from amount and factor.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.bank.tables import DEALS, ENTITIES
+from regulatory_assets.ledger.arithmetic import product
+from regulatory_assets.ledger.stages import RECLASSIFIED, Derivation, Lookup, adjustment_stage
+from regulatory_assets.regulation.expressions import text, value
+from regulatory_assets.reports.lcr.tables import LCR_FLOWS, LCR_LINES
+
+
+def _flow(flows: DataFrame, p: Any) -> DataFrame:
+    """Component of the line, factor of a new line, amount times factor."""
+    lines, line = p["lcr/lines"], F.col("line")
+    of_line = value(lines, line, "rate", F.col("regime"))
+    return (
+        flows.withColumn(
+            "component", F.coalesce(text(lines, line, "component"), F.col("component"))
+        )
+        .withColumn("factor", F.when(F.col(RECLASSIFIED), of_line).otherwise(F.col("factor")))
+        .withColumn("weighted", product(F.col("amount"), F.col("factor")))
+    )
+
+
+flow_adjustments = adjustment_stage(
+    reads=LCR_FLOWS,
+    name="flow_adjustments",
+    lookups=(
+        Lookup(ENTITIES, by=("entity_id",), take=("regime",)),
+        Lookup(
+            DEALS,
+            by=("deal_id",),
+            take=("product_type", "maturity_date", "counterparty_id", "security_id"),
+        ),
+    ),
+    derivation=Derivation(
+        columns=("component", "weighted"),
+        function=_flow,
+        needs=("regime",),
+        reclassifies=("factor",),
+    ),
+    fixed=("entity_id", "partner_entity_id", "currency", "line"),
+    parameters=("lcr/lines",),
+)
+
+line_adjustments = adjustment_stage(reads=LCR_LINES, name="line_adjustments", fixed=("n_rows", "n"))
