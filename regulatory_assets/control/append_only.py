@@ -39,12 +39,23 @@ class Numbered:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """A row that is refused while a condition over ``NEW`` holds, and why."""
+
+    name: str
+    condition: str
+    message: str
+
+
+@dataclass(frozen=True)
 class EventTable:
-    """An append-only table: its primary key and every other unique key, and its numbering."""
+    """An append-only table: its primary key and every other unique key, its numbering, and what
+    rows it refuses besides."""
 
     name: str
     keys: tuple[tuple[str, ...], ...]
     numbered: Numbered | None = None
+    refusals: tuple[Refusal, ...] = ()
 
 
 APPEND_ONLY: tuple[EventTable, ...] = (
@@ -58,6 +69,31 @@ APPEND_ONLY: tuple[EventTable, ...] = (
         keys=(("table_name", "reporting_date", "revision", "input_table", "input_date"),),
     ),
     EventTable("deliveries", keys=(("batch",),)),
+    EventTable(
+        "events",
+        keys=(("seq",), ("hash",)),
+        numbered=Numbered((), "seq", "at"),
+        refusals=(
+            Refusal(
+                "own_proposal",
+                "NEW.decides IS NOT NULL AND EXISTS (SELECT 1 FROM events"
+                " WHERE seq = NEW.decides AND actor = NEW.actor)",
+                "nobody decides on a proposal of their own",
+            ),
+            Refusal(
+                "decided_twice",
+                "NEW.decides IS NOT NULL AND EXISTS (SELECT 1 FROM events"
+                " WHERE decides = NEW.decides AND actor = NEW.actor)",
+                "nobody decides twice on one proposal",
+            ),
+            Refusal(
+                "chained",
+                "NEW.seq > 1 AND NOT EXISTS (SELECT 1 FROM events"
+                " WHERE seq = NEW.seq - 1 AND hash = NEW.previous)",
+                "an event names the hash of the one before it",
+            ),
+        ),
+    ),
 )
 
 
@@ -176,6 +212,7 @@ def _sqlite_guards(table: EventTable) -> Mapping[str, _Guard]:
     ]
     if table.numbered:
         guards.append(refuse("next", "INSERT", f" WHEN {_gap(table)}", _gap_message(table)))
+    guards += [refuse(r.name, "INSERT", f" WHEN {r.condition}", r.message) for r in table.refusals]
     return dict(guards)
 
 
@@ -199,15 +236,18 @@ def _postgres_guards(table: EventTable) -> Mapping[str, _Guard]:
             f" '{table.name} is append-only: ' || TG_OP || ' refused'; END",
         )
     }
+    refused = [(r.name, r.condition, r.message) for r in table.refusals]
     if table.numbered:
-        name = f"{table.name}_next"
+        refused.append(("next", _gap(table), _gap_message(table)))
+    for last, condition, message in refused:
+        name = f"{table.name}_{last}"
         guards[name] = _postgres_guard(
             table.name,
             name,
             f"BEFORE INSERT ON {table.name} FOR EACH ROW",
             _BEFORE + _INSERT + _ROW,
-            f"BEGIN IF {_gap(table)} THEN RAISE EXCEPTION USING ERRCODE = 'restrict_violation',"
-            f" MESSAGE = '{table.name} is append-only: {_gap_message(table)}'; END IF;"
+            f"BEGIN IF {condition} THEN RAISE EXCEPTION USING ERRCODE = 'restrict_violation',"
+            f" MESSAGE = '{table.name} is append-only: {message}'; END IF;"
             " RETURN NEW; END",
         )
     return guards
@@ -235,10 +275,11 @@ def _gap(table: EventTable) -> str:
     """
     assert table.numbered
     number, clock = table.numbered.number, table.numbered.clock
-    same = " AND ".join(f"{column} = NEW.{column}" for column in table.numbered.per)
+    same = [f"{column} = NEW.{column}" for column in table.numbered.per]
+    before = " AND ".join([*same, f"{number} = NEW.{number} - 1"])
     return (
-        f"NEW.{number} > 1 AND NOT EXISTS (SELECT 1 FROM {table.name} WHERE {same}"
-        f" AND {number} = NEW.{number} - 1 AND {clock} < NEW.{clock})"
+        f"NEW.{number} > 1 AND NOT EXISTS (SELECT 1 FROM {table.name} WHERE {before}"
+        f" AND {clock} < NEW.{clock})"
     )
 
 

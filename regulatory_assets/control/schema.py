@@ -140,3 +140,25 @@ deliveries = Table(
     sqlite_with_rowid=False,
 )
 """Every file that arrived, also one that led to no revision (``revision`` is empty then)."""
+
+# The order of the columns is the order of the fields of Event.
+events = Table(
+    "events",
+    METADATA,
+    Column("seq", Integer, nullable=False, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("decides", Integer),
+    Column("payload", Text, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("signature", Text, nullable=False),
+    PrimaryKeyConstraint("seq", name="events_key"),
+    UniqueConstraint("hash", name="events_hash_unique"),
+    CheckConstraint("seq >= 1", name="events_seq_from_one"),
+    ForeignKeyConstraint(["decides"], ["events.seq"], name="events_decides_event"),
+    sqlite_with_rowid=False,
+)
+"""Who proposed and who decided what, each event chained to the one before by its hash."""

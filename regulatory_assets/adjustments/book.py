@@ -1,0 +1,156 @@
+"""Which rules are in force on a reporting date: a pure function of the event log and the date.
+
+Of a rule the last approved version holds, on the days of its own window, until an approved end
+date; a withdrawn rule holds on no day. Expiry therefore needs no event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+from regulatory_assets.adjustments.compiler import CompiledRules
+from regulatory_assets.adjustments.rule import Rule, parse
+from regulatory_assets.control.events import Event, EventLog
+from regulatory_assets.ledger.stages import Stage
+
+SUBMITTED, END, WITHDRAWAL = "rule.submitted", "rule.end", "rule.withdrawal"
+APPROVED, REJECTED = "approved", "rejected"
+PROPOSALS = (SUBMITTED, END, WITHDRAWAL)
+
+SUFFIX = "_adjustments"
+
+
+def stage_name(rule: Rule) -> str:
+    """The adjustment stage at which a rule acts."""
+    return f"{rule.stage}{SUFFIX}"
+
+
+@dataclass
+class Proposal:
+    """Something proposed, and what has become of it. ``needed`` approvals put it in force."""
+
+    event: Event
+    approvals: list[Event] = field(default_factory=list)
+    rejection: Event | None = None
+
+    @property
+    def needed(self) -> int:
+        return max((int(e.document.get("needed", 1)) for e in self.approvals), default=1)
+
+    @property
+    def state(self) -> Literal["proposed", "approved", "rejected"]:
+        if self.rejection is not None:
+            return "rejected"
+        return "approved" if len(self.approvals) >= self.needed else "proposed"
+
+    @property
+    def decided(self) -> int:
+        """The number of the event that put it in force."""
+        return self.approvals[self.needed - 1].seq
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The approved version of a rule, and from which day on it has been ended."""
+
+    rule: Rule
+    proposal: Proposal
+    ends: date | None
+    withdrawn: bool
+
+    def in_force(self, day: date) -> bool:
+        ended = self.ends is not None and day >= self.ends
+        return not self.withdrawn and not ended and self.rule.in_force(day)
+
+
+class Ledger:
+    """What a log of events says of rules."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self.proposals: dict[int, Proposal] = {}
+        for event in events:
+            if event.kind in PROPOSALS:
+                self.proposals[event.seq] = Proposal(event)
+            elif event.kind in (APPROVED, REJECTED) and event.decides in self.proposals:
+                proposal = self.proposals[event.decides]
+                if event.kind == APPROVED:
+                    proposal.approvals.append(event)
+                else:
+                    proposal.rejection = event
+
+    def rule_of(self, proposal: Proposal) -> Rule:
+        """The rule that a proposal is about, in the version it names."""
+        if proposal.event.kind == SUBMITTED:
+            return parse(proposal.event.document, proposal.event.subject)
+        about = int(proposal.event.document["proposal"])
+        return self.rule_of(self.proposals[about])
+
+    def of(self, rule_id: str) -> list[Proposal]:
+        return [p for p in self.proposals.values() if p.event.subject == rule_id]
+
+    def open(self, rule_id: str) -> Proposal | None:
+        """The proposal about a rule that waits for a decision."""
+        return next((p for p in self.of(rule_id) if p.state == "proposed"), None)
+
+    def ids(self) -> list[str]:
+        return list(dict.fromkeys(p.event.subject for p in self.proposals.values()))
+
+    def standing(self, rule_id: str, assuming: Proposal | None = None) -> Standing | None:
+        """The version in force, with its end; as if ``assuming`` had been approved."""
+
+        def counts(proposal: Proposal) -> bool:
+            return proposal.state == "approved" or proposal is assuming
+
+        def order(proposal: Proposal) -> tuple[bool, int]:
+            return (proposal is assuming, 0 if proposal is assuming else proposal.decided)
+
+        found = [p for p in self.of(rule_id) if counts(p)]
+        versions = sorted((p for p in found if p.event.kind == SUBMITTED), key=order)
+        if not versions:
+            return None
+        last = versions[-1]
+        about = [p for p in found if p.event.document.get("proposal") == last.event.seq]
+        ends = [date.fromisoformat(p.event.document["from"]) for p in about if p.event.kind == END]
+        withdrawn = any(p.event.kind == WITHDRAWAL for p in about)
+        return Standing(self.rule_of(last), last, min(ends, default=None), withdrawn)
+
+    def in_force(self, stage: str, day: date, assuming: Proposal | None = None) -> tuple[Rule, ...]:
+        """The rules in force at a stage on a day, in their total order."""
+        standing = (self.standing(i, assuming) for i in self.ids())
+        rules = (s.rule for s in standing if s is not None and s.in_force(day))
+        return tuple(sorted((r for r in rules if stage_name(r) == stage), key=lambda r: r.order))
+
+
+@dataclass(frozen=True)
+class RuleBook:
+    """The rules as the kernel asks for them; ``assuming`` takes one open proposal as approved."""
+
+    log: EventLog
+    assuming: int | None = None
+
+    def at(self, stage: Stage, day: date) -> CompiledRules:
+        events = self.log.read()
+        ledger = Ledger(events)
+        assumed = ledger.proposals.get(self.assuming) if self.assuming else None
+        rules = ledger.in_force(stage.name, day, assumed)
+
+        def earlier(wanted: str) -> dict[str, str]:
+            return _members_of(stage, day, wanted, events)
+
+        return CompiledRules(stage, rules, earlier)
+
+
+def _members_of(stage: Stage, day: date, wanted: str, events: Sequence[Event]) -> dict[str, str]:
+    """The members of an earlier set, found by going back through the log."""
+    for upto in range(len(events), 0, -1):
+        rules = Ledger(events[:upto]).in_force(stage.name, day)
+        found = CompiledRules(stage, rules, lambda _: {})
+        if found.hash == wanted:
+            return found.members
+    raise LookupError(
+        f"{stage.name} for {day} was calculated with rules {wanted}, which the event log does not "
+        "give at any time: it is not the log that the figures were made with"
+    )

@@ -1,0 +1,221 @@
+"""The life of a rule: submitted, approved or rejected, ended, withdrawn; who may do what.
+
+Everything is an event of the log; nothing is ever taken back. Whoever proposes never decides,
+which the database enforces besides. An approval names the impact that was looked at, and is refused
+when a second look sees another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from regulatory_assets.adjustments import compiler, people
+from regulatory_assets.adjustments.book import (
+    APPROVED,
+    END,
+    REJECTED,
+    SUBMITTED,
+    WITHDRAWAL,
+    Ledger,
+    Proposal,
+    stage_name,
+)
+from regulatory_assets.adjustments.impact import Figure, Impact, impact
+from regulatory_assets.adjustments.rule import Operation, Rule, RuleError, number
+from regulatory_assets.control.events import Actor, Event, EventLog
+from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.ledger.run import Runner
+from regulatory_assets.ledger.stages import Stage, StageKind
+
+
+@dataclass(frozen=True)
+class Governance:
+    """What people may do with rules, on one event log."""
+
+    log: EventLog
+    graph: Graph
+
+    # -- proposing ------------------------------------------------------------------------------
+
+    def validate(self, rule: Rule) -> Stage:
+        """The stage of a rule, if the rule fits it. Raises RuleError naming place and remedy."""
+        stages = {s.name: s for s in self.graph.stages if s.kind is StageKind.ADJUSTMENT}
+        stage = stages.get(stage_name(rule))
+        if stage is None:
+            known = ", ".join(n.removesuffix("_adjustments") for n in stages)
+            raise RuleError(f"{rule.id} stage: no rule acts at {rule.stage}; stages: {known}")
+        compiler.check(rule, stage)
+        return stage
+
+    def submit(self, actor: Actor, rule: Rule) -> Event:
+        """Propose a rule, or a new version of one."""
+        self.validate(rule)
+
+        def check(events: tuple[Event, ...]) -> None:
+            people.require(events, actor, "author")
+            ledger = Ledger(events)
+            if waiting := ledger.open(rule.id):
+                raise RuleError(
+                    f"{rule.id}: event {waiting.event.seq} waits for a decision; decide it first"
+                )
+            versions = [ledger.rule_of(p).version for p in ledger.of(rule.id)]
+            expected = max(versions, default=0) + 1
+            if rule.version != expected:
+                raise RuleError(f"{rule.id} version: is {rule.version}, the next is {expected}")
+            self._order_is_clear(ledger, rule)
+
+        return self.log.append(actor, SUBMITTED, rule.id, rule.document(), check=check)
+
+    def _order_is_clear(self, ledger: Ledger, rule: Rule) -> None:
+        """Refuse a rule whose place before or after another decides the result by its name only."""
+        for identity in ledger.ids():
+            standing = ledger.standing(identity)
+            if standing is None or standing.withdrawn or identity == rule.id:
+                continue
+            other = standing.rule
+            if other.stage != rule.stage or other.priority != rule.priority:
+                continue
+            if not _overlap(rule, other):
+                continue
+            for field in _conflicts(rule.operations, other.operations):
+                raise RuleError(
+                    f"{rule.id} priority: {identity} has priority {other.priority} too and also "
+                    f"acts on {field}, on common days, where the order matters; choose another "
+                    "priority"
+                )
+
+    def end(self, actor: Actor, rule_id: str, first: date) -> Event:
+        """Propose that a rule no longer holds from a day on."""
+        return self._propose(actor, END, rule_id, {"from": first.isoformat()})
+
+    def withdraw(self, actor: Actor, rule_id: str) -> Event:
+        """Propose that a rule has never held."""
+        return self._propose(actor, WITHDRAWAL, rule_id, {})
+
+    def _propose(self, actor: Actor, kind: str, rule_id: str, payload: dict[str, Any]) -> Event:
+        ledger = Ledger(self.log.read())
+        standing = ledger.standing(rule_id)
+        if standing is None or standing.withdrawn:
+            raise RuleError(f"{rule_id}: no approved version is in force")
+
+        def check(events: tuple[Event, ...]) -> None:
+            people.require(events, actor, "author")
+            if waiting := Ledger(events).open(rule_id):
+                raise RuleError(
+                    f"{rule_id}: event {waiting.event.seq} waits for a decision; decide it first"
+                )
+
+        payload = {**payload, "proposal": standing.proposal.event.seq}
+        return self.log.append(actor, kind, rule_id, payload, check=check)
+
+    # -- deciding -------------------------------------------------------------------------------
+
+    def waiting(self, rule_id: str) -> Proposal:
+        """The proposal about a rule that waits for a decision."""
+        found = Ledger(self.log.read()).open(rule_id)
+        if found is None:
+            raise RuleError(f"{rule_id}: nothing waits for a decision")
+        return found
+
+    def impact(
+        self, runner: Runner, rule_id: str, say: Callable[[str], None] = lambda _: None
+    ) -> Impact:
+        """What the waiting proposal would do."""
+        return impact(runner, self.log, self.waiting(rule_id).event.seq, say)
+
+    def approve(
+        self,
+        actor: Actor,
+        rule_id: str,
+        seen: str,
+        runner: Runner,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> tuple[Event, Impact]:
+        """Approve what waits, having seen its impact. Refused where the impact is another now."""
+        waiting = self.waiting(rule_id)
+        if waiting.event.actor == actor.name:
+            raise people.NotAllowed(f"{actor.name} has proposed this; somebody else decides")
+        people.require(self.log.read(), actor, "approver")
+        found = self.impact(runner, rule_id, say)
+        if found.hash != seen:
+            raise RuleError(
+                f"{rule_id}: the impact is {found.hash} now, not {seen}: the rule or what it acts "
+                "on has moved since; look at it again"
+            )
+        reasons = list(second_look(found))
+        payload = {"impact": found.document(), "needed": 2 if reasons else 1, "reasons": reasons}
+        return self.log.append(actor, APPROVED, rule_id, payload, waiting.event.seq), found
+
+    def reject(self, actor: Actor, rule_id: str, reason: str) -> Event:
+        """Reject what waits."""
+        waiting = self.waiting(rule_id)
+        if waiting.event.actor == actor.name:
+            raise people.NotAllowed(f"{actor.name} has proposed this; somebody else decides")
+        people.require(self.log.read(), actor, "approver")
+        return self.log.append(actor, REJECTED, rule_id, {"reason": reason}, waiting.event.seq)
+
+
+# -- when one approval is not enough --------------------------------------------------------------
+
+
+@cache
+def thresholds() -> dict[str, Any]:
+    """The limits of ``governance.yaml``."""
+    text = files(__package__).joinpath("governance.yaml").read_text("utf-8")
+    found: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
+    return found
+
+
+def second_look(found: Impact) -> Iterator[str]:
+    """Why a proposal needs a second approval; nothing where one is enough."""
+    limits = thresholds()
+    for day in found.days:
+        for figure in day.figures:
+            for reason in _figure_reasons(figure, limits):
+                yield f"{day.day} {figure.table} {figure.key}: {reason}"
+        if day.affected * 100 > number(limits["rows_percent"]) * day.rows:
+            yield f"{day.day}: {day.affected} of {day.rows} rows are changed"
+
+
+def _figure_reasons(figure: Figure, limits: dict[str, Any]) -> Iterator[str]:
+    before, after = figure.before.get("ratio"), figure.after.get("ratio")
+    if (before is None) != (after is None):
+        yield "the ratio becomes or ceases to be defined"
+    elif before is not None and after is not None:
+        points = (after - before) * 100
+        if points > number(limits["ratio_points"]):
+            yield f"the ratio improves by {points:.2f} points"
+        limit = number(limits["ratio_limit"])
+        if (before >= limit) != (after >= limit):
+            yield "the ratio crosses its limit"
+    for name in limits["amounts"]:
+        was, now = (f.get(name) or Decimal(0) for f in (figure.before, figure.after))
+        if abs(now - was) * 100 > number(limits["amount_percent"]) * abs(was):
+            yield f"{name} moves from {was:.2f} to {now:.2f}"
+
+
+# -- rules in each other's way --------------------------------------------------------------------
+
+
+def _overlap(one: Rule, other: Rule) -> bool:
+    late = max(one.effective, other.effective)
+    return all(r.expiry is None or late <= r.expiry for r in (one, other))
+
+
+_COMMUTING = ({"multiply"}, {"add"}, {"scale"}, {"exclude"})
+
+
+def _conflicts(one: tuple[Operation, ...], other: tuple[Operation, ...]) -> Iterator[str]:
+    """Fields on which two rules act so that their order matters."""
+    for mine in one:
+        for theirs in other:
+            if mine.field == theirs.field and {mine.op, theirs.op} not in _COMMUTING:
+                yield mine.field or mine.op

@@ -1,0 +1,184 @@
+"""What a proposal would do, found by the code that would do it, without posting.
+
+The day is run in a shadow with the proposal taken as approved; what its stages write there, and
+the reported figures before and after, are its impact. Its hash covers the rule, the revisions it
+was computed from and every figure, so an approval can name exactly what was looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from pyspark.sql.connect import functions as F
+
+from regulatory_assets.adjustments.book import Ledger, Proposal, RuleBook, stage_name
+from regulatory_assets.adjustments.rule import Rule, RuleError, canonical
+from regulatory_assets.control.events import EventLog
+from regulatory_assets.ledger.plan import NotReady, Way
+from regulatory_assets.ledger.run import Outcome, Runner
+from regulatory_assets.ledger.shadow import shadow
+from regulatory_assets.ledger.stages import StageKind
+from regulatory_assets.ledger.table import ColumnType, Table
+
+RATIO = "ratio"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A reported row before and after: its ratio and its amounts, by column."""
+
+    table: str
+    key: str
+    before: dict[str, Decimal | None]
+    after: dict[str, Decimal | None]
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "table": self.table,
+            "key": self.key,
+            "before": {n: _text(v) for n, v in self.before.items()},
+            "after": {n: _text(v) for n, v in self.after.items()},
+        }
+
+
+@dataclass(frozen=True)
+class DayImpact:
+    """What a proposal does to one reporting date."""
+
+    day: date
+    affected: int
+    rows: int
+    stages: tuple[Outcome, ...]
+    figures: tuple[Figure, ...]
+    revisions: dict[str, int]
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "day": self.day.isoformat(),
+            "affected_records": self.affected,
+            "rows": self.rows,
+            "stages_updated": [
+                {"table": o.table, "booked": o.booked, "reversed": o.reversed} for o in self.stages
+            ],
+            "ratios": [f.document() for f in self.figures],
+            "revisions": self.revisions,
+        }
+
+
+@dataclass(frozen=True)
+class Impact:
+    """What a proposal does, on the days that were looked at, among all days it reaches."""
+
+    rule_id: str
+    proposal: int
+    digest: str
+    reached: tuple[date, ...]
+    days: tuple[DayImpact, ...]
+
+    @property
+    def hash(self) -> str:
+        """The same exactly when a second look sees the same."""
+        return hashlib.sha256(canonical(self._contents()).encode()).hexdigest()[:16]
+
+    def _contents(self) -> dict[str, Any]:
+        return {
+            "rule_id": self.rule_id,
+            "proposal": self.proposal,
+            "rule": self.digest,
+            "days_reached": [d.isoformat() for d in self.reached],
+            "days": [d.document() for d in self.days],
+        }
+
+    def document(self) -> dict[str, Any]:
+        return {"impact": self.hash, **self._contents()}
+
+
+def days_reached(runner: Runner, rule: Rule, before: Rule | None = None) -> tuple[date, ...]:
+    """The calculated days in a rule's window, or in that of the version it replaces."""
+    known = runner.register.days(stage_name(rule))
+    return tuple(d for d in known if rule.in_force(d) or (before and before.in_force(d)))
+
+
+def days_to_look_at(reached: Sequence[date]) -> tuple[date, ...]:
+    """The latest day, and the last one of each month."""
+    last_of_month = {(d.year, d.month): d for d in sorted(reached)}
+    return tuple(sorted({*last_of_month.values(), *reached[-1:]}))
+
+
+def impact(
+    runner: Runner,
+    log: EventLog,
+    proposal: int,
+    say: Callable[[str], None] = lambda _: None,
+) -> Impact:
+    """The impact of an open proposal. Raises NotReady where a day is not up to date."""
+    ledger = Ledger(log.read())
+    found = ledger.proposals.get(proposal)
+    if found is None or found.state != "proposed":
+        raise RuleError(f"event {proposal} is no open proposal")
+    rule = ledger.rule_of(found)
+    standing = ledger.standing(rule.id)
+    reached = days_reached(runner, rule, standing.rule if standing else None)
+    looked = []
+    for day in days_to_look_at(reached):
+        say(f"impact on {day}")
+        looked.append(_of_day(runner, log, found, rule, day))
+    return Impact(rule.id, proposal, rule.digest, reached, tuple(looked))
+
+
+def _of_day(runner: Runner, log: EventLog, proposal: Proposal, rule: Rule, day: date) -> DayImpact:
+    positions = runner.positions(day)
+    for stage in runner.graph.stages:
+        plan = runner.plan(stage, day, positions)
+        if plan.way is not Way.NOTHING:
+            raise NotReady(
+                f"{stage.name} for {day} is not up to date ({plan.why}); run {day} first, so that "
+                "the impact is that of the rule alone"
+            )
+    adjusted = runner.graph.stage(stage_name(rule))
+    read = positions.read(adjusted.reads)
+    with shadow(runner, RuleBook(log, proposal.event.seq)) as trial:
+        outcomes = trial.run_day(day, "impact")
+        return DayImpact(
+            day=day,
+            affected=max(_hit(runner, rule, day), _hit(trial, rule, day)),
+            rows=sum(r.booked - r.reversed for r in read.live),
+            stages=tuple(replace(o, seconds=0.0) for o in outcomes if o.rows),
+            figures=tuple(_figures(runner, trial, day)),
+            revisions={t.name: positions.version(t.name).revision for t in runner.graph.sources},
+        )
+
+
+def _hit(runner: Runner, rule: Rule, day: date) -> int:
+    """The rows that a rule changes: each is taken back once."""
+    version = runner.positions(day).version(stage_name(rule))
+    if not version.live:
+        return 0
+    taken = (F.col("rule_id") == rule.id) & (F.col("sign") < 0)
+    return int(runner.reader.rows(version).where(taken).count())
+
+
+def _figures(before: Runner, after: Runner, day: date) -> Iterable[Figure]:
+    for stage in before.graph.stages:
+        table = stage.writes
+        if stage.kind is not StageKind.REPORT or RATIO not in table.column_names:
+            continue
+        was, now = _rows(before, table, day), _rows(after, table, day)
+        for key in sorted({*was, *now}):
+            yield Figure(table.name, key, was.get(key, {}), now.get(key, {}))
+
+
+def _rows(runner: Runner, table: Table, day: date) -> dict[str, dict[str, Decimal | None]]:
+    version = runner.positions(day).read(table)
+    money = [c.name for c in table.columns if c.type is ColumnType.MONEY]
+    rows = runner.reader.net(version).select(*table.key, *money).toArrow().to_pylist()
+    return {" ".join(str(r[k]) for k in table.key): {m: r[m] for m in money} for r in rows}
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else format(value, "f")

@@ -1,0 +1,198 @@
+"""Who may act, and how it is known that they did.
+
+A person has one role and a key of their own; a private key never enters the control database,
+which holds public keys and signatures. An administrator registers a person and another one
+confirms. A control database is opened once, for people with keys or as a demonstration in which a
+name is enough; a demonstration never becomes anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from regulatory_assets.control.events import Actor, Event, EventLog
+
+Role = Literal["author", "approver", "auditor", "administrator"]
+ROLES: tuple[Role, ...] = ("author", "approver", "auditor", "administrator")
+
+OPENED, REGISTERED, APPROVED = "log.opened", "person.registered", "approved"
+DEMO, SIGNED = "demo", "signed"
+_FEWEST_ADMINISTRATORS = 2
+
+
+class NotAllowed(Exception):
+    """Somebody who may not do this, or who cannot be identified."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """A confirmed person, with the public key that their signatures are checked by."""
+
+    name: str
+    role: Role
+    public_key: str
+
+
+def mode(log: Sequence[Event]) -> str:
+    """``demo`` or ``signed``; empty where the log has not been opened."""
+    return str(log[0].document["mode"]) if log and log[0].kind == OPENED else ""
+
+
+def open_demo(log: EventLog) -> None:
+    """Open a new log as a demonstration. Raises NotAllowed where it was opened otherwise."""
+    found = log.read()
+    if not found:
+        log.append(Actor("demo"), OPENED, "log", {"mode": DEMO}, check=_first)
+    elif mode(found) != DEMO:
+        raise NotAllowed("this control database is for people with keys, not for a demonstration")
+
+
+def open_signed(log: EventLog, administrators: dict[str, str]) -> None:
+    """Open a new log with its first administrators, by name and public key."""
+    if len(administrators) < _FEWEST_ADMINISTRATORS:
+        raise NotAllowed("a control database needs two administrators: one registers, one confirms")
+    for key in administrators.values():
+        _public(key)
+    people = [{"name": n, "public_key": k} for n, k in sorted(administrators.items())]
+    payload = {"mode": SIGNED, "administrators": people}
+    log.append(Actor("opening"), OPENED, "log", payload, check=_first)
+
+
+def _first(log: tuple[Event, ...]) -> None:
+    if log:
+        raise NotAllowed("the event log is open already; how it was opened never changes")
+
+
+def people(log: Sequence[Event]) -> dict[str, Person]:
+    """Everybody who has been confirmed, by name."""
+    found: dict[str, Person] = {}
+    if mode(log) == SIGNED:
+        for first in log[0].document["administrators"]:
+            found[first["name"]] = Person(first["name"], "administrator", first["public_key"])
+    registered = {e.seq: e.document for e in log if e.kind == REGISTERED}
+    for event in log:
+        if event.kind == APPROVED and event.decides in registered:
+            given = registered[event.decides]
+            found[given["name"]] = Person(given["name"], given["role"], given["public_key"])
+    return found
+
+
+def register(log: EventLog, actor: Actor, name: str, role: Role, public_key: str) -> Event:
+    """Propose a person. They can act once another administrator has confirmed them."""
+    if role not in ROLES:
+        raise NotAllowed(f"no role {role}; roles: {', '.join(ROLES)}")
+    _public(public_key)
+
+    def check(events: tuple[Event, ...]) -> None:
+        require(events, actor, "administrator")
+        if name in people(events):
+            raise NotAllowed(f"{name} is registered already; a person has one role and one key")
+
+    payload = {"name": name, "role": role, "public_key": public_key}
+    return log.append(actor, REGISTERED, name, payload, check=check)
+
+
+def confirm(log: EventLog, actor: Actor, name: str) -> Event:
+    """Confirm a person whom another administrator has registered."""
+    events = log.read()
+    waiting = [e for e in events if e.kind == REGISTERED and e.subject == name]
+    if not waiting or name in people(events):
+        raise NotAllowed(f"nobody named {name} waits to be confirmed")
+    if waiting[-1].actor == actor.name:
+        raise NotAllowed(f"{actor.name} has registered {name}; another administrator confirms")
+    require(events, actor, "administrator")
+    return log.append(actor, APPROVED, name, {}, waiting[-1].seq)
+
+
+def require(log: Sequence[Event], actor: Actor, role: Role) -> None:
+    """Refuse an actor who does not hold the role. In a demonstration every name may act."""
+    if mode(log) == DEMO:
+        return
+    person = people(log).get(actor.name)
+    if person is None:
+        raise NotAllowed(f"{actor.name} is not registered and confirmed")
+    if person.role != role:
+        raise NotAllowed(f"{actor.name} is {person.role}; this is for an {role}")
+
+
+def identify(log: Sequence[Event], name: str | None, key: Path | None) -> Actor:
+    """Who acts: in a demonstration by name, else by the private key in a file."""
+    if not log:
+        raise NotAllowed("nobody can act yet; open the control database with people open")
+    if mode(log) == DEMO:
+        if not name:
+            raise NotAllowed("say who acts: --as NAME")
+        return Actor(name)
+    if key is None:
+        raise NotAllowed("say who acts by your private key: --key FILE")
+    private = _private(key)
+    public = public_text(private.public_key())
+    for person in people(log).values():
+        if person.public_key == public:
+            if name not in (None, person.name):
+                raise NotAllowed(f"the key is that of {person.name}, not of {name}")
+            return Actor(person.name, lambda digest: private.sign(digest.encode()).hex())
+    raise NotAllowed(f"{key}: nobody confirmed has this key")
+
+
+def signature_faults(log: Sequence[Event]) -> list[str]:
+    """Events whose signature is missing or not that of their actor at that time."""
+    if mode(log) != SIGNED:
+        return []
+    found = []
+    for at, event in enumerate(log[1:], start=1):
+        person = people(log[:at]).get(event.actor)
+        if person is None:
+            found.append(f"event {event.seq}: {event.actor} was not registered")
+            continue
+        try:
+            signature = bytes.fromhex(event.signature)
+            _public(person.public_key).verify(signature, event.hash.encode())
+        except (InvalidSignature, ValueError):
+            found.append(f"event {event.seq}: the signature is not that of {event.actor}")
+    return found
+
+
+def new_key(path: Path) -> str:
+    """Write a new private key to a file that only its owner reads; the public key as text."""
+    private = Ed25519PrivateKey.generate()
+    text = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    with path.open("xb") as file:
+        path.chmod(0o600)
+        file.write(text)
+    return public_text(private.public_key())
+
+
+def public_text(key: Ed25519PublicKey) -> str:
+    """A public key as 64 hexadecimal digits."""
+    return key.public_bytes_raw().hex()
+
+
+def _private(path: Path) -> Ed25519PrivateKey:
+    try:
+        found = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except OSError as error:
+        raise NotAllowed(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, TypeError):
+        raise NotAllowed(f"{path}: holds no private key without a password") from None
+    if not isinstance(found, Ed25519PrivateKey):
+        raise NotAllowed(f"{path}: is no Ed25519 key; make one with people key")
+    return found
+
+
+def _public(text: str) -> Ed25519PublicKey:
+    try:
+        return Ed25519PublicKey.from_public_bytes(bytes.fromhex(text))
+    except ValueError:
+        raise NotAllowed(f"{text!r} is no public key of 64 hexadecimal digits") from None

@@ -1,0 +1,154 @@
+"""The event log: who proposed and who decided what, in one chain of hashes.
+
+Every event holds the hash of the one before it, so that none can be changed, taken out or slipped
+in without breaking the chain; the database refuses it besides (``append_only``), as it refuses
+that somebody decides on a proposal of their own. What events mean stands where they are written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine, insert, select
+from sqlalchemy.exc import DBAPIError
+
+from regulatory_assets.control import schema
+from regulatory_assets.control.database import reading
+
+_EVENTS = schema.events
+_ATTEMPTS = 20
+
+
+class EventRefused(Exception):
+    """An event that the log does not take; the message says why."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One entry of the log. ``decides`` is the proposal it decides on, by its number."""
+
+    seq: int
+    at: datetime
+    actor: str
+    kind: str
+    subject: str
+    decides: int | None
+    payload: str
+    previous: str
+    hash: str
+    signature: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The payload as plain values."""
+        found: dict[str, Any] = json.loads(self.payload)
+        return found
+
+    def digest(self) -> str:
+        """The hash of its contents, which the next event names."""
+        contents = [
+            self.seq,
+            self.at.astimezone(UTC).isoformat(),
+            self.actor,
+            self.kind,
+            self.subject,
+            self.decides,
+            self.payload,
+            self.previous,
+        ]
+        text = json.dumps(contents, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts. ``sign`` gives the signature of a hash; demo identities sign nothing."""
+
+    name: str
+    sign: Callable[[str], str] = lambda _: ""
+
+
+class EventLog:
+    """Reads and extends the event log of one control database."""
+
+    def __init__(
+        self, engine: Engine, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._engine = engine
+        self._reading = reading(engine)
+        self._clock = clock
+
+    def read(self, upto: int | None = None) -> tuple[Event, ...]:
+        """The events in order, up to and including a number."""
+        statement = select(_EVENTS).order_by(_EVENTS.c.seq)
+        if upto is not None:
+            statement = statement.where(_EVENTS.c.seq <= upto)
+        with self._reading.connect() as connection:
+            return tuple(Event(*row) for row in connection.execute(statement))
+
+    def append(
+        self,
+        actor: Actor,
+        kind: str,
+        subject: str,
+        payload: Mapping[str, Any],
+        decides: int | None = None,
+        *,
+        check: Callable[[tuple[Event, ...]], None] = lambda _: None,
+    ) -> Event:
+        """Add an event at the end. ``check`` sees the log it is added to, and may raise.
+
+        Two writers at once both get in, one after the other. Raises EventRefused where the
+        database refuses the event for what it says.
+        """
+        text = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        for _ in range(_ATTEMPTS):
+            log = self.read()
+            check(log)
+            last = log[-1] if log else None
+            moment = self._clock().astimezone(UTC)
+            if last is not None:
+                moment = max(moment, last.at + timedelta(microseconds=1))
+            event = Event(
+                seq=last.seq + 1 if last else 1,
+                at=moment,
+                actor=actor.name,
+                kind=kind,
+                subject=subject,
+                decides=decides,
+                payload=text,
+                previous=last.hash if last else "",
+                hash="",
+                signature="",
+            )
+            digest = event.digest()
+            event = replace(event, hash=digest, signature=actor.sign(digest))
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(insert(_EVENTS), [vars(event)])
+            except DBAPIError as error:
+                if self.read(upto=event.seq)[-1:] == log[-1:]:
+                    said = str(error.orig).split("append-only: ")[-1].splitlines()[0]
+                    raise EventRefused(said) from error
+                continue
+            return event
+        raise EventRefused(f"{kind} {subject}: the log moved on {_ATTEMPTS} times; try again")
+
+
+def chain_faults(events: Iterable[Event]) -> list[str]:
+    """Where the chain is broken: a changed event, one missing, one slipped in."""
+    found: list[str] = []
+    previous: Event | None = None
+    for event in events:
+        if event.digest() != event.hash:
+            found.append(f"event {event.seq}: its contents do not give its hash")
+        expected = (previous.seq + 1, previous.hash) if previous else (1, "")
+        if (event.seq, event.previous) != expected:
+            found.append(f"event {event.seq}: does not follow the event before it")
+        previous = event
+    return found

@@ -1,0 +1,88 @@
+"""Running a day without posting: what would be written goes aside and is gone afterwards.
+
+The register and the lake of a shadow show what is really there, and beside it what the run has
+written; so the very code that posts can be asked for its effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from shutil import rmtree
+
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.control.register import (
+    Delivery,
+    LostRace,
+    Place,
+    Register,
+    Revision,
+)
+from regulatory_assets.ledger.lake import Lake, new_posting
+from regulatory_assets.ledger.rules import RuleSource
+from regulatory_assets.ledger.run import Runner
+from regulatory_assets.ledger.table import Table
+
+
+class ShadowRegister(Register):
+    """The real register's rows, and those of the run that is not posted."""
+
+    def __init__(self, real: Register) -> None:
+        self._real = real
+        self._added: dict[Place, list[Revision]] = {}
+
+    def history(self, table: str, day: date, upto: int | None = None) -> tuple[Revision, ...]:
+        found = self.histories([(table, day)])[table, day]
+        return tuple(r for r in found if upto is None or r.revision <= upto)
+
+    def histories(self, wanted: Iterable[Place]) -> dict[Place, tuple[Revision, ...]]:
+        found = self._real.histories(wanted)
+        return {place: (*chain, *self._added.get(place, ())) for place, chain in found.items()}
+
+    def commit(
+        self, revisions: Sequence[Revision], delivery: Delivery | None = None
+    ) -> tuple[Revision, ...]:
+        for revision in revisions:
+            chain = self.history(revision.table, revision.day)
+            if revision.revision != len(chain) + 1:
+                raise LostRace(revision.table, revision.day, revision.revision)
+            self._added.setdefault((revision.table, revision.day), []).append(revision)
+        return tuple(revisions)
+
+
+class ShadowLake(Lake):
+    """The real lake's postings, and those of the run that is not posted."""
+
+    def __init__(self, real: Lake, root: Path) -> None:
+        super().__init__(root, real.session)
+        self._real = real
+        self._written: set[str] = set()
+
+    def append(self, table: Table, day: date, posting: str, entries: DataFrame) -> None:
+        self._written.add(posting)
+        super().append(table, day, posting, entries)
+
+    def scan(self, table: Table, day: date, postings: Iterable[str]) -> DataFrame:
+        wanted = set(postings)
+        mine = wanted & self._written
+        real = self._real.scan(table, day, wanted - mine)
+        return real.unionAll(super().scan(table, day, mine)) if mine else real
+
+
+@contextmanager
+def shadow(runner: Runner, rules: RuleSource) -> Iterator[Runner]:
+    """A runner with other rules, whose work nobody else sees."""
+    root = runner.lake.root / "scratch" / new_posting()
+    try:
+        yield replace(
+            runner,
+            lake=ShadowLake(runner.lake, root),
+            register=ShadowRegister(runner.register),
+            rules=rules,
+        )
+    finally:
+        rmtree(root, ignore_errors=True)
