@@ -7,32 +7,25 @@ and exits with 1.
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
-from decimal import Decimal
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Column as GridColumn
 from rich.table import Table as Grid
 
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
 from regulatory_assets.bank.ingest import pending
-from regulatory_assets.control.register import LostRace
+from regulatory_assets.commands.sources import generate, sources_app
 from regulatory_assets.ledger.compact import clean, compact, status
-from regulatory_assets.ledger.lake import LakeError
 from regulatory_assets.ledger.plan import NotReady, Way
-from regulatory_assets.ledger.postcheck import PostingRefused
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.runtime import Runtime, open_runtime
+from regulatory_assets.terminal import Day, Json, console, plainly, print_json, tell, waiting
 
 app = typer.Typer(
     help="Regulatory figures from append-only ledgers.",
@@ -45,70 +38,12 @@ app.add_typer(show_app, name="show")
 app.add_typer(lake_app, name="lake")
 demo_app = typer.Typer(help="The sample bank and a real one, end to end.", no_args_is_help=True)
 app.add_typer(demo_app, name="demo")
-
-console = Console(width=None if sys.stdout.isatty() else 120)
-errors = Console(stderr=True)
-
-Day = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="Reporting date.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
-
-
-def _plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
-    """End with a plain message instead of a trace where the cause is known."""
-
-    @wraps(command)
-    def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        from regulatory_assets.control.append_only import UnguardedError
-        from regulatory_assets.control.database import NewerDatabaseError
-        from regulatory_assets.engine import EngineError
-        from regulatory_assets.regulation.document import ParameterError
-
-        known = (
-            DeliveryError,
-            EngineError,
-            LakeError,
-            LostRace,
-            NewerDatabaseError,
-            NotReady,
-            ParameterError,
-            PostingRefused,
-            UnguardedError,
-        )
-        try:
-            return command(*args, **kwargs)
-        except known as error:
-            errors.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
-            raise typer.Exit(1) from None
-
-    return wrapped
-
-
-def _print_json(document: object) -> None:
-    def plain(value: object) -> object:
-        if isinstance(value, Decimal):
-            return format(value, "f")
-        if isinstance(value, date | datetime):
-            return value.isoformat()
-        raise TypeError(f"no JSON for {type(value).__name__}")
-
-    print(json.dumps(document, default=plain, indent=2))
-
-
-@contextmanager
-def _waiting(what: str, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """A spinner with the current step, on standard error, unless the output is for a program."""
-    if quiet or not errors.is_terminal:
-        yield (lambda _: None) if quiet else (lambda step: errors.print(f"  {step}"))
-        return
-    with errors.status(what) as spinner:
-        yield lambda step: spinner.update(f"{what}: {step}")
+app.add_typer(sources_app, name="sources")
+app.command()(generate)
 
 
 @app.command()
-@_plainly
+@plainly
 def run(
     day: Day,
     to: Annotated[
@@ -132,13 +67,13 @@ def run(
     if not days:
         raise DeliveryError(f"{folder}: holds no deliveries from {day.date()} to {last}")
     results = []
-    with _waiting("running", as_json) as step:
+    with waiting("running", as_json) as step:
         for result in run_days(days, select, folder, step):
             results.append(result)
             if not as_json:
                 _print_outcomes(result)
     if as_json:
-        _print_json([r.as_document() for r in results])
+        print_json([r.as_document() for r in results])
     if any(not r.success for r in results):
         raise typer.Exit(1)
 
@@ -146,9 +81,9 @@ def run(
 def _print_outcomes(result: Any) -> None:
     worked = [o for o in result.outcomes if o.way is not Way.NOTHING]
     for warning in result.warnings:
-        errors.print(f"[yellow]warning:[/yellow] {warning}", highlight=False, soft_wrap=True)
+        tell("warning", warning, "yellow")
     for failure in result.failures:
-        errors.print(f"[red]error:[/red] {failure}", highlight=False, soft_wrap=True)
+        tell("error", failure, "red")
     if result.success and not worked:
         console.print(f"{result.day}: nothing changed, nothing computed")
         return
@@ -166,7 +101,7 @@ def _right(*names: str) -> tuple[GridColumn, ...]:
 
 
 @app.command()
-@_plainly
+@plainly
 def plan(
     day: Day,
     source: Annotated[
@@ -200,7 +135,7 @@ def plan(
             stale.add(stage.name)
         lines.append({"table": stage.name, "way": way, "why": why})
     if as_json:
-        _print_json(lines)
+        print_json(lines)
         return
     grid = Grid("table", "way", "why")
     for line in lines:
@@ -209,7 +144,7 @@ def plan(
 
 
 @show_app.command("lcr")
-@_plainly
+@plainly
 def show_lcr(
     day: Day,
     entity: Annotated[str | None, typer.Option(help="Only this entity or group.")] = None,
@@ -225,7 +160,7 @@ def show_lcr(
     if entity is not None and not figures:
         raise NotReady(f"no LCR of {entity} for {day.date()}; entities: {_scopes(rows)}")
     if as_json:
-        _print_json(figures)
+        print_json(figures)
         return
     console.print(_lcr_grid(figures, day.date()))
 
@@ -277,7 +212,7 @@ def _rows_of(
 
 
 @app.command()
-@_plainly
+@plainly
 def verify(
     day: Day,
     engine: Annotated[
@@ -293,10 +228,10 @@ def verify(
     if wanted not in ("sail", "spark"):
         raise NotReady(f"no engine {wanted}; use sail or spark")
     start = time.monotonic()
-    with _waiting("verifying", as_json) as step:
+    with waiting("verifying", as_json) as step:
         compared = verify_day(runtime, day.date(), wanted, step)
     if as_json:
-        _print_json([vars(c) for c in compared])
+        print_json([vars(c) for c in compared])
     else:
         grid = Grid("table", "revision", "rows", "differing")
         for c in compared:
@@ -313,13 +248,13 @@ def verify(
 
 
 @lake_app.command("status")
-@_plainly
+@plainly
 def lake_status(as_json: Json = False) -> None:
     """Every table and day: revision, postings behind the state, entries."""
     runtime = open_runtime()
     found = status(runtime.graph, runtime.register)
     if as_json:
-        _print_json([vars(s) for s in found])
+        print_json([vars(s) for s in found])
         return
     grid = Grid("table", "day", "revision", "postings", "booked", "reversed")
     for s in found:
@@ -328,7 +263,7 @@ def lake_status(as_json: Json = False) -> None:
 
 
 @lake_app.command("compact")
-@_plainly
+@plainly
 def lake_compact(
     day: Day,
     table: Annotated[str | None, typer.Option(help="Only this table.")] = None,
@@ -338,7 +273,7 @@ def lake_compact(
     runtime = open_runtime()
     run_id = f"compact-{uuid.uuid4().hex}"
     done = []
-    with _waiting("compacting", as_json) as step:
+    with waiting("compacting", as_json) as step:
         for name, each in runtime.graph.tables.items():
             if table not in (None, name):
                 continue
@@ -349,7 +284,7 @@ def lake_compact(
             if posted is not None:
                 done.append({"table": name, "revision": posted.revision, "rows": posted.booked})
     if as_json:
-        _print_json(done)
+        print_json(done)
         return
     for entry in done:
         console.print(f"{entry['table']}: revision {entry['revision']}, {entry['rows']} rows")
@@ -358,7 +293,7 @@ def lake_compact(
 
 
 @lake_app.command("clean")
-@_plainly
+@plainly
 def lake_clean(
     grace_hours: Annotated[
         int, typer.Option(help="Keep postings younger than this; longer than any run lasts.", min=0)
@@ -373,13 +308,13 @@ def lake_clean(
         for posting in clean(runtime.lake, runtime.register, table, timedelta(hours=grace_hours))
     ]
     if as_json:
-        _print_json(removed)
+        print_json(removed)
         return
     console.print(f"{len(removed)} orphan postings removed")
 
 
 @app.command()
-@_plainly
+@plainly
 def engine(as_json: Json = False) -> None:
     """Start the configured engine, run its self-check, say what it is."""
     runtime = open_runtime()
@@ -388,19 +323,19 @@ def engine(as_json: Json = False) -> None:
     seconds = time.monotonic() - start
     document = {"engine": started.name, "version": started.version, "selfcheck": "passed"}
     if as_json:
-        _print_json(document)
+        print_json(document)
         return
     console.print(f"{started.identity}: self-check passed, up in {seconds:.1f} s")
 
 
 @demo_app.command("sample")
-@_plainly
+@plainly
 def demo_sample() -> None:
     """Take the sample bank's days through the graph and correct one deal."""
     from regulatory_assets import demo
 
     runtime = open_runtime()
-    with _waiting("running", quiet=False) as step:
+    with waiting("running", quiet=False) as step:
         demo.sample(
             runtime.settings.data,
             demo.Screen(_print_outcomes, console.print, step, partial(_print_lcr, runtime)),
@@ -408,7 +343,7 @@ def demo_sample() -> None:
 
 
 @demo_app.command("real")
-@_plainly
+@plainly
 def demo_real(
     bank: Annotated[Path, typer.Option(help="Folder with the bank's files.")],
 ) -> None:
@@ -418,7 +353,7 @@ def demo_real(
     runtime = open_runtime()
     settings = runtime.settings
     assumptions = settings.data / "berka-assumptions.yaml"
-    with _waiting("running", quiet=False) as step:
+    with waiting("running", quiet=False) as step:
         demo.real(
             bank,
             assumptions,

@@ -30,6 +30,16 @@ def write_delta(out: Path, day: date, table: Table, changes: pa.Table) -> Path:
     return target
 
 
+def write_templates(out: Path, tables: Iterable[Table]) -> tuple[Path, ...]:
+    """Write a file with the header of each table. A file that stands is kept, and not returned."""
+    out.mkdir(parents=True, exist_ok=True)
+    targets = {out / f"{table.name}.csv": table for table in tables}
+    written = tuple(path for path in targets if not path.exists())
+    for path in written:
+        _write(path, targets[path].column_names, [])
+    return written
+
+
 def _folder(out: Path, day: date) -> Path:
     folder = out / day.isoformat()
     folder.mkdir(parents=True, exist_ok=True)

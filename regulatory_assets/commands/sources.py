@@ -1,0 +1,78 @@
+"""Commands about delivered files: making a sample bank, and empty files to be filled."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from regulatory_assets.terminal import Json, console, plainly, print_json, waiting
+
+sources_app = typer.Typer(help="What a delivery of the bank's data looks like.")
+
+
+@sources_app.callback(invoke_without_command=True)
+def _help(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        console.print(context.get_help())
+
+
+def _share(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise typer.BadParameter(f"{text!r} is not a number; write a share like 0.003") from None
+
+
+@plainly
+def generate(
+    deals: Annotated[int, typer.Option(help="Deals of each day.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")],
+    out: Annotated[Path, typer.Option(help="Folder of the deliveries.", file_okay=False)],
+    days: Annotated[int, typer.Option(min=1, help="Number of business days.")] = 1,
+    first_day: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], help="First reporting date.")
+    ] = datetime(2026, 1, 5),  # noqa: DTZ001 - a day, not a moment
+    dirty: Annotated[
+        Decimal, typer.Option(parser=_share, metavar="SHARE", help="Share of broken rows.")
+    ] = Decimal(0),
+    as_json: Json = False,
+) -> None:
+    """Write a sample bank: full deliveries of each day, the same bytes for the same options."""
+    from regulatory_assets.bank import generator
+
+    wanted = generator.business_days(first_day.date(), days)
+    with waiting("generating", as_json) as step:
+        try:
+            made = generator.generate(
+                out, deals, wanted, seed, dirty, lambda what, done, all_: step(f"{what} {done:,}")
+            )
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+    if as_json:
+        rows = {day.isoformat(): count for day, count in made.deals.items()}
+        print_json({"out": str(out), "deals": rows, "dirty": made.dirty})
+        return
+    for day, count in made.deals.items():
+        console.print(f"{out / day.isoformat()}: {count:,} deals")
+    console.print(f"{made.dirty:,} of the first day's are broken")
+
+
+@sources_app.command("template")
+@plainly
+def template(
+    out: Annotated[Path, typer.Option(help="Folder for the files.", file_okay=False)],
+    as_json: Json = False,
+) -> None:
+    """Write an empty file with its header for each source table; existing files are kept."""
+    from regulatory_assets.bank.writing import write_templates
+    from regulatory_assets.runtime import production_graph
+
+    written = write_templates(out, production_graph().sources)
+    if as_json:
+        print_json([str(path) for path in written])
+        return
+    console.print(f"{len(written)} files written to {out}; what each column means: docs/sources.md")

@@ -1,0 +1,89 @@
+"""How a command speaks: plain refusals instead of traces, one JSON document, a spinner.
+
+Every group of commands uses these; what a command does belongs elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from functools import wraps
+from typing import Annotated, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+console = Console(width=None if sys.stdout.isatty() else 120)
+errors = Console(stderr=True)
+
+Day = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="Reporting date.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def tell(kind: str, text: str, colour: str) -> None:
+    """A word on standard error. What files and values say is shown as it is, never as markup."""
+    errors.print(f"[{colour}]{kind}:[/{colour}] {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
+    """End with a plain message instead of a trace where the cause is known."""
+
+    @wraps(command)
+    def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        from regulatory_assets.bank.delivery import DeliveryError
+        from regulatory_assets.control.append_only import UnguardedError
+        from regulatory_assets.control.database import NewerDatabaseError
+        from regulatory_assets.control.register import LostRace
+        from regulatory_assets.engine import EngineError
+        from regulatory_assets.ledger.lake import LakeError
+        from regulatory_assets.ledger.plan import NotReady
+        from regulatory_assets.ledger.postcheck import PostingRefused
+        from regulatory_assets.regulation.document import ParameterError
+
+        known = (
+            DeliveryError,
+            EngineError,
+            LakeError,
+            LostRace,
+            NewerDatabaseError,
+            NotReady,
+            ParameterError,
+            PostingRefused,
+            UnguardedError,
+        )
+        try:
+            return command(*args, **kwargs)
+        except known as error:
+            tell("error", str(error), "red")
+            raise typer.Exit(1) from None
+
+    return wrapped
+
+
+def print_json(document: object) -> None:
+    def plain(value: object) -> object:
+        if isinstance(value, Decimal):
+            return format(value, "f")
+        if isinstance(value, date | datetime):
+            return value.isoformat()
+        raise TypeError(f"no JSON for {type(value).__name__}")
+
+    print(json.dumps(document, default=plain, indent=2))
+
+
+@contextmanager
+def waiting(what: str, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A spinner with the current step, on standard error, unless the output is for a program."""
+    if quiet or not errors.is_terminal:
+        yield (lambda _: None) if quiet else (lambda step: errors.print(f"  {step}"))
+        return
+    with errors.status(what) as spinner:
+        yield lambda step: spinner.update(f"{what}: {step}")
