@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import uuid
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,10 +21,12 @@ from rich.table import Table as Grid
 
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
 from regulatory_assets.bank.ingest import pending
+from regulatory_assets.commands.people import people_app
+from regulatory_assets.commands.rules import rules_app
 from regulatory_assets.commands.sources import generate, sources_app
 from regulatory_assets.ledger.compact import clean, compact, status
 from regulatory_assets.ledger.plan import NotReady, Way
-from regulatory_assets.ledger.reader import Reader, Version
+from regulatory_assets.ledger.reader import Reader
 from regulatory_assets.runtime import Runtime, open_runtime
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json, tell, waiting
 
@@ -40,6 +43,8 @@ demo_app = typer.Typer(help="The sample bank and a real one, end to end.", no_ar
 app.add_typer(demo_app, name="demo")
 app.add_typer(sources_app, name="sources")
 app.command()(generate)
+app.add_typer(rules_app, name="rules")
+app.add_typer(people_app, name="people")
 
 
 @app.command()
@@ -152,10 +157,8 @@ def show_lcr(
     as_json: Json = False,
 ) -> None:
     """The liquidity coverage ratio of each entity and group, with its operands."""
-    from regulatory_assets.reports.lcr.tables import LCR
-
     runtime = open_runtime()
-    rows = _rows_of(runtime, LCR.name, day.date(), as_of)
+    rows = _lcr_rows(runtime, day.date(), as_of)
     figures = [f for f in _lcr_figures(rows) if entity in (None, f["entity"])]
     if entity is not None and not figures:
         raise NotReady(f"no LCR of {entity} for {day.date()}; entities: {_scopes(rows)}")
@@ -166,17 +169,22 @@ def show_lcr(
 
 
 def _lcr_figures(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    names = ("hqla", "outflows", "inflows", "net_outflows", "ratio", "revision")
+    """What is reported, after all rules, and by how much rules have moved the ratio."""
+    names = ("hqla", "outflows", "inflows", "net_outflows", "ratio", "base_ratio", "revision")
     return [
         {
             "entity": row["scope"],
             "scope": row["consolidation"],
             "currency": row["currency"],
-            "layer": row["layer"],
             **{name: row[name] for name in names},
+            "variance": _less(row["ratio"], row["base_ratio"]),
         }
         for row in rows
     ]
+
+
+def _less(after: Decimal | None, before: Decimal | None) -> Decimal | None:
+    return None if after is None or before is None else after - before
 
 
 def _scopes(rows: list[dict[str, Any]]) -> str:
@@ -184,31 +192,39 @@ def _scopes(rows: list[dict[str, Any]]) -> str:
 
 
 def _lcr_grid(figures: list[dict[str, Any]], day: date) -> Grid:
-    amounts = ("HQLA", "outflows", "inflows", "net outflows", "LCR", "revision")
-    grid = Grid("entity", "scope", *_right(*amounts), title_justify="left")
+    """Where rules have moved a ratio, that before any rule and the difference stand beside it."""
+    ruled = any(f["variance"] != 0 for f in figures)
+    amounts = ("HQLA", "outflows", "inflows", "net outflows")
+    ratios = ("base", "rules", "LCR") if ruled else ("LCR",)
+    grid = Grid("entity", "scope", *_right(*amounts, *ratios, "revision"), title_justify="left")
     currencies = sorted({f["currency"] for f in figures})
     grid.title = f"Liquidity coverage ratio, {day}, {', '.join(currencies)}"
     for f in figures:
-        shown = (f"{f[k]:,.0f}" for k in ("hqla", "outflows", "inflows", "net_outflows"))
-        ratio = "not defined" if f["ratio"] is None else f"{f['ratio'] * 100:.2f} %"
-        grid.add_row(f["entity"], f["scope"], *shown, ratio, str(f["revision"]))
+        shown = [f"{f[k]:,.0f}" for k in ("hqla", "outflows", "inflows", "net_outflows")]
+        if ruled:
+            shown += [_percent(f["base_ratio"]), _percent(f["variance"], "+.2f")]
+        grid.add_row(f["entity"], f["scope"], *shown, _percent(f["ratio"]), str(f["revision"]))
     return grid
 
 
-def _rows_of(
-    runtime: Runtime, name: str, day: date, as_of: int | None = None
-) -> list[dict[str, Any]]:
-    """The rows of a bounded table, in key order, each with the revision it was read at."""
-    table = runtime.graph.tables[name]
-    version = Version(table, day, runtime.register.history(name, day))
+def _percent(ratio: Decimal | None, form: str = ".2f") -> str:
+    return "not defined" if ratio is None else f"{ratio * 100:{form}} %"
+
+
+def _lcr_rows(runtime: Runtime, day: date, as_of: int | None = None) -> list[dict[str, Any]]:
+    """The reported rows in key order, each with the ratio before any rule and the revision."""
+    table = runtime.graph.tables["lcr"]
+    version = runtime.runner("show").positions(day).read(table)
     if not version.chain:
-        known = ", ".join(str(d) for d in runtime.register.days(name)) or "none"
-        raise NotReady(f"{name} has no rows for {day}; run it first. Days with rows: {known}")
+        known = ", ".join(str(d) for d in runtime.register.days(table.name)) or "none"
+        raise NotReady(f"lcr has no rows for {day}; run it first. Days with rows: {known}")
     if as_of is not None and not 1 <= as_of <= version.revision:
-        raise NotReady(f"{name} for {day} has revisions 1 to {version.revision}, not {as_of}")
+        raise NotReady(f"lcr for {day} has revisions 1 to {version.revision}, not {as_of}")
     wanted = version if as_of is None else version.until(as_of)
-    rows = Reader(runtime.lake).rows(wanted).orderBy(*table.key).toArrow().to_pylist()
-    return [{**row, "revision": wanted.revision} for row in rows]
+    reader = Reader(runtime.lake)
+    before = {r["scope"]: r["ratio"] for r in reader.base(wanted).toArrow().to_pylist()}
+    rows = reader.net(wanted).orderBy(*table.key).toArrow().to_pylist()
+    return [{**r, "revision": wanted.revision, "base_ratio": before.get(r["scope"])} for r in rows]
 
 
 @app.command()
@@ -363,7 +379,7 @@ def demo_real(
 
 
 def _print_lcr(runtime: Runtime, day: date) -> None:
-    figures = _lcr_figures(_rows_of(runtime, "lcr", day))
+    figures = _lcr_figures(_lcr_rows(runtime, day))
     console.print(_lcr_grid(figures, day))
 
 

@@ -11,10 +11,15 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
+from sqlalchemy import Engine as Database
+
 from regulatory_assets import reports
+from regulatory_assets.adjustments.book import RuleBook
+from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.bank.conform import REJECTED_ROWS
 from regulatory_assets.bank.tables import SOURCES
 from regulatory_assets.control.database import connect, migrate
+from regulatory_assets.control.events import EventLog
 from regulatory_assets.control.register import Register
 from regulatory_assets.engine import Engine, start
 from regulatory_assets.ledger.graph import Graph, discover
@@ -56,10 +61,24 @@ class Runtime:
         return Lake(self.settings.lake, self.engine.session)
 
     @cached_property
-    def register(self) -> Register:
+    def database(self) -> Database:
+        """The control database, at its newest version."""
         database = connect(self.settings.database_url)
         migrate(database)
-        return Register(database)
+        return database
+
+    @cached_property
+    def register(self) -> Register:
+        return Register(self.database)
+
+    @cached_property
+    def events(self) -> EventLog:
+        return EventLog(self.database)
+
+    @property
+    def governance(self) -> Governance:
+        """What people may do with rules."""
+        return Governance(self.events, self.graph)
 
     @cached_property
     def parameters(self) -> ParameterSource:
@@ -68,7 +87,13 @@ class Runtime:
     def runner(self, run_id: str) -> Runner:
         """A runner whose postings carry the given run id."""
         return Runner(
-            self.graph, self.lake, self.register, self.parameters, self.engine.identity, run_id
+            self.graph,
+            self.lake,
+            self.register,
+            self.parameters,
+            self.engine.identity,
+            run_id,
+            RuleBook(self.events),
         )
 
 

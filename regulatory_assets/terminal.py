@@ -38,9 +38,12 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
 
     @wraps(command)
     def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        from regulatory_assets.adjustments.people import NotAllowed
+        from regulatory_assets.adjustments.rule import RuleError
         from regulatory_assets.bank.delivery import DeliveryError
         from regulatory_assets.control.append_only import UnguardedError
         from regulatory_assets.control.database import NewerDatabaseError
+        from regulatory_assets.control.events import EventRefused
         from regulatory_assets.control.register import LostRace
         from regulatory_assets.engine import EngineError
         from regulatory_assets.ledger.lake import LakeError
@@ -51,12 +54,15 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
         known = (
             DeliveryError,
             EngineError,
+            EventRefused,
             LakeError,
             LostRace,
             NewerDatabaseError,
+            NotAllowed,
             NotReady,
             ParameterError,
             PostingRefused,
+            RuleError,
             UnguardedError,
         )
         try:

@@ -41,7 +41,12 @@ class Move:
     @property
     def changed(self) -> bool:
         """Whether rows may differ; a snapshot or an empty revision changes none."""
-        return any(now.since(was.revision) for was, now in self._parts)
+        return bool(self.changed_tables)
+
+    @property
+    def changed_tables(self) -> tuple[str, ...]:
+        """The input, what adjusts it, or both: those whose rows may differ."""
+        return tuple(now.table.name for was, now in self._parts if now.since(was.revision))
 
     @property
     def _parts(self) -> tuple[tuple[Version, Version], ...]:

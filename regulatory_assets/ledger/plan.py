@@ -159,7 +159,7 @@ def _decide(
     if differing:
         return Way.FULL, f"changed: {', '.join(differing)}; the difference is posted"
     revised_moves = [move for move in moves if move.revised]
-    changed = list(dict.fromkeys(m.new.table.name for m in revised_moves if m.changed))
+    changed = list(dict.fromkeys(name for m in revised_moves for name in m.changed_tables))
     if last.rules != identity.rules:
         also = f", and rows in {', '.join(changed)}" if changed else ""
         return Way.CHANGE, f"changed rules{also}"

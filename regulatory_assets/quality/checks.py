@@ -199,7 +199,7 @@ def _reference(table: Table, lookup: Lookup) -> Check:
 def _sums(stage: Stage) -> Check:
     """Sum in = sum out, group by group where the groups are few, in total otherwise."""
     columns = (*stage.sums, *COUNTS)
-    by = stage.by if stage.writes.bounded else ()
+    by = (*stage.by, "layer", "rule_id") if stage.writes.bounded else ()
 
     def examine(day: Examination, since: int) -> Result:
         read = day.reader.entries(day.read_by(stage, stage.reads))

@@ -1,0 +1,276 @@
+"""``rules``: submit, look at the impact, decide, end, withdraw, list.
+
+With ``--as NAME`` in a demonstration, which every output then says, or ``--key FILE``.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table as Grid
+
+from regulatory_assets.adjustments import people
+from regulatory_assets.adjustments.book import Ledger, Proposal
+from regulatory_assets.adjustments.impact import Figure, Impact, days_reached
+from regulatory_assets.adjustments.rule import Rule, load
+from regulatory_assets.control.events import Actor, Event
+from regulatory_assets.runtime import Runtime, open_runtime
+from regulatory_assets.terminal import Json, console, plainly, print_json, waiting
+
+rules_app = typer.Typer(help="Governed adjustments.", no_args_is_help=True)
+
+As = Annotated[str | None, typer.Option("--as", help="Who acts, in a demonstration.")]
+Key = Annotated[Path | None, typer.Option("--key", help="File of your private key.")]
+RuleId = Annotated[str, typer.Argument(help="Id of the rule.")]
+
+_SOON_DAYS, _LONG_DAYS = 30, 365
+
+
+def stamp(runtime: Runtime) -> str:
+    """What all output of a demonstration says."""
+    return "DEMO " if people.mode(runtime.events.read()) == people.DEMO else ""
+
+
+def _actor(runtime: Runtime, name: str | None, key: Path | None) -> Actor:
+    return people.identify(runtime.events.read(), name, key)
+
+
+def _said(runtime: Runtime, event: Event, what: str) -> None:
+    console.print(f"{stamp(runtime)}event {event.seq}: {event.actor} {what}", highlight=False)
+
+
+@rules_app.command("validate")
+@plainly
+def validate(file: Annotated[Path, typer.Argument(help="Rules in YAML or JSON.")]) -> None:
+    """Check the rules of a file without keeping anything."""
+    runtime = open_runtime()
+    for rule in load(file):
+        stage = runtime.governance.validate(rule)
+        console.print(f"{rule.id}: fits {stage.reads.name}, {len(rule.operations)} operations")
+
+
+@rules_app.command("submit")
+@plainly
+def submit(
+    file: Annotated[Path, typer.Argument(help="Rules in YAML or JSON.")],
+    name: As = None,
+    key: Key = None,
+) -> None:
+    """Propose the rules of a file; nothing holds before somebody else approves."""
+    runtime = open_runtime()
+    actor = _actor(runtime, name, key)
+    rules = load(file)
+    for rule in rules:
+        runtime.governance.validate(rule)
+    for rule in rules:
+        event = runtime.governance.submit(actor, rule)
+        _said(runtime, event, f"submitted {rule.id} version {rule.version}")
+
+
+@rules_app.command("impact")
+@plainly
+def show_impact(rule_id: RuleId, as_json: Json = False) -> None:
+    """What the waiting proposal about a rule would do; nothing is posted."""
+    runtime = open_runtime()
+    with waiting("computing", as_json) as step:
+        found = runtime.governance.impact(runtime.runner("impact"), rule_id, step)
+    if as_json:
+        print_json(found.document())
+    else:
+        print_impact(runtime, found)
+
+
+def print_impact(runtime: Runtime, found: Impact) -> None:
+    for day in found.days:
+        grid = Grid("table", "key", "figure", "before", "after", title_justify="left")
+        grid.title = (
+            f"{stamp(runtime)}{found.rule_id} on {day.day}: {day.affected:,} of {day.rows:,} rows"
+        )
+        for figure in day.figures:
+            for column, before, after in _moved(figure):
+                grid.add_row(figure.table, figure.key, column, before, after)
+        console.print(grid)
+        written = ", ".join(f"{o.table} {o.rows:,}" for o in day.stages) or "nothing"
+        console.print(f"would be written: {written}")
+    console.print(f"days reached: {len(found.reached)}; impact {found.hash}", highlight=False)
+
+
+def _moved(figure: Figure) -> list[tuple[str, str, str]]:
+    names = dict.fromkeys((*figure.before, *figure.after))
+    shown = []
+    for name in names:
+        before, after = figure.before.get(name), figure.after.get(name)
+        if before != after:
+            shown.append((name, _amount(name, before), _amount(name, after)))
+    return shown
+
+
+def _amount(name: str, value: Any) -> str:
+    if value is None:
+        return "not defined"
+    return f"{value * 100:.2f} %" if name == "ratio" else f"{value:,.2f}"
+
+
+@rules_app.command("approve")
+@plainly
+def approve(
+    rule_id: RuleId,
+    impact: Annotated[str, typer.Option(help="The impact you have looked at.")],
+    name: As = None,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Approve what waits; refused where its impact is no longer the one looked at."""
+    runtime = open_runtime()
+    actor = _actor(runtime, name, key)
+    with waiting("looking again", as_json) as step:
+        event, found = runtime.governance.approve(
+            actor, rule_id, impact, runtime.runner("impact"), step
+        )
+    proposal = Ledger(runtime.events.read()).proposals[found.proposal]
+    if as_json:
+        print_json({"event": event.seq, "state": proposal.state, **found.document()})
+        return
+    _said(runtime, event, f"approved {rule_id}")
+    if proposal.state != "approved":
+        for reason in event.document["reasons"]:
+            console.print(f"a second approval is needed: {reason}", highlight=False)
+
+
+@rules_app.command("reject")
+@plainly
+def reject(
+    rule_id: RuleId,
+    reason: Annotated[str, typer.Option(help="Why.")],
+    name: As = None,
+    key: Key = None,
+) -> None:
+    """Reject what waits."""
+    runtime = open_runtime()
+    event = runtime.governance.reject(_actor(runtime, name, key), rule_id, reason)
+    _said(runtime, event, f"rejected {rule_id}")
+
+
+@rules_app.command("end")
+@plainly
+def end(
+    rule_id: RuleId,
+    first: Annotated[
+        datetime,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="First day it no longer holds."),
+    ],
+    name: As = None,
+    key: Key = None,
+) -> None:
+    """Propose that a rule no longer holds from a day on."""
+    runtime = open_runtime()
+    event = runtime.governance.end(_actor(runtime, name, key), rule_id, first.date())
+    _said(runtime, event, f"proposed to end {rule_id} from {first.date()} on")
+
+
+@rules_app.command("withdraw")
+@plainly
+def withdraw(rule_id: RuleId, name: As = None, key: Key = None) -> None:
+    """Propose that a rule has never held."""
+    runtime = open_runtime()
+    event = runtime.governance.withdraw(_actor(runtime, name, key), rule_id)
+    _said(runtime, event, f"proposed to withdraw {rule_id}")
+
+
+@rules_app.command("list")
+@plainly
+def list_rules(as_json: Json = False) -> None:
+    """Every rule: what holds, what waits."""
+    runtime = open_runtime()
+    ledger = Ledger(runtime.events.read())
+    found = [_summary(ledger, i) for i in ledger.ids()]
+    if as_json:
+        print_json(found)
+        return
+    grid = Grid("rule", "stage", "version", "from", "to", "state", "waits", title_justify="left")
+    grid.title = f"{stamp(runtime)}rules"
+    for line in found:
+        grid.add_row(*(str(v) for v in line.values()))
+    console.print(grid)
+
+
+def _summary(ledger: Ledger, rule_id: str) -> dict[str, Any]:
+    standing, open_ = ledger.standing(rule_id), ledger.open(rule_id)
+    rule = standing.rule if standing else ledger.rule_of(ledger.of(rule_id)[-1])
+    last = rule.expiry
+    if standing and standing.ends is not None:
+        before = standing.ends - timedelta(days=1)
+        last = before if last is None else min(last, before)
+    state = "withdrawn" if standing and standing.withdrawn else "approved" if standing else "none"
+    return {
+        "rule": rule_id,
+        "stage": rule.stage,
+        "version": rule.version,
+        "from": rule.effective.isoformat(),
+        "to": last.isoformat() if last else "open",
+        "state": state,
+        "waits": f"event {open_.event.seq}" if open_ else "",
+    }
+
+
+@rules_app.command("history")
+@plainly
+def history(rule_id: RuleId, as_json: Json = False) -> None:
+    """Every event about a rule."""
+    runtime = open_runtime()
+    found = [e for e in runtime.events.read() if e.subject == rule_id]
+    if as_json:
+        print_json([{**vars(e), "payload": e.document} for e in found])
+        return
+    grid = Grid("event", "at", "who", "what", "decides", title_justify="left")
+    grid.title = f"{stamp(runtime)}{rule_id}"
+    for event in found:
+        at = event.at.isoformat(timespec="seconds")
+        grid.add_row(str(event.seq), at, event.actor, event.kind, str(event.decides or ""))
+    console.print(grid)
+
+
+@rules_app.command("review")
+@plainly
+def review(
+    on: Annotated[
+        datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="As of; today.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Rules that expire soon, have matched nothing, or have held for more than a year."""
+    runtime = open_runtime()
+    day = on.date() if on else date.today()  # noqa: DTZ011
+    ledger = Ledger(runtime.events.read())
+    lines = []
+    for identity in ledger.ids():
+        standing = ledger.standing(identity)
+        if standing is None or not standing.in_force(day):
+            continue
+        for reason in _reasons(runtime, standing.rule, standing.proposal, day):
+            lines.append({"rule": identity, "owner": standing.rule.owner, "why": reason})
+    if as_json:
+        print_json(lines)
+        return
+    grid = Grid("rule", "owner", "why", title_justify="left")
+    grid.title = f"{stamp(runtime)}rules to review on {day}"
+    for line in lines:
+        grid.add_row(*line.values())
+    console.print(grid)
+
+
+def _reasons(runtime: Runtime, rule: Rule, proposal: Proposal, day: date) -> list[str]:
+    found = []
+    if rule.expiry is not None and rule.expiry <= day + timedelta(days=_SOON_DAYS):
+        found.append(f"expires on {rule.expiry}")
+    if rule.effective + timedelta(days=_LONG_DAYS) < day:
+        found.append(f"has held since {rule.effective}")
+    looked = proposal.approvals[-1].document["impact"]["days"]
+    if days_reached(runtime.runner("review"), rule) and not any(
+        d["affected_records"] for d in looked
+    ):
+        found.append("matched nothing when it was approved")
+    return found
