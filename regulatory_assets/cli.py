@@ -22,7 +22,7 @@ from rich.table import Table as Grid
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
 from regulatory_assets.bank.ingest import pending
 from regulatory_assets.commands.people import people_app
-from regulatory_assets.commands.rules import rules_app
+from regulatory_assets.commands.rules import print_impact, rules_app
 from regulatory_assets.commands.sources import generate, sources_app
 from regulatory_assets.ledger.compact import clean, compact, status
 from regulatory_assets.ledger.plan import NotReady, Way
@@ -347,15 +347,19 @@ def engine(as_json: Json = False) -> None:
 @demo_app.command("sample")
 @plainly
 def demo_sample() -> None:
-    """Take the sample bank's days through the graph and correct one deal."""
+    """Take the sample bank's days through the graph, correct one deal, adjust by a rule."""
     from regulatory_assets import demo
 
     runtime = open_runtime()
     with waiting("running", quiet=False) as step:
-        demo.sample(
-            runtime.settings.data,
-            demo.Screen(_print_outcomes, console.print, step, partial(_print_lcr, runtime)),
+        screen = demo.Screen(
+            _print_outcomes,
+            console.print,
+            step,
+            partial(_print_lcr, runtime),
+            partial(print_impact, runtime),
         )
+        demo.sample(runtime.settings.data, screen, runtime)
 
 
 @demo_app.command("real")

@@ -16,6 +16,7 @@ from regulatory_assets.orchestration.calendar import Calendar
 from regulatory_assets.orchestration.checks import asset_checks
 from regulatory_assets.orchestration.jobs import all_jobs
 from regulatory_assets.orchestration.resources import RuntimeResource
+from regulatory_assets.orchestration.rules import changed_rules
 from regulatory_assets.orchestration.schedules import weekdays
 from regulatory_assets.orchestration.sensors import delivered_files
 from regulatory_assets.runtime import production_graph
@@ -40,7 +41,7 @@ def build_definitions(
         asset_checks=asset_checks(graph, calendar.partitions),
         jobs=all_jobs(graph, calendar.partitions),
         schedules=[weekdays(graph, calendar)],
-        sensors=[delivered_files(graph, calendar)],
+        sensors=[delivered_files(graph, calendar), changed_rules(graph, calendar)],
         resources={"bank": bank},
         executor=in_process_executor,
     )

@@ -1,4 +1,4 @@
-"""What ``make run`` and ``make run-real`` show: a bank taken through the graph, and a correction.
+"""What ``make run`` and ``make run-real`` show: a bank through the graph, a correction, a rule.
 
 Only the order of things and the words belong here; runs, figures and tables come from elsewhere.
 """
@@ -10,9 +10,17 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from regulatory_assets.adjustments.book import Ledger, RuleBook, outdated
+from regulatory_assets.adjustments.impact import Impact
+from regulatory_assets.adjustments.people import open_demo
+from regulatory_assets.adjustments.rule import Rule, load
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days
+from regulatory_assets.control.events import Actor
 from regulatory_assets.ledger.plan import NotReady, Way
+from regulatory_assets.ledger.run import Runner
 from regulatory_assets.orchestration.launch import DayResult, run_days
+from regulatory_assets.orchestration.rules import reached
+from regulatory_assets.runtime import Runtime
 
 BERKA_DAY = date(1993, 12, 31)
 
@@ -25,10 +33,13 @@ class Screen:
     say: Callable[[str], None]
     progress: Callable[[str], None]
     figures: Callable[[date], None]
+    impact: Callable[[Impact], None] = lambda _: None
 
 
-def sample(data: Path, screen: Screen) -> None:
-    """Run every day of the sample bank, then its corrections, showing what each changed."""
+def sample(data: Path, screen: Screen, runtime: Runtime) -> None:
+    """Run every day of the sample bank, its corrections, then a rule from proposal to withdrawal,
+    showing what each changed."""
+    open_demo(runtime.events)
     days = delivery_days(data)
     if not days:
         raise DeliveryError(f"{data}: holds no day folders; the sample bank is missing")
@@ -41,6 +52,39 @@ def sample(data: Path, screen: Screen) -> None:
     screen.say("A correction of one deal is delivered: only what it reaches is calculated again")
     _run(corrected, corrections, screen)
     for day in corrected:
+        screen.figures(day)
+    for file in sorted((data / "rules").glob("*.yaml")):
+        for rule in load(file):
+            _rule(rule, data, screen, runtime)
+
+
+AUTHOR, APPROVER = Actor("anna"), Actor("ben")
+
+
+def _rule(rule: Rule, data: Path, screen: Screen, runtime: Runtime) -> None:
+    """Propose a rule, look at its impact, approve it, calculate; withdraw it and calculate."""
+    governance, runner = runtime.governance, runtime.runner("demo")
+    if Ledger(runtime.events.read()).of(rule.id):
+        screen.say(f"DEMO {rule.id} was approved and withdrawn before: nothing to do")
+        return
+    governance.submit(AUTHOR, rule)
+    screen.say(f"DEMO {AUTHOR.name} submits {rule.id}: {rule.reason}. Its impact, nothing posted:")
+    _decide(rule, data, screen, runtime, runner)
+    governance.withdraw(AUTHOR, rule.id)
+    screen.say(f"DEMO {AUTHOR.name} withdraws {rule.id}: the figures return to the digit")
+    _decide(rule, data, screen, runtime, runner)
+
+
+def _decide(rule: Rule, data: Path, screen: Screen, runtime: Runtime, runner: Runner) -> None:
+    governance = runtime.governance
+    found = governance.impact(runner, rule.id, screen.progress)
+    screen.impact(found)
+    governance.approve(APPROVER, rule.id, found.hash, runner, screen.progress)
+    screen.say(f"DEMO {APPROVER.name} approves impact {found.hash}")
+    adjusting = runtime.graph.adjustments.values()
+    behind = outdated(RuleBook(runtime.events).snapshot(), adjusting, runtime.register)
+    for day, moved in behind.items():
+        _run((day,), data, screen, reached(runtime.graph, moved))
         screen.figures(day)
 
 
@@ -57,10 +101,12 @@ def real(bank: Path, assumptions: Path, var: Path, screen: Screen) -> None:
     screen.figures(BERKA_DAY)
 
 
-def _run(days: Sequence[date], folder: Path, screen: Screen) -> bool:
+def _run(
+    days: Sequence[date], folder: Path, screen: Screen, selection: Sequence[str] | None = None
+) -> bool:
     """Whether anything was computed. Raises NotReady where a day failed, after showing why."""
     worked = False
-    for result in run_days(days, None, folder, screen.progress):
+    for result in run_days(days, selection, folder, screen.progress):
         screen.result(result)
         if not result.success:
             raise NotReady(f"{result.day} failed; see above")

@@ -9,19 +9,21 @@ from __future__ import annotations
 import tempfile
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 from pydantic import SecretStr
 from pyspark.sql.connect import functions as F
 
+from regulatory_assets.adjustments.book import RuleBook, outdated
 from regulatory_assets.bank.delivery import DeliveredFile, Staged, staged_path
 from regulatory_assets.bank.ingest import raw_folder, take
 from regulatory_assets.control.register import Revision
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.lake import Lake
+from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.table import Table
@@ -51,7 +53,9 @@ def verify_day(
     """
     with tempfile.TemporaryDirectory(prefix="verify-", dir=runtime.settings.var) as folder:
         scratch = _scratch(runtime, Path(folder), engine)
-        runner = scratch.runner(f"verify-{uuid.uuid4().hex}")
+        rules = RuleBook(runtime.events)
+        _require_current(runtime, rules, day)
+        runner = replace(scratch.runner(f"verify-{uuid.uuid4().hex}"), rules=rules)
         ledger = Reader(Lake(runtime.settings.lake, scratch.engine.session))
         for table in runtime.graph.sources:
             progress(f"delivering {table.name}")
@@ -71,6 +75,13 @@ def verify_day(
             if mine.chain:
                 found.append(_compare(ledger, mine, runner.reader, theirs))
         return tuple(found)
+
+
+def _require_current(runtime: Runtime, rules: RuleBook, day: date) -> None:
+    adjusting = runtime.graph.adjustments.values()
+    if behind := outdated(rules.snapshot(), adjusting, runtime.register).get(day):
+        names = ", ".join(s.name for s in behind)
+        raise NotReady(f"the rules of {day} have moved since {names} was calculated; run it first")
 
 
 def _scratch(runtime: Runtime, folder: Path, engine: str) -> Runtime:
@@ -99,10 +110,18 @@ def _bring_other_days(ledger: Reader, runtime: Runtime, runner: Runner, last: Re
     """Copy what a result was made from on other days: they are verified on days of their own."""
     for consumed in last.inputs:
         if consumed.day != last.day:
-            table = runtime.graph.tables[consumed.table]
-            history = runtime.register.history(table.name, consumed.day, consumed.revision)
-            rows = ledger.rows(Version(table, consumed.day, history))
-            runner.deliver(table, consumed.day, rows, "full", "as registered")
+            _bring(ledger, runtime, runner, consumed.table, consumed.day, consumed.revision)
+            for name in runtime.graph.layers[consumed.table]:
+                _bring(ledger, runtime, runner, name, consumed.day)
+
+
+def _bring(
+    ledger: Reader, runtime: Runtime, runner: Runner, name: str, day: date, upto: int | None = None
+) -> None:
+    table = runtime.graph.tables[name]
+    history = runtime.register.history(name, day, upto)
+    if history and not runner.register.history(name, day):
+        runner.post(table, day, ledger.rows(Version(table, day, history)), "as registered")
 
 
 def _compare(reader: Reader, mine: Version, other: Reader, theirs: Version) -> Comparison:

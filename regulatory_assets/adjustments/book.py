@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Literal
 
 from regulatory_assets.adjustments.compiler import CompiledRules
 from regulatory_assets.adjustments.rule import Rule, parse
 from regulatory_assets.control.events import Event, EventLog
+from regulatory_assets.control.register import Register
 from regulatory_assets.ledger.stages import Stage
 
 SUBMITTED, END, WITHDRAWAL = "rule.submitted", "rule.end", "rule.withdrawal"
@@ -125,22 +127,58 @@ class Ledger:
 
 
 @dataclass(frozen=True)
+class Snapshot:
+    """The rules as the log stood at one moment, the last of its events included."""
+
+    events: tuple[Event, ...]
+    assuming: int | None = None
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(self.events)
+
+    @property
+    def decided(self) -> int:
+        """The number of the last decision; a rule changes with none but these."""
+        return max((e.seq for e in self.events if e.kind == APPROVED), default=0)
+
+    def at(self, stage: Stage, day: date) -> CompiledRules:
+        """The rules in force at a stage on a day, and how to find those of an earlier moment."""
+        assumed = self.ledger.proposals.get(self.assuming) if self.assuming else None
+        rules = self.ledger.in_force(stage.name, day, assumed)
+
+        def earlier(wanted: str) -> dict[str, str]:
+            return _members_of(stage, day, wanted, self.events)
+
+        return CompiledRules(stage, rules, earlier)
+
+
+@dataclass(frozen=True)
 class RuleBook:
     """The rules as the kernel asks for them; ``assuming`` takes one open proposal as approved."""
 
     log: EventLog
     assuming: int | None = None
 
+    def snapshot(self) -> Snapshot:
+        return Snapshot(self.log.read(), self.assuming)
+
     def at(self, stage: Stage, day: date) -> CompiledRules:
-        events = self.log.read()
-        ledger = Ledger(events)
-        assumed = ledger.proposals.get(self.assuming) if self.assuming else None
-        rules = ledger.in_force(stage.name, day, assumed)
+        return self.snapshot().at(stage, day)
 
-        def earlier(wanted: str) -> dict[str, str]:
-            return _members_of(stage, day, wanted, events)
 
-        return CompiledRules(stage, rules, earlier)
+def outdated(
+    snapshot: Snapshot, stages: Iterable[Stage], register: Register
+) -> dict[date, list[Stage]]:
+    """The calculated days whose rules have moved since, each with its adjustment stages."""
+    found: dict[date, list[Stage]] = {}
+    for stage in stages:
+        days = register.days(stage.name)
+        histories = register.histories([(stage.name, day) for day in days])
+        for (_, day), chain in histories.items():
+            if chain[-1].rules != snapshot.at(stage, day).hash:
+                found.setdefault(day, []).append(stage)
+    return dict(sorted(found.items()))
 
 
 def _members_of(stage: Stage, day: date, wanted: str, events: Sequence[Event]) -> dict[str, str]:

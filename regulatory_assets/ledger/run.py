@@ -263,6 +263,12 @@ class Runner:
         both = [new, frames.negative(old).select(ENTRY, *table.content)]
         return frames.net(frames.union(both), table.content)
 
+    def post(self, table: Table, day: date, rows: DataFrame, cause: str) -> None:
+        """Post standing rows of any layer as they are, to a day that has none yet."""
+        previous = Version(table, day, ())
+        posting, counts = self.write(previous, rows)
+        self.register.commit([self._source_revision(previous, posting, counts, cause)])
+
     def _source_revision(
         self, previous: Version, posting: str | None, counts: Counts, cause: str
     ) -> Revision:

@@ -26,7 +26,7 @@ from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.run import Outcome, Runner
-from regulatory_assets.ledger.stages import Stage
+from regulatory_assets.ledger.stages import Stage, StageKind
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.orchestration.failures import plainly
 from regulatory_assets.orchestration.figures import figures
@@ -38,17 +38,18 @@ from regulatory_assets.orchestration.metadata import (
     standing,
 )
 from regulatory_assets.orchestration.resources import RuntimeResource
-
-CAUSE_TAG = "regulatory_assets/cause"
+from regulatory_assets.orchestration.rules import ADJUSTMENT_RULES, rules_asset
+from regulatory_assets.orchestration.tags import CAUSE_TAG
 
 _REASONS_SHOWN = 20
 
 
 def all_assets(graph: Graph, partitions: PartitionsDefinition[Any]) -> list[AssetsDefinition]:
-    """One asset for every table of the graph."""
+    """One asset for every table of the graph, and one for the rules in force."""
     return [
         *(_source(graph, table, partitions) for table in graph.sources),
         *(_rejected(graph, table, partitions) for table in graph.beside),
+        *([rules_asset(graph, partitions)] if graph.adjustments else []),
         *(_stage(graph, stage, partitions) for stage in graph.stages),
     ]
 
@@ -62,7 +63,7 @@ def _asset(
     code_version: str,
     description: str,
     metadata: Mapping[str, Any] | None = None,
-    reads: Iterable[Table] = (),
+    reads: Iterable[str] = (),
 ) -> AssetsDefinition:
     """A table as an asset, with all that its definition says of it.
 
@@ -77,7 +78,7 @@ def _asset(
         kinds=kinds,
         code_version=code_version,
         partitions_def=partitions,
-        deps=[read.name for read in reads],
+        deps=list(reads),
         metadata={"dagster/column_schema": column_schema(table), **(metadata or {})},
     )(compute)
     return made
@@ -206,7 +207,7 @@ def _rejected(
         kinds={"delta"},
         code_version=_shape(table),
         description=f"{table.description} Filled beside the sources, in the same transaction.",
-        reads=graph.sources,
+        reads=[t.name for t in graph.sources],
     )
 
 
@@ -227,6 +228,7 @@ def _stage(graph: Graph, stage: Stage, partitions: PartitionsDefinition[Any]) ->
             return _materialized(version, told)
 
     lineage = column_lineage(stage)
+    rules = [ADJUSTMENT_RULES] if stage.kind is StageKind.ADJUSTMENT else []
     doc = getattr(stage.function, "__doc__", None) or ""
     return _asset(
         calculate,
@@ -239,5 +241,5 @@ def _stage(graph: Graph, stage: Stage, partitions: PartitionsDefinition[Any]) ->
             "stage": stage.kind.value,
             **({"dagster/column_lineage": lineage} if lineage else {}),
         },
-        reads=graph.inputs(stage),
+        reads=[*rules, *(t.name for t in graph.inputs(stage))],
     )

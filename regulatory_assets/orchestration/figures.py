@@ -38,7 +38,7 @@ def figures(stage: Stage, day: date, lake: Path, register: Register) -> dict[str
 
 
 def history(table: Table, lake: Path, register: Register) -> dict[date, list[dict[str, Any]]]:
-    """The standing rows of a bounded table for its last dates, in the order of the key."""
+    """The rows of a bounded table after all rules, for its last dates, in the order of the key."""
     from dagster_deltalake import DeltaTableResource, LocalConfig
 
     days = register.days(table.name)[-MOST_DAYS:]
@@ -55,12 +55,12 @@ def history(table: Table, lake: Path, register: Register) -> dict[date, list[dic
     found = stored.to_pyarrow_table(partitions=[("posting", "in", sorted(day_of))])
     sums: Counter[tuple[Any, ...]] = Counter()
     for row in found.to_pylist():
-        sums[(day_of[row["posting"]], *(row[name] for name in table.content))] += row["entry"]
+        place = (day_of[row["posting"]], *(row[name] for name in table.column_names))
+        sums[place] += row["entry"] * row["sign"]
     rows: dict[date, list[dict[str, Any]]] = {day: [] for day in days}
     for (day, *content), entries in sums.items():
         if entries > 0:
-            named = dict(zip(table.content, content, strict=True))
-            rows[day].append({name: named[name] for name in table.column_names})
+            rows[day].append(dict(zip(table.column_names, content, strict=True)))
     for of_day in rows.values():
         of_day.sort(key=lambda row: tuple(str(row[name]) for name in table.key))
     return rows

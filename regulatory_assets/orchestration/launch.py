@@ -85,7 +85,7 @@ def _run(
     cause: str,
     on_event: Callable[[str], None],
 ) -> DayResult:
-    from regulatory_assets.orchestration.assets import CAUSE_TAG
+    from regulatory_assets.orchestration.tags import CAUSE_TAG
 
     run_id = str(uuid.uuid4())
     heard = _Listener(day, on_event)

@@ -10,11 +10,11 @@ from dagster import (
 )
 
 from regulatory_assets.ledger.graph import Graph
-from regulatory_assets.orchestration.assets import CAUSE_TAG
 from regulatory_assets.orchestration.calendar import Calendar, business_day_before
 from regulatory_assets.orchestration.files import missing
 from regulatory_assets.orchestration.jobs import WHOLE_DAY
 from regulatory_assets.orchestration.resources import RuntimeResource
+from regulatory_assets.orchestration.tags import CAUSE_TAG
 
 
 def weekdays(graph: Graph, calendar: Calendar) -> ScheduleDefinition:

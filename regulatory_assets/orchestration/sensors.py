@@ -16,11 +16,11 @@ from dagster import (
 
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days
 from regulatory_assets.ledger.graph import Graph
-from regulatory_assets.orchestration.assets import CAUSE_TAG
 from regulatory_assets.orchestration.calendar import Calendar
 from regulatory_assets.orchestration.files import Cursor, Seen, contents, look, missing
 from regulatory_assets.orchestration.jobs import WHOLE_DAY
 from regulatory_assets.orchestration.resources import RuntimeResource
+from regulatory_assets.orchestration.tags import CAUSE_TAG
 
 SETTLED_SECONDS = 2
 """A file changed more recently than this may still be being written; it waits for the next look."""

@@ -76,6 +76,7 @@ def test_one_file_is_enough(graph: Graph, sail: Engine, tmp_path: Path, template
     day = DAYS[0].replace(year=2031)
     rows = frame(sail, FX_RATES, [("EUR", Decimal(1)), ("USD", Decimal("0.9"))])
     runner.deliver(FX_RATES, day, rows, "full", "test")
+    runner.run_stage(graph.stage("market_adjustments"), day, "test")
     outcome = runner.run_stage(graph.stage("doubled"), day, "test")
     table = graph.tables["doubled"]
     version = Version(table, day, runner.register.history("doubled", day))
@@ -88,7 +89,7 @@ def test_one_file_is_enough(graph: Graph, sail: Engine, tmp_path: Path, template
 def test_its_place_in_the_graph(graph: Graph) -> None:
     added = graph.stage("doubled")
     assert added in graph.readers(FX_RATES.name)
-    assert graph.ancestors(added) == (FX_RATES.name,)
+    assert set(graph.ancestors(added)) == {FX_RATES.name, "market_adjustments"}
 
 
 def test_the_code_of_the_other_stages_stays_the_same(graph: Graph) -> None:

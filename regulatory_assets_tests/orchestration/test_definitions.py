@@ -11,6 +11,7 @@ from pathlib import Path
 from dagster import AssetKey, build_schedule_context, build_sensor_context
 
 from regulatory_assets.definitions import build_definitions, defs
+from regulatory_assets.ledger.stages import StageKind
 from regulatory_assets.orchestration.calendar import Calendar, business_day_before
 from regulatory_assets.orchestration.resources import RuntimeResource
 from regulatory_assets.runtime import production_graph
@@ -22,10 +23,15 @@ JOB = "regulatory_day"
 def test_every_table_is_an_asset_that_describes_itself() -> None:
     graph = production_graph()
     assets = defs.resolve_asset_graph()
-    assert {k.to_user_string() for k in assets.get_all_asset_keys()} == set(graph.tables)
+    assert {k.to_user_string() for k in assets.get_all_asset_keys()} == {
+        *graph.tables,
+        "adjustment_rules",
+    }
     for stage in graph.stages:
         node = assets.get(AssetKey(stage.name))
-        assert {k.to_user_string() for k in node.parent_keys} == {t.name for t in stage.inputs}
+        rules = {"adjustment_rules"} if stage.kind is StageKind.ADJUSTMENT else set()
+        read = {t.name for t in graph.inputs(stage)} | rules
+        assert {k.to_user_string() for k in node.parent_keys} == read
         assert node.group_name == stage.writes.group
         assert list(node.owners) == [stage.writes.owner]
         assert node.code_version
