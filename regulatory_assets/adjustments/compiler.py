@@ -165,11 +165,11 @@ def _convert(column: TableColumn, value: object) -> Any:
     match kind:
         case ColumnType.MONEY | ColumnType.RATE:
             found = number(value)
+            whole = 15 if kind is ColumnType.MONEY else 4
+            if found.adjusted() >= whole:
+                raise ValueError(f"{value} has more than {whole} digits before the point")
             if found != found.quantize(Decimal(1).scaleb(-SCALE), ROUND_HALF_UP):
                 raise ValueError(f"{value} has more than {SCALE} decimals")
-            whole = 15 if kind is ColumnType.MONEY else 4
-            if abs(found) >= Decimal(10) ** whole:
-                raise ValueError(f"{value} has more than {whole} digits before the point")
             return found
         case ColumnType.INTEGER | ColumnType.LONG:
             found = number(value)

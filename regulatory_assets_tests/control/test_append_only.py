@@ -11,13 +11,19 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from regulatory_assets.control.append_only import APPEND_ONLY, EventTable, UnguardedError, faults
 from regulatory_assets.control.database import migrate
+from regulatory_assets.control.events import Actor, EventLog
 from regulatory_assets.control.register import Register
 from regulatory_assets.control.schema import METADATA
 
 from .examples import DAY, delivery, only_postgres, only_sqlite, reads, revision
 
 TABLES = [table.name for table in APPEND_ONLY]
-COLUMN = {"register": "cause", "consumed": "input_revision", "deliveries": "file_name"}
+COLUMN = {
+    "register": "cause",
+    "consumed": "input_revision",
+    "deliveries": "file_name",
+    "events": "actor",
+}
 
 Content = dict[str, list[tuple[object, ...]]]
 
@@ -36,6 +42,7 @@ def filled(control_engine: Engine) -> Iterator[Engine]:
     register = Register(control_engine)
     register.commit([revision("deals")], delivery())
     register.commit([revision("flows", inputs=(reads("deals", 1),))])
+    EventLog(control_engine).append(Actor("anna"), "test", "subject", {})
     before = content(control_engine)
     assert all(before.values())
     yield control_engine
@@ -61,7 +68,12 @@ def test_delete_is_refused(filled: Engine, table: str) -> None:
 def copy_of(table: str) -> str:
     """A SELECT of the rows as they stand, with one column changed."""
     columns = METADATA.tables[table].columns.keys()
-    changed = {"cause": "'forged'", "input_revision": "input_revision", "file_name": "'forged'"}
+    changed = {
+        "cause": "'forged'",
+        "input_revision": "input_revision",
+        "file_name": "'forged'",
+        "actor": "'forged'",
+    }
     return "SELECT " + ", ".join(changed.get(c, c) for c in columns) + f" FROM {table}"
 
 

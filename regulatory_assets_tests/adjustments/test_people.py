@@ -1,0 +1,112 @@
+"""Who may act: opened once, two administrators for a person, a signature for every event."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from regulatory_assets.adjustments import people
+from regulatory_assets.adjustments.people import NotAllowed
+from regulatory_assets.control.database import connect
+from regulatory_assets.control.events import Actor, EventLog
+
+
+@pytest.fixture
+def log(migrated_sqlite: Path, tmp_path: Path) -> EventLog:
+    shutil.copyfile(migrated_sqlite, tmp_path / "control.sqlite")
+    return EventLog(connect(f"sqlite:///{tmp_path / 'control.sqlite'}"))
+
+
+@pytest.fixture
+def signed(log: EventLog, tmp_path: Path) -> EventLog:
+    """A log with two administrators, whose keys lie beside it."""
+    keys = {name: people.new_key(tmp_path / name) for name in ("ada", "bob")}
+    people.open_signed(log, keys)
+    return log
+
+
+def by(log: EventLog, key: Path, name: str | None = None) -> Actor:
+    return people.identify(log.read(), name, key)
+
+
+def test_a_private_key_is_for_its_owner_and_never_written_over(tmp_path: Path) -> None:
+    public = people.new_key(tmp_path / "key")
+    assert len(bytes.fromhex(public)) == 32
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(FileExistsError):
+        people.new_key(tmp_path / "key")
+
+
+def test_a_demonstration_stays_one(log: EventLog) -> None:
+    people.open_demo(log)
+    people.open_demo(log)
+    assert people.identify(log.read(), "anna", None).name == "anna"
+    with pytest.raises(NotAllowed, match="--as NAME"):
+        people.identify(log.read(), None, None)
+    with pytest.raises(NotAllowed, match="open already"):
+        people.open_signed(log, {"a": "00" * 32, "b": "11" * 32})
+
+
+def test_a_log_for_people_with_keys_never_becomes_a_demonstration(signed: EventLog) -> None:
+    with pytest.raises(NotAllowed, match="not for a demonstration"):
+        people.open_demo(signed)
+    with pytest.raises(NotAllowed, match="private key"):
+        people.identify(signed.read(), "ada", None)
+
+
+def test_opening_takes_two_administrators(log: EventLog, tmp_path: Path) -> None:
+    with pytest.raises(NotAllowed, match="two administrators"):
+        people.open_signed(log, {"ada": people.new_key(tmp_path / "ada")})
+    assert log.read() == ()
+
+
+def test_one_administrator_registers_and_another_confirms(signed: EventLog, tmp_path: Path) -> None:
+    ada, bob = by(signed, tmp_path / "ada"), by(signed, tmp_path / "bob")
+    public = people.new_key(tmp_path / "eve")
+    people.register(signed, ada, "eve", "author", public)
+    with pytest.raises(NotAllowed, match="nobody confirmed has this key"):
+        by(signed, tmp_path / "eve")
+    with pytest.raises(NotAllowed, match="another administrator confirms"):
+        people.confirm(signed, ada, "eve")
+    people.confirm(signed, bob, "eve")
+    eve = by(signed, tmp_path / "eve")
+    people.require(signed.read(), eve, "author")
+    with pytest.raises(NotAllowed, match="eve is author; this is for an approver"):
+        people.require(signed.read(), eve, "approver")
+    with pytest.raises(NotAllowed, match="registered already"):
+        people.register(signed, ada, "eve", "approver", public)
+    with pytest.raises(NotAllowed, match="eve is author"):
+        people.register(signed, eve, "zoe", "author", public)
+    assert people.signature_faults(signed.read()) == []
+
+
+def test_a_forged_signature_shows(signed: EventLog, tmp_path: Path) -> None:
+    public = people.new_key(tmp_path / "eve")
+    people.register(signed, by(signed, tmp_path / "ada"), "eve", "author", public)
+    events = list(signed.read())
+    events[1] = replace(events[1], actor="bob")
+    assert people.signature_faults(events) == ["event 2: the signature is not that of bob"]
+    events[1] = replace(events[1], actor="nobody")
+    assert people.signature_faults(events) == ["event 2: nobody was not registered"]
+    events[1] = replace(events[1], actor="ada", signature="")
+    assert people.signature_faults(events) == ["event 2: the signature is not that of ada"]
+
+
+def test_a_key_is_that_of_one_person(signed: EventLog, tmp_path: Path) -> None:
+    with pytest.raises(NotAllowed, match="the key is that of ada, not of bob"):
+        by(signed, tmp_path / "ada", "bob")
+    (tmp_path / "text").write_text("no key")
+    with pytest.raises(NotAllowed, match="holds no private key"):
+        by(signed, tmp_path / "text")
+    with pytest.raises(NotAllowed, match="cannot be read"):
+        by(signed, tmp_path / "absent")
+
+
+def test_no_private_key_is_in_the_database(signed: EventLog, tmp_path: Path) -> None:
+    private = (tmp_path / "ada").read_text().splitlines()[1]
+    kept = (tmp_path / "control.sqlite").read_bytes()
+    kept += (tmp_path / "control.sqlite-wal").read_bytes()
+    assert private.encode() not in kept

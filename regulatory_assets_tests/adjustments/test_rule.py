@@ -1,0 +1,192 @@
+"""What a rule may say, and the words with which anything else is refused."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from regulatory_assets.adjustments.compiler import check
+from regulatory_assets.adjustments.governance import Governance
+from regulatory_assets.adjustments.rule import Rule, RuleError, load, parse
+from regulatory_assets.runtime import production_graph
+
+GRAPH = production_graph()
+STAGES = {s.name.removesuffix("_adjustments"): s for s in GRAPH.adjustments.values()}
+
+VALID: dict[str, Any] = {
+    "id": "R-1",
+    "stage": "deal",
+    "purpose": "data_correction",
+    "conditions": {"field": "product_type", "op": "=", "value": "LOAN"},
+    "operations": [{"op": "add", "field": "amount", "value": "10.50", "currency": "EUR"}],
+    "effective": "2026-01-01",
+    "reason": "a reason",
+    "owner": "an owner",
+}
+
+
+def checked(**changes: Any) -> Rule:
+    rule = parse(VALID | changes, "rules.yaml")
+    check(rule, STAGES[rule.stage])
+    return rule
+
+
+def test_a_valid_rule_is_what_it_was_written_as() -> None:
+    rule = checked(expiry="2026-01-31")
+    assert [rule.in_force(date(2026, m, d)) for m, d in ((1, 1), (1, 31), (2, 1))] == [
+        True, True, False,
+    ]  # fmt: skip
+    assert not rule.in_force(date(2025, 12, 31))
+    assert parse(rule.document(), "again") == rule
+    assert parse(rule.document(), "again").digest == rule.digest
+    assert checked(priority=1).digest != rule.digest
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"colour": "red"}, "colour: Extra inputs"),
+        ({"reason": ""}, "reason: "),
+        ({"id": "no spaces please"}, "id: "),
+        ({"expiry": "2025-01-01"}, "before it takes effect"),
+        ({"operations": []}, "operations: "),
+        ({"purpose": "whim"}, "purpose"),
+        ({"operations": [{"op": "add", "field": "amount"}]}, "add needs a value"),
+        ({"operations": [{"op": "exclude", "field": "amount"}]}, "neither field nor value"),
+        ({"operations": [{"op": "set", "value": "1"}]}, "set needs a field"),
+        ({"conditions": {"field": "amount", "op": "between", "value": ["1"]}}, "list of two"),
+        ({"conditions": {"field": "amount", "op": "in", "value": "1"}}, "needs a list"),
+        ({"conditions": {"field": "amount", "op": "is null", "value": "1"}}, "takes no value"),
+        ({"conditions": {"any": []}}, "any"),
+    ],
+)
+def test_a_document_of_another_shape_is_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(RuleError, match=r"^rules\.yaml: ") as refusal:
+        parse(VALID | changes, "rules.yaml")
+    assert said in str(refusal.value)
+
+
+def condition(field: str, op: str = "=", value: Any = "x") -> dict[str, Any]:
+    return {"conditions": {"all": [{"field": field, "op": op, "value": value}]}}
+
+
+def operation(**parts: Any) -> dict[str, Any]:
+    return {"operations": [parts]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            condition("product"),
+            "R-1 conditions.all.0: deal has no field product; use one of deal_id",
+        ),
+        (condition("product_type", value="BOAT"), "'BOAT' is none of CASH"),
+        (condition("amount", ">", "ten"), "amount: 'ten' is not a number"),
+        (condition("amount", ">", "1e400"), "digits before the point"),
+        (condition("amount", ">", "0.123456789"), "more than 8 decimals"),
+        (condition("maturity_date", ">", "soon"), "maturity_date: "),
+        (condition("insurable", value="yes"), "neither true nor false"),
+        (condition("amount", "like", "1%"), "like is for text"),
+        (operation(op="set", field="deal_id", value="x"), "is a key, derived or fixed"),
+        (operation(op="set", field="sector", value="BANK"), "sector is not known here"),
+        (operation(op="multiply", field="currency", value="2"), "multiply is for money and rates"),
+        (operation(op="add", field="amount", value="1"), "amount is money; name the currency"),
+        (
+            operation(op="add", field="amount", value="10000000000000000", currency="EUR"),
+            "15 digits",
+        ),
+        (operation(op="multiply", field="amount", value="12345"), "4 digits before the point"),
+        (operation(op="set", field="currency", value=None), "currency cannot be empty"),
+        (operation(op="reclassify", value="level1_cash"), "have no line to move to"),
+        (operation(op="scale", value="2"), "nothing adds up at deal"),
+    ],
+)
+def test_a_rule_that_does_not_fit_its_stage_is_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(RuleError) as refusal:
+        checked(**changes)
+    assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("stage", "field"),
+    [("flow", "weighted"), ("flow", "component"), ("flow", "entity_id"), ("flow", "currency"),
+     ("line", "n_rows"), ("line", "line")],
+)  # fmt: skip
+def test_what_follows_from_other_columns_cannot_be_set(stage: str, field: str) -> None:
+    changes = operation(op="set", field=field, value="1", currency="EUR")
+    with pytest.raises(RuleError, match="is a key, derived or fixed"):
+        checked(stage=stage, **condition("line", value="level1_cash"), **changes)
+
+
+def test_conditions_may_name_what_the_stage_looks_up() -> None:
+    assert checked(**condition("sector", value="BANK")).stage == "deal"
+    with pytest.raises(RuleError, match="is none of RETAIL"):
+        checked(**condition("sector", value="BANKS"))
+
+
+def test_no_rule_acts_at_an_unknown_stage() -> None:
+    governance = Governance(None, GRAPH)  # type: ignore[arg-type]
+    with pytest.raises(RuleError, match=r"no rule acts at moon; stages: .*deal"):
+        governance.validate(parse(VALID | {"stage": "moon"}, "r"))
+
+
+FLAT = """
+id: ADJ_2024_001
+stage: deal_enrichment
+conditions:
+  - {field: product_type, operator: in, value: [BOND, LOAN]}
+  - {field: maturity_date, operator: ">", value: 2025-01-01}
+adjustments:
+  - {field: liquidity_factor, operation: multiply, value: 0.95}
+  - {field: haircut, operation: add, value: 0.05}
+effective_date: 2024-01-15
+expiry_date: 2024-12-31
+approval: {approved_by: J. Smith, approved_on: 2024-01-10}
+"""
+
+
+def test_the_flat_form_runs_as_written(tmp_path: Path) -> None:
+    file = tmp_path / "rule.yaml"
+    file.write_text(FLAT)
+    (rule,) = load(file)
+    Governance(None, GRAPH).validate(rule)  # type: ignore[arg-type]
+    assert rule.stage == "flow"
+    assert (rule.effective, rule.expiry) == (date(2024, 1, 15), date(2024, 12, 31))
+    factor, haircut = rule.operations
+    assert (factor.op, factor.field, factor.value) == ("multiply", "factor", "0.95")
+    assert (haircut.op, haircut.field, haircut.value) == ("add", "factor", "-0.05")
+    assert haircut.where is not None
+    assert rule.claimed_approval == {"approved_by": "J. Smith", "approved_on": "2024-01-10"} or (
+        rule.claimed_approval["approved_by"] == "J. Smith"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "holds no rule"),
+        ("- just text", "a rule is a mapping"),
+        ("id: [", ":1: is neither YAML nor JSON"),
+        ("id: a\nid: b", ":2: is neither YAML nor JSON"),
+        ("id: a\nadjustments: []\ncolour: red", "colour not known here; use id"),
+    ],
+)
+def test_a_file_that_holds_no_rule_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(text)
+    with pytest.raises(RuleError) as refusal:
+        load(file)
+    assert said in str(refusal.value)
+    assert str(file) in str(refusal.value)
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "latin.yaml").write_bytes(b"reason: \xe4")
+    with pytest.raises(RuleError, match="not text in UTF-8"):
+        load(tmp_path / "latin.yaml")
+    with pytest.raises(RuleError, match="cannot be read"):
+        load(tmp_path / "absent.yaml")
