@@ -149,7 +149,7 @@ def test_a_day_without_optional_tables_leaves_out_what_needs_them(tmp_path: Path
         ran = {o.table for o in result.outcomes}
         assert {t for t in ran if t in {p.stem for p in late}} == set()
         groups = {graph.tables[t].group for t in ran}
-        assert groups == {"sources", "lcr"}
+        assert groups == {"sources", "adjustments", "lcr"}
         (asked,) = run_days([FIRST], ["branch_units"])
         assert "deliver branches for 2026-01-05 first" in asked.failures[0]
         for path in late:

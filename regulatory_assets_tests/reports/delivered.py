@@ -39,9 +39,11 @@ def deliver(folder: Path, deliveries: Path, day: date, engine: Engine) -> Runner
 
 
 def groups(runner: Runner, names: Iterable[str]) -> tuple[str, ...]:
-    """The stages of some groups of tables."""
-    wanted = set(names)
-    return tuple(s.name for s in runner.graph.stages if s.writes.group in wanted)
+    """The stages of some groups of tables, with those that they read from."""
+    wanted, graph = set(names), runner.graph
+    of_groups = [s for s in graph.stages if s.writes.group in wanted]
+    needed = {n for s in of_groups for n in (s.name, *graph.ancestors(s))}
+    return tuple(s.name for s in graph.stages if s.name in needed)
 
 
 def rows(runner: Runner, name: str, day: date) -> list[dict[str, Any]]:

@@ -6,7 +6,16 @@ from pyspark.sql.connect import functions as F
 
 from regulatory_assets.bank.tables import ACCOUNT_TRANSACTIONS, CREDIT
 from regulatory_assets.ledger.arithmetic import total
-from regulatory_assets.quality.examination import Check, Examination, Result, differences, verdict
+from regulatory_assets.quality.examination import (
+    Check,
+    Examination,
+    Reading,
+    Result,
+    before_and_after_rules,
+    differences,
+    verdict,
+)
+from regulatory_assets.reports.aml.stages import aml_customer_days, aml_customer_transactions
 from regulatory_assets.reports.aml.tables import (
     AML_CUSTOMER_DAYS,
     AML_CUSTOMER_TRANSACTIONS,
@@ -24,29 +33,34 @@ def _booked(day: Examination, since: int) -> Result:
 
 def _movements(day: Examination, since: int) -> Result:
     sums = (F.count("*").alias("movements"), total(F.col("amount")).alias("amount"))
-    read = day.reader.rows(day.read_by(AML_CUSTOMER_TRANSACTIONS, ACCOUNT_TRANSACTIONS))
-    written = day.rows(AML_CUSTOMER_TRANSACTIONS)
-    return differences(
-        read.groupBy("currency").agg(*sums),
-        written.groupBy("currency").agg(*sums),
-        ("currency", "movements", "amount"),
-    )
+    source = day.read_by(aml_customer_transactions, ACCOUNT_TRANSACTIONS)
+
+    def compare(read: Reading) -> Result:
+        expected = read(source).groupBy("currency").agg(*sums)
+        written = read(day.as_read(AML_CUSTOMER_TRANSACTIONS)).groupBy("currency").agg(*sums)
+        return differences(expected, written, ("currency", "movements", "amount"))
+
+    return before_and_after_rules(day, compare)
 
 
 def _days(day: Examination, since: int) -> Result:
-    rows = day.reader.rows(day.read_by(AML_CUSTOMER_DAYS, AML_CUSTOMER_TRANSACTIONS))
+    source = day.read_by(aml_customer_days, AML_CUSTOMER_TRANSACTIONS)
     credit, amount = F.col("direction") == CREDIT, F.col("reported_amount")
-    read = rows.groupBy("entity_id").agg(
-        F.count("*").alias("transactions"),
-        total(F.when(credit, amount)).alias("credited"),
-        total(F.when(~credit, amount)).alias("debited"),
-    )
-    names = ("transactions", "credited", "debited")
-    written = day.rows(AML_CUSTOMER_DAYS).groupBy("entity_id").agg(
-        F.sum("transactions").cast("bigint").alias("transactions"),
-        *(total(F.col(name)).alias(name) for name in names[1:]),
-    )  # fmt: skip
-    return differences(read, written, ("entity_id", *names))
+
+    def compare(read: Reading) -> Result:
+        expected = read(source).groupBy("entity_id").agg(
+            F.count("*").alias("transactions"),
+            total(F.when(credit, amount)).alias("credited"),
+            total(F.when(~credit, amount)).alias("debited"),
+        )  # fmt: skip
+        written = read(day.as_read(AML_CUSTOMER_DAYS)).groupBy("entity_id").agg(
+            F.sum("transactions").cast("bigint").alias("transactions"),
+            total(F.col("credited")).alias("credited"),
+            total(F.col("debited")).alias("debited"),
+        )  # fmt: skip
+        return differences(expected, written, tuple(written.columns))
+
+    return before_and_after_rules(day, compare)
 
 
 def _assessed(day: Examination, since: int) -> Result:

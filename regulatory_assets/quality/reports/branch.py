@@ -17,14 +17,21 @@ from regulatory_assets.bank.tables import (
 )
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import product, total
-from regulatory_assets.ledger.table import Table
-from regulatory_assets.quality.examination import Check, Examination, Result, verdict
-from regulatory_assets.reports.branch.tables import (
-    BRANCH_ACCOUNTS,
-    BRANCH_DEALS,
-    BRANCH_SUMMARY_REPORT,
-    BRANCH_TRANSACTIONS,
+from regulatory_assets.ledger.stages import Stage
+from regulatory_assets.quality.examination import (
+    Check,
+    Examination,
+    Reading,
+    Result,
+    before_and_after_rules,
+    verdict,
 )
+from regulatory_assets.reports.branch.stages import (
+    branch_accounts,
+    branch_deals,
+    branch_transactions,
+)
+from regulatory_assets.reports.branch.tables import BRANCH_DEALS, BRANCH_SUMMARY_REPORT
 
 Totals = dict[tuple[str, str], Decimal]
 """Sums and counts by entity and column of the report."""
@@ -42,9 +49,13 @@ _CHECKED = (
 
 
 def _ties(day: Examination, since: int) -> Result:
-    expected = _of_sources(day)
+    return before_and_after_rules(day, lambda read: _compare(day, read))
+
+
+def _compare(day: Examination, read: Reading) -> Result:
+    expected = _of_sources(day, read)
     reported: Totals = defaultdict(Decimal)
-    rows = day.rows(BRANCH_SUMMARY_REPORT).toArrow().to_pylist()
+    rows = read(day.as_read(BRANCH_SUMMARY_REPORT)).toArrow().to_pylist()
     for row in rows:
         for name in _CHECKED:
             reported[row["entity_id"], name] += row[name]
@@ -61,15 +72,15 @@ def _ties(day: Examination, since: int) -> Result:
     return Result(not wrong, said, {"rows": len(rows), "offending": len(wrong)})
 
 
-def _of_sources(day: Examination) -> Totals:
+def _of_sources(day: Examination, read: Reading) -> Totals:
     """The report's totals, from what its stages read and not from what they wrote."""
-    accounts = day.reader.rows(day.read_by(BRANCH_ACCOUNTS, ACCOUNTS))
+    accounts = read(day.read_by(branch_accounts, ACCOUNTS))
     of_account = accounts.select("account_id", "entity_id")
     moved = frames.attach(
-        _reported(day, BRANCH_TRANSACTIONS, ACCOUNT_TRANSACTIONS),
+        _reported(day, read, branch_transactions),
         of_account, ("account_id",), ("account_id",), "left",
     )  # fmt: skip
-    held = _reported(day, BRANCH_DEALS, DEALS)
+    held = _reported(day, read, branch_deals)
     kind = F.col("product_type")
     found: Totals = defaultdict(Decimal)
     for rows, count, name in (
@@ -90,10 +101,10 @@ def _of_sources(day: Examination) -> Totals:
     return found
 
 
-def _reported(day: Examination, reader: Table, table: Table) -> DataFrame:
-    """The rows of a source with their amount at the rates that a stage has read."""
-    rates = day.reader.rows(day.read_by(reader, FX_RATES)).select("currency", "rate")
-    rows = day.reader.rows(day.read_by(reader, table))
+def _reported(day: Examination, read: Reading, stage: Stage) -> DataFrame:
+    """The rows that a stage has read, with their amount at the rates that it has read."""
+    rates = read(day.read_by(stage, FX_RATES)).select("currency", "rate")
+    rows = read(day.read_by(stage, stage.reads))
     joined = frames.attach(rows, rates, ("currency",), ("currency",), "left")
     return joined.withColumn("reported", product(F.col("amount"), F.col("rate")))
 

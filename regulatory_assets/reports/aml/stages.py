@@ -63,12 +63,11 @@ def aml_customer_transactions(moved: DataFrame, p: Any) -> DataFrame:
     A customer without an assessment is shown as such. A movement crosses a border where the other
     side's bank does not lie in the customer's country; if either is not known, it does not.
     """
+    # WHEN instead of COALESCE: Sail loses track of whether a coalesced comparison may be null.
+    away = F.when(F.col("counter_country") != F.col("country"), True).otherwise(False)
     return (
         moved.withColumn("risk_band", F.coalesce(F.col("risk_band"), F.lit(NOT_ASSESSED)))
-        .withColumn(
-            "cross_border",
-            F.coalesce(F.col("counter_country") != F.col("country"), F.lit(False)),
-        )
+        .withColumn("cross_border", away)
         .withColumn("reported_amount", product(F.col("amount"), F.col("rate")))
     )
 
@@ -135,4 +134,4 @@ def aml_customer_days(moved: DataFrame, p: Any) -> DataFrame:
         sums("near_deposited", close),
     )
     linked = (F.col("small_deposits") > 1) & reaches(F.col("small_deposited"))
-    return days.withColumn("linked", F.coalesce(linked, F.lit(False)))
+    return days.withColumn("linked", F.when(linked, True).otherwise(False))

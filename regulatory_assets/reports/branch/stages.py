@@ -107,9 +107,10 @@ def branch_deals(deals: DataFrame, p: Any) -> DataFrame:
     """Every deal once, at the branch that keeps its account."""
     held, kind = product(F.col("amount"), F.col("rate")), F.col("product_type")
     own = F.col("account_entity_id") == F.col("entity_id")
+    known = F.when(F.col("account_id").isNull() | own, True).otherwise(False)
     return (
         deals.withColumn("branch_id", F.when(own, F.col("account_branch_id")))
-        .withColumn("account_known", F.col("account_id").isNull() | F.coalesce(own, F.lit(False)))
+        .withColumn("account_known", known)
         .withColumn("deposits", _if(kind == "DEPOSIT", held))
         .withColumn("loans", _if(kind == "LOAN", held))
         .withColumn("other", _if(~kind.isin("DEPOSIT", "LOAN"), held))

@@ -105,6 +105,7 @@ BRANCH_POSITIONS = Table(
     key=("entity_id", "branch_id"),
     group="branch",
     bounded=True,
+    additive=(*(c.name for c in POSITION_SUMS), "n_rows", "n"),
     columns=(_ENTITY, _BRANCH, *POSITION_SUMS, *_COUNTS),
 )
 
@@ -127,6 +128,7 @@ BRANCH_TURNOVER = Table(
     key=("entity_id", "branch_id"),
     group="branch",
     bounded=True,
+    additive=(*(c.name for c in TURNOVER_SUMS), "n_rows", "n"),
     columns=(_ENTITY, _BRANCH, *TURNOVER_SUMS, *_COUNTS),
 )
 
