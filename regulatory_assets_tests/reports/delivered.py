@@ -16,12 +16,15 @@ from regulatory_assets.control.register import Register
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.reader import Version
+from regulatory_assets.ledger.rules import NoRules, RuleSource
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.runtime import Rules, production_graph
 
 
-def deliver(folder: Path, deliveries: Path, day: date, engine: Engine) -> Runner:
+def deliver(
+    folder: Path, deliveries: Path, day: date, engine: Engine, rules: RuleSource | None = None
+) -> Runner:
     """A runner whose lake holds what was delivered for a day."""
     database = connect(SecretStr(f"sqlite:///{folder / 'control.sqlite'}"))
     migrate(database)
@@ -32,6 +35,7 @@ def deliver(folder: Path, deliveries: Path, day: date, engine: Engine) -> Runner
         Rules(Parameters.default(), date(2015, 1, 1)),
         engine.identity,
         "reports",
+        rules or NoRules(),
     )
     for table in runner.graph.sources:
         ingest_table(runner, deliveries, table, day)

@@ -9,6 +9,7 @@ import pytest
 
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.plan import NotReady
+from regulatory_assets.orchestration.rules import reached
 from regulatory_assets.runtime import production_graph
 from regulatory_assets_tests.orchestration.homes import DAYS, SAMPLE
 from regulatory_assets_tests.reports.delivered import deliver, rows
@@ -31,3 +32,5 @@ def test_stages_behind_an_undelivered_table_are_left_out(sail: Engine, tmp_path:
     with pytest.raises(NotReady, match="deliver branches for 2026-01-07 first"):
         runner.run_day(DAY, "test", ["branch_accounts"])
     assert runner.run_day(DAY, "test", ["lcr"])[0].table == "lcr"
+    after_a_rule = reached(runner.graph, runner.graph.adjustments.values(), runner.positions(DAY))
+    assert {runner.graph.tables[n].group for n in after_a_rule[1:]} == {"adjustments", "lcr"}

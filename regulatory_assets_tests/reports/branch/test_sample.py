@@ -13,6 +13,7 @@ from regulatory_assets.ledger.run import Runner
 from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets_tests.bank.small_lcr import read
+from regulatory_assets_tests.laws.inputs import RULES
 from regulatory_assets_tests.orchestration.homes import DAYS, SAMPLE
 from regulatory_assets_tests.reports.delivered import deliver, euro, groups, rows
 
@@ -94,6 +95,29 @@ def test_each_entity_has_one_unassigned_row_with_what_no_branch_holds(
     assert {row["entity_id"] for row in unassigned} == {"BANK_DE", "BANK_FR", "BROKER_DE"}
     assert all(row["other"] > 0 for row in unassigned), "cash, reserves and securities"
     assert all(row["other"] == 0 for row in report if row["branch_id"] is not None)
+
+
+def test_rules_move_branches_and_customers_and_everything_still_ties(
+    sail: Engine, report: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Rules that halve what deals hold and what a currency is worth, at each stage that has any."""
+    runner = deliver(tmp_path_factory.mktemp("ruled"), SAMPLE, DAY, sail, RULES)
+    runner.run_day(DAY, "test", groups(runner, ["aml", "branch"]))
+    day = Examination(runner.positions(DAY), runner.reader, runner.register)
+    table = runner.graph.tables["branch_summary_report"]
+    version = day.as_read(table)
+    before = runner.reader.base(version).select(*table.column_names).toArrow().to_pylist()
+    after = runner.reader.net(version).toArrow().to_pylist()
+    assert sorted(before, key=str) == sorted(report, key=str)
+    quarter = sum(row["deposits"] for row in report) / 4
+    assert abs(sum(row["deposits"] for row in after) - quarter) < 1, "amount and rate are halved"
+    assert sum(row["deals"] for row in after) == sum(row["deals"] for row in report)
+    failed = {
+        (c.table.name, c.name)
+        for c in all_checks(runner.graph)
+        if c.table.group in ("aml", "branch") and not c.examine(day, 0).passed
+    }
+    assert failed == set()
 
 
 def test_an_entity_without_a_branch_is_told_and_not_lost(
