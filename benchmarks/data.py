@@ -7,10 +7,13 @@ from decimal import Decimal
 from pathlib import Path
 
 from regulatory_assets.bank.generator import FIRST_DAY, generate, generate_correction
+from regulatory_assets.bank.tables import SOURCES
 
 SEED = 20260105
 SHARE = Decimal("0.001")
 DAY = FIRST_DAY
+TABLES = tuple(table for table in SOURCES if not table.optional)
+"""What the LCR needs; the tables of other reports are no part of the comparison."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ def prepare(root: Path, deals: int) -> Files:
     """The files of a bank of so many deals, generated if they are not there."""
     files = Files(root)
     if not files.csv("deals").exists():
-        generate(files.source, deals, [DAY], SEED)
+        generate(files.source, deals, [DAY], SEED, tables=TABLES)
     if not files.delta.exists():
         generate_correction(files.correction, deals, DAY, SEED, SHARE)
     return files

@@ -17,9 +17,8 @@ import pyarrow as pa
 from benchmarks import calculation
 from benchmarks.calculation import DUCKDB, LINE_KEY
 from benchmarks.checks import typed_lines
-from benchmarks.data import Files
+from benchmarks.data import TABLES, Files
 from benchmarks.steps import Steps
-from regulatory_assets.bank.tables import SOURCES
 from regulatory_assets.ledger.table import ColumnType, Table
 from regulatory_assets.reports.lcr.tables import LCR, LCR_LINES, LCR_SCOPE_LINES
 
@@ -47,7 +46,7 @@ def full(files: Files, state: Path, steps: Steps) -> Callable[[], None]:
         base.connection.execute(
             "CREATE TABLE rejected_rows (source_table VARCHAR, reasons VARCHAR, raw_text VARCHAR)"
         )
-        for table in SOURCES:
+        for table in TABLES:
             _load(base, table, str(files.csv(table.name)), table.name, delta=False)
         base.run("calculate levels", f"CREATE TABLE levels AS {calculation.LEVELS}")
         base.run("calculate factors", f"CREATE TABLE factors AS {calculation.factors()}")
@@ -69,7 +68,7 @@ def correction(files: Files, state: Path, steps: Steps) -> Callable[[], None]:
     base = Database(state, steps)
     same = "{0}.entity_id = a.entity_id AND {0}.counterparty_id IS NOT DISTINCT FROM"
     same += " a.counterparty_id"
-    deals = next(t for t in SOURCES if t.name == "deals")
+    deals = next(t for t in TABLES if t.name == "deals")
 
     def work() -> None:
         base.run("begin", "BEGIN")

@@ -19,9 +19,8 @@ from pyspark.sql.connect.session import SparkSession
 from benchmarks import calculation
 from benchmarks.calculation import SPARK
 from benchmarks.checks import typed_lines
-from benchmarks.data import Files
+from benchmarks.data import TABLES, Files
 from benchmarks.steps import Steps
-from regulatory_assets.bank.tables import SOURCES
 from regulatory_assets.engine import start
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.reports.lcr.tables import LCR, LCR_LINES, LCR_SCOPE_LINES
@@ -54,7 +53,7 @@ def full(files: Files, state: Path, steps: Steps) -> Callable[[], None]:
 
     def work() -> None:
         rejected: list[DataFrame] = []
-        for table in SOURCES:
+        for table in TABLES:
             checked = _checked(job, table, files.csv(table.name), delta=False)
             good, bad = _divide(job, checked, table)
             job.write(f"load {table.name}", table.name, good)
@@ -67,10 +66,10 @@ def full(files: Files, state: Path, steps: Steps) -> Callable[[], None]:
 
 def recompute(files: Files, state: Path, steps: Steps) -> Callable[[], None]:
     job = Job(state, steps)
-    deals = next(t for t in SOURCES if t.name == "deals")
+    deals = next(t for t in TABLES if t.name == "deals")
 
     def work() -> None:
-        for table in SOURCES:
+        for table in TABLES:
             job.read(table.name)
         good, bad = _divide(job, _checked(job, deals, files.delta, delta=True), deals)
         good.createOrReplaceTempView("delta")

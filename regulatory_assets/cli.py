@@ -21,6 +21,7 @@ from rich.table import Table as Grid
 
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
 from regulatory_assets.bank.ingest import pending
+from regulatory_assets.commands.figures import show_aml, show_branch, version_of
 from regulatory_assets.commands.people import people_app
 from regulatory_assets.commands.rules import print_impact, rules_app
 from regulatory_assets.commands.sources import generate, sources_app
@@ -38,6 +39,8 @@ app = typer.Typer(
 show_app = typer.Typer(help="Show reported figures.", no_args_is_help=True)
 lake_app = typer.Typer(help="Look after the tables on disk.", no_args_is_help=True)
 app.add_typer(show_app, name="show")
+show_app.command("branch")(show_branch)
+show_app.command("aml")(show_aml)
 app.add_typer(lake_app, name="lake")
 demo_app = typer.Typer(help="The sample bank and a real one, end to end.", no_args_is_help=True)
 app.add_typer(demo_app, name="demo")
@@ -213,17 +216,10 @@ def _percent(ratio: Decimal | None, form: str = ".2f") -> str:
 
 def _lcr_rows(runtime: Runtime, day: date, as_of: int | None = None) -> list[dict[str, Any]]:
     """The reported rows in key order, each with the ratio before any rule and the revision."""
-    table = runtime.graph.tables["lcr"]
-    version = runtime.runner("show").positions(day).read(table)
-    if not version.chain:
-        known = ", ".join(str(d) for d in runtime.register.days(table.name)) or "none"
-        raise NotReady(f"lcr has no rows for {day}; run it first. Days with rows: {known}")
-    if as_of is not None and not 1 <= as_of <= version.revision:
-        raise NotReady(f"lcr for {day} has revisions 1 to {version.revision}, not {as_of}")
-    wanted = version if as_of is None else version.until(as_of)
+    wanted = version_of(runtime, "lcr", day, as_of)
     reader = Reader(runtime.lake)
     before = {r["scope"]: r["ratio"] for r in reader.base(wanted).toArrow().to_pylist()}
-    rows = reader.net(wanted).orderBy(*table.key).toArrow().to_pylist()
+    rows = reader.net(wanted).orderBy(*wanted.table.key).toArrow().to_pylist()
     return [{**r, "revision": wanted.revision, "base_ratio": before.get(r["scope"])} for r in rows]
 
 

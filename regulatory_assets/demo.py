@@ -84,7 +84,7 @@ def _decide(rule: Rule, data: Path, screen: Screen, runtime: Runtime, runner: Ru
     adjusting = runtime.graph.adjustments.values()
     behind = outdated(RuleBook(runtime.events).snapshot(), adjusting, runtime.register)
     for day, moved in behind.items():
-        _run((day,), data, screen, reached(runtime.graph, moved))
+        _run((day,), data, screen, reached(runtime.graph, moved, runner.positions(day)))
         screen.figures(day)
 
 

@@ -53,8 +53,10 @@ def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 def _tables(graph: Graph) -> Iterator[str]:
     for table in graph.tables.values():
         yield from (f"## {table.name}", "", table.description, "")
-        yield from (f"Key: {', '.join(f'`{k}`' for k in table.key)}. Group: {table.group}.", "")
-        head = ("column", "type", "unit", "may be empty", "meaning")
+        need = " A bank need not deliver it." if table.optional else ""
+        key = ", ".join(f"`{k}`" for k in table.key)
+        yield from (f"Key: {key}. Group: {table.group}.{need}", "")
+        head = ("column", "type", "unit", "may be empty", "classification", "meaning")
         yield from _grid(head, (_column(c) for c in table.columns))
 
 
@@ -70,7 +72,8 @@ def _column(column: Column) -> tuple[str, ...]:
     if bounds:
         meaning += f" {' and '.join(bounds).capitalize()}."
     empty = "yes" if column.nullable else ""
-    return (f"`{column.name}`", column.type.value, column.unit or "", empty, meaning)
+    kind, unit = column.type.value, column.unit or ""
+    return (f"`{column.name}`", kind, unit, empty, column.classification, meaning)
 
 
 def _stages(graph: Graph) -> Iterator[str]:

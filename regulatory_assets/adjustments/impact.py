@@ -134,6 +134,8 @@ def impact(
 def _of_day(runner: Runner, log: EventLog, proposal: Proposal, rule: Rule, day: date) -> DayImpact:
     positions = runner.positions(day)
     for stage in runner.graph.stages:
+        if positions.undelivered(stage):
+            continue
         plan = runner.plan(stage, day, positions)
         if plan.way is not Way.NOTHING:
             raise NotReady(

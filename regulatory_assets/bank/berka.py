@@ -16,6 +16,7 @@ What the files say and what is made of it:
   insurance and the Czech fund is later than the data (from general knowledge: 1994);
   ``transactional`` and ``relationship`` are false, because the files do not say whose salary or
   whose main bank this is, and a lower run-off must be shown, not assumed.
+* What is made of districts and movements stands in ``berka_accounts``.
 * Liquid assets are not in the files. They come from a file of assumptions, each with its reason.
 """
 
@@ -32,8 +33,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from regulatory_assets.bank.berka_accounts import (
+    account_id,
+    account_rows,
+    branch_rows,
+    client_id,
+    transaction_rows,
+)
 from regulatory_assets.bank.delivery import DeliveryError
-from regulatory_assets.bank.tables import COUNTERPARTIES, DEALS, ENTITIES, FX_RATES, SECURITIES
+from regulatory_assets.bank.tables import (
+    ACCOUNT_TRANSACTIONS,
+    ACCOUNTS,
+    BRANCHES,
+    COUNTERPARTIES,
+    CUSTOMER_RISK,
+    DEALS,
+    ENTITIES,
+    FX_RATES,
+    SECURITIES,
+)
 from regulatory_assets.bank.writing import write_full
 from regulatory_assets.ledger.table import ColumnType, Table
 from regulatory_assets.regulation import document
@@ -45,13 +63,14 @@ _CENTS = pa.decimal128(18, 2)
 _SIGNS = {"PRIJEM": 1, "VYDAJ": -1, "VYBER": -1}
 # Of each file the columns that are read; the first one is its key.
 _FILES: dict[str, dict[str, pa.DataType]] = {
-    "account": {"account_id": pa.int64(), "date": pa.string()},
+    "account": {"account_id": pa.int64(), "district_id": pa.int64(), "date": pa.string()},
     "disp": {
         "disp_id": pa.int64(),
         "client_id": pa.int64(),
         "account_id": pa.int64(),
         "type": pa.string(),
     },
+    "district": {"A1": pa.int64(), "A2": pa.string(), "A3": pa.string()},
     "loan": {
         "loan_id": pa.int64(),
         "account_id": pa.int64(),
@@ -65,10 +84,12 @@ _FILES: dict[str, dict[str, pa.DataType]] = {
         "account_id": pa.int64(),
         "date": pa.string(),
         "type": pa.string(),
+        "operation": pa.string(),
         "amount": _CENTS,
         "balance": _CENTS,
     },
 }
+_MAY_BE_EMPTY = {"operation"}
 _LIQUID_ASSETS = {"cash": "CASH", "central_bank_reserve": "CENTRAL_BANK_RESERVE"}
 
 Row = dict[str, object]
@@ -110,7 +131,9 @@ class BerkaReport:
 
     day: date
     movements: int
+    movements_of_day: int
     accounts: int
+    branches: int
     total_balance: Decimal
     overdrafts: int
     loans: int
@@ -123,6 +146,7 @@ class BerkaReport:
         found = [
             f"{self.accounts:,} accounts, {self.movements:,} movements up to {self.day}, "
             f"balances sum to {self.total_balance:,} {CURRENCY}",
+            f"{self.movements_of_day:,} movements on the day itself; {self.branches} districts",
             f"{self.overdrafts} overdrafts; {self.loans} loans with "
             f"{self.loans_outstanding:,} {CURRENCY} outstanding by schedule",
         ]
@@ -154,6 +178,10 @@ def deliver(source: Path, day: date, out: Path, assumptions: Path) -> BerkaRepor
     loans = [loan for loan in _loans(files["loan"]) if loan.outstanding(day)]
     _known(source, "loan", (loan.account for loan in loans), accounts)
     _known(source, "account", accounts, owners, "has no owner in disp.asc")
+    districts = dict.fromkeys(files["district"]["A1"].to_pylist())
+    kept_in = files["account"]["district_id"].to_pylist()
+    _known(source, "account", kept_in, districts, "is not in district.asc", "district")
+    moved_today = transaction_rows(files["trans"], day, _SIGNS, CURRENCY, source)
 
     deals = [_account_deal(n, owners[n], balances[n]) for n in sorted(balances)]
     deals += [_loan_deal(loan, owners[loan.account], day) for loan in loans]
@@ -167,10 +195,16 @@ def deliver(source: Path, day: date, out: Path, assumptions: Path) -> BerkaRepor
     _write(out, day, SECURITIES, [])
     _write(out, day, COUNTERPARTIES, [_counterparty(party) for party in parties])
     _write(out, day, DEALS, deals)
+    _write(out, day, BRANCHES, branch_rows(files["district"], ENTITY))
+    _write(out, day, ACCOUNTS, account_rows(files["account"], owners, ENTITY, CURRENCY))
+    _write(out, day, ACCOUNT_TRANSACTIONS, moved_today)
+    _write(out, day, CUSTOMER_RISK, [])
     return BerkaReport(
         day=day,
         movements=files["trans"].num_rows,
+        movements_of_day=len(moved_today),
         accounts=len(balances),
+        branches=len(districts),
         total_balance=sum(balances.values(), Decimal(0)),
         overdrafts=sum(1 for b in balances.values() if b < 0),
         loans=len(loans),
@@ -210,10 +244,13 @@ def _read(source: Path, name: str, day: date) -> pa.Table:
             read_options=pacsv.ReadOptions(encoding="latin-1"),
             parse_options=pacsv.ParseOptions(delimiter=";"),
             convert_options=pacsv.ConvertOptions(
-                column_types=types, include_columns=list(types), null_values=[""]
+                column_types=types,
+                include_columns=list(types),
+                null_values=[""],
+                strings_can_be_null=True,
             ),
         )
-        empty = [c for c in types if rows[c].null_count]
+        empty = [c for c in types if rows[c].null_count and c not in _MAY_BE_EMPTY]
         if empty:
             raise DeliveryError(f"{path}: empty values in {', '.join(empty)}; every row needs them")
         key = next(iter(types))
@@ -237,11 +274,12 @@ def _known(
     accounts: Iterable[int],
     known: Mapping[int, object],
     wrong: str = "is not in account.asc, or opened after the day",
+    what: str = "account",
 ) -> None:
-    """Refuse accounts that another file does not know."""
+    """Refuse accounts, or districts, that another file does not know."""
     missing = sorted(set(accounts) - set(known))
     if missing:
-        raise DeliveryError(f"{source / name}.asc: account {missing[0]} {wrong}")
+        raise DeliveryError(f"{source / name}.asc: {what} {missing[0]} {wrong}")
 
 
 def _owners(disp: pa.Table) -> dict[int, int]:
@@ -343,11 +381,12 @@ def _counterparty(number: str) -> Row:
 
 def _account_deal(account: int, owner: int, balance: Decimal) -> Row:
     product = "DEPOSIT" if balance >= 0 else "LOAN"
-    return _deal(f"ACCOUNT-{account:06d}", product, abs(balance), owner)
+    return _deal(account_id(account), product, abs(balance), owner, account)
 
 
 def _loan_deal(loan: Loan, owner: int, day: date) -> Row:
-    return _deal(f"LOAN-{loan.number:06d}", "LOAN", loan.outstanding(day), owner, loan.due)
+    amount = loan.outstanding(day)
+    return _deal(f"LOAN-{loan.number:06d}", "LOAN", amount, owner, loan.account, loan.due)
 
 
 def _deal(
@@ -355,13 +394,15 @@ def _deal(
     product: str,
     amount: Decimal,
     client: int | None = None,
+    account: int | None = None,
     due: date | None = None,
     eligible: bool = False,
 ) -> Row:
     return {
         "deal_id": deal_id,
         "entity_id": ENTITY,
-        "counterparty_id": None if client is None else f"CLIENT-{client:06d}",
+        "counterparty_id": None if client is None else client_id(client),
+        "account_id": None if account is None else account_id(account),
         "product_type": product,
         "currency": CURRENCY,
         "amount": amount,

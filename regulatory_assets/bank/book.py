@@ -71,6 +71,7 @@ _PRODUCT = table(PRODUCTS.index(k.product) for k in KINDS)
 _SECTOR = _padded(tuple(SECTORS.index(s) for s in k.sectors) for k in KINDS)
 _SECTOR_COUNT = table(max(1, len(k.sectors)) for k in KINDS)
 _HAS_CUSTOMER = np.array([bool(k.sectors) for k in KINDS])
+_HAS_ACCOUNT = np.array([k.account is not None for k in KINDS])
 _TENOR = _padded(k.tenors for k in KINDS)
 _TENOR_COUNT = table(len(k.tenors) for k in KINDS)
 _SIGMA = table(k.sigma for k in KINDS)
@@ -130,9 +131,22 @@ class Book:
         changes = (self.business_days(day) + phase) // 5_000
         return self.draw.chance(650, "relationship", counterparty, changes)
 
+    def at_home(self, counterparty: Ints) -> Bools:
+        """Whether the customer banks with the group's first entity, else with the second."""
+        return self.draw.chance(600, "home", counterparty)
+
+    def begun(self, at: Places) -> Ints:
+        """The day on which the deal at a place began."""
+        first, phase = day_number(self.first_day), self.draw.below(_OCCUPANCY, "occupancy", at.key)
+        elapsed = at.occupant * _OCCUPANCY - phase
+        start = np.array(self.first_day, dtype="datetime64[D]")
+        since: Ints = np.busday_offset(start, elapsed, roll="forward").astype(np.int64)
+        before = first - 1 - self.draw.below(9_000, "begun", at.key)
+        return np.where(at.occupant > 0, since, before)
+
     def position(self, day: date, places: Ints, progress: Progress | None = None) -> Deals:
         """The deals that hold these places of the book on a day, liquid assets included."""
-        book, treasury = self._without_treasury(day, places), self.treasury(day, progress)
+        book, treasury = self.before_treasury(day, places), self.treasury(day, progress)
         deals, kind = book.deals, book.at.kind
         factor = table(treasury.security_factor)[deals.entity]
         reserve = table(treasury.reserve)[deals.entity]
@@ -142,7 +156,7 @@ class Book:
 
     def is_retail_deposit(self, day: date, places: Ints) -> Bools:
         """Whether a place holds a retail customer's deposit in euro."""
-        book = self._without_treasury(day, places)
+        book = self.before_treasury(day, places)
         retail = book.sector == SECTORS.index("RETAIL")
         found: Bools = retail & (book.deals.product == DEPOSIT) & (book.deals.currency == 0)
         return found
@@ -166,7 +180,7 @@ class Book:
         needs, done = Needs(), 0
         rates = table(self.rate(day, c) // 100 for c in range(len(CURRENCIES)))
         for places in self.chunks():
-            book = self._without_treasury(day, places)
+            book = self.before_treasury(day, places)
             firm = book.deals.transactional | self.relationship(day, book.deals.counterparty)
             needs.add(book, day_number(day), rates, firm)
             done += len(places)
@@ -179,7 +193,8 @@ class Book:
         for start in range(0, self.deals, CHUNK):
             yield np.arange(start, min(start + CHUNK, self.deals), dtype=np.int64)
 
-    def _without_treasury(self, day: date, numbers: Ints) -> Positions:
+    def before_treasury(self, day: date, numbers: Ints) -> Positions:
+        """The deals of places of the book, the liquid assets not yet sized."""
         today, elapsed = day_number(day), self.business_days(day)
         at = self._places(numbers, elapsed)
         sector = _SECTOR[at.kind, at.rank % _SECTOR_COUNT[at.kind]]
@@ -198,6 +213,7 @@ class Book:
             number=at.occupant * self.deals + numbers + 1,
             entity=entity,
             counterparty=counterparty,
+            has_account=_HAS_ACCOUNT[at.kind],
             product=_PRODUCT[at.kind],
             currency=currency,
             amount=amount,
@@ -237,7 +253,7 @@ class Book:
         """Who books the deal, and with whom: customers stay with their bank, all three trade."""
         customer = self.draw.below(self.pool[sector], "customer", at.key, at.occupant)
         counterparty = np.where(_HAS_CUSTOMER[at.kind], self.pool_start[sector] + customer, -1)
-        at_home = self.draw.chance(600, "home", counterparty)
+        at_home = self.at_home(counterparty)
         abroad = self.draw.chance(30, "abroad", at.key)
         secured = _SECURED[at.kind]
         turn = np.where(secured, at.rank // len(SECURITY_VARIANTS), at.rank) % len(ENTITIES)

@@ -21,6 +21,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from regulatory_assets.bank.accounts import (
+    account_rows,
+    branch_rows,
+    risk_rows,
+    transaction_rows,
+)
 from regulatory_assets.bank.book import Book
 from regulatory_assets.bank.delivery import OPERATION
 from regulatory_assets.bank.dirty import dirty_rows
@@ -34,8 +40,20 @@ from regulatory_assets.bank.rows import (
     rate_rows,
     security_rows,
 )
-from regulatory_assets.bank.tables import COUNTERPARTIES, DEALS, ENTITIES, FX_RATES, SECURITIES
+from regulatory_assets.bank.tables import (
+    ACCOUNT_TRANSACTIONS,
+    ACCOUNTS,
+    BRANCHES,
+    COUNTERPARTIES,
+    CUSTOMER_RISK,
+    DEALS,
+    ENTITIES,
+    FX_RATES,
+    SECURITIES,
+    SOURCES,
+)
 from regulatory_assets.bank.writing import write_delta, write_full
+from regulatory_assets.ledger.table import Table
 
 FIRST_DAY = date(2026, 1, 5)
 
@@ -70,8 +88,9 @@ def generate(
     seed: int,
     dirty: Decimal = Decimal(0),
     progress: Progress | None = None,
+    tables: Sequence[Table] = SOURCES,
 ) -> Generated:
-    """Write a delivery folder for each day under ``out``.
+    """Write a delivery folder for each day under ``out``, with the files of some ``tables``.
 
     ``dirty`` is a share of ``deals``; so many broken rows are added to the first day's deals
     (``dirty.KINDS`` by turns). Existing files of the same names are replaced.
@@ -90,8 +109,13 @@ def generate(
             (SECURITIES, [security_rows(book)]),
             (COUNTERPARTIES, counterparty_rows(book, day)),
             (DEALS, _with_dirty_rows(rows, deals, added)),
+            (BRANCHES, [branch_rows()]),
+            (ACCOUNTS, account_rows(book, day)),
+            (ACCOUNT_TRANSACTIONS, transaction_rows(book, day)),
+            (CUSTOMER_RISK, risk_rows(book, day)),
         ):
-            write_full(out, day, table, pieces)
+            if table in tables:
+                write_full(out, day, table, pieces)
         written[day] = deals + added
     return Generated(written, broken)
 

@@ -7,6 +7,7 @@ bank: most deals are retail deposits and loans, most money moves in a few wholes
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 ENTITIES = ("BANK_DE", "BANK_FR", "BROKER_DE")
 ENTITY_NAMES = ("Beispielbank AG", "Banque Exemple SA", "Beispiel Wertpapierhaus GmbH")
@@ -57,6 +58,17 @@ class Kind:
     """Names a security: one held, or the collateral."""
     intragroup: bool = False
     """The same rank of the mirror kind is the other entity's side of the deal."""
+
+    @property
+    def account(self) -> str | None:
+        """The kind of account behind a customer's deposit or loan."""
+        if not self.sectors or self.product not in ("DEPOSIT", "LOAN"):
+            return None
+        if self.product == "LOAN":
+            return "LOAN"
+        if self.transactional or self.operational:
+            return "CURRENT"
+        return "SAVINGS" if self.tenors == (OPEN,) else "TERM_DEPOSIT"
 
 
 def _retail(
@@ -188,3 +200,68 @@ SECTOR_POOLS: tuple[tuple[str, int, int], ...] = (
     ("OTHER_LEGAL_ENTITY", 1, 8),
 )
 """Sector, counterparties per thousand deals, and at least so many."""
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A place of business of an entity."""
+
+    number: str
+    entity: str
+    name: str
+    region: str
+    country: str
+    opened: date
+    staff: int
+    atms: int
+
+
+# fmt: off
+BRANCHES: tuple[Branch, ...] = (
+    Branch("DE01", "BANK_DE", "Frankfurt", "Hessen", "DE", date(1958, 3, 3), 64, 9),
+    Branch("DE02", "BANK_DE", "Wiesbaden", "Hessen", "DE", date(1971, 9, 1), 11, 3),
+    Branch("DE03", "BANK_DE", "Hamburg", "Hamburg", "DE", date(1983, 4, 5), 22, 5),
+    Branch("DE04", "BANK_DE", "Berlin", "Berlin", "DE", date(1991, 1, 2), 31, 7),
+    Branch("DE05", "BANK_DE", "Leipzig", "Sachsen", "DE", date(1992, 6, 1), 9, 2),
+    Branch("DE06", "BANK_DE", "Dresden", "Sachsen", "DE", date(1993, 2, 1), 8, 2),
+    Branch("DE07", "BANK_DE", "Freiburg", "Baden-Wuerttemberg", "DE", date(2004, 10, 4), 6, 1),
+    Branch("FR01", "BANK_FR", "Paris", "Ile-de-France", "FR", date(1987, 5, 4), 38, 6),
+    Branch("FR02", "BANK_FR", "Lyon", "Auvergne-Rhone-Alpes", "FR", date(1996, 9, 2), 14, 3),
+    Branch("FR03", "BANK_FR", "Strasbourg", "Grand Est", "FR", date(1999, 3, 1), 10, 2),
+    Branch("FR04", "BANK_FR", "Lille", "Hauts-de-France", "FR", date(2008, 1, 7), 5, 1),
+    Branch("BR01", "BROKER_DE", "Frankfurt", "Hessen", "DE", date(2001, 7, 2), 12, 0),
+)
+"""Each entity's stand together, its head office first."""
+
+COUNTRIES = ("DE", "FR", "AT", "NL", "CH", "GB", "US", "CZ", "TR", "PA")
+"""The entities' own countries first."""
+
+
+@dataclass(frozen=True)
+class Movement:
+    """One kind of movement on current accounts; other accounts know transfers only."""
+
+    per_mille: int
+    direction: str
+    channel: str
+    cash: bool
+    median: int
+    """Euro."""
+
+
+MOVEMENTS: tuple[Movement, ...] = (
+    Movement(400, "DEBIT", "CARD", False, 40),
+    Movement(150, "DEBIT", "ATM", True, 100),
+    Movement(80, "CREDIT", "BRANCH", True, 800),
+    Movement(30, "DEBIT", "BRANCH", True, 600),
+    Movement(170, "CREDIT", "TRANSFER", False, 700),
+    Movement(160, "DEBIT", "TRANSFER", False, 400),
+    Movement(10, "DEBIT", "INTERNAL", False, 5),
+)
+# fmt: on
+
+MOVEMENTS_PER_MILLE = {"CURRENT": 130, "SAVINGS": 30, "TERM_DEPOSIT": 3, "LOAN": 20}
+"""Of a thousand accounts, those that move in each of the day's slots."""
+
+NEAR_CASH = (840_000, 150_000)
+"""Cents of a cash deposit that keeps just below the threshold: least, and by how much more."""

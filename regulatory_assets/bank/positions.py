@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import date
+from typing import TypeVar
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class Deals:
     number: Ints
     entity: Ints
     counterparty: Ints
+    has_account: Bools
     product: Ints
     currency: Ints
     amount: Ints
@@ -59,6 +61,9 @@ class Places:
         return found
 
 
+Columns = TypeVar("Columns", Deals, Places)
+
+
 @dataclass(frozen=True)
 class Positions:
     """Deals before the treasury's sizes are known, with what they were made from."""
@@ -67,6 +72,16 @@ class Positions:
     at: Places
     sector: Ints
     variant: Ints
+
+    def take(self, rows: Ints) -> Positions:
+        """Some of the deals, by their place among these."""
+        return Positions(
+            _take(self.deals, rows), _take(self.at, rows), self.sector[rows], self.variant[rows]
+        )
+
+
+def _take(columns: Columns, rows: Ints) -> Columns:
+    return replace(columns, **{f.name: getattr(columns, f.name)[rows] for f in fields(columns)})
 
 
 def table(values: Iterable[int]) -> Ints:

@@ -32,13 +32,14 @@ def deal_rows(found: Deals) -> dict[str, pa.Array]:
         "deal_id": identifiers("D", found.number),
         "entity_id": codes(ENTITIES, found.entity),
         "counterparty_id": identifiers("C", found.counterparty + 1, found.counterparty < 0),
+        "account_id": identifiers("A", found.number, ~found.has_account),
         "product_type": codes(PRODUCTS, found.product),
         "currency": codes(CURRENCIES, found.currency),
-        "amount": _money(found.amount),
+        "amount": money(found.amount),
         "maturity_date": pa.array(found.maturity.astype(np.int32), pa.date32(), mask=found.open),
         "security_id": identifiers("S", found.security + 1, found.security < 0),
-        "collateral_value": _money(found.collateral, found.collateral < 0),
-        "operational_amount": _money(found.operational, found.operational < 0),
+        "collateral_value": money(found.collateral, found.collateral < 0),
+        "operational_amount": money(found.operational, found.operational < 0),
         "transactional": pa.array(found.transactional),
         "insurable": pa.array(found.insurable),
         "locked_in": pa.array(found.locked),
@@ -119,7 +120,8 @@ def codes(names: Sequence[str], places: Ints) -> pa.Array:
     return pa.DictionaryArray.from_arrays(indices, pa.array(names)).cast(pa.string())
 
 
-def _money(cents: Ints, null: Bools | None = None) -> pa.Array:
+def money(cents: Ints, null: Bools | None = None) -> pa.Array:
+    """Cents as decimals."""
     return _decimals(cents, scale=2, null=null)
 
 

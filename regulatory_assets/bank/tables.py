@@ -6,11 +6,19 @@ follow. Calculated tables do not belong here: they stand beside the stages that 
 
 from __future__ import annotations
 
-from regulatory_assets.ledger.table import MONEY_LIMIT_DIGITS, Column, ColumnType, Table
+from regulatory_assets.ledger.table import (
+    MONEY_LIMIT_DIGITS,
+    Classification,
+    Column,
+    ColumnType,
+    Table,
+)
 
 _MONEY_MAX = "9" * MONEY_LIMIT_DIGITS
 _STRING, _DATE, _INT = ColumnType.STRING, ColumnType.DATE, ColumnType.INTEGER
 _BOOL, _MONEY, _RATE = ColumnType.BOOLEAN, ColumnType.MONEY, ColumnType.RATE
+_PUBLIC: Classification = "public"
+_CONFIDENTIAL: Classification = "confidential"
 
 PRODUCT_TYPES = (
     "CASH",
@@ -35,6 +43,11 @@ SECTORS = (
 )
 ASSET_CLASSES = ("SOVEREIGN", "COVERED_BOND", "CORPORATE_BOND", "RMBS", "EQUITY", "OTHER")
 CREDIT_QUALITIES = ("AAA_TO_AA_MINUS", "A_PLUS_TO_BBB_MINUS", "BELOW_BBB_MINUS", "UNRATED")
+ACCOUNT_PRODUCTS = ("CURRENT", "SAVINGS", "TERM_DEPOSIT", "LOAN")
+ACCOUNT_STATUSES = ("ACTIVE", "DORMANT", "BLOCKED", "CLOSED")
+CREDIT, DEBIT = "CREDIT", "DEBIT"
+CHANNELS = ("BRANCH", "ATM", "CARD", "TRANSFER", "INTERNAL")
+RISK_BANDS = ("LOW", "MEDIUM", "HIGH")
 
 ENTITIES = Table(
     name="entities",
@@ -43,8 +56,8 @@ ENTITIES = Table(
     group="sources",
     bounded=True,
     columns=(
-        Column("entity_id", _STRING, "Identifier of the legal entity."),
-        Column("name", _STRING, "Registered name."),
+        Column("entity_id", _STRING, "Identifier of the legal entity.", classification=_PUBLIC),
+        Column("name", _STRING, "Registered name.", classification=_PUBLIC),
         Column(
             "group_path",
             _STRING,
@@ -62,12 +75,20 @@ COUNTERPARTIES = Table(
     key=("counterparty_id",),
     group="sources",
     columns=(
-        Column("counterparty_id", _STRING, "Identifier of the counterparty."),
-        Column("sector", _STRING, "Regulatory sector.", allowed=SECTORS),
+        Column(
+            "counterparty_id",
+            _STRING,
+            "Identifier of the counterparty.",
+            classification=_CONFIDENTIAL,
+        ),
+        Column(
+            "sector", _STRING, "Regulatory sector.", allowed=SECTORS, classification=_CONFIDENTIAL
+        ),
         Column(
             "relationship",
             _BOOL,
             "Established relationship that makes withdrawal highly unlikely (BCBS 238 para 75).",
+            classification=_CONFIDENTIAL,
         ),
         Column(
             "partner_entity_id",
@@ -85,13 +106,14 @@ FX_RATES = Table(
     group="sources",
     bounded=True,
     columns=(
-        Column("currency", _STRING, "ISO 4217 code."),
+        Column("currency", _STRING, "ISO 4217 code.", classification=_PUBLIC),
         Column(
             "rate",
             _RATE,
             "Reporting currency units for one unit of the currency.",
             unit="reporting currency per unit",
             minimum="0.00000001",
+            classification=_PUBLIC,
         ),
     ),
 )
@@ -102,8 +124,14 @@ SECURITIES = Table(
     key=("security_id",),
     group="sources",
     columns=(
-        Column("security_id", _STRING, "Identifier of the security."),
-        Column("asset_class", _STRING, "Kind of security and issuer.", allowed=ASSET_CLASSES),
+        Column("security_id", _STRING, "Identifier of the security.", classification=_PUBLIC),
+        Column(
+            "asset_class",
+            _STRING,
+            "Kind of security and issuer.",
+            allowed=ASSET_CLASSES,
+            classification=_PUBLIC,
+        ),
         Column(
             "risk_weight",
             _RATE,
@@ -113,8 +141,16 @@ SECURITIES = Table(
             minimum="0",
             maximum="12.5",
         ),
-        Column("credit_quality", _STRING, "Rating band.", allowed=CREDIT_QUALITIES),
-        Column("financial_issuer", _BOOL, "Issued by a financial institution."),
+        Column(
+            "credit_quality",
+            _STRING,
+            "Rating band.",
+            allowed=CREDIT_QUALITIES,
+            classification=_PUBLIC,
+        ),
+        Column(
+            "financial_issuer", _BOOL, "Issued by a financial institution.", classification=_PUBLIC
+        ),
     ),
 )
 
@@ -124,13 +160,21 @@ DEALS = Table(
     key=("deal_id",),
     group="sources",
     columns=(
-        Column("deal_id", _STRING, "Identifier of the deal."),
+        Column("deal_id", _STRING, "Identifier of the deal.", classification=_CONFIDENTIAL),
         Column("entity_id", _STRING, "Entity that books the deal."),
         Column(
             "counterparty_id",
             _STRING,
             "The other party; empty for cash and securities held.",
             nullable=True,
+            classification=_CONFIDENTIAL,
+        ),
+        Column(
+            "account_id",
+            _STRING,
+            "Account through which the customer holds the deal; empty where there is none.",
+            nullable=True,
+            classification=_CONFIDENTIAL,
         ),
         Column("product_type", _STRING, "Kind of deal.", allowed=PRODUCT_TYPES),
         Column("currency", _STRING, "ISO 4217 code of the amounts."),
@@ -141,6 +185,7 @@ DEALS = Table(
             unit="deal currency",
             minimum="0",
             maximum=_MONEY_MAX,
+            classification=_CONFIDENTIAL,
         ),
         Column(
             "maturity_date",
@@ -162,6 +207,7 @@ DEALS = Table(
             nullable=True,
             minimum="0",
             maximum=_MONEY_MAX,
+            classification=_CONFIDENTIAL,
         ),
         Column(
             "operational_amount",
@@ -171,6 +217,7 @@ DEALS = Table(
             nullable=True,
             minimum="0",
             maximum=_MONEY_MAX,
+            classification=_CONFIDENTIAL,
         ),
         Column("transactional", _BOOL, "Transactional account (BCBS 238 para 75)."),
         Column("insurable", _BOOL, "Deposit eligible for the deposit insurance scheme."),
@@ -185,9 +232,181 @@ DEALS = Table(
             "Unencumbered and under the treasury's control (BCBS 238 paras 31-40).",
         ),
         Column(
-            "days_past_due", _INT, "Days the oldest payment is overdue.", unit="days", minimum="0"
+            "days_past_due",
+            _INT,
+            "Days the oldest payment is overdue.",
+            unit="days",
+            minimum="0",
+            classification=_CONFIDENTIAL,
         ),
     ),
 )
 
-SOURCES: tuple[Table, ...] = (ENTITIES, COUNTERPARTIES, FX_RATES, SECURITIES, DEALS)
+BRANCHES = Table(
+    name="branches",
+    description="Places of business: where the accounts of an entity are kept.",
+    key=("branch_id",),
+    group="sources",
+    bounded=True,
+    optional=True,
+    columns=(
+        Column("branch_id", _STRING, "Identifier of the branch.", classification=_PUBLIC),
+        Column("entity_id", _STRING, "Entity that the branch belongs to.", classification=_PUBLIC),
+        Column("name", _STRING, "Name of the branch.", classification=_PUBLIC),
+        Column("region", _STRING, "Region in which it lies.", classification=_PUBLIC),
+        Column("country", _STRING, "ISO 3166 code of its country.", classification=_PUBLIC),
+        Column(
+            "opened",
+            _DATE,
+            "First day of business; empty if not known.",
+            nullable=True,
+            classification=_PUBLIC,
+        ),
+        Column(
+            "staff",
+            _INT,
+            "Staff in full-time equivalents, rounded; empty if not known.",
+            nullable=True,
+            minimum="0",
+        ),
+        Column(
+            "atms",
+            _INT,
+            "Cash machines; empty if not known.",
+            nullable=True,
+            minimum="0",
+            classification=_PUBLIC,
+        ),
+    ),
+)
+
+ACCOUNTS = Table(
+    name="accounts",
+    description="Customers' accounts: who holds them, where they are kept, what is to be watched.",
+    key=("account_id",),
+    group="sources",
+    optional=True,
+    columns=(
+        Column("account_id", _STRING, "Identifier of the account.", classification=_CONFIDENTIAL),
+        Column("counterparty_id", _STRING, "The holder.", classification=_CONFIDENTIAL),
+        Column("entity_id", _STRING, "Entity that keeps the account."),
+        Column(
+            "branch_id",
+            _STRING,
+            "Branch that keeps it; empty where no branch does (an online account).",
+            nullable=True,
+        ),
+        Column("product", _STRING, "Kind of account.", allowed=ACCOUNT_PRODUCTS),
+        Column("currency", _STRING, "ISO 4217 code in which it is kept."),
+        Column("opened", _DATE, "Day on which it was opened.", classification=_CONFIDENTIAL),
+        Column(
+            "status",
+            _STRING,
+            "State of the account.",
+            allowed=ACCOUNT_STATUSES,
+            classification=_CONFIDENTIAL,
+        ),
+        Column(
+            "opened_remotely",
+            _BOOL,
+            "Opened without the customer being present (FATF Recommendation 10).",
+            classification=_CONFIDENTIAL,
+        ),
+        Column(
+            "held_for_others",
+            _BOOL,
+            "The holder acts for others: trust, nominee or client money (FATF Recommendation 10).",
+            classification=_CONFIDENTIAL,
+        ),
+    ),
+)
+
+ACCOUNT_TRANSACTIONS = Table(
+    name="account_transactions",
+    description="Movements on customers' accounts that the reporting date brought.",
+    key=("transaction_id",),
+    group="sources",
+    optional=True,
+    columns=(
+        Column(
+            "transaction_id",
+            _STRING,
+            "Identifier of the movement.",
+            classification=_CONFIDENTIAL,
+        ),
+        Column("account_id", _STRING, "Account that is moved.", classification=_CONFIDENTIAL),
+        Column(
+            "booking_date",
+            _DATE,
+            "Day on which it is booked; the reporting date, or a day without business before it.",
+            classification=_CONFIDENTIAL,
+        ),
+        Column("direction", _STRING, "CREDIT increases the balance.", allowed=(CREDIT, DEBIT)),
+        Column("currency", _STRING, "ISO 4217 code of the amount."),
+        Column(
+            "amount",
+            _MONEY,
+            "Amount moved, without sign.",
+            unit="transaction currency",
+            minimum="0",
+            maximum=_MONEY_MAX,
+            classification=_CONFIDENTIAL,
+        ),
+        Column(
+            "channel",
+            _STRING,
+            "How it came about; INTERNAL is booked by the bank itself (interest, charges).",
+            allowed=CHANNELS,
+        ),
+        Column("cash", _BOOL, "Notes or coins changed hands.", classification=_CONFIDENTIAL),
+        Column(
+            "counter_country",
+            _STRING,
+            "ISO 3166 code of the country of the other side's bank; empty where there is none.",
+            nullable=True,
+            classification=_CONFIDENTIAL,
+        ),
+    ),
+)
+
+CUSTOMER_RISK = Table(
+    name="customer_risk",
+    description="What the bank's own assessment says of each customer (FATF Recommendation 1).",
+    key=("counterparty_id",),
+    group="sources",
+    optional=True,
+    columns=(
+        Column("counterparty_id", _STRING, "The customer.", classification=_CONFIDENTIAL),
+        Column(
+            "risk_band",
+            _STRING,
+            "Risk of money laundering as assessed.",
+            allowed=RISK_BANDS,
+            classification=_CONFIDENTIAL,
+        ),
+        Column(
+            "country",
+            _STRING,
+            "ISO 3166 code of the country of residence or of the seat.",
+            classification=_CONFIDENTIAL,
+        ),
+        Column(
+            "politically_exposed",
+            _BOOL,
+            "Politically exposed person, or close to one (FATF Recommendation 12).",
+            classification=_CONFIDENTIAL,
+        ),
+    ),
+)
+
+SOURCES: tuple[Table, ...] = (
+    ENTITIES,
+    COUNTERPARTIES,
+    FX_RATES,
+    SECURITIES,
+    DEALS,
+    BRANCHES,
+    ACCOUNTS,
+    ACCOUNT_TRANSACTIONS,
+    CUSTOMER_RISK,
+)

@@ -111,6 +111,15 @@ class Positions:
         layered = any(r.posting is not None for chain in above for r in chain)
         return Version(self._graph.tables[name], day, chains.get((name, day), ()), None, layered)
 
+    def undelivered(self, stage: Stage) -> tuple[str, ...]:
+        """The optional sources behind a stage of which the day has nothing."""
+        behind = set(self._graph.ancestors(stage))
+        return tuple(
+            t.name
+            for t in self._graph.sources
+            if t.optional and t.name in behind and not self.version(t.name).chain
+        )
+
     def add(self, revision: Revision) -> None:
         """Take note of a revision just registered, without asking the register again."""
         place = (revision.table, revision.day)

@@ -116,11 +116,17 @@ class Runner:
     ) -> tuple[Outcome, ...]:
         """Bring the stages of a day up to date, in order; all of them, or those named.
 
+        Where all are meant, those for which an optional source was not delivered are left out.
+
         Where another writer was faster, all starts again from what is registered by then: the
         stages before may be behind it, and those that are not cost nothing.
         """
         wanted = None if only is None else set(only)
-        stages = [s for s in self.graph.stages if wanted is None or s.name in wanted]
+        if wanted is None:
+            delivered = self.positions(day)
+            stages = [s for s in self.graph.stages if not delivered.undelivered(s)]
+        else:
+            stages = [s for s in self.graph.stages if s.name in wanted]
         done: dict[str, Outcome] = {}
         overtaken: Counter[str] = Counter()
         while True:

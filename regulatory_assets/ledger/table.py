@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Literal
 
 import pyarrow as pa
 
@@ -45,13 +46,17 @@ _ARROW: dict[ColumnType, pa.DataType] = {
 }
 
 
+Classification = Literal["public", "internal", "confidential", "personal"]
+"""Who may see a value. ``personal`` tells who a natural person is; no ledger holds such a value."""
+
+
 @dataclass(frozen=True)
 class Column:
     """One business column.
 
     ``unit`` names what an amount is counted in ("deal currency", "fraction"); ``allowed`` is the
     complete list of codes a text column may hold; ``minimum`` and ``maximum`` bound a number and
-    are decimal text, inclusive.
+    are decimal text, inclusive; ``classification`` says who may see it.
     """
 
     name: str
@@ -62,6 +67,7 @@ class Column:
     allowed: tuple[str, ...] = ()
     minimum: str | None = None
     maximum: str | None = None
+    classification: Classification = "internal"
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,9 @@ class Table:
     """Columns that add up over the layers of a row, ``n`` among them, which counts what is behind
     it: a row is there after all rules while it is positive. A table without any is netted row by
     row."""
+    optional: bool = field(default=False)
+    """True for a source that a bank need not deliver: a day is complete without it, and what is
+    calculated from it is left out."""
 
     def __post_init__(self) -> None:
         names = self.column_names

@@ -4,7 +4,7 @@ No table and no stage is named here; a new stage in the graph is a new asset.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -55,7 +55,7 @@ def all_assets(graph: Graph, partitions: PartitionsDefinition[Any]) -> list[Asse
 
 
 def _asset(
-    compute: Callable[..., MaterializeResult[Any]],
+    compute: Callable[..., MaterializeResult[Any] | Iterator[MaterializeResult[Any]]],
     table: Table,
     partitions: PartitionsDefinition[Any],
     *,
@@ -79,6 +79,7 @@ def _asset(
         code_version=code_version,
         partitions_def=partitions,
         deps=list(reads),
+        output_required=not table.optional,
         metadata={"dagster/column_schema": column_schema(table), **(metadata or {})},
     )(compute)
     return made
@@ -122,18 +123,23 @@ def _materialized(version: Version, metadata: dict[str, Any]) -> MaterializeResu
 
 
 def _source(graph: Graph, table: Table, partitions: PartitionsDefinition[Any]) -> AssetsDefinition:
-    def deliver(context: AssetExecutionContext, bank: RuntimeResource) -> MaterializeResult[Any]:
+    def deliver(
+        context: AssetExecutionContext, bank: RuntimeResource
+    ) -> Iterator[MaterializeResult[Any]]:
         with plainly():
             day, runner = _day(context), bank.runtime(graph).runner(context.run_id)
             taken = ingest_table(runner, bank.deliveries, table, day)
             version = _version(runner, table, day)
+            if not version.chain and table.optional:
+                context.log.info(f"{table.name} was not delivered for {day}; what needs it waits")
+                return
             if not version.chain:
                 where = bank.deliveries / day.isoformat() / f"{table.name}.csv"
                 raise NotReady(f"{table.name} has no rows for {day}; deliver {where} first")
             told = run_metadata(_summary(version, taken), version, runner.reader)
             if taken:
                 told["deliveries"] = MetadataValue.md(_deliveries(taken))
-            return _materialized(version, told)
+            yield _materialized(version, told)
 
     return _asset(
         deliver,

@@ -17,9 +17,9 @@ Seen = tuple[int, int, str]
 
 
 def missing(folder: Path, day: date, graph: Graph) -> tuple[str, ...]:
-    """The source tables for which a day has no full delivery. Raises DeliveryError."""
+    """The source tables that a day needs and has no full delivery of. Raises DeliveryError."""
     whole = {f.table.name for f in find_files(folder, day, graph.sources) if f.mode == "full"}
-    return tuple(t.name for t in graph.sources if t.name not in whole)
+    return tuple(t.name for t in graph.sources if not t.optional and t.name not in whole)
 
 
 @dataclass(frozen=True)

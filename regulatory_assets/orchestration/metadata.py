@@ -48,6 +48,7 @@ def _column(table: Table, column: Column) -> TableColumn:
         column.name,
         column.type.value,
         description=column.description + unit,
+        tags={"classification": column.classification},
         constraints=TableColumnConstraints(
             nullable=column.nullable, unique=table.key == (column.name,), other=other
         ),

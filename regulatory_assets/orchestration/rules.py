@@ -30,6 +30,7 @@ from dagster import (
 
 from regulatory_assets.adjustments.book import RuleBook, Snapshot, outdated
 from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.ledger.plan import Positions
 from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.orchestration.calendar import Calendar
 from regulatory_assets.orchestration.failures import plainly
@@ -106,7 +107,10 @@ def changed_rules(graph: Graph, calendar: Calendar) -> SensorDefinition:
             RunRequest(
                 run_key=f"rules-{day}-{_hashes(snapshot, stages, day)}-{snapshot.decided}",
                 partition_key=day.isoformat(),
-                asset_selection=[AssetKey(name) for name in reached(graph, moved)],
+                asset_selection=[
+                    AssetKey(name)
+                    for name in reached(graph, moved, Positions(graph, runtime.register, day))
+                ],
                 tags={CAUSE_TAG: f"rules decided by event {snapshot.decided}"},
             )
             for day, moved in behind.items()
@@ -116,10 +120,10 @@ def changed_rules(graph: Graph, calendar: Calendar) -> SensorDefinition:
     return look_for_rules
 
 
-def reached(graph: Graph, moved: Iterable[Stage]) -> tuple[str, ...]:
-    """The rules, the stages they have moved at, and all that follows from these."""
+def reached(graph: Graph, moved: Iterable[Stage], day: Positions) -> tuple[str, ...]:
+    """The rules, the stages they have moved at, and all that follows from these on a day."""
     names = {s.name for s in moved}
     for stage in graph.stages:
-        if names & {t.name for t in graph.inputs(stage)}:
+        if names & {t.name for t in graph.inputs(stage)} and not day.undelivered(stage):
             names.add(stage.name)
     return (ADJUSTMENT_RULES, *sorted(names))

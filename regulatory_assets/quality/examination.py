@@ -104,6 +104,18 @@ class Check:
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
+Reading = Callable[[Version], DataFrame]
+"""The rows of a table before any rule, or after all of them."""
+
+
+def before_and_after_rules(day: Examination, compare: Callable[[Reading], Result]) -> Result:
+    """The same comparison for the rows before any rule and for those after all of them."""
+    before, after = compare(day.reader.base), compare(day.reader.net)
+    if before.passed or before == after:
+        return after
+    return Result(False, f"before rules: {before.said}", before.facts)
+
+
 def differences(left: DataFrame, right: DataFrame, columns: tuple[str, ...]) -> Result:
     """Whether two frames hold the same rows, as multisets of the columns."""
     both = left.select(F.lit(1).alias(ENTRY), *columns).unionAll(

@@ -35,6 +35,11 @@ FILES = {
 5;55;"POPLATEK MESICNE";931231
 6;55;"POPLATEK MESICNE";931201
 """,
+    "district": """A1;A2;A3;A4
+55;"Brno - venkov";"south Moravia";157042
+74;"Ostrava - mesto";"north Moravia";323870
+75;"Prerov";"north Moravia";138032
+""",
     "disp": """"disp_id";"client_id";"account_id";"type"
 1;11;1;"OWNER"
 2;12;1;"DISPONENT"

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from regulatory_assets.bank import (
+    accounts,
     book,
     dirty,
     draw,
@@ -34,7 +35,7 @@ from regulatory_assets.bank.generator import (
     generate_correction,
     main,
 )
-from regulatory_assets.bank.tables import ASSET_CLASSES, PRODUCT_TYPES, SECTORS, SOURCES
+from regulatory_assets.bank.tables import ASSET_CLASSES, CHANNELS, PRODUCT_TYPES, SECTORS, SOURCES
 from regulatory_assets_tests.bank.small_lcr import Row, level, read, scopes
 
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -84,7 +85,7 @@ class TestSample:
         assert bytes_of(tmp_path) == bytes_of(DATA)
 
     def test_it_is_small(self) -> None:
-        assert sum(p.stat().st_size for p in DATA.rglob("*") if p.is_file()) < 1_000_000
+        assert sum(p.stat().st_size for p in DATA.rglob("*") if p.is_file()) < 2_000_000
 
     def test_the_first_day_holds_six_dirty_lines_of_different_kinds(self) -> None:
         day = DATA / DAYS[0].isoformat()
@@ -154,7 +155,9 @@ class TestSameBytes:
         sizes = some.log_normal(np.full(4, 10_000), np.full(4, 1_000), "size", keys)
         assert sizes.tolist() == [5379, 15183, 5332, 5154]
 
-    @pytest.mark.parametrize("module", [book, dirty, draw, kinds, positions, rows, treasury])
+    @pytest.mark.parametrize(
+        "module", [accounts, book, dirty, draw, kinds, positions, rows, treasury]
+    )
     def test_nothing_is_a_float_or_a_clock(self, module: ModuleType) -> None:
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             assert not (isinstance(node, ast.Constant) and isinstance(node.value, float))
@@ -184,15 +187,56 @@ class TestFormat:
 
     def test_references_are_known(self, banks: list[Bank]) -> None:
         for bank in banks:
-            deals = bank["deals"]
-            for column, table in (
-                ("entity_id", "entities"),
-                ("counterparty_id", "counterparties"),
-                ("currency", "fx_rates"),
-                ("security_id", "securities"),
+            for column, table, readers in (
+                ("entity_id", "entities", ("deals", "accounts", "branches")),
+                ("counterparty_id", "counterparties", ("deals", "accounts", "customer_risk")),
+                ("counterparty_id", "customer_risk", ("accounts",)),
+                ("currency", "fx_rates", ("deals", "accounts", "account_transactions")),
+                ("security_id", "securities", ("deals",)),
+                ("account_id", "accounts", ("deals", "account_transactions")),
+                ("branch_id", "branches", ("accounts",)),
             ):
                 known = {row[column] for row in bank[table]} | {""}
-                assert {d[column] for d in deals} <= known
+                for reader in readers:
+                    assert {row[column] for row in bank[reader]} <= known, (column, reader)
+
+    def test_an_account_is_that_of_its_deal(self, banks: list[Bank]) -> None:
+        for bank in banks:
+            kept = {a["account_id"]: a for a in bank["accounts"]}
+            entity_of = {b["branch_id"]: b["entity_id"] for b in bank["branches"]}
+            named = [d for d in bank["deals"] if d["account_id"]]
+            assert len(named) == len(kept) > 0.9 * DEALS
+            for deal in named:
+                account = kept[deal["account_id"]]
+                for column in ("entity_id", "counterparty_id", "currency"):
+                    assert account[column] == deal[column]
+                assert (account["product"] == "LOAN") == (deal["product_type"] == "LOAN")
+                assert account["branch_id"] in ("", *entity_of)
+                assert entity_of.get(account["branch_id"], deal["entity_id"]) == deal["entity_id"]
+
+    def test_movements_are_of_the_day_and_some_stay_just_below_the_threshold(
+        self, banks: list[Bank]
+    ) -> None:
+        near: Counter[tuple[str, str]] = Counter()
+        for day, bank in zip(DAYS, banks, strict=True):
+            moved = bank["account_transactions"]
+            assert {m["booking_date"] for m in moved} == {day.isoformat()}
+            assert {m["channel"] for m in moved} == set(CHANNELS)
+            near.update(
+                (day.isoformat(), m["account_id"])
+                for m in moved
+                if m["cash"] == "true"
+                and m["direction"] == "CREDIT"
+                and 8_000 <= Decimal(m["amount"]) < 10_000
+            )
+        assert max(near.values()) == accounts.SLOTS
+
+    def test_accounts_are_opened_before_they_are_used(self, banks: list[Bank]) -> None:
+        before, after = ({a["account_id"]: a for a in bank["accounts"]} for bank in banks[:2])
+        assert all(a["opened"] < DAYS[0].isoformat() for a in before.values())
+        begun = {a["opened"] for n, a in after.items() if n not in before}
+        assert begun == {DAYS[1].isoformat()}
+        assert all(after[n] == before[n] for n in before.keys() & after.keys())
 
     def test_products_are_strewn_over_the_ids(self, first: Bank) -> None:
         ids = [d["deal_id"] for d in first["deals"]]
@@ -326,7 +370,7 @@ class TestDirty:
         assert report.deals == {DAYS[0]: DEALS + 30, DAYS[1]: DEALS}
         lines = (tmp_path / DAYS[0].isoformat() / "deals.csv").read_text("utf-8").splitlines()
         fields = Counter(line.count(",") + 1 for line in lines)
-        assert fields == {15: DEALS + 1 + 24, 12: 3, 16: 3}
+        assert fields == {16: DEALS + 1 + 24, 13: 3, 17: 3}
 
     def test_clean_lines_stay_as_they_are(self, out: Path, tmp_path: Path) -> None:
         generate(tmp_path, DEALS, DAYS[:1], SEED, Decimal("0.01"))

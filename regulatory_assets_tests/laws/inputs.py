@@ -100,10 +100,12 @@ def _rows(table: Table, pools: Pools, day: date, random: Random) -> Rows:
         names = table.column_names
         place = names.index(table.key[0])
         rows = [tuple(_value(c, pools, day, random) for c in table.columns) for _ in range(ROWS)]
-        found = {
+        more: dict[Row, Row] = {
             (f"{n}",): (*row[:place], f"{row[place]}-{n}", *row[place + 1 :])
             for n, row in enumerate(rows)
         }
+        # A table that is both read and looked up keeps the keys that lookups hit.
+        found = found | more if _is_looked_up(table, pools) else more
     return list(found.values())
 
 

@@ -104,6 +104,11 @@ def test_the_schedule_runs_the_previous_business_day_or_says_what_is_missing(
         home.deliver(DAYS[0])
         (request,) = schedule.evaluate_tick(context).run_requests
         assert request.partition_key == "2026-01-05"
+        for table in production_graph().sources:
+            if table.optional:
+                (home.deliveries / "2026-01-05" / f"{table.name}.csv").unlink()
+        (request,) = schedule.evaluate_tick(context).run_requests
+        assert request.partition_key == "2026-01-05", "a day is complete without optional tables"
 
 
 def test_the_sensor_requests_exactly_the_days_whose_contents_changed(tmp_path: Path) -> None:

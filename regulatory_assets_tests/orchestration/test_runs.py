@@ -127,11 +127,37 @@ def test_a_missing_rate_fails_a_blocking_check_and_stops_the_report(tmp_path: Pa
         rates.write_text("\n".join(kept) + "\n")
         (result,) = run_days([FIRST])
         assert not result.success
-        (failure,) = result.failures
-        assert "deals: check fx_rates_of_currency failed" in failure
-        assert "currency=USD" in failure
+        told = {f.partition(":")[0]: f for f in result.failures}
+        assert set(told) == {"deals", "account_transactions"}
+        for table, failure in told.items():
+            assert f"{table}: check fx_rates_of_currency failed" in failure
+            assert "currency=USD" in failure
         assert "lcr" not in {o.table for o in result.outcomes}
         assert open_runtime().register.latest("lcr_flows", FIRST) is None
+
+
+def test_a_day_without_optional_tables_leaves_out_what_needs_them(tmp_path: Path) -> None:
+    with new_home(tmp_path / "home") as home:
+        home.deliver(FIRST)
+        graph = open_runtime().graph
+        late = [home.deliveries / str(FIRST) / f"{t.name}.csv" for t in graph.sources if t.optional]
+        assert late
+        for path in late:
+            path.rename(tmp_path / path.name)
+        (result,) = run_days([FIRST])
+        assert result.success, result.failures
+        ran = {o.table for o in result.outcomes}
+        assert {t for t in ran if t in {p.stem for p in late}} == set()
+        groups = {graph.tables[t].group for t in ran}
+        assert groups == {"sources", "adjustments", "lcr"}
+        (asked,) = run_days([FIRST], ["branch_units"])
+        assert "deliver branches for 2026-01-05 first" in asked.failures[0]
+        for path in late:
+            (tmp_path / path.name).rename(path)
+        reports = [t.name for t in graph.tables.values() if t.group in ("aml", "branch")]
+        (result,) = run_days([FIRST], [*(p.stem for p in late), *reports])
+        assert result.success, result.failures
+        assert {o.table for o in result.outcomes} == {*(p.stem for p in late), *reports}
 
 
 def test_refusals_say_the_remedy_and_show_no_trace(tmp_path: Path) -> None:

@@ -1,0 +1,97 @@
+"""``show branch`` and ``show aml``: reported rows as a grid, or as one document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Annotated, Any
+
+import typer
+from pyspark.sql.connect import functions as F
+from rich.table import Column as GridColumn
+from rich.table import Table as Grid
+
+from regulatory_assets.ledger.plan import NotReady
+from regulatory_assets.ledger.reader import Reader, Version
+from regulatory_assets.runtime import Runtime, open_runtime
+from regulatory_assets.terminal import Day, Json, console, plainly, print_json
+
+AsOf = Annotated[int | None, typer.Option(help="As of this revision.")]
+Entity = Annotated[str | None, typer.Option(help="Only this entity.")]
+
+_BRANCH = ("customers", "deposits", "loans", "other", "transactions", "credited", "debited")
+_AML = ("transactions", "credited", "debited", "cash_deposits", "cash_deposited", "near_deposits")
+
+
+def version_of(runtime: Runtime, name: str, day: date, as_of: int | None) -> Version:
+    """A table of a day, with what adjusts it. Raises NotReady for what does not exist."""
+    version = runtime.runner("show").positions(day).read(runtime.graph.tables[name])
+    if not version.chain:
+        known = ", ".join(str(d) for d in runtime.register.days(name)) or "none"
+        raise NotReady(f"{name} has no rows for {day}; run it first. Days with rows: {known}")
+    if as_of is not None and not 1 <= as_of <= version.revision:
+        raise NotReady(f"{name} for {day} has revisions 1 to {version.revision}, not {as_of}")
+    return version if as_of is None else version.until(as_of)
+
+
+@plainly
+def show_branch(day: Day, entity: Entity = None, as_of: AsOf = None, as_json: Json = False) -> None:
+    """Each branch: customers, deposits, loans, movements; and what no branch holds."""
+    runtime = open_runtime()
+    version = version_of(runtime, "branch_summary_report", day.date(), as_of)
+    rows = Reader(runtime.lake).net(version)
+    if entity is not None:
+        rows = rows.where(F.col("entity_id") == entity)
+    found = rows.orderBy("entity_id", "branch_id").toArrow().to_pylist()
+    title = f"Branches, {day.date()}"
+    _show(found, version, title, ("entity_id", "branch_id", "name", "currency"), _BRANCH, as_json)
+
+
+@plainly
+def show_aml(
+    day: Day,
+    entity: Entity = None,
+    customer: Annotated[
+        str | None, typer.Option(help="This customer, whether anything stands out or not.")
+    ] = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Customers whose cash deposits reach the threshold, alone or together, or keep just below."""
+    runtime = open_runtime()
+    version = version_of(runtime, "aml_customer_days", day.date(), as_of)
+    stands_out = F.col("linked") | (F.col("large_deposits") > 0) | (F.col("near_deposits") > 0)
+    wanted = stands_out if customer is None else F.col("counterparty_id") == customer
+    rows = Reader(runtime.lake).net(version).where(wanted)
+    if entity is not None:
+        rows = rows.where(F.col("entity_id") == entity)
+    found = rows.orderBy(*version.table.key).toArrow().to_pylist()
+    title = f"Customers' days, {day.date()}"
+    names = ("entity_id", "counterparty_id", "booking_date", "risk_band", "reporting_currency")
+    _show(found, version, title, names, (*_AML, "linked"), as_json)
+
+
+def _show(
+    rows: Iterable[Mapping[str, Any]],
+    version: Version,
+    title: str,
+    names: Sequence[str],
+    figures: Sequence[str],
+    as_json: bool,
+) -> None:
+    if as_json:
+        columns = version.table.column_names
+        print_json([{**{c: r[c] for c in columns}, "revision": version.revision} for r in rows])
+        return
+    right = (GridColumn(n.replace("_", " "), justify="right", no_wrap=True) for n in figures)
+    grid = Grid(*(n.replace("_id", "").replace("_", " ") for n in names), *right)
+    grid.title, grid.title_justify = f"{title}, revision {version.revision}", "left"
+    for row in rows:
+        grid.add_row(*(str(row[n] or "") for n in names), *(_figure(row[n]) for n in figures))
+    console.print(grid)
+
+
+def _figure(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return f"{value:,.0f}"

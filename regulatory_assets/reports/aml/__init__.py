@@ -1,0 +1,1 @@
+"""Customers, accounts and transactions as the money-laundering officer looks at them."""

@@ -1,0 +1,1 @@
+"""What each branch of the bank holds and moves."""
