@@ -72,7 +72,7 @@ class DelimitedFile:
         self, block: bytes, numbers: np.ndarray[tuple[int], np.dtype[np.int64]]
     ) -> tuple[bytes, np.ndarray[tuple[int], np.dtype[np.int64]], list[Bad]]:
         """Take out the lines that cannot be parsed on their own."""
-        lines = pc.split_pattern(pa.array([block[:-1]], pa.large_binary()), b"\n").flatten()
+        lines = pc.split_pattern(pa.array([block[:-1]], pa.binary()), b"\n").flatten()
         good = pc.and_(
             pc.match_substring_regex(lines, self._well_formed),
             pc.greater(pc.binary_length(lines), 0),
