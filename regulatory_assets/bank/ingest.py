@@ -152,7 +152,11 @@ def take(runner: Runner, raw: RawLines, totals: Iterable[ControlTotal] = ()) -> 
         rejected=rejected,
         arrived_at=raw.arrived_at,
     )
-    kept = (*table.column_names, OPERATION) if raw.mode == "delta" else table.column_names
+    kept = [F.col(name) for name in table.column_names]
+    if raw.mode == "delta":
+        # Two values only: the runner raises on others, and an engine may look before it filters.
+        deleting = F.when(F.col(OPERATION) == "delete", "delete").otherwise("upsert")
+        kept.append(deleting.alias(OPERATION))
     outcome = runner.deliver(
         table,
         raw.day,

@@ -125,7 +125,9 @@ def _write(file: DeliveredFile, batch: str, target: Path) -> None:
             1,
         )
     schema = staged_schema(len(reading.columns))
-    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+    # Without statistics: one engine takes a column for constant that is so in one row group only,
+    # where another row group's values are too long to have any.
+    with pq.ParquetWriter(target, schema, compression="zstd", write_statistics=False) as writer:
         for piece in reading.pieces():
             writer.write_table(piece)
         if (reading.sha256 or file.read_sha256()) != file.sha256:
