@@ -60,6 +60,13 @@ _PATTERNS = {
 }
 
 
+def written_as(column: Column) -> str:
+    """How a column's values are written in a delivery, in words."""
+    if column.type in _PATTERNS:
+        return _PATTERNS[column.type][1]
+    return "one of its codes" if column.allowed else f"text of at most {TEXT_LIMIT:,} characters"
+
+
 def conform(
     lines: DataFrame, delivered: Sequence[str], mapping: SourceMapping, day: date
 ) -> DataFrame:

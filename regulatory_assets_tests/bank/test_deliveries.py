@@ -141,16 +141,18 @@ def test_the_order_of_columns_does_not_matter(desk: Desk) -> None:
 
 
 def test_a_bad_line_costs_itself_only_and_keeps_number_and_text(desk: Desk) -> None:
-    lines = ["EUR,1", "", 'USD,"0.9', "GBP,1.1,x", "CHF", '"JP""Y",0.006', "S\rEK,0.1", "NOK,0.1"]
-    assert taken(desk, HEAD + "\n".join(lines) + "\n") == (3, 5)
+    lines = ["\ufeffEUR,1", "EUR,1", "", 'USD,"0.9', "GBP,1.1,x", "CHF", '"JP""Y",0.006']
+    lines += ["S\rEK,0.1", "NOK,0.1"]
+    assert taken(desk, HEAD + "\n".join(lines) + "\n") == (3, 6)
     assert sorted(rates(desk)) == ["EUR", 'JP"Y', "NOK"]
     unpaired = "quotation marks or line ends inside fields"
     assert desk.rejected() == {
-        3: ("an empty line", ""),
-        4: (unpaired, 'USD,"0.9'),
-        5: ("3 fields, the header has 2", "GBP,1.1,x"),
-        6: ("1 fields, the header has 2", "CHF"),
-        8: (unpaired, "S\rEK,0.1"),
+        2: ("a byte order mark inside the file; were two files joined?", "\ufeffEUR,1"),
+        4: ("an empty line", ""),
+        5: (unpaired, 'USD,"0.9'),
+        6: ("3 fields, the header has 2", "GBP,1.1,x"),
+        7: ("1 fields, the header has 2", "CHF"),
+        9: (unpaired, "S\rEK,0.1"),
     }
 
 

@@ -300,6 +300,11 @@ def test_a_source_is_added_by_adding_a_file(
     assert sorted(desk.rejected()) == [5, 6]
 
 
+def test_the_how_to_shows_the_mapping_that_is_tested() -> None:
+    page = (EXAMPLE.parent / "add-a-source.md").read_text()
+    assert (EXAMPLE / "treasury_deals.yaml").read_text() in page
+
+
 def test_a_folder_that_is_not_there_and_a_source_twice_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

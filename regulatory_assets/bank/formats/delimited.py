@@ -21,6 +21,9 @@ from regulatory_assets.bank.formats.piece import Unreadable, bad_lines, good_lin
 from regulatory_assets.bank.formats.text import Lines
 from regulatory_assets.bank.mapping import SourceMapping
 
+_MARK = b"\xef\xbb\xbf"
+"""A byte order mark: the parser would drop it silently where a block begins with it."""
+
 Bad = tuple[int, str, str]
 """Number, problem and text of a line."""
 
@@ -75,13 +78,12 @@ class DelimitedFile:
         lines = pc.split_pattern(pa.array([block[:-1]], pa.binary()), b"\n").flatten()
         good = pc.and_(
             pc.match_substring_regex(lines, self._well_formed),
-            pc.greater(pc.binary_length(lines), 0),
+            pc.and_not(pc.greater(pc.binary_length(lines), 0), pc.starts_with(lines, _MARK)),
         )
         bad = []
         for at in np.flatnonzero(~good.to_numpy(zero_copy_only=False)):
             text = lines[int(at)].as_py().decode()
-            what = "an empty line" if not text else "quotation marks or line ends inside fields"
-            bad.append((int(numbers[at]), what, text))
+            bad.append((int(numbers[at]), _what_is_wrong(text), text))
         kept = lines.filter(good)
         together = pa.ListArray.from_arrays(pa.array([0, len(kept)], pa.int32()), kept)
         text = pc.binary_join(together, b"\n")[0].as_py()
@@ -126,8 +128,17 @@ class DelimitedFile:
 
 
 def _needs_care(block: bytes) -> bool:
-    """Whether lines may hold quotation marks, stray carriage returns, or nothing."""
-    return b'"' in block or b"\r" in block or block.startswith(b"\n") or b"\n\n" in block
+    """Whether lines may hold quotation marks, stray carriage returns, marks, or nothing."""
+    signs = (b'"', b"\r", _MARK, b"\n\n")
+    return block.startswith(b"\n") or any(sign in block for sign in signs)
+
+
+def _what_is_wrong(line: str) -> str:
+    if not line:
+        return "an empty line"
+    if line.encode().startswith(_MARK):
+        return "a byte order mark inside the file; were two files joined?"
+    return "quotation marks or line ends inside fields"
 
 
 def _well_formed(delimiter: str) -> str:

@@ -12,18 +12,14 @@ from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError
-from zipfile import BadZipFile
 
 import openpyxl
 import pyarrow as pa
-from openpyxl.utils.exceptions import InvalidFileException
 
 from regulatory_assets.bank.formats.piece import Unreadable, good_lines
 from regulatory_assets.bank.mapping import SourceMapping
 
 _ROWS = 20_000
-_DAMAGED = (BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, EOFError)
 
 
 class ExcelFile:
@@ -36,7 +32,8 @@ class ExcelFile:
             # Opened here: the library refuses names that do not end in xlsx.
             book = openpyxl.load_workbook(path.open("rb"), read_only=True, data_only=True)
             names = book.sheetnames
-        except _DAMAGED as error:
+        except Exception as error:
+            # A damaged workbook makes the library fail in many ways, none of them its own.
             raise Unreadable(f"not a whole Excel workbook ({error}); deliver it again") from error
         wanted = mapping.sheet or names[0]
         if wanted not in names:
@@ -81,7 +78,7 @@ class ExcelFile:
     def _next(self, count: int) -> Sequence[tuple[Any, ...]]:
         try:
             return list(islice(self._rows, count))
-        except _DAMAGED as error:
+        except Exception as error:
             raise Unreadable(f"a damaged Excel workbook ({error}); deliver it again") from error
 
 
