@@ -1,4 +1,4 @@
-"""Reference pages written from the code: tables, stages, parameters, settings.
+"""Reference pages written from the code: tables, stages, parameters, settings, sources.
 
 ``python -m regulatory_assets.reference DIR`` writes them; a test fails when the committed pages
 differ. Explanations for people belong in ``docs/``, not here.
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
+from regulatory_assets.bank.conform import written_as
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.ledger.table import Column
@@ -29,6 +30,7 @@ def pages(day: date) -> dict[str, str]:
         "stages.md": _page("Stages", _stages(graph)),
         "parameters.md": _page("Parameters", _parameters(day)),
         "settings.md": _page("Settings", _settings()),
+        "../sources.md": _page("Sources", _sources(graph)),
     }
 
 
@@ -58,6 +60,30 @@ def _tables(graph: Graph) -> Iterator[str]:
         yield from (f"Key: {key}. Group: {table.group}.{need}", "")
         head = ("column", "type", "unit", "may be empty", "classification", "meaning")
         yield from _grid(head, (_column(c) for c in table.columns))
+
+
+def _sources(graph: Graph) -> Iterator[str]:
+    yield from (
+        "What to deliver for each source table: `<folder>/<YYYY-MM-DD>/<table>.csv` in UTF-8,",
+        "fields separated by commas, with this header in any order. The files with their headers:",
+        "`regulatory-assets sources template --out DIR`. What becomes of a file that is not so:",
+        "[deliveries](reference/deliveries.md). Another format, other names or codes:",
+        "[add a source](how-to/add-a-source.md).",
+        "",
+    )
+    for table in graph.sources:
+        yield from (f"## {table.name}", "", table.description, "")
+        yield from (f"`{','.join(table.column_names)}`", "")
+        yield f"Key: {', '.join(f'`{k}`' for k in table.key)}; it stands once in a file."
+        yield ""
+        head = ("column", "written as", "may be empty", "meaning")
+        yield from _grid(
+            head,
+            (
+                (f"`{c.name}`", written_as(c), "yes" if c.nullable else "", _column(c)[-1])
+                for c in table.columns
+            ),
+        )
 
 
 def _column(column: Column) -> tuple[str, ...]:

@@ -21,6 +21,9 @@ class Settings(BaseSettings):
 
     var: Path = Field(default=Path("var"), description="Folder of all state.")
     data: Path = Field(default=Path("data"), description="Folder of delivered files.")
+    sources: Path | None = Field(
+        default=None, description="Folder of further mappings of sources (*.yaml)."
+    )
     control_url: SecretStr | None = Field(
         default=None, description="SQLAlchemy URL of the control database; SQLite under var/."
     )

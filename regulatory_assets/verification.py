@@ -17,8 +17,8 @@ from pydantic import SecretStr
 from pyspark.sql.connect import functions as F
 
 from regulatory_assets.adjustments.book import RuleBook, outdated
-from regulatory_assets.bank.delivery import DeliveredFile, Staged, staged_path
 from regulatory_assets.bank.ingest import raw_folder, take
+from regulatory_assets.bank.staging import raw_lines
 from regulatory_assets.control.register import Revision
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.frames import ENTRY
@@ -100,10 +100,7 @@ def _replay(runtime: Runtime, runner: Runner, table: Table, day: date) -> None:
     """Take every registered delivery of a table and day again, in order, from its kept lines."""
     folder = raw_folder(Lake(runtime.settings.lake, runner.lake.session))
     for delivery in runtime.register.deliveries(table.name, day):
-        file = DeliveredFile(Path(delivery.file_name), table, day, delivery.mode)
-        path = staged_path(folder, table, delivery.batch)
-        lines = runner.lake.session.read.parquet(str(path)).count()
-        take(runner, Staged(file, delivery.sha256, uuid.uuid4().hex, path, lines, ()))
+        take(runner, raw_lines(folder, table, delivery.batch))
 
 
 def _bring_other_days(ledger: Reader, runtime: Runtime, runner: Runner, last: Revision) -> None:

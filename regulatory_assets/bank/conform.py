@@ -1,20 +1,25 @@
-"""From text to typed, valid rows: what a table's definition says of each delivered line.
+"""From text to typed, valid rows: what a mapping and a table's definition say of each line.
 
-Every rule is derived from the column's definition and becomes an expression, so a delivery of any
-size is checked by the engine. A line that breaks a rule is rejected with its reasons; nothing is
-guessed, defaulted or rounded.
+The mapping takes delivered columns to the table's columns, still as text; every further rule is
+derived from the column's definition. Both become expressions, so a delivery of any size is checked
+by the engine. A line that breaks a rule is rejected with its reasons; nothing is guessed, defaulted
+or rounded.
 """
 
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
+from datetime import date
 from functools import reduce
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column as Expression
 from pyspark.sql.connect.dataframe import DataFrame
 
-from regulatory_assets.bank.delivery import LINE, OPERATION
+from regulatory_assets.bank.formats.piece import LINE, PROBLEM, RAW_TEXT, place
+from regulatory_assets.bank.mapping import OPERATION, SourceMapping
+from regulatory_assets.bank.rules import Mapped
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 
@@ -34,48 +39,95 @@ REJECTED_ROWS = Table(
 )
 
 REASONS = "reasons"
-RAW_TEXT = "raw_text"
 
+TEXT_LIMIT = 10_000
+"""A text longer than this is no identifier, name or code, but the sign of a broken file."""
+
+# ``\z`` and not ``$``: one engine lets ``$`` stand before a last line feed.
 _PATTERNS = {
-    ColumnType.DATE: (r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "a date YYYY-MM-DD"),
-    ColumnType.INTEGER: (r"^-?[0-9]{1,9}$", "a whole number of at most 9 digits"),
-    ColumnType.LONG: (r"^-?[0-9]{1,18}$", "a whole number of at most 18 digits"),
-    ColumnType.BOOLEAN: (r"^(true|false)$", "true or false"),
+    ColumnType.DATE: (r"^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}\z", "a date YYYY-MM-DD"),
+    ColumnType.INTEGER: (r"^-?[0-9]{1,9}\z", "a whole number of at most 9 digits"),
+    ColumnType.LONG: (r"^-?[0-9]{1,18}\z", "a whole number of at most 18 digits"),
+    ColumnType.BOOLEAN: (r"^(true|false)\z", "true or false"),
     ColumnType.MONEY: (
-        r"^-?[0-9]{1,20}(\.[0-9]{1,8})?$",
+        r"^-?[0-9]{1,20}(\.[0-9]{1,8})?\z",
         "a decimal with at most 20 digits before the point and 8 after it",
     ),
     ColumnType.RATE: (
-        r"^-?[0-9]{1,4}(\.[0-9]{1,8})?$",
+        r"^-?[0-9]{1,4}(\.[0-9]{1,8})?\z",
         "a decimal with at most 4 digits before the point and 8 after it",
     ),
 }
 
 
-def conform(lines: DataFrame, table: Table, mode: str) -> DataFrame:
-    """Typed columns of every line, with ``line_number``, ``raw_text`` and ``reasons``.
+def written_as(column: Column) -> str:
+    """How a column's values are written in a delivery, in words."""
+    if column.type in _PATTERNS:
+        return _PATTERNS[column.type][1]
+    return "one of its codes" if column.allowed else f"text of at most {TEXT_LIMIT:,} characters"
 
-    ``reasons`` is empty for a valid line. A delta keeps its operation; of a line that deletes,
-    only the key is checked.
+
+def conform(
+    lines: DataFrame, delivered: Sequence[str], mapping: SourceMapping, day: date
+) -> DataFrame:
+    """Typed columns of every raw line, with ``line_number``, ``raw_text`` and ``reasons``.
+
+    ``delivered`` are the delivered columns in their order. ``reasons`` is empty for a valid line. A
+    delta keeps its operation; of a line that deletes, only the key is checked.
     """
-    delta = mode == "delta"
-    text = ([F.col(OPERATION)] if delta else []) + [F.col(c.name) for c in table.columns]
-    kept = [
-        F.col(LINE),
-        F.concat_ws(",", *(F.coalesce(c, F.lit("")) for c in text)).alias(RAW_TEXT),
-    ]
-    wrong: list[Expression] = []
+    text, wrong = _mapped(lines, delivered, mapping, day)
+    table, delta = mapping.table, mapping.mode == "delta"
+    kept = [F.col(LINE), F.col(RAW_TEXT)]
+    reasons = list(wrong)
     if delta:
-        known = F.coalesce(F.col(OPERATION).isin("upsert", "delete"), F.lit(False))
-        wrong.append(F.when(~known, F.lit(f"{OPERATION}: not one of upsert, delete")))
         kept.append(F.col(OPERATION))
     for column in table.columns:
-        found = _wrong(column)
+        required = column.name in mapping.columns and mapping.columns[column.name].required
+        found = F.coalesce(F.col(_wrong_name(column.name)), _wrong(column, required))
         if delta and column.name not in table.key:
             found = F.when(F.col(OPERATION) != "delete", found)
-        wrong.append(found)
+        reasons.append(found)
     typed = [_typed(c).alias(c.name) for c in table.columns]
-    return lines.select(*kept, *typed, F.concat_ws("; ", *wrong).alias(REASONS))
+    said = F.coalesce(F.col(PROBLEM), F.concat_ws("; ", *reasons))
+    return text.select(*kept, *typed, said.alias(REASONS))
+
+
+def _mapped(
+    lines: DataFrame, delivered: Sequence[str], mapping: SourceMapping, day: date
+) -> tuple[DataFrame, list[Expression]]:
+    """The table's columns as text, what is wrong with each, and what is wrong with the line."""
+    columns = {name: F.col(place(i)) for i, name in enumerate(delivered)}
+    joined = F.concat_ws(mapping.delimiter, *(F.coalesce(c, F.lit("")) for c in columns.values()))
+    made = [
+        F.col(LINE),
+        F.col(PROBLEM),
+        F.coalesce(F.col(RAW_TEXT), joined).alias(RAW_TEXT),
+    ]
+    wrong: list[Expression] = []
+    if mapping.operation is not None:
+        operation = mapping.operation.apply(columns)
+        made.append(operation.value.alias(OPERATION))
+        known = F.coalesce(F.col(OPERATION).isin("upsert", "delete"), F.lit(False))
+        wrong.append(F.when(~known, F.lit(f"{OPERATION}: not one of upsert, delete")))
+    if mapping.day is not None and set(mapping.day.origin.uses) <= set(delivered):
+        given = mapping.day.apply(columns)
+        made.append(given.value.alias(_DAY))
+        of_day = F.coalesce(F.col(_DAY) == day.isoformat(), F.lit(False))
+        wrong.append(F.when(~of_day, F.lit(f"reporting date: not {day}, the day of the delivery")))
+    for column in mapping.table.columns:
+        nothing = Mapped.fine(F.lit(None).cast("string"))
+        how = mapping.columns.get(column.name)
+        found = nothing if how is None else how.apply(columns)
+        said = F.when(found.wrong.isNotNull(), F.concat(F.lit(f"{column.name}: "), found.wrong))
+        made += [found.value.alias(column.name), said.alias(_wrong_name(column.name))]
+    return lines.select(*made), wrong
+
+
+_DAY = "__day"
+
+
+def _wrong_name(column: str) -> str:
+    return f"__wrong_{column}"
 
 
 def reject_repeated_keys(conformed: DataFrame, table: Table) -> DataFrame:
@@ -90,22 +142,36 @@ def reject_repeated_keys(conformed: DataFrame, table: Table) -> DataFrame:
     )
 
 
+def reject_unknown_deletes(conformed: DataFrame, standing: DataFrame, table: Table) -> DataFrame:
+    """Reject every valid line of a delta that deletes a key which does not stand."""
+    known = standing.select(*table.key).distinct().withColumn("__stands", F.lit(True))
+    marked = frames.attach(conformed, known, table.key, table.key, "left")
+    reason = F.lit(f"deletes a key ({', '.join(table.key)}) that does not stand")
+    deletes = (F.col(REASONS) == "") & (F.col(OPERATION) == "delete")
+    wrong = deletes & F.col("__stands").isNull()
+    return marked.withColumn(REASONS, F.when(wrong, reason).otherwise(F.col(REASONS))).drop(
+        "__stands"
+    )
+
+
 def _typed(column: Column) -> Expression:
     value = F.col(column.name)
     return value if column.type is ColumnType.STRING else value.try_cast(column.type.value)
 
 
-def _wrong(column: Column) -> Expression:
+def _wrong(column: Column, required: bool) -> Expression:
     """The first rule of a column that its text breaks, or null."""
     name, text = column.name, F.col(column.name)
     rules: list[tuple[Expression, str]] = []
-    if not column.nullable:
+    if required or not column.nullable:
         rules.append((text.isNull(), "missing"))
     if column.type in _PATTERNS:
         pattern, meaning = _PATTERNS[column.type]
         rules.append((~text.rlike(pattern), f"not {meaning}"))
         if column.type is ColumnType.DATE:
             rules.append((text.isNotNull() & _typed(column).isNull(), "no such day"))
+    if column.type is ColumnType.STRING:
+        rules.append((F.length(text) > TEXT_LIMIT, f"longer than {TEXT_LIMIT} characters"))
     if column.allowed:
         rules.append((~text.isin(*column.allowed), f"not one of {', '.join(column.allowed)}"))
     for bound, name_of, breaks in (
@@ -115,8 +181,6 @@ def _wrong(column: Column) -> Expression:
         if bound is not None:
             limit = F.lit(bound).cast(column.type.value)
             rules.append((breaks(_typed(column), limit), f"{name_of} {bound}"))
-    if not rules:
-        return F.lit(None).cast("string")
     first, *others = rules
     start = F.when(first[0], F.lit(f"{name}: {first[1]}"))
     return reduce(lambda case, rule: case.when(rule[0], F.lit(f"{name}: {rule[1]}")), others, start)

@@ -1,33 +1,27 @@
-"""Delivered files: finding them, and staging one with its lines numbered.
+"""Which files a delivery folder holds, of which table, in which order.
 
-A delivery folder holds one sub-folder per reporting date; in it ``<table>.csv`` is the whole table
-and ``<table>.delta-<n>.csv`` are changes to it, applied in the order of their names. What the
-values mean is not decided here (``conform``), only that the file can be read.
+A delivery folder holds one sub-folder per reporting date. In it ``<table>.csv`` is the whole table
+and ``<table>.delta-<n>.csv`` are changes to it; the files of other sources have the names that
+their mappings give. What stands in a file is not looked at here (``staging``, ``conform``).
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
-
+from regulatory_assets.bank.mapping import Mode, SourceMapping, installed, standard
 from regulatory_assets.ledger.table import Table
 
-OPERATION = "_operation"
-LINE = "line_number"
-BLOCK_BYTES = 8 * 1024 * 1024
+CONTROL_TOTALS = "control_totals.csv"
+"""Beside the files of a day: what their source counted (``control_totals``)."""
 
-_NAME = re.compile(r"(?P<table>\w+?)(\.delta-(?P<number>\d+))?\.csv")
+_NUMBER = re.compile(r"\d+")
 
 
 class DeliveryError(Exception):
@@ -36,38 +30,33 @@ class DeliveryError(Exception):
 
 @dataclass(frozen=True)
 class DeliveredFile:
-    """One file of a delivery folder."""
+    """One file of a delivery folder, with the mapping of its source."""
 
     path: Path
-    table: Table
     day: date
-    mode: Literal["full", "delta"]
+    mapping: SourceMapping
 
     @property
+    def table(self) -> Table:
+        return self.mapping.table
+
+    @property
+    def mode(self) -> Mode:
+        return self.mapping.mode
+
+    @cached_property
     def sha256(self) -> str:
-        with self.path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        """The hash of the content, as it was when first asked for."""
+        return self.read_sha256()
 
-
-@dataclass(frozen=True)
-class Malformed:
-    """A line that does not have the header's number of fields."""
-
-    line: int
-    text: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Staged:
-    """A file whose lines are numbered and lie in Parquet as text, ready for an engine."""
-
-    file: DeliveredFile
-    sha256: str
-    batch: str
-    parquet: Path
-    lines: int
-    malformed: tuple[Malformed, ...]
+    def read_sha256(self) -> str:
+        try:
+            with self.path.open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise DeliveryError(
+                f"{self.path}: cannot be read ({error.strerror}); deliver it again"
+            ) from error
 
 
 def delivery_days(folder: Path) -> tuple[date, ...]:
@@ -81,129 +70,70 @@ def delivery_days(folder: Path) -> tuple[date, ...]:
     return tuple(days)
 
 
-def find_files(folder: Path, day: date, tables: Iterable[Table]) -> tuple[DeliveredFile, ...]:
-    """The files of a day, full deliveries before deltas. Raises where a name fits no table."""
-    by_name = {t.name: t for t in tables}
+def find_files(
+    folder: Path,
+    day: date,
+    tables: Iterable[Table],
+    mappings: Sequence[SourceMapping] | None = None,
+) -> tuple[DeliveredFile, ...]:
+    """The files of a day, full deliveries before deltas, by their numbers and names.
+
+    ``mappings`` are those installed if not given. Raises DeliveryError for a name that fits no
+    source or two, for a name with another day, and for a table that two sources deliver whole.
+    """
+    tables = tuple(tables)
+    known = [*(standard(t, mode) for t in tables for mode in ("full", "delta"))]
+    known += installed(tables) if mappings is None else mappings
     where = folder / day.isoformat()
-    found: list[tuple[int, DeliveredFile]] = []
-    for path in sorted(where.glob("*.csv")):
-        match = _NAME.fullmatch(path.name)
-        if match is None or match["table"] not in by_name:
-            raise DeliveryError(
-                f"{path}: no source table has this name; expected <table>.csv or "
-                f"<table>.delta-<n>.csv with a table of {', '.join(sorted(by_name))}"
-            )
-        number = match["number"]
-        mode: Literal["full", "delta"] = "full" if number is None else "delta"
-        order = 0 if number is None else int(number)
-        found.append((order, DeliveredFile(path, by_name[match["table"]], day, mode)))
-    return tuple(file for _, file in sorted(found, key=lambda pair: (pair[0], pair[1].path.name)))
+    found = [
+        _found(path, day, known, tables)
+        for path in sorted(where.iterdir() if where.is_dir() else ())
+        if path.name != CONTROL_TOTALS
+        and not path.name.startswith(".")
+        and not path.name.endswith(".part")
+    ]
+    _one_source_each(found)
+    return tuple(sorted(found, key=_order))
 
 
-def staged_path(folder: Path, table: Table, batch: str) -> Path:
-    """Where the lines of a batch lie; they are kept, so that a day can be calculated again."""
-    return folder / table.name / f"{batch}.parquet"
-
-
-def stage(file: DeliveredFile, folder: Path) -> Staged:
-    """Number the lines of a file and write them as text columns, in bounded memory.
-
-    Lines with another number of fields than the header are set aside as malformed. Raises
-    DeliveryError for an empty or unreadable file, a wrong encoding, or columns that do not fit.
-    """
-    expected = file.table.column_names
-    if file.mode == "delta":
-        expected = (OPERATION, *expected)
-    batch = uuid.uuid4().hex
-    target = staged_path(folder, file.table, batch)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _header(file.path, expected)
-    malformed: list[Malformed] = []
-    try:
-        try:
-            lines = _number_lines(file.path, target, expected, None)
-        except pa.ArrowInvalid:
-            # Only a reader with one thread knows the line of a malformed row, and is slower.
-            lines = _number_lines(file.path, target, expected, malformed)
-    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        target.unlink(missing_ok=True)
+def _found(
+    path: Path, day: date, known: Sequence[SourceMapping], tables: Sequence[Table]
+) -> DeliveredFile:
+    fitting = [m for m in known if m.pattern.matches(path.name)]
+    if not fitting:
         raise DeliveryError(
-            f"{file.path}: cannot be read as UTF-8 text separated by commas: {error}. "
-            "Deliver the file again; nothing of it was taken."
-        ) from error
-    return Staged(file, file.sha256, batch, target, lines, tuple(malformed))
-
-
-def _number_lines(
-    path: Path, target: Path, expected: tuple[str, ...], malformed: list[Malformed] | None
-) -> int:
-    """Write a file's lines with their numbers; malformed ones are collected, or raise."""
-
-    def set_aside(row: pacsv.InvalidRow) -> str:
-        if malformed is None:
-            return "error"
-        reason = f"{row.actual_columns} fields, the header has {row.expected_columns}"
-        malformed.append(Malformed(int(row.number), row.text, reason))
-        return "skip"
-
-    aside = malformed if malformed is not None else []
-    lines = 0
-    with (
-        pacsv.open_csv(
-            path,
-            read_options=pacsv.ReadOptions(block_size=BLOCK_BYTES, use_threads=malformed is None),
-            parse_options=pacsv.ParseOptions(
-                newlines_in_values=True, invalid_row_handler=set_aside
-            ),
-            convert_options=pacsv.ConvertOptions(
-                column_types=dict.fromkeys(expected, pa.string()),
-                strings_can_be_null=True,
-                null_values=[""],
-                quoted_strings_can_be_null=True,
-            ),
-        ) as batches,
-        pq.ParquetWriter(target, _staged_schema(expected), compression="zstd") as writer,
-    ):
-        for rows in batches:
-            numbers, lines = _numbers(rows.num_rows, lines, aside)
-            columns = [numbers, *(rows.column(c) for c in expected)]
-            writer.write_batch(pa.record_batch(columns, schema=_staged_schema(expected)))
-    return max(lines, max((m.line - 1 for m in aside), default=0))
-
-
-def _staged_schema(columns: tuple[str, ...]) -> pa.Schema:
-    return pa.schema([(LINE, pa.int64()), *((c, pa.string()) for c in columns)])
-
-
-def _header(path: Path, expected: tuple[str, ...]) -> list[str]:
-    """The header's columns; order is free, names are not."""
-    with path.open("rb") as stream:
-        first = stream.readline().removeprefix(b"\xef\xbb\xbf")
-    if not first.strip():
-        raise DeliveryError(f"{path}: the file is empty; a table without rows has its header line")
-    try:
-        names = [n.strip().strip('"') for n in first.decode().rstrip("\r\n").split(",")]
-    except UnicodeDecodeError as error:
-        raise DeliveryError(f"{path}, line 1: not UTF-8 ({error}); deliver it as UTF-8") from error
-    if sorted(names) != sorted(expected):
-        missing = sorted(set(expected) - set(names))
-        unknown = sorted(set(names) - set(expected))
-        raise DeliveryError(
-            f"{path}, line 1: columns do not fit the table: missing {missing}, unknown {unknown}. "
-            f"Expected: {','.join(expected)}"
+            f"{path}: no source has this name; expected <table>.csv or <table>.delta-<n>.csv "
+            f"with a table of {', '.join(sorted(t.name for t in tables))}, or the name that a "
+            "mapping gives. Rename it, or add a mapping"
         )
-    return names
+    if len(fitting) > 1:
+        names = ", ".join(m.source for m in fitting)
+        raise DeliveryError(f"{path}: fits the sources {names}; make their patterns differ")
+    try:
+        named = fitting[0].pattern.day(path.name)
+    except ValueError:
+        raise DeliveryError(f"{path}: the date in the name is no day; rename it") from None
+    if named not in (None, day):
+        raise DeliveryError(
+            f"{path}: the name says {named}, but it lies among the files of {day}; move it to "
+            f"{path.parent.parent / str(named)}"
+        )
+    return DeliveredFile(path, day, fitting[0])
 
 
-def _numbers(rows: int, done: int, malformed: list[Malformed]) -> tuple[pa.Array, int]:
-    """Line numbers of the next rows; the header is line 1, malformed lines keep their number.
+def _one_source_each(found: Iterable[DeliveredFile]) -> None:
+    whole: dict[str, DeliveredFile] = {}
+    for file in found:
+        if file.mode == "full":
+            other = whole.setdefault(file.table.name, file)
+            if other.mapping.source != file.mapping.source:
+                raise DeliveryError(
+                    f"{file.path}: {file.table.name} is also delivered whole by "
+                    f"{other.path.name}; one would undo the other, so remove one of the two"
+                )
 
-    ``done`` is the number of data lines already numbered, malformed ones included.
-    """
-    skipped = sorted(m.line - 1 for m in malformed if m.line - 1 > done)
-    numbers = pa.array(range(done + 1, done + 1 + rows), pa.int64())
-    for place in skipped:
-        later = pc.greater_equal(numbers, place)
-        numbers = pc.add(numbers, pc.cast(later, pa.int64()))
-    last = numbers[-1].as_py() if rows else done
-    return pc.add(numbers, 1), last
+
+def _order(file: DeliveredFile) -> tuple[bool, list[int], str]:
+    """Full files first; then by the numbers in the name, so that 10 comes after 9."""
+    numbers = [int(digits) for digits in _NUMBER.findall(file.path.stem)]
+    return file.mode == "delta", numbers, file.path.name

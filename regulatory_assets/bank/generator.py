@@ -28,9 +28,9 @@ from regulatory_assets.bank.accounts import (
     transaction_rows,
 )
 from regulatory_assets.bank.book import Book
-from regulatory_assets.bank.delivery import OPERATION
 from regulatory_assets.bank.dirty import dirty_rows
 from regulatory_assets.bank.draw import Bools
+from regulatory_assets.bank.mapping import OPERATION
 from regulatory_assets.bank.rows import (
     codes,
     counterparty_rows,

@@ -12,7 +12,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from regulatory_assets.bank.delivery import OPERATION
+from regulatory_assets.bank.mapping import OPERATION
 from regulatory_assets.ledger.table import Table
 
 _AS_DELIVERED = pacsv.WriteOptions(include_header=False, quoting_style="none")

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
+from rich.table import Table as Grid
 
-from regulatory_assets.terminal import Json, console, plainly, print_json, waiting
+from regulatory_assets.terminal import Day, Json, console, plainly, print_json, waiting
 
 sources_app = typer.Typer(help="What a delivery of the bank's data looks like.")
 
@@ -76,3 +78,37 @@ def template(
         print_json([str(path) for path in written])
         return
     console.print(f"{len(written)} files written to {out}; what each column means: docs/sources.md")
+
+
+@sources_app.command("rejected")
+@plainly
+def rejected(
+    day: Day,
+    table: Annotated[str | None, typer.Option(help="Only this table's lines.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many lines.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """The rejected lines of a date: file, line, every reason, and the text as it stood."""
+    from pyspark.sql.connect import functions as F
+
+    from regulatory_assets.bank.conform import REJECTED_ROWS
+    from regulatory_assets.ledger.reader import Reader, Version
+    from regulatory_assets.runtime import open_runtime
+
+    runtime = open_runtime()
+    history = runtime.register.history(REJECTED_ROWS.name, day.date())
+    rows = []
+    if history:
+        found = Reader(runtime.lake).rows(Version(REJECTED_ROWS, day.date(), history))
+        if table is not None:
+            found = found.where(F.col("source_table") == table)
+        ordered = found.orderBy("file_name", "batch", "line_number").limit(limit)
+        rows = ordered.select(*REJECTED_ROWS.column_names).toArrow().to_pylist()
+    if as_json:
+        print_json(rows)
+        return
+    grid = Grid("file", "line", "reasons", "text")
+    for row in rows:
+        words = (row["file_name"], str(row["line_number"]), row["reasons"], row["raw_text"][:200])
+        grid.add_row(*(escape(word) for word in words))
+    console.print(grid if rows else f"no rejected lines for {day.date()}")

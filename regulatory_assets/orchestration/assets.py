@@ -139,6 +139,8 @@ def _source(graph: Graph, table: Table, partitions: PartitionsDefinition[Any]) -
             told = run_metadata(_summary(version, taken), version, runner.reader)
             if taken:
                 told["deliveries"] = MetadataValue.md(_deliveries(taken))
+            if warnings := [w for t in taken for w in t.warnings]:
+                told["warnings"] = MetadataValue.json(warnings)
             yield _materialized(version, told)
 
     return _asset(

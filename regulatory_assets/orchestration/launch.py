@@ -140,9 +140,11 @@ class _Listener:
         told = {name: m.value for name, m in materialization.metadata.items()}
         if "way" not in told:
             return
+        table = materialization.asset_key.to_user_string()
+        self.warnings += [f"{table}: {word}" for word in told.get("warnings", ())]
         self.outcomes.append(
             Outcome(
-                table=materialization.asset_key.to_user_string(),
+                table=table,
                 day=self.day,
                 way=Way(told["way"]),
                 why=told["why"],

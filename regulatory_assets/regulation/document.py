@@ -181,8 +181,13 @@ class Node:
 
 def read(path: Path) -> Node:
     """The root of a YAML file."""
+    return parse(path, path.read_text(encoding="utf-8"))
+
+
+def parse(path: Path, text: str) -> Node:
+    """The root of a YAML text; ``path`` is where errors say it stands."""
     try:
-        root = YAML(typ="safe", pure=True).compose(path.read_text(encoding="utf-8"))
+        root = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise ParameterError(

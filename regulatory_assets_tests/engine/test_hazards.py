@@ -313,3 +313,16 @@ def test_hashes_skip_nulls(engine: Engine) -> None:
     """Why a mask of the nulls is hashed with the values."""
     first = value(engine, "xxhash64(a, cast(null as string), 'b')", a="a")
     assert first == value(engine, "xxhash64(a, 'b', cast(null as string))", a="a")
+
+
+@notyet("sail", "raw lines are written without statistics (bank.staging)")
+def test_a_column_constant_in_one_row_group_is_read_as_it_is(
+    engine: Engine, tmp_path: Path
+) -> None:
+    path = tmp_path / "lines.parquet"
+    groups = (["EUR", "EUR"], ["X" * 5000, "USD"])
+    with pq.ParquetWriter(path, pa.schema([("text", pa.string())])) as writer:
+        for values in groups:
+            writer.write_table(pa.table({"text": values}))
+    found = engine.session.read.parquet(str(path)).toArrow()["text"].to_pylist()
+    assert sorted(found) == sorted(v for values in groups for v in values)

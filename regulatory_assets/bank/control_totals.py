@@ -1,0 +1,86 @@
+"""Control totals: what the source counted, compared with what arrived, before anything is posted.
+
+``control_totals.csv`` lies beside the files of a day, with the columns ``table``, ``rows``,
+``sum_column`` and ``sum``; the last two may be empty. A line speaks of the table's full file: its
+lines, rejected ones included, and the sum of a number column over the lines where it is a number.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from regulatory_assets.bank.delivery import CONTROL_TOTALS, DeliveryError
+from regulatory_assets.ledger.table import ColumnType, Table
+
+_COLUMNS = ("table", "rows", "sum_column", "sum")
+_NUMBERS = (ColumnType.INTEGER, ColumnType.LONG, ColumnType.MONEY, ColumnType.RATE)
+
+
+@dataclass(frozen=True)
+class ControlTotal:
+    """What a source says of one table's full file; ``sum_column`` is None where no sum is given."""
+
+    table: str
+    rows: int
+    sum_column: str | None
+    total: Decimal
+    place: str
+
+    def check(self, file: Path, rows: int, total: Decimal) -> None:
+        """Raises DeliveryError where another number arrived."""
+        if rows != self.rows:
+            raise self._differs(f"{self.rows} rows were sent, {rows} arrived in {file}")
+        if self.sum_column is not None and total != self.total:
+            raise self._differs(
+                f"{self.sum_column} adds up to {self.total:f}, but to {total:f} in {file}"
+            )
+
+    def _differs(self, what: str) -> DeliveryError:
+        return DeliveryError(
+            f"{self.place}: {what}. Nothing of {self.table} was taken; deliver the file or its "
+            "control total again"
+        )
+
+
+def control_totals(folder: Path, day: date, tables: Iterable[Table]) -> tuple[ControlTotal, ...]:
+    """The control totals of a day; none where no file lies there. Raises DeliveryError."""
+    path = folder / day.isoformat() / CONTROL_TOTALS
+    if not path.exists():
+        return ()
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            return tuple(_read(path, stream, {t.name: t for t in tables}))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DeliveryError(f"{path}: cannot be read ({error}); deliver it again") from error
+
+
+def _read(path: Path, stream: Iterable[str], tables: dict[str, Table]) -> Iterator[ControlTotal]:
+    lines = csv.reader(stream, strict=True)
+    head = tuple(next(lines, ()))
+    if head != _COLUMNS:
+        raise DeliveryError(f"{path}, line 1: the columns must be {','.join(_COLUMNS)}")
+    for fields in lines:
+        place = f"{path}, line {lines.line_num}"
+        if len(fields) != len(_COLUMNS):
+            raise DeliveryError(f"{place}: {len(fields)} fields, {len(_COLUMNS)} are needed")
+        name, rows, column, total = (field.strip() for field in fields)
+        if name not in tables:
+            raise DeliveryError(f"{place}: no source table {name}; use one of {', '.join(tables)}")
+        if not (rows.isascii() and rows.isdigit()):
+            raise DeliveryError(f"{place}: rows is {rows!r}; write a whole number")
+        if column and not any(
+            c.name == column and c.type in _NUMBERS for c in tables[name].columns
+        ):
+            raise DeliveryError(f"{place}: {name} has no number column {column}")
+        try:
+            amount = Decimal(total) if column else Decimal(0)
+        except InvalidOperation:
+            amount = Decimal("NaN")
+        if not amount.is_finite():
+            raise DeliveryError(f"{place}: sum is {total!r}; write a decimal number")
+        yield ControlTotal(name, int(rows), column or None, amount, place)

@@ -1,0 +1,65 @@
+"""Parquet: typed columns, read in batches and given as text; rows are numbered from 1.
+
+A float is refused where the mapping uses it: it does not hold the digits of an amount.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from regulatory_assets.bank.formats.piece import Unreadable, good_lines
+from regulatory_assets.bank.mapping import SourceMapping
+
+_ROWS = 65_536
+
+
+class ParquetFile:
+    """A Parquet file; its footer is read when it is opened."""
+
+    sha256 = None
+
+    def __init__(self, path: Path, mapping: SourceMapping) -> None:
+        try:
+            self._file = pq.ParquetFile(path)
+        except (pa.ArrowException, OSError) as error:
+            raise Unreadable(f"not a whole Parquet file ({error}); deliver it again") from error
+        schema = self._file.schema_arrow
+        self.columns = tuple(schema.names)
+        known = {*mapping.uses, *(mapping.day.origin.uses if mapping.day else ())}
+        self.unknown = tuple(c for c in self.columns if c not in known)
+        for name in self.columns:
+            if self.columns.count(name) > 1:
+                raise Unreadable(f"the column {name} stands twice; name each once")
+        for field in schema:
+            if field.name in known and pa.types.is_floating(field.type):
+                raise Unreadable(
+                    f"the column {field.name} is a float, which does not hold every digit of an "
+                    "amount; deliver it as decimal or text"
+                )
+
+    def pieces(self) -> Iterator[pa.Table]:
+        row = 1
+        try:
+            for batch in self._file.iter_batches(batch_size=_ROWS):
+                numbers = pa.array(range(row, row + batch.num_rows), pa.int64())
+                row += batch.num_rows
+                yield good_lines(numbers, [_text(column) for column in batch.columns])
+        except (pa.ArrowException, OSError) as error:
+            raise Unreadable(f"damaged after row {row} ({error}); deliver it again") from error
+
+
+def _text(column: pa.Array) -> pa.Array:
+    """Values as they would be written in a text file; nested ones as Arrow shows them."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_nested(column.type):
+        return pa.array([None if v is None else str(v) for v in column.to_pylist()], pa.string())
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        return pc.binary_replace_slice(column, 0, 0, b"").cast(pa.string())
+    text = column.cast(pa.string())
+    return pc.if_else(pc.equal(text, ""), None, text)

@@ -1,0 +1,161 @@
+"""CSV: a header, then one line a row. A line end never stands inside a field.
+
+So a quotation mark that is not closed spoils its own line only, and a line's number is that of any
+text editor. Lines with another number of fields than the header, with quotation marks that do not
+pair, or without anything on them cannot be read; they are given with their problem.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from regulatory_assets.bank.formats.piece import Unreadable, bad_lines, good_lines, place
+from regulatory_assets.bank.formats.text import Lines
+from regulatory_assets.bank.mapping import SourceMapping
+
+_MARK = b"\xef\xbb\xbf"
+"""A byte order mark: the parser would drop it silently where a block begins with it."""
+
+Bad = tuple[int, str, str]
+"""Number, problem and text of a line."""
+
+
+class DelimitedFile:
+    """A CSV file; its header is read when it is opened."""
+
+    def __init__(self, path: Path, mapping: SourceMapping) -> None:
+        self._mapping = mapping
+        self._lines = Lines(path, mapping)
+        self._blocks = self._lines.blocks()
+        first = next(self._blocks, None)
+        if first is None or not first[1].strip():
+            raise Unreadable("the file is empty; a table without rows has its header line")
+        head, _, self._rest = first[1].partition(b"\n")
+        self.columns = _header(head.decode(), mapping.delimiter)
+        known = {*mapping.uses, *(mapping.day.origin.uses if mapping.day else ())}
+        self.unknown = tuple(c for c in self.columns if c not in known)
+        self._well_formed = _well_formed(mapping.delimiter)
+
+    @property
+    def sha256(self) -> str:
+        return self._lines.sha256
+
+    def pieces(self) -> Iterator[pa.Table]:
+        if self._rest:
+            yield from self._piece(2, self._rest)
+        for line, block in self._blocks:
+            yield from self._piece(line, block)
+
+    def _piece(self, first: int, block: bytes) -> Iterator[pa.Table]:
+        numbers = np.arange(first, first + block.count(b"\n"), dtype=np.int64)
+        bad: list[Bad] = []
+        if _needs_care(block):
+            block, numbers, bad = self._set_aside(block, numbers)
+        if block:
+            rows, unfit = self._parse(block)
+            if unfit:
+                places = np.array([at for at, _, _ in unfit])
+                bad += [(int(numbers[at]), problem, text) for at, problem, text in unfit]
+                numbers = np.delete(numbers, places)
+            if rows.num_rows != len(numbers):
+                raise Unreadable(f"{len(numbers)} lines were read as {rows.num_rows} rows", first)
+            yield good_lines(pa.array(numbers), rows.columns)
+        if bad:
+            yield bad_lines(bad, len(self.columns))
+
+    def _set_aside(
+        self, block: bytes, numbers: np.ndarray[tuple[int], np.dtype[np.int64]]
+    ) -> tuple[bytes, np.ndarray[tuple[int], np.dtype[np.int64]], list[Bad]]:
+        """Take out the lines that cannot be parsed on their own."""
+        lines = pc.split_pattern(pa.array([block[:-1]], pa.binary()), b"\n").flatten()
+        good = pc.and_(
+            pc.match_substring_regex(lines, self._well_formed),
+            pc.and_not(pc.greater(pc.binary_length(lines), 0), pc.starts_with(lines, _MARK)),
+        )
+        bad = []
+        for at in np.flatnonzero(~good.to_numpy(zero_copy_only=False)):
+            text = lines[int(at)].as_py().decode()
+            bad.append((int(numbers[at]), _what_is_wrong(text), text))
+        kept = lines.filter(good)
+        together = pa.ListArray.from_arrays(pa.array([0, len(kept)], pa.int32()), kept)
+        text = pc.binary_join(together, b"\n")[0].as_py()
+        return (text + b"\n" if len(kept) else b""), numbers[good.to_numpy(False)], bad
+
+    def _parse(self, block: bytes) -> tuple[pa.Table, list[Bad]]:
+        """The rows of well-formed lines, and the places of lines with other numbers of fields."""
+        unfit: list[Bad] = []
+
+        def set_aside(row: pacsv.InvalidRow) -> str:
+            if row.number is None:
+                return "error"
+            problem = f"{row.actual_columns} fields, the header has {row.expected_columns}"
+            unfit.append((row.number - 1, problem, row.text))
+            return "skip"
+
+        try:
+            return self._read(block, set_aside, threads=True), unfit
+        except pa.ArrowInvalid:
+            # Only a reader with one thread knows the place of a line that does not fit.
+            return self._read(block, set_aside, threads=False), unfit
+
+    def _read(self, block: bytes, set_aside: object, threads: bool) -> pa.Table:
+        names = [place(i) for i in range(len(self.columns))]
+        return pacsv.read_csv(
+            pa.BufferReader(block),
+            read_options=pacsv.ReadOptions(
+                column_names=names, block_size=len(block) + 1, use_threads=threads
+            ),
+            parse_options=pacsv.ParseOptions(
+                delimiter=self._mapping.delimiter,
+                invalid_row_handler=set_aside,
+                ignore_empty_lines=False,
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                strings_can_be_null=True,
+                null_values=[""],
+                quoted_strings_can_be_null=True,
+            ),
+        )
+
+
+def _needs_care(block: bytes) -> bool:
+    """Whether lines may hold quotation marks, stray carriage returns, marks, or nothing."""
+    signs = (b'"', b"\r", _MARK, b"\n\n")
+    return block.startswith(b"\n") or any(sign in block for sign in signs)
+
+
+def _what_is_wrong(line: str) -> str:
+    if not line:
+        return "an empty line"
+    if line.encode().startswith(_MARK):
+        return "a byte order mark inside the file; were two files joined?"
+    return "quotation marks or line ends inside fields"
+
+
+def _well_formed(delimiter: str) -> str:
+    """Fields of a whole line: bare without a quotation mark at the start, or quoted throughout."""
+    sign = "\\t" if delimiter == "\t" else re.escape(delimiter)
+    bare = f'(?:[^"\\r{sign}][^\\r{sign}]*)?'
+    field = f'(?:{bare}|"(?:[^"\\r]|"")*")'
+    return f"^{field}(?:{sign}{field})*$"
+
+
+def _header(line: str, delimiter: str) -> tuple[str, ...]:
+    try:
+        (names,) = csv.reader([line], delimiter=delimiter, strict=True)
+    except (csv.Error, ValueError) as error:
+        raise Unreadable(f"the header cannot be read: {error}", 1) from error
+    columns = tuple(n.strip() or f"(column {i})" for i, n in enumerate(names, 1))
+    for name in columns:
+        if columns.count(name) > 1:
+            raise Unreadable(f"the column {name} stands twice in the header; name each once", 1)
+    return columns

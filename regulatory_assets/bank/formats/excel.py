@@ -1,0 +1,97 @@
+"""Excel workbooks (.xlsx): one sheet, a header in its first row, values as they are shown by type.
+
+Excel keeps numbers as floats of 15 digits; their shortest decimal text is what was typed. An amount
+with more digits must be delivered as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pyarrow as pa
+
+from regulatory_assets.bank.formats.piece import Unreadable, good_lines
+from regulatory_assets.bank.mapping import SourceMapping
+
+_ROWS = 20_000
+
+
+class ExcelFile:
+    """A sheet, read row by row; rows without any value below the last filled one are no rows."""
+
+    sha256 = None
+
+    def __init__(self, path: Path, mapping: SourceMapping) -> None:
+        try:
+            # Opened here: the library refuses names that do not end in xlsx.
+            book = openpyxl.load_workbook(path.open("rb"), read_only=True, data_only=True)
+            names = book.sheetnames
+        except Exception as error:
+            # A damaged workbook makes the library fail in many ways, none of them its own.
+            raise Unreadable(f"not a whole Excel workbook ({error}); deliver it again") from error
+        wanted = mapping.sheet or names[0]
+        if wanted not in names:
+            raise Unreadable(f"no sheet {wanted}; the sheets are {', '.join(names)}")
+        self._rows = book[wanted].iter_rows(values_only=True)
+        head = self._next(1)
+        if not head or all(value is None for value in head[0]):
+            raise Unreadable("the sheet is empty; a table without rows has its header", 1)
+        filled = max(i for i, value in enumerate(head[0]) if value is not None) + 1
+        self.columns = tuple(
+            str(value).strip() if value is not None else f"(column {i})"
+            for i, value in enumerate(head[0][:filled], 1)
+        )
+        for name in self.columns:
+            if self.columns.count(name) > 1:
+                raise Unreadable(f"the column {name} stands twice in the header", 1)
+        known = {*mapping.uses, *(mapping.day.origin.uses if mapping.day else ())}
+        self.unknown = tuple(c for c in self.columns if c not in known)
+
+    def pieces(self) -> Iterator[pa.Table]:
+        width, row, empty = len(self.columns), 2, 0
+        while found := self._next(_ROWS):
+            kept: list[list[str | None]] = []
+            numbers = []
+            for values in found:
+                texts = [_text(value) for value in values]
+                beyond = [t for t in texts[width:] if t is not None]
+                if beyond:
+                    raise Unreadable(f"a value without a header: {beyond[0]}", row)
+                if all(t is None for t in texts):
+                    empty += 1
+                elif empty:
+                    raise Unreadable(f"{empty} empty rows stand above it; remove them", row)
+                else:
+                    kept.append([*texts[:width], *[None] * (width - len(texts))])
+                    numbers.append(row)
+                row += 1
+            if kept:
+                columns = [pa.array(c, pa.string()) for c in zip(*kept, strict=True)]
+                yield good_lines(pa.array(numbers, pa.int64()), columns)
+
+    def _next(self, count: int) -> Sequence[tuple[Any, ...]]:
+        try:
+            return list(islice(self._rows, count))
+        except Exception as error:
+            raise Unreadable(f"a damaged Excel workbook ({error}); deliver it again") from error
+
+
+def _text(value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        number = Decimal(repr(value))
+        return format(number.to_integral() if number == number.to_integral() else number, "f")
+    if isinstance(value, datetime) and value.time() == time():
+        return value.date().isoformat()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return str(value)

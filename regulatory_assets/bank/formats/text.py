@@ -1,0 +1,83 @@
+"""A text file as blocks of whole lines in UTF-8, hashed while it is read, in bounded memory."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from regulatory_assets.bank.formats.piece import Unreadable
+from regulatory_assets.bank.mapping import SourceMapping
+
+BLOCK_BYTES = 8 * 1024 * 1024
+LINE_LIMIT = 64 * 1024 * 1024
+"""A line may be this long; what is longer is not a line but another kind of file."""
+
+
+class Lines:
+    """The lines of a file; a line end is a line feed, or carriage return and line feed.
+
+    The last line must have its line end, or the file may have been cut off, unless the mapping
+    says that its source never writes it.
+    """
+
+    def __init__(self, path: Path, mapping: SourceMapping) -> None:
+        self._path, self._mapping = path, mapping
+        self._hash = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def blocks(self) -> Iterator[tuple[int, bytes]]:
+        """The number of a block's first line, and its lines, each with a line feed."""
+        line, length = 1, 0
+        rest: list[bytes] = []
+        for text in self._texts():
+            data = text.encode()
+            cut = data.rfind(b"\n") + 1
+            if cut:
+                block = b"".join([*rest, data[:cut]]).replace(b"\r\n", b"\n")
+                yield line, block
+                line, rest, length = line + block.count(b"\n"), [], 0
+            if cut < len(data):
+                rest.append(data[cut:])
+                length += len(rest[-1])
+                if length > LINE_LIMIT:
+                    raise Unreadable(
+                        f"the line is longer than {LINE_LIMIT // 2**20} MB; deliver text with "
+                        "line ends",
+                        line,
+                    )
+        if rest:
+            if not self._mapping.last_line_may_end_open:
+                raise Unreadable(
+                    "the last line has no line end, so the file may have been cut off; deliver "
+                    "it whole, or say last_line_may_end_open: true in the source's mapping",
+                    line,
+                )
+            yield line, b"".join(rest).removesuffix(b"\r") + b"\n"
+
+    def _texts(self) -> Iterator[str]:
+        encoding = self._mapping.encoding
+        plain = codecs.lookup(encoding).name == "utf-8"
+        decoder = codecs.getincrementaldecoder("utf-8-sig" if plain else encoding)()
+        line = 1
+        with self._path.open("rb") as stream:
+            while True:
+                data = stream.read(BLOCK_BYTES)
+                self._hash.update(data)
+                try:
+                    text = decoder.decode(data, final=not data)
+                except UnicodeError as error:
+                    before = data[: getattr(error, "start", 0)].count(b"\n")
+                    raise Unreadable(
+                        f"not {encoding} text ({error}); deliver it as {encoding}, or name its "
+                        "encoding in the source's mapping",
+                        line + before,
+                    ) from error
+                line += text.count("\n")
+                yield text
+                if not data:
+                    return

@@ -1,0 +1,312 @@
+"""Mappings: how the files of one source become rows of one table, as YAML checked on load.
+
+A mapping is one file below ``bank/sources`` or in the folder that REGULATORY_ASSETS_SOURCES names;
+``docs/how-to/add-a-source.md`` shows one. Every source table can also be delivered without a
+mapping, as CSV with the table's own columns (:func:`standard`). What the rules do is decided in
+``rules``, how a format is read in ``formats``.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from regulatory_assets.bank.rules import (
+    ORIGINS,
+    Columns,
+    DateShape,
+    Mapped,
+    Origin,
+    Step,
+    carry_out,
+    delivered,
+    read_steps,
+)
+from regulatory_assets.ledger.table import Table
+from regulatory_assets.regulation.document import Node, ParameterError, parse
+from regulatory_assets.settings import Settings
+
+OPERATION = "_operation"
+"""The first column of a delta in the table's own columns: ``upsert`` or ``delete``."""
+
+REPORTING_DATE = "reporting_date"
+"""A delivered column of this name must hold the day of the delivery, where no mapping is given."""
+
+FORMATS = ("csv", "json_lines", "parquet", "excel")
+PACKAGED = Path(__file__).parent / "sources"
+
+Mode = Literal["full", "delta"]
+
+_DATE_IN_NAME = re.compile(r"\{([^}]*)\}")
+
+
+@dataclass(frozen=True)
+class FilePattern:
+    """Names of a source's files: ``*`` is anything, ``#`` digits, ``{yyyyMMdd}`` the day."""
+
+    text: str
+    shape: DateShape | None = None
+
+    def matches(self, name: str) -> bool:
+        return self._expression.fullmatch(name) is not None
+
+    def day(self, name: str) -> date | None:
+        """The date in a file's name, where the pattern has one. Raises ValueError for no day."""
+        match = self._expression.fullmatch(name)
+        if match is None or self.shape is None:
+            return None
+        written, parts = match["day"], ("yyyy", "MM", "dd")
+        places = (self.shape.text.index(part) for part in parts)
+        year, month, of_month = (
+            int(written[at : at + len(part)]) for at, part in zip(places, parts, strict=True)
+        )
+        return date(year, month, of_month)
+
+    @property
+    def _expression(self) -> re.Pattern[str]:
+        pieces = []
+        for piece in re.split(r"(\*|#|\{[^}]*\})", self.text):
+            if piece in ("*", "#"):
+                pieces.append(".*" if piece == "*" else "[0-9]+")
+            elif piece.startswith("{") and self.shape is not None:
+                pieces.append(f"(?P<day>{self.shape.pattern})")
+            else:
+                pieces.append(re.escape(piece))
+        return re.compile("".join(pieces))
+
+
+@dataclass(frozen=True)
+class ColumnMapping:
+    """How one column of the table is made."""
+
+    origin: Origin
+    steps: tuple[Step, ...] = ()
+    required: bool = False
+
+    def apply(self, columns: Columns) -> Mapped:
+        return carry_out(self.origin, self.steps, columns)
+
+
+@dataclass(frozen=True)
+class SourceMapping:
+    """One source of one table. ``text`` is the mapping as written; empty for the standard one."""
+
+    source: str
+    table: Table
+    pattern: FilePattern
+    mode: Mode
+    columns: Mapping[str, ColumnMapping]
+    format: str = "csv"
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    sheet: str | None = None
+    last_line_may_end_open: bool = False
+    operation: ColumnMapping | None = None
+    day: ColumnMapping | None = None
+    path: Path | None = None
+    text: str = ""
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The delivered columns that must be there, each once."""
+        made = [*self.columns.values(), *(m for m in (self.operation,) if m is not None)]
+        if self.day is not None and self.text:
+            made.append(self.day)
+        return tuple(dict.fromkeys(name for m in made for name in m.origin.uses))
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells a changed mapping; it is kept with the lines that were read by it."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16] if self.text else ""
+
+
+def standard(table: Table, mode: Mode) -> SourceMapping:
+    """The mapping of a table that needs none: CSV, the columns and codes of the table."""
+    return SourceMapping(
+        source=table.name,
+        table=table,
+        pattern=FilePattern(table.name + (".csv" if mode == "full" else ".delta-#.csv")),
+        mode=mode,
+        columns={c: ColumnMapping(delivered(c)) for c in table.column_names},
+        operation=ColumnMapping(delivered(OPERATION)) if mode == "delta" else None,
+        day=ColumnMapping(delivered(REPORTING_DATE)),
+    )
+
+
+# -- loading -----------------------------------------------------------------------------------
+
+_NEEDED = ("source", "table", "files", "delivery", "key", "columns")
+_OPTIONAL = ("title", "format", "encoding", "delimiter", "sheet", "last_line_may_end_open")
+_OF_ROWS = ("operation", "reporting_date")
+
+
+def installed(tables: Iterable[Table]) -> tuple[SourceMapping, ...]:
+    """The mappings of the package and of the folder in the settings. Raises ParameterError."""
+    folders = [PACKAGED]
+    if (more := Settings().sources) is not None:
+        if not more.is_dir():
+            raise ParameterError(
+                f"REGULATORY_ASSETS_SOURCES names {more}, which is no folder",
+                "Create it or correct the setting",
+            )
+        folders.append(more)
+    found: dict[str, SourceMapping] = {}
+    for folder in folders:
+        for path in sorted(folder.glob("*.yaml")):
+            mapping = _loaded(path, path.stat().st_mtime_ns, tuple(tables))
+            other = found.setdefault(mapping.source, mapping)
+            if other is not mapping:
+                raise ParameterError(
+                    f"the source {mapping.source} is also in {other.path}",
+                    "Rename one of the two",
+                    path,
+                    1,
+                )
+    return tuple(found.values())
+
+
+@lru_cache(maxsize=256)
+def _loaded(path: Path, _changed: int, tables: tuple[Table, ...]) -> SourceMapping:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ParameterError(f"not UTF-8: {error}", "Save it as UTF-8", path, 1) from error
+    return load(path, text, tables)
+
+
+def load(path: Path, text: str, tables: Sequence[Table]) -> SourceMapping:
+    """One mapping from its text. Raises ParameterError with file, line and remedy."""
+    fields = parse(path, text).fields(_NEEDED, (*_OPTIONAL, *_OF_ROWS), "needed in a mapping")
+    by_name = {t.name: t for t in tables}
+    table = by_name[fields["table"].code(by_name, "the table")]
+    mode: Mode = (
+        "full" if fields["delivery"].code(("full", "delta"), "delivery") == "full" else ("delta")
+    )
+    if mode == "delta" and "operation" not in fields:
+        raise fields["delivery"].error(
+            "a delta must say which lines delete", "Add operation, with from and codes"
+        )
+    if mode == "full" and "operation" in fields:
+        raise fields["operation"].error("a full delivery has no operations", "Remove operation")
+    kind = fields["format"].code(FORMATS, "format") if "format" in fields else "csv"
+    for name, belongs in (
+        ("delimiter", ("csv",)),
+        ("sheet", ("excel",)),
+        ("encoding", ("csv", "json_lines")),
+        ("last_line_may_end_open", ("csv", "json_lines")),
+    ):
+        if name in fields and kind not in belongs:
+            raise fields[name].error(f"{kind} has no {name}", f"Remove {name}")
+    mapping = SourceMapping(
+        source=fields["source"].text(),
+        table=table,
+        pattern=_pattern(fields["files"]),
+        mode=mode,
+        columns=_columns(fields["columns"], table),
+        format=kind,
+        encoding=_encoding(fields["encoding"]) if "encoding" in fields else "utf-8",
+        delimiter=_delimiter(fields["delimiter"]) if "delimiter" in fields else ",",
+        sheet=fields["sheet"].text() if "sheet" in fields else None,
+        last_line_may_end_open="last_line_may_end_open" in fields
+        and fields["last_line_may_end_open"].boolean(),
+        operation=_column(fields["operation"]) if "operation" in fields else None,
+        day=_column(fields["reporting_date"]) if "reporting_date" in fields else None,
+        path=path,
+        text=text,
+    )
+    if "title" in fields:
+        fields["title"].text()
+    _check_key(fields["key"], mapping)
+    return mapping
+
+
+def _columns(node: Node, table: Table) -> dict[str, ColumnMapping]:
+    given = node.pairs()
+    for name, value in given.items():
+        if name not in table.column_names:
+            raise value.error(
+                f"{table.name} has no column {name}", f"Use one of {', '.join(table.column_names)}"
+            )
+    for column in table.columns:
+        if column.name not in given and not column.nullable:
+            raise node.error(
+                f"{column.name} is missing, and {table.name} needs it in every row",
+                f"Add {column.name}, with from, constant or another origin",
+            )
+    return {name: _column(value) for name, value in given.items()}
+
+
+def _column(node: Node) -> ColumnMapping:
+    """A delivered column's name alone, or an origin with rules."""
+    if node.kind != "map":
+        return ColumnMapping(delivered(node.text()))
+    fields = node.fields((), (*ORIGINS, "rules", "required"))
+    origins = [name for name in ORIGINS if name in fields]
+    if len(origins) != 1:
+        raise node.error(
+            f"the value has {len(origins) or 'no'} origin{'s' if origins else ''}",
+            f"Give exactly one of {', '.join(ORIGINS)}",
+        )
+    return ColumnMapping(
+        ORIGINS[origins[0]](fields[origins[0]]),
+        read_steps(fields["rules"]) if "rules" in fields else (),
+        "required" in fields and fields["required"].boolean(),
+    )
+
+
+def _pattern(node: Node) -> FilePattern:
+    text = node.text()
+    if "/" in text or "\\" in text:
+        raise node.error(f"{text} names a folder", "Write the file's name; days are folders")
+    dates = _DATE_IN_NAME.findall(text)
+    if len(dates) > 1 or "{" in _DATE_IN_NAME.sub("", text):
+        raise node.error(f"{text} has more than one date", "Write one, like {yyyyMMdd}")
+    if not dates:
+        return FilePattern(text)
+    shape = dates[0]
+    rest = shape.replace("yyyy", "", 1).replace("MM", "", 1).replace("dd", "", 1)
+    if len(rest) != len(shape) - 8 or re.search("[A-Za-z0-9]", rest):
+        raise node.error(f"{{{shape}}} is not a date", "Write yyyy, MM and dd, like {yyyyMMdd}")
+    return FilePattern(text, DateShape(shape))
+
+
+def _encoding(node: Node) -> str:
+    name = node.text()
+    try:
+        codecs.getincrementaldecoder(name)
+        "".encode(name)
+    except (LookupError, AttributeError):
+        raise node.error(f"the encoding {name} is unknown", "Use one like utf-8, latin-1") from None
+    return name
+
+
+def _delimiter(node: Node) -> str:
+    text = {"tab": "\t"}.get(node.text(), node.text())
+    if len(text) != 1 or not text.isascii() or text == '"':
+        raise node.error(f"{text} cannot separate fields", 'Use one sign, like ";", or tab')
+    return text
+
+
+def _check_key(node: Node, mapping: SourceMapping) -> None:
+    """The natural key must be what the table's key is made from: no more, no less."""
+    natural = node.codes()
+    made_from = {name for key in mapping.table.key for name in mapping.columns[key].origin.uses}
+    for name in natural:
+        if name not in made_from:
+            raise node.error(
+                f"{name} is in the natural key, but {', '.join(mapping.table.key)} is not made "
+                "from it: two lines would become one row",
+                "Make the table's key from all columns of the natural key",
+            )
+    for name in sorted(made_from - set(natural)):
+        raise node.error(
+            f"{', '.join(mapping.table.key)} is made from {name}, which is not in the natural key",
+            f"Add {name} to key",
+        )

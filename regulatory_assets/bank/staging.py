@@ -1,0 +1,147 @@
+"""Raw lines: a delivered file written once as numbered text columns, and kept.
+
+Beside the tables lies ``raw/<table>/<batch>.parquet`` with every line of the file, also those that
+could not be read and columns that nothing uses. File, hash, batch, arrival, delivered columns and
+the mapping by which the file is read stand in its metadata, so a day can be calculated again from
+the kept lines alone.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from regulatory_assets.bank.delivery import DeliveredFile, DeliveryError
+from regulatory_assets.bank.formats import Unreadable, open_file
+from regulatory_assets.bank.formats.piece import staged_schema
+from regulatory_assets.bank.mapping import Mode, SourceMapping, load, standard
+from regulatory_assets.ledger.table import Table
+
+_METADATA = b"regulatory_assets.delivery"
+
+
+@dataclass(frozen=True)
+class RawLines:
+    """The kept lines of one delivered file."""
+
+    path: Path
+    table: Table
+    day: date
+    mode: Mode
+    file_name: str
+    sha256: str
+    batch: str
+    arrived_at: datetime
+    columns: tuple[str, ...]
+    unknown: tuple[str, ...]
+    source: str
+    mapping_path: str
+    mapping_text: str
+
+    @cached_property
+    def lines(self) -> int:
+        return int(pq.read_metadata(self.path).num_rows)
+
+    @property
+    def mapping(self) -> SourceMapping:
+        """The mapping by which the lines are read, as it stood when they arrived."""
+        if not self.mapping_text:
+            return standard(self.table, self.mode)
+        return load(Path(self.mapping_path), self.mapping_text, (self.table,))
+
+
+def raw_path(folder: Path, table: Table, batch: str) -> Path:
+    return folder / table.name / f"{batch}.parquet"
+
+
+def raw_lines(folder: Path, table: Table, batch: str) -> RawLines:
+    """The kept lines of a batch. Raises DeliveryError where they are gone."""
+    path = raw_path(folder, table, batch)
+    try:
+        told: dict[str, Any] = json.loads(pq.read_metadata(path).metadata[_METADATA])
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise DeliveryError(
+            f"{path}: the kept lines of this delivery of {table.name} cannot be read ({error}); "
+            "bring them back from a backup"
+        ) from error
+    return RawLines(
+        path=path,
+        table=table,
+        day=date.fromisoformat(told["day"]),
+        mode=told["mode"],
+        file_name=told["file"],
+        sha256=told["sha256"],
+        batch=batch,
+        arrived_at=datetime.fromisoformat(told["arrived_at"]),
+        columns=tuple(told["columns"]),
+        unknown=tuple(told["unknown"]),
+        source=told["source"],
+        mapping_path=told["mapping_path"],
+        mapping_text=told["mapping"],
+    )
+
+
+def stage(file: DeliveredFile, folder: Path) -> RawLines:
+    """Read a file once and keep its lines, in bounded memory.
+
+    Raises DeliveryError for a file that is empty, cut off, unreadable or in another encoding, that
+    lacks a column, or that changed while it was read; nothing is kept then.
+    """
+    batch = uuid.uuid4().hex
+    target = raw_path(folder, file.table, batch)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _write(file, batch, target)
+    except Unreadable as wrong:
+        target.unlink(missing_ok=True)
+        where = f"{file.path}, line {wrong.line}" if wrong.line else str(file.path)
+        raise DeliveryError(f"{where}: {wrong.problem}. Nothing of it was taken.") from wrong
+    except OSError as error:
+        target.unlink(missing_ok=True)
+        raise DeliveryError(
+            f"{file.path}: cannot be read ({error.strerror or error}); nothing of it was taken"
+        ) from error
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    return raw_lines(folder, file.table, batch)
+
+
+def _write(file: DeliveredFile, batch: str, target: Path) -> None:
+    mapping = file.mapping
+    reading = open_file(file.path, mapping)
+    if missing := [name for name in mapping.uses if name not in reading.columns]:
+        raise Unreadable(
+            f"columns do not fit the table {file.table.name}: missing {', '.join(missing)}; "
+            f"delivered are {', '.join(reading.columns)}",
+            1,
+        )
+    schema = staged_schema(len(reading.columns))
+    # Without statistics: one engine takes a column for constant that is so in one row group only,
+    # where another row group's values are too long to have any.
+    with pq.ParquetWriter(target, schema, compression="zstd", write_statistics=False) as writer:
+        for piece in reading.pieces():
+            writer.write_table(piece)
+        if (reading.sha256 or file.read_sha256()) != file.sha256:
+            raise Unreadable("the file changed while it was read; run again when it is complete")
+        told = {
+            "file": file.path.name,
+            "sha256": file.sha256,
+            "day": file.day.isoformat(),
+            "mode": file.mode,
+            "arrived_at": datetime.now(UTC).isoformat(),
+            "columns": reading.columns,
+            "unknown": reading.unknown,
+            "source": mapping.source,
+            "mapping_path": str(mapping.path or ""),
+            "mapping": mapping.text,
+        }
+        writer.add_key_value_metadata({_METADATA.decode(): json.dumps(told)})

@@ -1,0 +1,389 @@
+"""What becomes of a file that is not as it should be; `docs/reference/deliveries.md` in tests."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from regulatory_assets.bank.control_totals import control_totals
+from regulatory_assets.bank.delivery import DeliveryError, find_files
+from regulatory_assets.bank.formats import text as text_format
+from regulatory_assets.bank.ingest import ingest, ingest_table
+from regulatory_assets.bank.mapping import load
+from regulatory_assets.bank.staging import stage
+from regulatory_assets.bank.tables import SOURCES
+from regulatory_assets_tests.bank.desk import Desk
+
+HEAD = "currency,rate\n"
+RATES = HEAD + "EUR,1\nUSD,0.9\n"
+
+
+def rates(desk: Desk) -> dict[str, Decimal]:
+    return {r["currency"]: r["rate"] for r in desk.rows("fx_rates")}
+
+
+def taken(desk: Desk, content: str | bytes, name: str = "fx_rates.csv") -> tuple[int, int]:
+    """Deliver exchange rates and take them: accepted and rejected lines."""
+    desk.deliver(name, content)
+    (done,) = desk.take("fx_rates")
+    delivery = done.delivery
+    assert delivery.delivered == delivery.accepted + delivery.rejected
+    return delivery.accepted, delivery.rejected
+
+
+def refused(desk: Desk, content: str | bytes, problem: str, name: str = "fx_rates.csv") -> str:
+    """Deliver what cannot be taken: the words of the refusal; nothing is posted or kept."""
+    before = rates(desk)
+    raw = desk.runner.lake.root / "raw" / "fx_rates"
+    kept = sorted(raw.glob("*")) if raw.exists() else []
+    history = desk.runner.register.history("fx_rates", desk.day)
+    path = desk.deliver(name, content)
+    with pytest.raises(DeliveryError, match=problem) as caught:
+        desk.take("fx_rates")
+    assert name in str(caught.value)
+    assert rates(desk) == before
+    assert desk.runner.register.history("fx_rates", desk.day) == history
+    assert sorted(raw.glob("*")) == kept or not raw.exists()
+    path.unlink()
+    return str(caught.value)
+
+
+# -- files that cannot be read ----------------------------------------------------------------
+
+
+def test_a_missing_file_changes_nothing(desk: Desk) -> None:
+    assert desk.take("fx_rates") == ()
+    assert ingest_table(desk.runner, desk.deliveries, desk.table("fx_rates"), desk.day) == ()
+
+
+@pytest.mark.parametrize("content", ["", "\n", "\r\n\r\n", "  \n", "\ufeff"])
+def test_an_empty_file_is_refused(desk: Desk, content: str) -> None:
+    refused(desk, content, "the file is empty|has no line end")
+
+
+def test_a_header_alone_is_a_table_without_rows(desk: Desk) -> None:
+    assert taken(desk, RATES) == (2, 0)
+    assert taken(desk, HEAD) == (0, 0)
+    assert rates(desk) == {}
+
+
+@pytest.mark.parametrize("cut", [1, 2, len("USD,0.9\n") - 1, len(RATES) - 5])
+def test_a_file_cut_off_within_a_line_is_refused(desk: Desk, cut: int) -> None:
+    taken(desk, RATES)
+    refused(desk, RATES[:-cut] if cut < 8 else RATES[:5], "may have been cut off")
+
+
+def test_a_folder_in_place_of_a_file_is_refused(desk: Desk) -> None:
+    (desk.here / "fx_rates.csv").mkdir()
+    with pytest.raises(DeliveryError, match=r"fx_rates\.csv: cannot be read"):
+        desk.take("fx_rates")
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (RATES.encode() + "Zürich,1\n".encode("latin-1"), 4),
+        (b"w\xe4hrung,rate\nEUR,1\n", 1),
+        (RATES.encode("utf-16"), 1),
+        (b"\x1f\x8b\x08\x00\x00\x00" + bytes(range(256)), 1),
+        (HEAD.encode() + b"EUR,1\n" * 3_000_000 + b"\xff,1\n", 3_000_002),
+    ],
+)
+def test_another_encoding_is_refused_with_the_line(desk: Desk, content: bytes, line: int) -> None:
+    assert f", line {line}: not utf-8 text" in refused(desk, content, "not utf-8 text")
+
+
+def test_a_name_that_fits_no_source_is_refused(desk: Desk) -> None:
+    desk.deliver("fx_rates.delta-one.csv", RATES)
+    with pytest.raises(DeliveryError, match="no source has this name"):
+        desk.take("fx_rates")
+
+
+def test_files_being_written_and_hidden_files_are_left_alone(desk: Desk) -> None:
+    desk.deliver("fx_rates.csv.part", "half")
+    desk.deliver(".fx_rates.csv.swp", "editor")
+    assert desk.take("fx_rates") == ()
+
+
+# -- columns -----------------------------------------------------------------------------------
+
+
+def test_an_unknown_column_is_kept_and_reported(desk: Desk) -> None:
+    desk.deliver("fx_rates.csv", "currency,desk,rate,\nEUR,Paris,1,x\n")
+    (done,) = desk.take("fx_rates")
+    assert done.warnings == (
+        "fx_rates.csv: columns that nothing uses: desk, (column 4). "
+        "They are kept with the raw lines",
+    )
+    assert rates(desk) == {"EUR": Decimal(1)}
+
+
+def test_a_missing_column_is_refused(desk: Desk) -> None:
+    refused(desk, "currency,Rate\nEUR,1\n", "missing rate; delivered are currency, Rate")
+
+
+def test_a_column_twice_is_refused(desk: Desk) -> None:
+    refused(desk, "currency,rate,rate\nEUR,1,2\n", "the column rate stands twice")
+
+
+def test_the_order_of_columns_does_not_matter(desk: Desk) -> None:
+    taken(desk, RATES)
+    desk.deliver("fx_rates.csv", "\ufeffrate,currency\r\n0.9,USD\r\n1,EUR\r\n")
+    (done,) = desk.take("fx_rates")
+    assert done.outcome.rows == 0
+    assert rates(desk) == {"EUR": Decimal(1), "USD": Decimal("0.9")}
+
+
+# -- lines -------------------------------------------------------------------------------------
+
+
+def test_a_bad_line_costs_itself_only_and_keeps_number_and_text(desk: Desk) -> None:
+    lines = ["\ufeffEUR,1", "EUR,1", "", 'USD,"0.9', "GBP,1.1,x", "CHF", '"JP""Y",0.006']
+    lines += ["S\rEK,0.1", "NOK,0.1"]
+    assert taken(desk, HEAD + "\n".join(lines) + "\n") == (3, 6)
+    assert sorted(rates(desk)) == ["EUR", 'JP"Y', "NOK"]
+    unpaired = "quotation marks or line ends inside fields"
+    assert desk.rejected() == {
+        2: ("a byte order mark inside the file; were two files joined?", "\ufeffEUR,1"),
+        4: ("an empty line", ""),
+        5: (unpaired, 'USD,"0.9'),
+        6: ("3 fields, the header has 2", "GBP,1.1,x"),
+        7: ("1 fields, the header has 2", "CHF"),
+        9: (unpaired, "S\rEK,0.1"),
+    }
+
+
+def test_a_key_twice_in_a_file_rejects_both_lines(desk: Desk) -> None:
+    assert taken(desk, RATES + "EUR,2\n") == (1, 2)
+    assert rates(desk) == {"USD": Decimal("0.9")}
+    assert sorted(desk.rejected()) == [2, 4]
+
+
+def test_a_file_without_a_valid_line_never_empties_the_table(desk: Desk) -> None:
+    taken(desk, RATES)
+    said = refused(desk, "rate,currency\n,EUR\nx,USD\n", "none of its 2 lines is valid")
+    assert "line 2: rate: missing; line 3: rate: not a decimal" in said
+
+
+def test_a_line_of_10_mb_is_rejected_whole(desk: Desk) -> None:
+    long = "X" * 10_000_000 + ",1"
+    assert taken(desk, HEAD + f"EUR,1\n{long}\nUSD,0.9\n") == (2, 1)
+    assert desk.rejected() == {3: ("currency: longer than 10000 characters", long)}
+
+
+def test_a_line_without_end_is_no_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_format, "LINE_LIMIT", 2**20)
+    monkeypatch.setattr(text_format, "BLOCK_BYTES", 2**16)
+    said = refused(desk, RATES + "X" * 3_000_000, "longer than 1 MB")
+    assert "line 4" in said
+
+
+@pytest.mark.parametrize("block", [1, 7, 64])
+def test_the_size_of_blocks_does_not_matter(
+    desk: Desk, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_format, "BLOCK_BYTES", block)
+    content = HEAD + "".join(f"Ü{n},1\r\n" if n % 7 else "x\r\n" for n in range(50))
+    assert taken(desk, content) == (42, 8)
+    assert sorted(desk.rejected()) == [n + 2 for n in range(0, 50, 7)]
+    assert "Ü49" not in rates(desk)
+    assert "Ü48" in rates(desk)
+
+
+def _big(desk: Desk, lines: int) -> None:
+    """Counterparties, of which every 100,000th line has a field too many."""
+    with (desk.here / "counterparties.csv").open("w") as stream:
+        stream.write("counterparty_id,sector,relationship,partner_entity_id\n")
+        for start in range(0, lines, 1000):
+            stream.writelines(
+                f"C{n:040d},RETAIL,true,{',' if n % 100_000 == 99_999 else ''}\n"
+                for n in range(start, start + 1000)
+            )
+    (done,) = ingest_table(desk.runner, desk.deliveries, desk.table("counterparties"), desk.day)
+    wrong = lines // 100_000
+    assert (done.delivery.delivered, done.delivery.rejected) == (lines, wrong)
+    assert done.outcome.booked == lines - wrong
+    assert sorted(desk.rejected()) == [n * 100_000 + 1 for n in range(1, wrong + 1)]
+
+
+def test_a_file_of_many_blocks_keeps_its_line_numbers(desk: Desk) -> None:
+    _big(desk, 400_000)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_a_file_of_one_gigabyte(desk: Desk) -> None:
+    _big(desk, 19_000_000)
+    assert (desk.here / "counterparties.csv").stat().st_size > 2**30
+
+
+# -- again, differently, at another time --------------------------------------------------------
+
+
+def test_the_same_file_twice_changes_nothing(desk: Desk) -> None:
+    taken(desk, RATES)
+    assert desk.take("fx_rates") == ()
+    desk.deliver("fx_rates.csv", RATES)
+    assert desk.take("fx_rates") == ()
+    assert len(desk.runner.register.history("fx_rates", desk.day)) == 1
+
+
+def test_a_second_file_for_the_day_posts_the_difference(desk: Desk) -> None:
+    taken(desk, RATES)
+    desk.deliver("fx_rates.csv", HEAD + "EUR,1\nUSD,0.8\nJPY,0.006\n")
+    (done,) = desk.take("fx_rates")
+    assert (done.outcome.booked, done.outcome.reversed) == (2, 1)
+    desk.deliver("fx_rates.csv", RATES)
+    (back,) = desk.take("fx_rates")
+    assert (back.outcome.booked, back.outcome.reversed) == (1, 2)
+    assert rates(desk) == {"EUR": Decimal(1), "USD": Decimal("0.9")}
+
+
+def test_a_delta_without_a_full_file_is_refused(desk: Desk) -> None:
+    desk.deliver("fx_rates.delta-1.csv", "_operation,currency,rate\nupsert,EUR,1\n")
+    with pytest.raises(DeliveryError, match="needs a full delivery of fx_rates"):
+        desk.take("fx_rates")
+
+
+def test_a_delta_for_an_unknown_key_books_it_or_rejects_its_deletion(desk: Desk) -> None:
+    taken(desk, RATES)
+    delta = "_operation,currency,rate\nupsert,JPY,0.006\ndelete,SEK,\ndelete,USD,\nchange,EUR,2\n"
+    assert taken(desk, delta, "fx_rates.delta-1.csv") == (2, 2)
+    assert rates(desk) == {"EUR": Decimal(1), "JPY": Decimal("0.006")}
+    assert desk.rejected() == {
+        3: ("deletes a key (currency) that does not stand", "delete,SEK,"),
+        5: ("_operation: not one of upsert, delete", "change,EUR,2"),
+    }
+
+
+def test_deltas_are_applied_once_in_the_order_of_their_numbers(desk: Desk) -> None:
+    taken(desk, RATES)
+    for number in (10, 9):
+        change = f"_operation,currency,rate\nupsert,EUR,{number}\n"
+        desk.deliver(f"fx_rates.delta-{number}.csv", change)
+    assert [t.delivery.file_name for t in desk.take("fx_rates")] == [
+        "fx_rates.delta-9.csv",
+        "fx_rates.delta-10.csv",
+    ]
+    assert rates(desk)["EUR"] == Decimal(10)
+    assert desk.take("fx_rates") == ()
+
+
+def test_a_file_that_arrives_during_a_run_waits_for_the_next(desk: Desk) -> None:
+    desk.deliver("fx_rates.csv", RATES)
+    found = find_files(desk.deliveries, desk.day, SOURCES, ())
+    desk.deliver("fx_rates.delta-1.csv", "_operation,currency,rate\ndelete,USD,\n")
+    (only,) = found
+    ingest(desk.runner, only)
+    assert sorted(rates(desk)) == ["EUR", "USD"]
+    (later,) = desk.take("fx_rates")
+    assert later.delivery.file_name == "fx_rates.delta-1.csv"
+    assert sorted(rates(desk)) == ["EUR"]
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(desk: Desk) -> None:
+    path = desk.deliver("fx_rates.csv", RATES)
+    (file,) = find_files(desk.deliveries, desk.day, SOURCES, ())
+    assert file.sha256
+    path.write_text(RATES + "JPY,0.006\n")
+    with pytest.raises(DeliveryError, match="the file changed while it was read"):
+        ingest(desk.runner, file)
+    assert taken(desk, path.read_text()) == (3, 0)
+
+
+# -- days --------------------------------------------------------------------------------------
+
+
+def test_a_row_of_another_day_is_rejected(desk: Desk) -> None:
+    other = desk.day.replace(year=2019)
+    lines = f"currency,rate,reporting_date\nEUR,1,{desk.day}\nUSD,1,{other}\nJPY,1,\n"
+    assert taken(desk, lines) == (1, 2)
+    reason = f"reporting date: not {desk.day}, the day of the delivery"
+    assert {r for r, _ in desk.rejected().values()} == {reason}
+
+
+RATES_BY_NAME = """
+source: central_bank
+table: fx_rates
+files: "rates_{dd.MM.yyyy}.csv"
+delivery: full
+key: [CODE]
+columns: {currency: CODE, rate: VALUE}
+"""
+
+
+def test_a_name_with_another_day_is_refused(desk: Desk) -> None:
+    mapping = load(Path("m.yaml"), RATES_BY_NAME, SOURCES)
+    path = desk.deliver("rates_05.01.2019.csv", "CODE,VALUE\nEUR,1\n")
+    with pytest.raises(DeliveryError, match=f"says 2019-01-05, but .* files of {desk.day}"):
+        desk.take("fx_rates", [mapping])
+    path = path.rename(desk.here / "rates_31.02.2019.csv")
+    with pytest.raises(DeliveryError, match="is no day"):
+        desk.take("fx_rates", [mapping])
+    path.rename(desk.here / f"rates_{desk.day:%d.%m.%Y}.csv")
+    (done,) = desk.take("fx_rates", [mapping])
+    assert done.delivery.accepted == 1
+
+
+def test_two_sources_of_a_whole_table_are_refused(desk: Desk) -> None:
+    mapping = load(Path("m.yaml"), RATES_BY_NAME, SOURCES)
+    desk.deliver(f"rates_{desk.day:%d.%m.%Y}.csv", "CODE,VALUE\nEUR,1\n")
+    desk.deliver("fx_rates.csv", RATES)
+    with pytest.raises(DeliveryError, match="also delivered whole by"):
+        desk.take("fx_rates", [mapping])
+
+
+# -- control totals ----------------------------------------------------------------------------
+
+
+def with_totals(desk: Desk, line: str, content: str = RATES + "JPY,x\n") -> None:
+    desk.deliver("control_totals.csv", f"table,rows,sum_column,sum\n{line}\n")
+    desk.deliver("fx_rates.csv", content)
+    ingest_table(desk.runner, desk.deliveries, desk.table("fx_rates"), desk.day)
+
+
+@pytest.mark.parametrize(
+    "line", ["fx_rates,3,,", "fx_rates,3,rate,1.9", "fx_rates,3,rate,1.90", "deals,7,amount,1"]
+)
+def test_control_totals_that_agree_pass(desk: Desk, line: str) -> None:
+    with_totals(desk, line)
+    assert sorted(rates(desk)) == ["EUR", "USD"]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("fx_rates,2,,", r"line 2: 2 rows were sent, 3 arrived in fx_rates\.csv"),
+        ("fx_rates,3,rate,1.8", r"rate adds up to 1\.8, but to 1\.90000000 in fx_rates\.csv"),
+        ("rates,3,,", "no source table rates"),
+        ("fx_rates,many,,", "rows is 'many'"),
+        ("fx_rates,3,currency,1", "fx_rates has no number column currency"),
+        ("fx_rates,3,rate,much", "sum is 'much'"),
+        ("fx_rates,3,rate,Infinity", "sum is 'Infinity'"),
+        ("fx_rates,3", "2 fields, 4 are needed"),
+    ],
+)
+def test_control_totals_that_differ_stop_the_delivery(desk: Desk, line: str, problem: str) -> None:
+    with pytest.raises(DeliveryError, match=problem) as caught:
+        with_totals(desk, line)
+    assert "control_totals.csv" in str(caught.value)
+    assert rates(desk) == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"table,rows\n", b"\xff\xfe", b'table,"rows\n'])
+def test_control_totals_that_cannot_be_read_are_refused(desk: Desk, content: bytes) -> None:
+    desk.deliver("control_totals.csv", content)
+    with pytest.raises(DeliveryError, match=re.escape("control_totals.csv")):
+        control_totals(desk.deliveries, desk.day, SOURCES)
+
+
+def test_a_failed_delivery_leaves_no_raw_lines(desk: Desk) -> None:
+    desk.deliver("fx_rates.csv", RATES + '"')
+    (file,) = find_files(desk.deliveries, desk.day, SOURCES, ())
+    raw = desk.folder / "raw of one test"
+    with pytest.raises(DeliveryError):
+        stage(file, raw)
+    assert list(raw.rglob("*.parquet")) == []

@@ -1,0 +1,172 @@
+"""Files broken at random: each ends in accepted and rejected rows that add up, or in a refusal.
+
+What a CSV file should give is found by a second, independent reading of its lines.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from regulatory_assets.bank.delivery import DeliveryError
+from regulatory_assets.bank.mapping import SourceMapping, load
+from regulatory_assets.bank.tables import SOURCES
+from regulatory_assets_tests.bank.desk import Desk
+
+LINES = [("EUR", "1"), ("USD", "0.9"), ('"GBP"', '"1.1"'), ("JPY", "0.00617"), ("CHF", "1.05")]
+CSV = "currency,rate\n" + "".join(f"{c},{r}\n" for c, r in LINES)
+DELTA = "_operation,currency,rate\nupsert,EUR,2\ndelete,USD,\nupsert,SEK,0.1\ndelete,NOK,\n"
+JSON = "".join(f'{{"CODE": "C{n}", "V": {n}.5, "NOTE": null}}\n' for n in range(5))
+VALUES = {"CODE": ["EUR", "USD", "JPY"], "V": ["1", "0.9", "0.00617"]}
+
+TOKENS = [
+    b'"', b'""', b"'", b",", b";", b"\n", b"\r", b"\r\n", b"\x00", b"\xff", b"\xc3", b" ", b"\\",
+    b"\xef\xbb\xbf", "\u2028\u00a0\U0001f600".encode(), b"{", b"[", b"]}", b"null", b"-", b"1e308",
+    b"NaN", b"9" * 30, b"-0.00000001", b"X" * 20_000, b"=1+1", b"[/red]", b"currency", b"$1",
+]  # fmt: skip
+
+
+def mapping(kind: str) -> SourceMapping:
+    text = f"""
+source: fuzz
+table: fx_rates
+files: "rates.*"
+format: {kind}
+delivery: full
+key: [CODE]
+columns:
+  currency: {{from: CODE, rules: [trim, upper]}}
+  rate: {{from: V, rules: [{{range: {{at_most: "100"}}}}]}}
+"""
+    return load(Path("fuzz.yaml"), text, SOURCES)
+
+
+def excel() -> bytes:
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    for row in [tuple(VALUES), *zip(*VALUES.values(), strict=True)]:
+        book.active.append(row)
+    book.save(out)
+    return out.getvalue()
+
+
+def parquet() -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.table(VALUES), out)
+    return out.getvalue()
+
+
+def mutate(chance: random.Random, content: bytes) -> bytes:
+    """One to four changes at random places."""
+
+    def place() -> int:
+        return chance.randrange(len(content) + 1)
+
+    for _ in range(chance.randint(1, 4)):
+        one, other = sorted((place(), place()))
+        match chance.randrange(8):
+            case 0 | 1 | 2:
+                content = content[:one] + chance.choice(TOKENS) + content[one:]
+            case 3:
+                content = content[:one] + bytes([chance.randrange(256)]) + content[one + 1 :]
+            case 4:
+                content = content[:one] + content[other:]
+            case 5:
+                content = content[:other] + content[one:]
+            case 6:
+                content = content[:other]
+            case _:
+                lines = content.splitlines(keepends=True)
+                chance.shuffle(lines)
+                content = b"".join(lines)
+    return content
+
+
+def expected_keys(content: bytes, name: str, rejected: set[int]) -> set[str]:
+    """The keys of the lines that were not rejected, by the csv module line by line."""
+    head, *lines = content.decode("utf-8-sig").replace("\r\n", "\n").split("\n")[:-1]
+    at = [n.strip() for n in next(csv.reader([head]))].index(name)
+    rows = [next(csv.reader([t])) for n, t in enumerate(lines, 2) if n not in rejected]
+    return {row[at] for row in rows}
+
+
+def check(desk: Desk, content: bytes, name: str, mappings: list[SourceMapping]) -> bool:
+    """Deliver and take one file; whether it was taken."""
+    desk.deliver(name, content)
+    before = desk.rows("fx_rates")
+    refusal, done = None, None
+    try:
+        (done,) = desk.take("fx_rates", mappings)
+    except DeliveryError as error:
+        refusal = str(error)
+    if done is None:
+        assert name in (refusal or "")
+        assert desk.rows("fx_rates") == before
+        assert desk.rejected() == {}
+        return False
+    delivery, rejected = done.delivery, desk.rejected()
+    assert delivery.delivered == delivery.accepted + delivery.rejected
+    assert delivery.rejected == len(rejected)
+    if name.endswith(".json") or name == "fx_rates.csv":
+        physical = content.replace(b"\r\n", b"\n").count(b"\n")
+        assert delivery.delivered == physical - (name == "fx_rates.csv")
+    if delivery.mode == "full":
+        rows = desk.rows("fx_rates")
+        assert len(rows) == delivery.accepted
+        if name == "fx_rates.csv":
+            assert {r["currency"] for r in rows} == expected_keys(
+                content, "currency", set(rejected)
+            )
+    return True
+
+
+FILES: dict[str, Callable[[], tuple[bytes, str, list[SourceMapping]]]] = {
+    "csv": lambda: (CSV.encode(), "fx_rates.csv", []),
+    "delta": lambda: (DELTA.encode(), "fx_rates.delta-1.csv", []),
+    "json_lines": lambda: (JSON.encode(), "rates.json", [mapping("json_lines")]),
+    "parquet": lambda: (parquet(), "rates.parquet", [mapping("parquet")]),
+    "excel": lambda: (excel(), "rates.xlsx", [mapping("excel")]),
+}
+
+
+def run(desk: Desk, kind: str, files: int, seed: int) -> None:
+    chance = random.Random(f"{kind} {seed}")
+    whole, name, mappings = FILES[kind]()
+    outcomes = []
+    for number in range(files):
+        desk.next_day()
+        if kind == "delta":
+            desk.deliver("fx_rates.csv", CSV)
+            desk.take("fx_rates")
+        content = whole if number == 0 else mutate(chance, whole)
+        try:
+            outcomes.append(check(desk, content, name, mappings))
+        except Exception as error:
+            raise AssertionError(f"file {number} of seed {seed}: {content!r:.2000}") from error
+    assert outcomes[0], "the file as it should be was refused"
+    assert files < 10 or len(set(outcomes)) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "files"),
+    [("csv", 50), ("delta", 12), ("json_lines", 25), ("parquet", 10), ("excel", 10)],
+)
+def test_files_broken_at_random(desk: Desk, kind: str, files: int) -> None:
+    run(desk, kind, files, seed=1)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(
+    ("kind", "files"),
+    [("csv", 1000), ("delta", 250), ("json_lines", 400), ("parquet", 175), ("excel", 175)],
+)
+def test_two_thousand_files_broken_at_random(desk: Desk, kind: str, files: int) -> None:
+    run(desk, kind, files, seed=2)
