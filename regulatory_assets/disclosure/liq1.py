@@ -1,0 +1,142 @@
+"""LIQ1 as a page: template rows with figures, citations, formulas and what is unverified in them.
+
+The figures are those of the table ``liq1``; a formula is read from the parameters in force on the
+page's day. How a page is written to a file belongs to ``files``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from regulatory_assets.disclosure.days import require
+from regulatory_assets.ledger.plan import NotReady
+from regulatory_assets.ledger.reader import Reader, Version
+from regulatory_assets.regulation.parameters import Parameters, ParameterSet
+from regulatory_assets.regulation.tables import BASEL, plain
+from regulatory_assets.reports.lcr.liq1 import LIQ1
+from regulatory_assets.reports.lcr.tables import LCR_SCOPE_LINES
+from regulatory_assets.runtime import Runtime
+
+PARAMETERS = ("lcr/liq1_lines", "lcr/liq1_rows", "lcr/lines")
+
+NOTES = (
+    "Rows 1 to 20 average the daily lines, rows 21 and 22 the daily figures after caps, row 23 the "
+    "daily ratios. Because each day has its own caps, rows 21 to 23 need not follow from rows 1 to "
+    "20, nor row 23 from rows 21 and 22.",
+    "Amounts without adjustments. Rates shown are those of the regime basel on the last day; an "
+    "entity of another regime is weighted with its own.",
+    "No parameter set has been released by a second person: every figure is a draft.",
+)
+
+
+@dataclass(frozen=True)
+class PageRow:
+    """One row of the template. ``unverified`` names the parameters nobody has read in the text."""
+
+    number: int
+    section: str
+    item: str
+    unweighted: Decimal | None
+    weighted: Decimal | None
+    ratios: Mapping[str, Decimal | None]
+    formula: str
+    citation: str
+    unverified: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """LIQ1 of one scope; ``revision`` is that of the table it was read from."""
+
+    scope: str
+    currency: str
+    days: tuple[date, ...]
+    revision: int
+    rows: tuple[PageRow, ...]
+
+
+def pages(runtime: Runtime, day: date, expected: Sequence[date]) -> tuple[Page, ...]:
+    """A page for each scope, averaged over exactly the expected days; else NotReady."""
+    version = Version(LIQ1, day, runtime.register.history(LIQ1.name, day))
+    if not version.chain:
+        raise NotReady(f"{LIQ1.name} has no rows for {day}; run it first")
+    averaged = [c.day for c in version.chain[-1].inputs if c.table == LCR_SCOPE_LINES.name]
+    require(averaged, expected, LIQ1.name, day)
+    found = Reader(runtime.lake).rows(version).toArrow().to_pylist()
+    parameters = Parameters.default().at(day, PARAMETERS, runtime.settings.rules_not_before)
+    return tuple(make_pages(found, tuple(expected), version.revision, parameters))
+
+
+def make_pages(
+    rows: Iterable[Mapping[str, Any]],
+    days: tuple[date, ...],
+    revision: int,
+    parameters: ParameterSet,
+) -> list[Page]:
+    """Pages from the rows of the table ``liq1``, by scope."""
+    by_scope: dict[str, list[Mapping[str, Any]]] = {}
+    for row in sorted(rows, key=lambda r: (r["scope"], r["row_number"])):
+        by_scope.setdefault(row["scope"], []).append(row)
+    for scope, own in by_scope.items():
+        if own[0]["days"] != len(days):
+            raise NotReady(
+                f"{LIQ1.name}: {scope} has figures on {own[0]['days']} of {len(days)} days; "
+                "deliver and run the others first"
+            )
+    return [
+        Page(
+            scope,
+            own[0]["currency"],
+            days,
+            revision,
+            tuple(_page_row(row, parameters) for row in own),
+        )
+        for scope, own in by_scope.items()
+    ]
+
+
+def _page_row(row: Mapping[str, Any], parameters: ParameterSet) -> PageRow:
+    number = str(row["row_number"])
+    template = parameters.rates("lcr/liq1_rows").row(number)
+    formula, unverified = _formula(number, parameters)
+    if not template.citation.verified:
+        unverified = (f"lcr/liq1_rows {number}", *unverified)
+    return PageRow(
+        row["row_number"],
+        template.texts["section"],
+        template.citation.title,
+        row["unweighted"],
+        row["weighted"],
+        {name: row[name] for name in ("mean_of_daily_ratios", "ratio_of_means")}
+        if template.texts["value"] == "ratio"
+        else {},
+        formula,
+        f"{template.citation.instrument} {template.citation.paragraph}",
+        unverified,
+    )
+
+
+def _formula(number: str, parameters: ParameterSet) -> tuple[str, tuple[str, ...]]:
+    """What a row is made of, and the unverified parameters among it."""
+    template = parameters.rates("lcr/liq1_rows")
+    assigned, lines = parameters.rates("lcr/liq1_lines"), parameters.rates("lcr/lines")
+    below = [row for (row,), own in template.rows().items() if own.texts["part_of"] == number]
+    taken = [line for (line,), own in assigned.rows().items() if own.texts["row"] == number]
+    terms = [
+        f"{line} x {plain(lines.value(line, 'rate', BASEL) * 100)} %"
+        f" ({lines.row(line).citation.instrument} {lines.row(line).citation.paragraph})"
+        for line in taken
+    ]
+    terms += [f"row {row}" for row in below]
+    note = template.row(number).citation.note
+    unverified = [
+        f"{table.name} {line}"
+        for line in taken
+        for table in (assigned, lines)
+        if not table.row(line).citation.verified
+    ]
+    return ": ".join(text for text in (note, " + ".join(terms)) if text), tuple(unverified)
