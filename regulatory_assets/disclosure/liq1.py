@@ -16,12 +16,12 @@ from regulatory_assets.disclosure.days import require
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.regulation.parameters import Parameters, ParameterSet
-from regulatory_assets.regulation.tables import BASEL, plain
-from regulatory_assets.reports.lcr.liq1 import LIQ1
+from regulatory_assets.regulation.tables import BASEL, Citation, plain
+from regulatory_assets.reports.lcr.liq1 import EXCESS, LIQ1
 from regulatory_assets.reports.lcr.tables import LCR_SCOPE_LINES
 from regulatory_assets.runtime import Runtime
 
-PARAMETERS = ("lcr/liq1_lines", "lcr/liq1_rows", "lcr/lines")
+PARAMETERS = ("lcr/lending_excess", "lcr/liq1_lines", "lcr/liq1_rows", "lcr/lines")
 
 NOTES = (
     "Rows 1 to 20 average the daily lines, rows 21 and 22 the daily figures after caps, row 23 the "
@@ -122,21 +122,29 @@ def _page_row(row: Mapping[str, Any], parameters: ParameterSet) -> PageRow:
 
 def _formula(number: str, parameters: ParameterSet) -> tuple[str, tuple[str, ...]]:
     """What a row is made of, and the unverified parameters among it."""
-    template = parameters.rates("lcr/liq1_rows")
-    assigned, lines = parameters.rates("lcr/liq1_lines"), parameters.rates("lcr/lines")
+    template, assigned = parameters.rates("lcr/liq1_rows"), parameters.rates("lcr/liq1_lines")
     below = [row for (row,), own in template.rows().items() if own.texts["part_of"] == number]
     taken = [line for (line,), own in assigned.rows().items() if own.texts["row"] == number]
-    terms = [
-        f"{line} x {plain(lines.value(line, 'rate', BASEL) * 100)} %"
-        f" ({lines.row(line).citation.instrument} {lines.row(line).citation.paragraph})"
-        for line in taken
-    ]
-    terms += [f"row {row}" for row in below]
+    terms, unverified = [], []
+    for line in taken:
+        term, citations = _term(line, parameters)
+        terms.append(term)
+        citations[assigned.name] = assigned.row(line).citation
+        unverified += [f"{name} {line}" for name, cited in citations.items() if not cited.verified]
+    formula = " + ".join([*terms, *(f"row {row}" for row in below)])
     note = template.row(number).citation.note
-    unverified = [
-        f"{table.name} {line}"
-        for line in taken
-        for table in (assigned, lines)
-        if not table.row(line).citation.verified
-    ]
-    return ": ".join(text for text in (note, " + ".join(terms)) if text), tuple(unverified)
+    return ": ".join(text for text in (note, formula) if text), tuple(unverified)
+
+
+def _term(line: str, parameters: ParameterSet) -> tuple[str, dict[str, Citation]]:
+    """What a line adds to its row, and the citations of the numbers in it by parameter."""
+    if line == EXCESS:
+        shares = parameters.rates("lcr/lending_excess").rows(BASEL)
+        summed = " + ".join(
+            f"{other} x {plain(row.values['share'] * 100)} %" for (other,), row in shares.items()
+        )
+        return f"max(0, {summed}) (BCBS 238 133)", {}
+    row = parameters.rates("lcr/lines").row(line, BASEL)
+    rate = plain(row.values["rate"] * 100)
+    cited = f"{row.citation.instrument} {row.citation.paragraph}"
+    return f"{line} x {rate} % ({cited})", {"lcr/lines": row.citation}

@@ -2,7 +2,8 @@
 
 A file is one of two kinds; every number is a quoted decimal, every date plain.
 
-``cases: calculation`` gives weighted amounts per line and the result of a calculation::
+``cases: calculation`` gives weighted amounts per line and the result of a calculation; ``amounts``
+are those before weighting, where the calculation looks at them::
 
     cases: calculation
     title: Caps of the stock
@@ -12,6 +13,7 @@ A file is one of two kinds; every number is a quoted decimal, every date plain.
       - case: level2_cap_binds
         why: 300 of Level 2A beside 100 of Level 1 ...
         lines: {level1_security: "100", level2a_security: "300"}
+        amounts: {lending_nonfinancial: "50"}
         result: {hqla: "166.66666667", ratio: not defined}
 
 ``cases: deals`` is one small bank: rows of source tables, and the parts that its deals must give.
@@ -68,8 +70,21 @@ class CalculationCase:
     regime: str
     day: date
     lines: Mapping[str, Decimal]
+    amounts: Mapping[str, Decimal]
     result: Result
     place: str
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The lines as a calculation reads them; an amount that is not given is 0."""
+        return [
+            {
+                "line": line,
+                "amount": self.amounts.get(line, Decimal(0)),
+                "weighted": self.lines.get(line, Decimal(0)),
+            }
+            for line in dict.fromkeys((*self.lines, *self.amounts))
+        ]
 
 
 @dataclass(frozen=True)
@@ -140,14 +155,15 @@ def _calculations(root: Node) -> list[CalculationCase]:
     head["title"].text()
     result = []
     for name, node in _named(head["items"], "case"):
-        fields = node.fields(("case", "why", "lines", "result"))
+        fields = node.fields(("case", "why", "lines", "result"), ("amounts",))
         result.append(
             CalculationCase(
                 name,
                 fields["why"].text(),
                 head["regime"].text(),
                 head["day"].date(),
-                {k: v.decimal(ColumnType.MONEY) for k, v in fields["lines"].pairs().items()},
+                _amounts(fields["lines"]),
+                _amounts(fields["amounts"]) if "amounts" in fields else {},
                 _result(fields["result"]),
                 node.place,
             )
@@ -235,6 +251,10 @@ def _part(node: Node, deal_ids: Sequence[str]) -> ExpectedPart:
         fields["weighted"].decimal(ColumnType.MONEY),
         node.place,
     )
+
+
+def _amounts(node: Node) -> dict[str, Decimal]:
+    return {name: value.decimal(ColumnType.MONEY) for name, value in node.pairs().items()}
 
 
 def _result(node: Node) -> Result:

@@ -17,9 +17,14 @@ from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.reports.lcr.quarter import LCR_QUARTER, quarter_so_far
 from regulatory_assets.reports.lcr.tables import LCR_SCOPE_LINES
 
+_ZERO = Decimal(0)
 NOWHERE = "none"
 """The row of lines outside the template, and the row that a total is part of."""
 
+EXCESS = "lending_excess"
+"""The outflow of no line (paragraph 133), which has a row all the same."""
+
+_OPERANDS = ("hqla", "net_outflows", EXCESS)
 _READINGS = ("mean_of_daily_ratios", "ratio_of_means")
 
 
@@ -50,29 +55,29 @@ LIQ1 = Table(
     reads=LCR_SCOPE_LINES,
     writes=LIQ1,
     by=("scope",),
-    lookups=(
-        Lookup(LCR_QUARTER, by=("scope",), take=("days", "hqla", "net_outflows", *_READINGS)),
-    ),
+    lookups=(Lookup(LCR_QUARTER, by=("scope",), take=("days", *_OPERANDS, *_READINGS)),),
     parameters=("lcr/liq1_lines", "lcr/liq1_rows"),
     days=quarter_so_far,
 )
 def liq1(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     """Template rows 1 to 23, averaged over the quarter so far (BCBS d400, convention 16).
 
-    A line counts in its row and in every row that this one is part of. The ratio's operands and its
+    A line counts in its row and in every row that this one is part of, and so does the lending
+    excess, which has no amount before weighting. The ratio's operands and its
     two readings are those of ``lcr_quarter``.
     """
     rows, row_of = p["lcr/liq1_rows"], p["lcr/liq1_lines"]
     above = {row: rows.text(row, "part_of") for (row,) in rows.rows()}
     amounts: dict[str, Decimal] = defaultdict(Decimal)
     weighted: dict[str, Decimal] = defaultdict(Decimal)
-    for line in lines:
+    quarter = lines[-1]
+    excess = {"line": EXCESS, "amount": _ZERO, "weighted": quarter[EXCESS] * quarter["days"]}
+    for line in (*lines, excess):
         row = row_of.text(line["line"], "row")
         while row != NOWHERE:
             amounts[row] += line["amount"]
             weighted[row] += line["weighted"]
             row = above[row]
-    quarter = lines[-1]
     for row in above:
         value = rows.text(row, "value")
         has_amount = rows.text(row, "unweighted") == "YES"

@@ -64,9 +64,9 @@ LINES: tuple[Mapping[str, tuple[str, str]], ...] = (
     },
 )
 OPERANDS = (
-    {"hqla": "83.33333333", "net_outflows": "81", "ratio": "1.02880658"},
-    {"hqla": "80", "net_outflows": "23.05", "ratio": "3.47071584"},
-    {"hqla": "70", "net_outflows": "40", "ratio": "1.75"},
+    {"hqla": "83.33333333", "lending_excess": "0", "net_outflows": "81", "ratio": "1.02880658"},
+    {"hqla": "80", "lending_excess": "3", "net_outflows": "23.05", "ratio": "3.47071584"},
+    {"hqla": "70", "lending_excess": "4.5", "net_outflows": "40", "ratio": "1.75"},
 )
 # By hand: row -> unweighted, weighted, each the sum of the three days by 3.
 EXPECTED = {
@@ -83,9 +83,9 @@ EXPECTED = {
     11: ("0", "0"),
     12: ("0", "0"),
     13: ("0", "0"),
-    14: ("0", "0"),
+    14: ("0", "2.5"),  # no line, but the lending excess: (3 + 4.5) / 3
     15: ("0", "0"),
-    16: (None, "53.01666667"),  # (89 + 30.05 + 40) / 3
+    16: (None, "55.51666667"),  # (89 + 33.05 + 44.5) / 3
     17: ("6.66666667", "1"),
     18: ("5.66666667", "4"),  # (10 + 7) / 3, (5 + 7) / 3
     19: ("0", "0"),
@@ -162,7 +162,7 @@ def test_every_line_of_the_ratio_has_a_row_of_its_kind() -> None:
     """Stock in row 1, outflows below row 16, inflows below row 20; nothing else anywhere."""
     template, assigned = SET.rates("lcr/liq1_rows"), SET.rates("lcr/liq1_lines")
     tops = {"outflow": "16", "inflow": "20"}
-    assert set(assigned.rows()) == set(SET.rates("lcr/lines").rows())
+    assert set(assigned.rows()) == {*SET.rates("lcr/lines").rows(), ("lending_excess",)}
     for (line,), row in SET.rates("lcr/lines").rows().items():
         top = last = assigned.text(line, "row")
         while top != NOWHERE:
