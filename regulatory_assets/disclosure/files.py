@@ -5,7 +5,7 @@ Spreadsheets hold numbers as binary floating point; what must be exact is read f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,8 +16,19 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from regulatory_assets.disclosure.liq1 import NOTES, Page, PageRow
 
-_HEAD = ("Row", "Item", "Unweighted", "Weighted", "Formula", "Citation", "Unverified")
-_WIDTHS = (6, 48, 20, 20, 70, 24, 40)
+_HEAD = (
+    "Row",
+    "Item",
+    "Unweighted",
+    "Weighted",
+    "Unweighted, adjusted",
+    "Weighted, adjusted",
+    "Formula",
+    "Citation",
+    "Unverified",
+)
+_WIDTHS = (6, 48, 20, 20, 20, 20, 70, 24, 40)
+_AMOUNT, _PERCENT = "#,##0", "0.00%"
 _READINGS = {
     "mean_of_daily_ratios": "average of the daily ratios",
     "ratio_of_means": "ratio of the averages",
@@ -31,10 +42,9 @@ def write_html(pages: Sequence[Page], target: Path) -> None:
     environment = Environment(
         loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined
     )
-    environment.filters["amount"] = _amount
-    environment.filters["percent"] = _percent
+    environment.filters["shown"] = _shown
     template = environment.get_template("liq1.html.jinja")
-    target.write_text(template.render(pages=pages, notes=NOTES, readings=_READINGS, head=_HEAD))
+    target.write_text(template.render(pages=pages, notes=NOTES, lines=lines, head=_HEAD))
 
 
 def write_xlsx(pages: Sequence[Page], target: Path) -> None:
@@ -78,37 +88,39 @@ def _fill(sheet: Worksheet, page: Page) -> None:
             section = row.section
             sheet.append(["", section])
             sheet.cell(sheet.max_row, 2).font = bold
-        if row.ratios:
-            for name, reading in _READINGS.items():
-                _append(sheet, row, f"{row.item} ({reading})", row.ratios[name], "0.00%")
-        else:
-            _append(sheet, row, row.item, row.weighted, "#,##0")
+        for item, figures in lines(row):
+            marks = "; ".join(row.unverified)
+            sheet.append([row.number, item, *figures, row.formula, row.citation, marks])
+            for cell in sheet[sheet.max_row]:
+                cell.alignment = Alignment(wrap_text=True, vertical="top")
+                cell.number_format = _PERCENT if row.is_ratio else _AMOUNT
     sheet.append([])
     for note in NOTES:
         sheet.append(["", note])
         sheet.cell(sheet.max_row, 2).alignment = Alignment(wrap_text=True, vertical="top")
         sheet.merge_cells(
-            start_row=sheet.max_row, end_row=sheet.max_row, start_column=2, end_column=6
+            start_row=sheet.max_row, end_row=sheet.max_row, start_column=2, end_column=7
         )
         sheet.row_dimensions[sheet.max_row].height = 45
-    for letter, width in zip("ABCDEFG", _WIDTHS, strict=True):
+    for letter, width in zip("ABCDEFGHI", _WIDTHS, strict=True):
         sheet.column_dimensions[letter].width = width
     sheet.freeze_panes = "A4"
 
 
-def _append(sheet: Worksheet, row: PageRow, item: str, value: Decimal | None, shape: str) -> None:
-    shown = "not defined" if row.ratios and value is None else value
-    marks = "; ".join(row.unverified)
-    sheet.append([row.number, item, row.unweighted, shown, row.formula, row.citation, marks])
-    for cell in sheet[sheet.max_row]:
-        cell.alignment = Alignment(wrap_text=True, vertical="top")
-    sheet.cell(sheet.max_row, 3).number_format = "#,##0"
-    sheet.cell(sheet.max_row, 4).number_format = shape
+def lines(row: PageRow) -> Iterator[tuple[str, list[Decimal | str | None]]]:
+    """What a row shows: its item and four figures; row 23 has a line for each reading."""
+    if not row.is_ratio:
+        of_base, of_adjusted = row.base, row.adjusted
+        shown = [of_base.unweighted, of_base.weighted]
+        yield row.item, [*shown, of_adjusted.unweighted, of_adjusted.weighted]
+        return
+    for name, reading in _READINGS.items():
+        ratios = (getattr(row.base, name), getattr(row.adjusted, name))
+        base, adjusted = ("not defined" if ratio is None else ratio for ratio in ratios)
+        yield f"{row.item} ({reading})", [None, base, None, adjusted]
 
 
-def _amount(value: Decimal | None) -> str:
-    return "" if value is None else f"{value:,.0f}"
-
-
-def _percent(value: Decimal | None) -> str:
-    return "not defined" if value is None else f"{value * 100:.2f} %"
+def _shown(value: Decimal | str | None, is_ratio: bool) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return f"{value * 100:.2f} %" if is_ratio else f"{value:,.0f}"

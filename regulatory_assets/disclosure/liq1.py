@@ -7,7 +7,7 @@ page's day. How a page is written to a file belongs to ``files``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -21,16 +21,27 @@ from regulatory_assets.reports.lcr.liq1 import EXCESS, LIQ1
 from regulatory_assets.reports.lcr.tables import LCR_SCOPE_LINES
 from regulatory_assets.runtime import Runtime
 
+Row = Mapping[str, Any]
 PARAMETERS = ("lcr/lending_excess", "lcr/liq1_lines", "lcr/liq1_rows", "lcr/lines")
 
 NOTES = (
     "Rows 1 to 20 average the daily lines, rows 21 and 22 the daily figures after caps, row 23 the "
     "daily ratios. Because each day has its own caps, rows 21 to 23 need not follow from rows 1 to "
     "20, nor row 23 from rows 21 and 22.",
-    "Amounts without adjustments. Rates shown are those of the regime basel on the last day; an "
-    "entity of another regime is weighted with its own.",
+    "Adjusted figures are those after every governed rule in force. Rates shown are those of the "
+    "regime basel on the last day; an entity of another regime is weighted with its own.",
     "No parameter set has been released by a second person: every figure is a draft.",
 )
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A row's figures, before the rules or after them; each None where there is none."""
+
+    unweighted: Decimal | None = None
+    weighted: Decimal | None = None
+    mean_of_daily_ratios: Decimal | None = None
+    ratio_of_means: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -40,9 +51,9 @@ class PageRow:
     number: int
     section: str
     item: str
-    unweighted: Decimal | None
-    weighted: Decimal | None
-    ratios: Mapping[str, Decimal | None]
+    is_ratio: bool
+    base: Figures
+    adjusted: Figures
     formula: str
     citation: str
     unverified: tuple[str, ...]
@@ -66,54 +77,53 @@ def pages(runtime: Runtime, day: date, expected: Sequence[date]) -> tuple[Page, 
         raise NotReady(f"{LIQ1.name} has no rows for {day}; run it first")
     averaged = [c.day for c in version.chain[-1].inputs if c.table == LCR_SCOPE_LINES.name]
     require(averaged, expected, LIQ1.name, day)
-    found = Reader(runtime.lake).rows(version).toArrow().to_pylist()
+    reader = Reader(runtime.lake)
+    base, adjusted = (read(version).toArrow().to_pylist() for read in (reader.base, reader.net))
     parameters = Parameters.default().at(day, PARAMETERS, runtime.settings.rules_not_before)
-    return tuple(make_pages(found, tuple(expected), version.revision, parameters))
+    return tuple(make_pages(base, adjusted, tuple(expected), version.revision, parameters))
 
 
 def make_pages(
-    rows: Iterable[Mapping[str, Any]],
+    base: Iterable[Row],
+    adjusted: Iterable[Row],
     days: tuple[date, ...],
     revision: int,
     parameters: ParameterSet,
 ) -> list[Page]:
-    """Pages from the rows of the table ``liq1``, by scope."""
-    by_scope: dict[str, list[Mapping[str, Any]]] = {}
-    for row in sorted(rows, key=lambda r: (r["scope"], r["row_number"])):
-        by_scope.setdefault(row["scope"], []).append(row)
-    for scope, own in by_scope.items():
-        if own[0]["days"] != len(days):
-            raise NotReady(
-                f"{LIQ1.name}: {scope} has figures on {own[0]['days']} of {len(days)} days; "
-                "deliver and run the others first"
-            )
+    """Pages by scope from the rows of the table ``liq1``, before the rules and after them."""
+    figures: dict[tuple[str, int], dict[str, Figures]] = {}
+    currencies: dict[str, str] = {}
+    for name, rows in (("base", base), ("adjusted", adjusted)):
+        for row in rows:
+            scope = row["scope"]
+            if row["days"] != len(days):
+                raise NotReady(
+                    f"{LIQ1.name}: {scope} has figures on {row['days']} of {len(days)} days; "
+                    "deliver and run the others first"
+                )
+            currencies[scope] = row["currency"]
+            of_row = Figures(**{f.name: row[f.name] for f in fields(Figures)})
+            figures.setdefault((scope, row["row_number"]), {})[name] = of_row
+    made: dict[str, list[PageRow]] = {}
+    for (scope, number), found in sorted(figures.items()):
+        made.setdefault(scope, []).append(_page_row(number, found, parameters))
     return [
-        Page(
-            scope,
-            own[0]["currency"],
-            days,
-            revision,
-            tuple(_page_row(row, parameters) for row in own),
-        )
-        for scope, own in by_scope.items()
+        Page(scope, currencies[scope], days, revision, tuple(rows)) for scope, rows in made.items()
     ]
 
 
-def _page_row(row: Mapping[str, Any], parameters: ParameterSet) -> PageRow:
-    number = str(row["row_number"])
-    template = parameters.rates("lcr/liq1_rows").row(number)
-    formula, unverified = _formula(number, parameters)
+def _page_row(number: int, found: Mapping[str, Figures], parameters: ParameterSet) -> PageRow:
+    template = parameters.rates("lcr/liq1_rows").row(str(number))
+    formula, unverified = _formula(str(number), parameters)
     if not template.citation.verified:
         unverified = (f"lcr/liq1_rows {number}", *unverified)
     return PageRow(
-        row["row_number"],
+        number,
         template.texts["section"],
         template.citation.title,
-        row["unweighted"],
-        row["weighted"],
-        {name: row[name] for name in ("mean_of_daily_ratios", "ratio_of_means")}
-        if template.texts["value"] == "ratio"
-        else {},
+        template.texts["value"] == "ratio",
+        found.get("base", Figures()),
+        found.get("adjusted", Figures()),
         formula,
         f"{template.citation.instrument} {template.citation.paragraph}",
         unverified,

@@ -127,8 +127,13 @@ def _rows() -> list[dict[str, Any]]:
     return list(function(lines, SET))
 
 
+def _more(value: Decimal | None) -> Decimal | None:
+    return None if value is None else value + 1000
+
+
 def _page() -> Page:
-    (page,) = make_pages(_rows(), DAYS, 2, SET)
+    adjusted = [{**row, "weighted": _more(row["weighted"])} for row in _rows()]
+    (page,) = make_pages(_rows(), adjusted, DAYS, 2, SET)
     return page
 
 
@@ -208,7 +213,7 @@ def test_a_missing_or_surplus_day_is_named() -> None:
 
 def test_a_scope_without_figures_on_a_day_is_refused() -> None:
     with pytest.raises(NotReady, match="BANK has figures on 3 of 2 days"):
-        make_pages(_rows(), DAYS[1:], 1, SET)
+        make_pages(_rows(), _rows(), DAYS[1:], 1, SET)
 
 
 def test_a_row_says_its_formula_citation_and_what_is_unverified() -> None:
@@ -245,8 +250,9 @@ def test_the_html_holds_every_row_and_both_readings(tmp_path: Path) -> None:
     parser.feed(target.read_text())
     rows = [cells for cells in parser.rows if cells[0].isdigit()]
     assert [cells[0] for cells in rows] == [*map(str, range(1, 24)), "23"]
-    assert rows[2][2:4] == ["350", "17"]
+    assert rows[2][2:6] == ["350", "17", "350", "1,017"]
     assert [cells[3] for cells in rows[-2:]] == ["208.32 %", "161.98 %"]
+    assert [cells[5] for cells in rows[-2:]] == ["208.32 %", "161.98 %"]
     assert "average of 3 days" in target.read_text()
 
 
@@ -261,6 +267,7 @@ def test_the_workbook_holds_every_row_and_both_readings(tmp_path: Path) -> None:
         for value, text in zip(given[number], expected, strict=True):
             assert (value is None) == (text is None)
             assert value is None or round(Decimal(repr(value)), 8) == Decimal(str(text))
+    assert rows[2][5] == rows[2][3] + 1000
     assert [round(Decimal(repr(r[3])), 8) for r in rows[-2:]] == [MEAN_OF_RATIOS, RATIO_OF_MEANS]
     assert "3 days" in sheet["A1"].value
 
@@ -297,11 +304,12 @@ def test_three_days_from_files_to_the_page(tmp_path: Path, sail: Engine) -> None
             own = [f for f in flows if entity[f["deal_id"]] == scope and f["line"] in lines]
             for name in ("amount", "weighted"):
                 mean = sum((f[name] for f in own), Decimal(0)) / 3
-                value = shown[number].unweighted if name == "amount" else shown[number].weighted
+                value = getattr(shown[number].base, "unweighted" if name == "amount" else name)
                 assert value == mean.quantize(CENT, ROUND_HALF_UP)
         for number, name in ((21, "hqla"), (22, "net_outflows")):
             mean = sum((r[name] for r in ratios if r["scope"] == scope), Decimal(0)) / 3
-            assert shown[number].weighted == mean.quantize(CENT, ROUND_HALF_UP)
+            assert shown[number].base.weighted == mean.quantize(CENT, ROUND_HALF_UP)
+        assert all(row.adjusted == row.base for row in page.rows)
     with pytest.raises(NotReady, match="lacks 2024-03-01"):
         pages(runtime, LEAP[-1], (*LEAP, date(2024, 3, 1)))
     with pytest.raises(NotReady, match="liq1 has no rows for 2024-03-01"):
