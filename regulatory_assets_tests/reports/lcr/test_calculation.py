@@ -1,13 +1,13 @@
 """The LCR's figures against the reference, its arithmetic against cases worked out by hand.
 
 No engine: what the stages make of the deal cases is tested with the stages. Here the cases are
-shown to agree with the parameters, and to notice any change of one.
+shown to agree with the parameters; that they notice any change of one is tested with the coverage.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,7 @@ from regulatory_assets.regulation.cases import (
     ExpectedPart,
     load_cases,
 )
-from regulatory_assets.regulation.parameters import BASEL, Parameters, ParameterSet
-from regulatory_assets.regulation.tables import Rule
+from regulatory_assets.regulation.parameters import Parameters, ParameterSet
 from regulatory_assets.reports.lcr.calculation import liquidity_coverage_ratio
 
 FOLDER = Path(regulatory_assets.reports.lcr.__file__).parent
@@ -56,17 +55,6 @@ OTHERS = (
 )
 NAMES = tuple(f"lcr/{name}" for name in (*TABLES, *OTHERS))
 OF_RATIO = ("lcr/lines", "lcr/caps", "lcr/lending_excess")
-INFLOWS = (
-    "LOAN",
-    "REVERSE_REPO",
-    "SECURITY",
-    "MARGIN_LOAN",
-    "SHORT_COVER_LENDING",
-    "DERIVATIVE_INFLOW",
-    "OTHER_CONTRACTUAL_INFLOW",
-    "OPERATIONAL_PLACEMENT",
-    "FACILITY_RECEIVED",
-)
 FAMILIES = ("asset", "facility", "inflow", "lending", "outflow", "secured")
 MEMO = ("collateral", "unwind_cash", "unwind_collateral")
 CENT = Decimal("0.00000001")
@@ -158,17 +146,6 @@ LINES = {
 @pytest.fixture(scope="module")
 def parameters() -> ParameterSet:
     return Parameters.default().at(DAY, NAMES)
-
-
-def _changed(tmp_path: Path, stem: str, old: str, new: str) -> ParameterSet:
-    """The parameters with one text of one file replaced."""
-    for path in (FOLDER / "parameters").glob("*.yaml"):
-        text = path.read_text()
-        if path.stem == stem:
-            assert text.count(old) == 1, old
-            text = text.replace(old, new)
-        (tmp_path / path.name).write_text(text)
-    return Parameters.load([tmp_path]).at(DAY, NAMES)
 
 
 # The figures.
@@ -283,14 +260,6 @@ def test_amounts_of_a_line_add_up_in_any_order(parameters: ParameterSet) -> None
     assert result["ratio"] == Decimal("33333333333333.33333333")
 
 
-@pytest.mark.parametrize(
-    ("old", "new"), [('"0.40"', '"0.39"'), ('"0.15"', '"0.14"'), ('"0.75"', '"0.74"')]
-)
-def test_a_changed_cap_fails_a_case(old: str, new: str, tmp_path: Path) -> None:
-    changed = _changed(tmp_path, "caps", old, new)
-    assert any(_calculated(case, changed) != case.result for case in CASES.calculations)
-
-
 # The deal cases.
 
 
@@ -317,26 +286,6 @@ def test_every_weighted_amount_is_amount_times_factor(
     parameters = Parameters.default().at(bank.day, ["lcr/lines"])
     for part in parts:
         assert _weighted(part, parameters) == part.weighted, part.place
-
-
-@pytest.mark.parametrize("line", LINES)
-def test_a_changed_factor_fails_a_case(line: str, tmp_path: Path) -> None:
-    """Each line's factor raised or lowered by one basis point of one percent."""
-    text = (FOLDER / "parameters" / "lines.yaml").read_text()
-    start = text.index(f"  - line: {line}\n")
-    block = text[start : text.index("component", start)]
-    rate = Decimal(LINES[line][0]) / 100
-    other = rate - Decimal("0.0001") if rate else Decimal("0.0001")
-    head = block[: block.index("rate:")]
-    changed = _changed(tmp_path, "lines", block, f'{head}rate: "{other}"\n    ')
-    failing = [
-        part
-        for bank in CASES.banks
-        for part in bank.parts
-        if _weighted(part, changed) != part.weighted
-    ]
-    assert failing
-    assert {part.line for part in failing} == {line}
 
 
 @pytest.mark.parametrize("bank", [b for b in CASES.banks if b.results], ids=lambda b: b.path.stem)
@@ -372,108 +321,3 @@ def test_the_parts_of_a_deal_sum_to_its_amount(
     deals = {deal["deal_id"]: deal for deal in bank.rows["deals"]}
     for deal_id, total in sums.items():
         assert total == deals[deal_id]["amount"] * rates[deals[deal_id]["currency"]]
-
-
-@pytest.mark.parametrize(("bank", "parts"), _parts())
-def test_the_tables_give_the_expected_lines(
-    bank: DealBank, parts: tuple[ExpectedPart, ...]
-) -> None:
-    """An assignment of its own, one deal at a time, beside the one the stages make."""
-    parameters = Parameters.default().at(bank.day, NAMES)
-    for part in parts:
-        assert _line(part, bank, parameters) == part.line, part.place
-
-
-def test_every_rule_decides_in_a_case() -> None:
-    """But for parts that a deposit of that sector never has: they are refused, not expected."""
-    reached: set[tuple[str, str]] = set()
-    for bank in CASES.banks:
-        parameters = Parameters.default().at(bank.day, NAMES)
-        for part in bank.parts:
-            reached.update((rule.path.stem, rule.name) for rule in _rules(part, bank, parameters))
-    rules = {
-        (rule.path.stem, rule.name)
-        for name in TABLES
-        for rule in Parameters.default().at(DAY, NAMES).decisions(f"lcr/{name}").rules()
-    }
-    never = {
-        ("deposit_lines", "retail_wholesale_part"),
-        ("deposit_lines", "wholesale_retail_part"),
-    }
-    assert rules - reached == never
-
-
-def _line(part: ExpectedPart, bank: DealBank, parameters: ParameterSet) -> str:
-    if part.part == "unwind_cash":
-        return "unwind_level1_cash"
-    decided = _rules(part, bank, parameters)[-1].then
-    return decided["line"] if "line" in decided else f"unwind_{decided['level']}"
-
-
-def _rules(part: ExpectedPart, bank: DealBank, parameters: ParameterSet) -> list[Rule]:
-    """The rules that decide the level of a part's security and the part's line."""
-    (deal,) = [d for d in bank.rows["deals"] if d["deal_id"] == part.deal_id]
-    known = {
-        "product_type": "SECURITY" if part.part == "collateral" else deal["product_type"],
-        "sector": _sector(deal, bank, parameters),
-        "window": _window(deal, bank.day, parameters),
-        "part": part.part,
-        "locked": "YES" if deal["locked_in"] else "NO",
-        "eligible": "YES" if deal["eligible"] else "NO",
-        "level": "none",
-    }
-    rules = []
-    for security in bank.rows["securities"]:
-        if security["security_id"] == deal["security_id"]:
-            rules.append(_level(security, parameters))
-            known["level"] = rules[0].then["level"]
-    if part.part.startswith("unwind_"):
-        return rules
-    family = {"DEPOSIT": "deposit", "LOAN": "loan"}
-    for name in FAMILIES:
-        inputs = parameters.decisions(f"lcr/{name}_lines").inputs
-        family |= dict.fromkeys(inputs["product_type"], name)
-    table = parameters.decisions(f"lcr/{family[known['product_type']]}_lines")
-    rules.append(table.rule(BASEL, **{name: known[name] for name in table.inputs}))
-    return rules
-
-
-def _sector(deal: Mapping[str, Any], bank: DealBank, parameters: ParameterSet) -> str:
-    """The delivered sector; a small business is a corporate from its limit on."""
-    sectors = {c["counterparty_id"]: str(c["sector"]) for c in bank.rows["counterparties"]}
-    sector = sectors.get(deal["counterparty_id"], "NONE")
-    if deal["product_type"] != "DEPOSIT" or sector != "SMALL_BUSINESS":
-        return sector
-    rates = {row["currency"]: row["rate"] for row in bank.rows["fx_rates"]}
-    funding = sum(
-        other["amount"] * rates[other["currency"]]
-        for other in bank.rows["deals"]
-        if other["product_type"] == "DEPOSIT"
-        and (other["entity_id"], other["counterparty_id"])
-        == (deal["entity_id"], deal["counterparty_id"])
-    )
-    limit = parameters.rates("lcr/small_business").value("lcr", "limit")
-    return sector if funding < limit else "CORPORATE"
-
-
-def _level(security: Mapping[str, Any], parameters: ParameterSet) -> Rule:
-    weights = parameters.rates("lcr/risk_weight_bands").rows()
-    bands = {row.values["risk_weight"]: key for (key,), row in weights.items()}
-    weight = security["risk_weight"]
-    return parameters.decisions("lcr/security_level").rule(
-        BASEL,
-        asset_class=security["asset_class"],
-        risk_weight_band="NONE" if weight is None else bands.get(weight, "HIGHER"),
-        credit_quality=security["credit_quality"],
-        financial_issuer="YES" if security["financial_issuer"] else "NO",
-    )
-
-
-def _window(deal: Mapping[str, Any], day: date, parameters: ParameterSet) -> str:
-    due, days = deal["maturity_date"], int(parameters.rates("lcr/window").value("lcr", "days"))
-    asset = deal["product_type"] in INFLOWS
-    if asset and (deal["days_past_due"] > 0 or (due is not None and due <= day)):
-        return "OVERDUE"
-    if due is None:
-        return "OPEN"
-    return "WITHIN" if due <= day + timedelta(days=days) else "BEYOND"
