@@ -1,6 +1,6 @@
 """Worked examples of a regulation, as YAML beside its parameters, and their loader.
 
-A file is one of two kinds; every number is a quoted decimal, every date plain.
+A file is one of three kinds; every number is a quoted decimal, every date plain.
 
 ``cases: calculation`` gives weighted amounts per line and the result of a calculation; ``amounts``
 are those before weighting, where the calculation looks at them::
@@ -15,6 +15,17 @@ are those before weighting, where the calculation looks at them::
         lines: {level1_security: "100", level2a_security: "300"}
         amounts: {lending_nonfinancial: "50"}
         result: {hqla: "166.66666667", ratio: not defined}
+
+``cases: profile`` gives total flows and the dated ones by day, and the net outflows that follow::
+
+    items:
+      - case: peak_on_day_5
+        why: ...
+        bank: full
+        outflows: "100"
+        inflows: "20"
+        profile: [{day: "5", outflow: "10", inflow: "0"}]
+        result: {net_outflows: "80"}
 
 ``cases: deals`` is one small bank: rows of source tables, and the parts that its deals must give.
 The whole file is one bank on one day, to be calculated once; a case is a group of its deals, so
@@ -88,6 +99,22 @@ class CalculationCase:
 
 
 @dataclass(frozen=True)
+class ProfileCase:
+    """Total flows, the dated ones by day (outflow, inflow), and the net outflows they must give."""
+
+    name: str
+    why: str
+    regime: str
+    day: date
+    bank: str
+    outflows: Decimal
+    inflows: Decimal
+    profile: Mapping[int, tuple[Decimal, Decimal]]
+    result: Result
+    place: str
+
+
+@dataclass(frozen=True)
 class ExpectedPart:
     """One part of a deal, the line that takes it, amount and weighted amount."""
 
@@ -132,22 +159,27 @@ class Cases:
 
     calculations: tuple[CalculationCase, ...]
     banks: tuple[DealBank, ...]
+    profiles: tuple[ProfileCase, ...] = ()
 
 
 def load_cases(folder: Path, tables: Iterable[Table] = SOURCES) -> Cases:
     """Every ``*.yaml`` file of a folder; ``tables`` are those that deal cases may fill."""
     calculations: list[CalculationCase] = []
     banks: list[DealBank] = []
+    profiles: list[ProfileCase] = []
     for path in sorted(folder.glob("*.yaml")):
         root = read(path)
         head = root.pairs()
         if "cases" not in head:
             raise root.error("the key cases is missing", "Add cases: calculation or cases: deals")
-        if head["cases"].code(("calculation", "deals"), "kind of cases") == "calculation":
+        kind = head["cases"].code(("calculation", "deals", "profile"), "kind of cases")
+        if kind == "calculation":
             calculations += _calculations(root)
+        elif kind == "profile":
+            profiles += _profiles(root)
         else:
             banks.append(_Bank(root, tables).load())
-    return Cases(tuple(calculations), tuple(banks))
+    return Cases(tuple(calculations), tuple(banks), tuple(profiles))
 
 
 def _calculations(root: Node) -> list[CalculationCase]:
@@ -164,6 +196,39 @@ def _calculations(root: Node) -> list[CalculationCase]:
                 head["day"].date(),
                 _amounts(fields["lines"]),
                 _amounts(fields["amounts"]) if "amounts" in fields else {},
+                _result(fields["result"]),
+                node.place,
+            )
+        )
+    return result
+
+
+def _profiles(root: Node) -> list[ProfileCase]:
+    head = root.fields(("cases", "title", "regime", "day", "items"))
+    head["title"].text()
+    needed = ("case", "why", "bank", "outflows", "inflows", "profile", "result")
+    result = []
+    for name, node in _named(head["items"], "case"):
+        fields = node.fields(needed)
+        profile: dict[int, tuple[Decimal, Decimal]] = {}
+        for item in fields["profile"].items():
+            of_day = item.fields(("day", "outflow", "inflow"))
+            day = int(of_day["day"].decimal(ColumnType.INTEGER))
+            if day in profile:
+                raise item.error(f"day {day} stands twice", "Add the two up")
+            amounts = (of_day[column].decimal(ColumnType.MONEY) for column in ("outflow", "inflow"))
+            outflow, inflow = amounts
+            profile[day] = outflow, inflow
+        result.append(
+            ProfileCase(
+                name,
+                fields["why"].text(),
+                head["regime"].text(),
+                head["day"].date(),
+                fields["bank"].text(),
+                fields["outflows"].decimal(ColumnType.MONEY),
+                fields["inflows"].decimal(ColumnType.MONEY),
+                profile,
                 _result(fields["result"]),
                 node.place,
             )

@@ -43,6 +43,9 @@ def liquidity_coverage_ratio(
     stock = {level: amount[f"hqla_{level}"] for level in _LEVELS}
     adjusted = {level: stock[level] + amount[f"unwind_{level}"] for level in _LEVELS}
     cap_level2b, cap_level2 = _caps(**adjusted, parameters=parameters, regime=regime)
+    if parameters.rates("lcr/cap_excess").text("lcr", "excess", regime) == "greater":
+        unadjusted = _caps(**stock, parameters=parameters, regime=regime)
+        cap_level2b, cap_level2 = max((cap_level2b, cap_level2), unadjusted, key=sum)
     hqla = sum(stock.values(), _ZERO) - cap_level2b - cap_level2
     lending_excess = _lending_excess(lines, parameters, regime)
     outflows, uncapped = amount["outflow"] + lending_excess, amount["inflow"]

@@ -14,10 +14,17 @@ from functools import cache
 from pathlib import Path
 
 from regulatory_assets.ledger.table import ColumnType
-from regulatory_assets.regulation.cases import CalculationCase, Cases, DealBank, load_cases
+from regulatory_assets.regulation.cases import (
+    CalculationCase,
+    Cases,
+    DealBank,
+    ProfileCase,
+    load_cases,
+)
 from regulatory_assets.regulation.parameters import BASEL, Parameters, ParameterSet, RateTable
 from regulatory_assets.regulation.tables import Key, Row
 from regulatory_assets.reports.lcr.calculation import liquidity_coverage_ratio
+from regulatory_assets.reports.lcr.mismatch import total_net_outflows
 from regulatory_assets.reports.lcr.plain import PARAMETERS, Bank, Entry, Part, Reading
 
 CASES = Path(__file__).parent / "cases"
@@ -89,6 +96,9 @@ def failing(number: Number | None = None, by: Decimal = Decimal(0)) -> list[str]
         parameters = _at(case, number, by)
         if liquidity_coverage_ratio(case.rows, parameters, case.regime) != case.result:
             found.append(case.name)
+    for profile in cases().profiles:
+        if _net(profile, _at(profile, number, by)) != profile.result:
+            found.append(profile.name)
     for bank in cases().banks:
         found += _failing(bank, _at(bank, number, by))
     return found
@@ -121,7 +131,18 @@ def cases() -> Cases:
     return load_cases(CASES)
 
 
-def _at(case: CalculationCase | DealBank, number: Number | None, by: Decimal) -> ParameterSet:
+def _net(case: ProfileCase, parameters: ParameterSet) -> Mapping[str, Decimal] | None:
+    try:
+        return total_net_outflows(
+            case.outflows, case.inflows, case.profile, parameters, case.regime, case.bank
+        )
+    except ValueError:  # a shorter window leaves days of the profile outside
+        return None
+
+
+def _at(
+    case: CalculationCase | DealBank | ProfileCase, number: Number | None, by: Decimal
+) -> ParameterSet:
     parameters = Parameters.default().at(case.day, PARAMETERS)
     return parameters if number is None else changed(parameters, number, by)
 

@@ -26,6 +26,7 @@ Entry = tuple[Path, int]
 
 PARAMETERS = (
     "lcr/asset_lines",
+    "lcr/cap_excess",
     "lcr/caps",
     "lcr/deposit_insurance",
     "lcr/deposit_lines",
@@ -35,6 +36,7 @@ PARAMETERS = (
     "lcr/lending_lines",
     "lcr/lines",
     "lcr/loan_lines",
+    "lcr/outflow_adjustment",
     "lcr/outflow_lines",
     "lcr/risk_weight_bands",
     "lcr/secured_lines",

@@ -26,6 +26,7 @@ from regulatory_assets.ledger.stages import (
 )
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.expressions import decide, text, value
+from regulatory_assets.regulation.parameters import BASEL
 from regulatory_assets.reports.lcr.calculation import liquidity_coverage_ratio
 from regulatory_assets.reports.lcr.tables import (
     DEPOSITORS,
@@ -368,14 +369,20 @@ def lcr_scope_lines(lines: DataFrame, p: Any) -> DataFrame:
     reads=LCR_SCOPE_LINES,
     writes=LCR,
     by=("scope",),
-    parameters=("lcr/caps", "lcr/lending_excess"),
+    lookups=(Lookup(ENTITIES, by=("scope",), take=("regime",)),),
+    parameters=("lcr/cap_excess", "lcr/caps", "lcr/lending_excess"),
 )
 def lcr(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
-    """Stock, caps, net outflows and ratio of one scope (BCBS 238 paras 46-51, 69, Annex 1)."""
+    """Stock, caps, net outflows and ratio of one scope (BCBS 238 paras 46-51, 69, Annex 1).
+
+    A scope that is an entity has its regime, a group that is none has Basel's. Parts of an entity
+    whose regime nobody knows have no factor, which fails a check.
+    """
     first = lines[0]
+    known = first["regime"] in p["lcr/caps"].regimes
     yield {
         "scope": first["scope"],
         "consolidation": first["consolidation"],
         "currency": first["reporting_currency"],
-        **liquidity_coverage_ratio(lines, p),
+        **liquidity_coverage_ratio(lines, p, first["regime"] if known else BASEL),
     }

@@ -46,6 +46,7 @@ TABLES = (
 )
 OTHERS = (
     "lines",
+    "cap_excess",
     "caps",
     "deposit_insurance",
     "lending_excess",
@@ -54,7 +55,7 @@ OTHERS = (
     "window",
 )
 NAMES = tuple(f"lcr/{name}" for name in (*TABLES, *OTHERS))
-OF_RATIO = ("lcr/lines", "lcr/caps", "lcr/lending_excess")
+OF_RATIO = ("lcr/lines", "lcr/cap_excess", "lcr/caps", "lcr/lending_excess")
 FAMILIES = ("asset", "facility", "inflow", "lending", "outflow", "secured")
 MEMO = ("collateral", "unwind_cash", "unwind_collateral")
 CENT = Decimal("0.00000001")
@@ -241,7 +242,7 @@ def test_a_component_in_the_row_needs_no_line(parameters: ParameterSet) -> None:
         {"line": "d", "component": "unclassified", "weighted": Decimal(5)},
         {"line": "e", "component": "lending", "weighted": Decimal(5)},
     ]
-    caps = Parameters.default().at(DAY, ["lcr/caps", "lcr/lending_excess"])
+    caps = Parameters.default().at(DAY, ["lcr/cap_excess", "lcr/caps", "lcr/lending_excess"])
     assert liquidity_coverage_ratio(rows, caps)["ratio"] == Decimal("1.25")
     wrong = {"line": "a", "component": "outflows", "weighted": Decimal(1)}
     with pytest.raises(ValueError, match="no component outflows"):
@@ -269,8 +270,8 @@ def _parts() -> Iterator[Any]:
             yield pytest.param(bank, case.parts, id=f"{bank.path.stem}:{case.name}")
 
 
-def _weighted(part: ExpectedPart, parameters: ParameterSet) -> Decimal:
-    product = part.amount * parameters.rates("lcr/lines").value(part.line, "rate")
+def _weighted(part: ExpectedPart, parameters: ParameterSet, regime: str) -> Decimal:
+    product = part.amount * parameters.rates("lcr/lines").value(part.line, "rate", regime)
     return product.quantize(CENT, ROUND_HALF_UP)
 
 
@@ -284,8 +285,10 @@ def test_every_weighted_amount_is_amount_times_factor(
     bank: DealBank, parts: tuple[ExpectedPart, ...]
 ) -> None:
     parameters = Parameters.default().at(bank.day, ["lcr/lines"])
+    regimes = {row["entity_id"]: row["regime"] for row in bank.rows["entities"]}
+    regime = {deal["deal_id"]: regimes[deal["entity_id"]] for deal in bank.rows["deals"]}
     for part in parts:
-        assert _weighted(part, parameters) == part.weighted, part.place
+        assert _weighted(part, parameters, regime[part.deal_id]) == part.weighted, part.place
 
 
 @pytest.mark.parametrize("bank", [b for b in CASES.banks if b.results], ids=lambda b: b.path.stem)
