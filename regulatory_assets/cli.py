@@ -20,6 +20,7 @@ from rich.table import Table as Grid
 
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
 from regulatory_assets.bank.ingest import pending
+from regulatory_assets.commands.parameters import parameters_app
 from regulatory_assets.commands.report import report_app
 from regulatory_assets.commands.sources import generate, sources_app
 from regulatory_assets.ledger.compact import clean, compact, status
@@ -39,6 +40,7 @@ app.add_typer(show_app, name="show")
 app.add_typer(lake_app, name="lake")
 demo_app = typer.Typer(help="The sample bank and a real one, end to end.", no_args_is_help=True)
 app.add_typer(demo_app, name="demo")
+app.add_typer(parameters_app, name="parameters")
 app.add_typer(report_app, name="report")
 app.add_typer(sources_app, name="sources")
 app.command()(generate)
