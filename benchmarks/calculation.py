@@ -18,6 +18,7 @@ from regulatory_assets.regulation.parameters import Parameters
 MONEY, RATE = "DECIMAL(28,8)", "DECIMAL(12,8)"
 WINDOW_DAYS = 30
 _LIMIT = f"CAST(100000 AS {MONEY})"
+_SMALL_BUSINESS = "CAST(1000000 AS DECIMAL(28,8))"
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,10 @@ def flows(dialect: Dialect, deals: str = "deals") -> str:
     zero = f"CAST(0 AS {MONEY})"
     return f"""
     WITH joined AS (
-        SELECT d.*, c.partner_entity_id, c.relationship, coalesce(c.sector, 'NONE') AS sector,
+        SELECT d.*, c.partner_entity_id, c.relationship, CASE
+                WHEN c.sector = 'SMALL_BUSINESS' AND product_type = 'DEPOSIT'
+                     AND p.balance >= {_SMALL_BUSINESS} THEN 'CORPORATE'
+                ELSE coalesce(c.sector, 'NONE') END AS sector,
             coalesce(s.level, 'none') AS level, p.balance, p.eligible_balance, p.insured_amount,
             CASE WHEN d.deal_id = p.residue_deal_id THEN p.residue ELSE {zero} END AS residue,
             {_product("d.amount", "r.rate")} AS held,
@@ -325,6 +329,7 @@ def ratio(row: dict[str, Any]) -> dict[str, Any]:
             "cap_level2b": cap_b,
             "cap_level2": cap_2,
             "hqla": hqla,
+            "lending_excess": Decimal(0),  # the drawn books hold no promises to lend
             "outflows": row["outflow"],
             "inflows_uncapped": row["inflow"],
             "inflows": inflows,

@@ -22,7 +22,9 @@ from rich.table import Table as Grid
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
 from regulatory_assets.bank.ingest import pending
 from regulatory_assets.commands.figures import show_aml, show_branch, version_of
+from regulatory_assets.commands.parameters import parameters_app
 from regulatory_assets.commands.people import people_app
+from regulatory_assets.commands.report import report_app
 from regulatory_assets.commands.rules import print_impact, rules_app
 from regulatory_assets.commands.sources import generate, sources_app
 from regulatory_assets.ledger.compact import clean, compact, status
@@ -44,6 +46,8 @@ show_app.command("aml")(show_aml)
 app.add_typer(lake_app, name="lake")
 demo_app = typer.Typer(help="The sample bank and a real one, end to end.", no_args_is_help=True)
 app.add_typer(demo_app, name="demo")
+app.add_typer(parameters_app, name="parameters")
+app.add_typer(report_app, name="report")
 app.add_typer(sources_app, name="sources")
 app.command()(generate)
 app.add_typer(rules_app, name="rules")

@@ -1,4 +1,4 @@
-"""Reference pages written from the code: tables, stages, parameters, settings, sources.
+"""Reference pages written from the code: tables, sources, stages, parameters, settings, proofs.
 
 ``python -m regulatory_assets.reference DIR`` writes them; a test fails when the committed pages
 differ. Explanations for people belong in ``docs/``, not here.
@@ -17,7 +17,16 @@ from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.ledger.table import Column
 from regulatory_assets.orchestration.calendar import Calendar
 from regulatory_assets.regulation.parameters import Parameters, RateTable
-from regulatory_assets.regulation.tables import Citation, DecisionTable, plain
+from regulatory_assets.regulation.tables import (
+    BASEL,
+    Citation,
+    DecisionTable,
+    Key,
+    Row,
+    plain,
+)
+from regulatory_assets.reports.lcr import coverage
+from regulatory_assets.reports.lcr.plain import PARAMETERS
 from regulatory_assets.runtime import production_graph
 from regulatory_assets.settings import Settings
 
@@ -31,6 +40,8 @@ def pages(day: date) -> dict[str, str]:
         "parameters.md": _page("Parameters", _parameters(day)),
         "settings.md": _page("Settings", _settings()),
         "../sources.md": _page("Sources", _sources(graph)),
+        "../regulation/lcr.md": _page("The liquidity coverage ratio, line by line", _lcr(day)),
+        "../regulation/coverage.md": _page("Which case proves which parameter", _coverage(day)),
     }
 
 
@@ -174,6 +185,93 @@ def _cited(citation: Citation) -> tuple[str, str]:
     return str(citation), "yes" if citation.verified else "no"
 
 
+_LCR = """\
+What each line is worth, where that is written, whether somebody has read it there, and the worked
+examples that hold a deal of the line (`regulatory_assets/reports/lcr/cases/`). A factor is what is
+left of an asset after its haircut, the run-off of an outflow, the share of an inflow that counts. A
+regime stands beside the lines that it changes or adds."""
+
+_COVERAGE = """\
+A number is proved by the cases that fail when it alone is raised by the smallest step, a rule by
+the cases in which it decides. A test fails where an entry has none."""
+
+
+def _lcr(day: date) -> Iterator[str]:
+    parameters = Parameters.default().at(day, ["lcr/lines"])
+    using: dict[str, dict[str, None]] = {}
+    for bank in coverage.cases().banks:
+        for case in bank.cases:
+            for part in case.parts:
+                using.setdefault(part.line, {})[case.name] = None
+    for worked in coverage.cases().calculations:
+        for line in (*worked.lines, *worked.amounts):
+            using.setdefault(line, {})[worked.name] = None
+    yield from (_LCR, "")
+    by_component: dict[str, list[tuple[str, ...]]] = {}
+    for (line,), regime, row in _entries(parameters.rates("lcr/lines")):
+        rate = f"{plain(row.values['rate'] * 100)} %"
+        found = (f"`{line}`", regime, rate, *_cited(row.citation), row.citation.note)
+        cells = (*found, _named(list(using.get(line, {}))))
+        by_component.setdefault(row.texts["component"], []).append(cells)
+    head = ("line", "regime", "factor", "citation", "verified", "note", "cases")
+    for component, rows in by_component.items():
+        yield from (f"## {component}", "")
+        yield from _grid(head, rows)
+
+
+def _entries(table: RateTable) -> Iterator[tuple[Key, str, Row]]:
+    """Each entry once, with the regime whose file has it; those of Basel first."""
+    basel = table.rows(BASEL)
+    for regime in table.regimes:
+        for key, row in table.rows(regime).items():
+            if regime == BASEL or basel.get(key) is not row:
+                yield key, regime, row
+
+
+def _coverage(day: date) -> Iterator[str]:
+    parameters = Parameters.default().at(day, PARAMETERS)
+    yield from (_COVERAGE, "", "## Numbers", "")
+    head = ("parameter", "entry", "number", "cases")
+    yield from _grid(
+        head,
+        (
+            (
+                f"`{number.table}`",
+                f"{', '.join(number.key)} {number.column}",
+                plain(number.row.values[number.column]),
+                _named(coverage.proving(parameters, number)),
+            )
+            for number in coverage.numbers(parameters)
+        ),
+    )
+    yield from ("## Rules", "")
+    deciding = coverage.deciding()
+    rules = {
+        (rule.path, rule.line): (table.name, rule)
+        for table in (parameters[name] for name in PARAMETERS)
+        if isinstance(table, DecisionTable)
+        for regime in table.regimes
+        for rule in table.rules(regime)
+    }
+    yield from _grid(
+        ("parameter", "rule", "decides in"),
+        (
+            (
+                f"`{name}`",
+                rule.name,
+                _named(deciding.get(entry, []))
+                or f"nowhere: {coverage.UNREACHABLE.get((rule.path.stem, rule.name), '')}",
+            )
+            for entry, (name, rule) in rules.items()
+        ),
+    )
+
+
+def _named(names: Sequence[str], most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def _settings() -> Iterator[str]:
     prefix = str(Settings.model_config["env_prefix"])
     yield from _grid(
@@ -190,6 +288,7 @@ def write(folder: Path, day: date) -> None:
     """Write every page into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in pages(day).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
 
 

@@ -28,6 +28,34 @@ PRODUCT_TYPES = (
     "REPO",
     "REVERSE_REPO",
     "LOAN",
+    # Funding and placements beside deposits.
+    "OWN_DEBT",
+    "NETWORK_DEPOSIT",
+    "OPERATIONAL_PLACEMENT",
+    "MARGIN_LOAN",
+    "SHORT_COVER_LENDING",
+    # Promises: the amount is what is not drawn yet.
+    "CREDIT_FACILITY",
+    "LIQUIDITY_FACILITY",
+    "LENDING_COMMITMENT",
+    "FACILITY_RECEIVED",
+    "UNCOMMITTED_FACILITY",
+    "GUARANTEE",
+    "TRADE_FINANCE",
+    "OTHER_CONTINGENT",
+    # Delivered amounts: flows netted by the source, collateral needs, vehicles, the rest.
+    "DERIVATIVE_OUTFLOW",
+    "DERIVATIVE_INFLOW",
+    "DOWNGRADE_COLLATERAL",
+    "VALUATION_COLLATERAL",
+    "EXCESS_COLLATERAL",
+    "UNCALLED_COLLATERAL",
+    "SUBSTITUTABLE_COLLATERAL",
+    "MARKET_VALUATION",
+    "STRUCTURED_VEHICLE",
+    "CUSTOMER_SHORT",
+    "OTHER_CONTRACTUAL_OUTFLOW",
+    "OTHER_CONTRACTUAL_INFLOW",
 )
 SECTORS = (
     "RETAIL",
@@ -181,7 +209,8 @@ DEALS = Table(
         Column(
             "amount",
             _MONEY,
-            "Outstanding amount with accrued interest; market value of a security.",
+            "Outstanding amount with accrued interest; market value of a security; what is not "
+            "drawn of a promise; the netted or needed amount of a delivered one.",
             unit="deal currency",
             minimum="0",
             maximum=_MONEY_MAX,
@@ -196,13 +225,13 @@ DEALS = Table(
         Column(
             "security_id",
             _STRING,
-            "Security held, or collateral of a repo or reverse repo.",
+            "Security held, or collateral of a repo, reverse repo or facility.",
             nullable=True,
         ),
         Column(
             "collateral_value",
             _MONEY,
-            "Market value of the collateral of a repo or reverse repo.",
+            "Market value of the collateral of a repo, reverse repo or facility.",
             unit="deal currency",
             nullable=True,
             minimum="0",

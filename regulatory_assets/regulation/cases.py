@@ -1,8 +1,9 @@
 """Worked examples of a regulation, as YAML beside its parameters, and their loader.
 
-A file is one of two kinds; every number is a quoted decimal, every date plain.
+A file is one of three kinds; every number is a quoted decimal, every date plain.
 
-``cases: calculation`` gives weighted amounts per line and the result of a calculation::
+``cases: calculation`` gives weighted amounts per line and the result of a calculation; ``amounts``
+are those before weighting, where the calculation looks at them::
 
     cases: calculation
     title: Caps of the stock
@@ -12,7 +13,19 @@ A file is one of two kinds; every number is a quoted decimal, every date plain.
       - case: level2_cap_binds
         why: 300 of Level 2A beside 100 of Level 1 ...
         lines: {level1_security: "100", level2a_security: "300"}
+        amounts: {lending_nonfinancial: "50"}
         result: {hqla: "166.66666667", ratio: not defined}
+
+``cases: profile`` gives total flows and the dated ones by day, and the net outflows that follow::
+
+    items:
+      - case: peak_on_day_5
+        why: ...
+        bank: full
+        outflows: "100"
+        inflows: "20"
+        profile: [{day: "5", outflow: "10", inflow: "0"}]
+        result: {net_outflows: "80"}
 
 ``cases: deals`` is one small bank: rows of source tables, and the parts that its deals must give.
 The whole file is one bank on one day, to be calculated once; a case is a group of its deals, so
@@ -68,6 +81,35 @@ class CalculationCase:
     regime: str
     day: date
     lines: Mapping[str, Decimal]
+    amounts: Mapping[str, Decimal]
+    result: Result
+    place: str
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The lines as a calculation reads them; an amount that is not given is 0."""
+        return [
+            {
+                "line": line,
+                "amount": self.amounts.get(line, Decimal(0)),
+                "weighted": self.lines.get(line, Decimal(0)),
+            }
+            for line in dict.fromkeys((*self.lines, *self.amounts))
+        ]
+
+
+@dataclass(frozen=True)
+class ProfileCase:
+    """Total flows, the dated ones by day (outflow, inflow), and the net outflows they must give."""
+
+    name: str
+    why: str
+    regime: str
+    day: date
+    bank: str
+    outflows: Decimal
+    inflows: Decimal
+    profile: Mapping[int, tuple[Decimal, Decimal]]
     result: Result
     place: str
 
@@ -117,22 +159,27 @@ class Cases:
 
     calculations: tuple[CalculationCase, ...]
     banks: tuple[DealBank, ...]
+    profiles: tuple[ProfileCase, ...] = ()
 
 
 def load_cases(folder: Path, tables: Iterable[Table] = SOURCES) -> Cases:
     """Every ``*.yaml`` file of a folder; ``tables`` are those that deal cases may fill."""
     calculations: list[CalculationCase] = []
     banks: list[DealBank] = []
+    profiles: list[ProfileCase] = []
     for path in sorted(folder.glob("*.yaml")):
         root = read(path)
         head = root.pairs()
         if "cases" not in head:
             raise root.error("the key cases is missing", "Add cases: calculation or cases: deals")
-        if head["cases"].code(("calculation", "deals"), "kind of cases") == "calculation":
+        kind = head["cases"].code(("calculation", "deals", "profile"), "kind of cases")
+        if kind == "calculation":
             calculations += _calculations(root)
+        elif kind == "profile":
+            profiles += _profiles(root)
         else:
             banks.append(_Bank(root, tables).load())
-    return Cases(tuple(calculations), tuple(banks))
+    return Cases(tuple(calculations), tuple(banks), tuple(profiles))
 
 
 def _calculations(root: Node) -> list[CalculationCase]:
@@ -140,14 +187,48 @@ def _calculations(root: Node) -> list[CalculationCase]:
     head["title"].text()
     result = []
     for name, node in _named(head["items"], "case"):
-        fields = node.fields(("case", "why", "lines", "result"))
+        fields = node.fields(("case", "why", "lines", "result"), ("amounts",))
         result.append(
             CalculationCase(
                 name,
                 fields["why"].text(),
                 head["regime"].text(),
                 head["day"].date(),
-                {k: v.decimal(ColumnType.MONEY) for k, v in fields["lines"].pairs().items()},
+                _amounts(fields["lines"]),
+                _amounts(fields["amounts"]) if "amounts" in fields else {},
+                _result(fields["result"]),
+                node.place,
+            )
+        )
+    return result
+
+
+def _profiles(root: Node) -> list[ProfileCase]:
+    head = root.fields(("cases", "title", "regime", "day", "items"))
+    head["title"].text()
+    needed = ("case", "why", "bank", "outflows", "inflows", "profile", "result")
+    result = []
+    for name, node in _named(head["items"], "case"):
+        fields = node.fields(needed)
+        profile: dict[int, tuple[Decimal, Decimal]] = {}
+        for item in fields["profile"].items():
+            of_day = item.fields(("day", "outflow", "inflow"))
+            day = int(of_day["day"].decimal(ColumnType.INTEGER))
+            if day in profile:
+                raise item.error(f"day {day} stands twice", "Add the two up")
+            amounts = (of_day[column].decimal(ColumnType.MONEY) for column in ("outflow", "inflow"))
+            outflow, inflow = amounts
+            profile[day] = outflow, inflow
+        result.append(
+            ProfileCase(
+                name,
+                fields["why"].text(),
+                head["regime"].text(),
+                head["day"].date(),
+                fields["bank"].text(),
+                fields["outflows"].decimal(ColumnType.MONEY),
+                fields["inflows"].decimal(ColumnType.MONEY),
+                profile,
                 _result(fields["result"]),
                 node.place,
             )
@@ -235,6 +316,10 @@ def _part(node: Node, deal_ids: Sequence[str]) -> ExpectedPart:
         fields["weighted"].decimal(ColumnType.MONEY),
         node.place,
     )
+
+
+def _amounts(node: Node) -> dict[str, Decimal]:
+    return {name: value.decimal(ColumnType.MONEY) for name, value in node.pairs().items()}
 
 
 def _result(node: Node) -> Result:

@@ -120,6 +120,11 @@ class Parameters:
         force = max(day, not_before)
         return ParameterSet(day, {name: self._at(force, name) for name in names})
 
+    def is_in_force(self, name: str, day: date) -> bool:
+        """Whether a known parameter has values on a day."""
+        in_force = [table for start, table in self._histories[name] if start <= day]
+        return bool(in_force) and in_force[-1] is not None
+
     def _at(self, day: date, name: str) -> AnyTable:
         if name not in self._histories:
             raise ParameterError(

@@ -35,7 +35,7 @@ from regulatory_assets.bank.generator import (
     generate_correction,
     main,
 )
-from regulatory_assets.bank.tables import ASSET_CLASSES, CHANNELS, PRODUCT_TYPES, SECTORS, SOURCES
+from regulatory_assets.bank.tables import ASSET_CLASSES, CHANNELS, SECTORS, SOURCES
 from regulatory_assets_tests.bank.small_lcr import Row, level, read, scopes
 
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -255,7 +255,7 @@ class TestBelievable:
         assert {d["product_type"] for d in retail} == {"DEPOSIT", "LOAN"}
 
     def test_every_code_occurs(self, first: Bank) -> None:
-        assert {d["product_type"] for d in first["deals"]} == set(PRODUCT_TYPES)
+        assert {d["product_type"] for d in first["deals"]} == {kind.product for kind in kinds.KINDS}
         assert {p["sector"] for p in first["counterparties"]} == set(SECTORS)
         assert {s["asset_class"] for s in first["securities"]} == set(ASSET_CLASSES)
         assert {d["currency"] for d in first["deals"]} == set(kinds.CURRENCIES)

@@ -32,7 +32,7 @@ from regulatory_assets.ledger.table import BASE, Column, ColumnType, Table
 Row = tuple[Any, ...]
 Rows = list[Row]
 
-ROWS, VALUES = 40, 5
+ROWS, VALUES = 200, 5
 _LARGEST = Decimal(1_000_000)
 
 

@@ -14,8 +14,9 @@ from typing import Any
 from regulatory_assets.ledger.arithmetic import fraction, ratio
 from regulatory_assets.regulation.parameters import BASEL, ParameterSet
 
-NO_COMPONENT = ("out_of_scope", "unclassified")
-"""Components of lines that do not enter the ratio; ``unclassified`` fails a check elsewhere."""
+NO_COMPONENT = ("lending", "out_of_scope", "unclassified")
+"""Components of lines that enter no total; ``lending`` does so only through its excess, and
+``unclassified`` fails a check elsewhere."""
 
 _LEVELS = ("level1", "level2a", "level2b")
 _COMPONENTS = (
@@ -32,17 +33,22 @@ def liquidity_coverage_ratio(
 ) -> dict[str, Decimal | None]:
     """The ratio of one scope with every operand (BCBS 238 paragraphs 46-51, 69, Annex 1).
 
-    ``lines`` are the scope's weighted amounts: each row has ``weighted`` and either ``component``
-    or ``line``. The caps are computed on the adjusted amounts, those held after unwinding the
+    ``lines`` are the scope's amounts: each row has ``line``, ``amount``, ``weighted`` and perhaps
+    its ``component``. The caps are computed on the adjusted amounts, those held after unwinding the
     secured trades of the next 30 days (Annex 1), and deducted from the unadjusted stock, without a
     floor (convention 11). ``ratio`` is None where there are no net outflows: it is not defined.
     """
+    lines = list(lines)
     amount = _component_totals(lines, parameters, regime)
     stock = {level: amount[f"hqla_{level}"] for level in _LEVELS}
     adjusted = {level: stock[level] + amount[f"unwind_{level}"] for level in _LEVELS}
     cap_level2b, cap_level2 = _caps(**adjusted, parameters=parameters, regime=regime)
+    if parameters.rates("lcr/cap_excess").text("lcr", "excess", regime) == "greater":
+        unadjusted = _caps(**stock, parameters=parameters, regime=regime)
+        cap_level2b, cap_level2 = max((cap_level2b, cap_level2), unadjusted, key=sum)
     hqla = sum(stock.values(), _ZERO) - cap_level2b - cap_level2
-    outflows, uncapped = amount["outflow"], amount["inflow"]
+    lending_excess = _lending_excess(lines, parameters, regime)
+    outflows, uncapped = amount["outflow"] + lending_excess, amount["inflow"]
     inflows = min(uncapped, _of(outflows, _share("inflows", parameters, regime)))
     net_outflows = outflows - inflows
     return {
@@ -51,6 +57,7 @@ def liquidity_coverage_ratio(
         "cap_level2b": cap_level2b,
         "cap_level2": cap_level2,
         "hqla": hqla,
+        "lending_excess": lending_excess,
         "outflows": outflows,
         "inflows_uncapped": uncapped,
         "inflows": inflows,
@@ -73,6 +80,18 @@ def _component_totals(
             raise ValueError(f"the LCR has no component {component}")
         totals[component] += row["weighted"]
     return totals
+
+
+def _lending_excess(
+    lines: Iterable[Mapping[str, Any]], parameters: ParameterSet, regime: str
+) -> Decimal:
+    """Contractual lending to customers beyond a share of their inflows (BCBS 238 paragraph 133)."""
+    shares = {
+        line: Fraction(row.values["share"])
+        for (line,), row in parameters.rates("lcr/lending_excess").rows(regime).items()
+    }
+    owed = [_of(row["amount"], shares[row["line"]]) for row in lines if row["line"] in shares]
+    return max(sum(owed, _ZERO), _ZERO)
 
 
 def _caps(

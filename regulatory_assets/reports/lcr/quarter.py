@@ -15,7 +15,7 @@ from regulatory_assets.ledger.stages import ReportRow, report_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.reports.lcr.tables import LCR
 
-_AVERAGED = ("hqla", "outflows", "inflows", "net_outflows")
+_AVERAGED = ("hqla", "lending_excess", "outflows", "inflows", "net_outflows")
 
 LCR_QUARTER = Table(
     name="lcr_quarter",

@@ -26,6 +26,7 @@ from regulatory_assets.ledger.stages import (
 )
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.expressions import decide, text, value
+from regulatory_assets.regulation.parameters import BASEL
 from regulatory_assets.reports.lcr.calculation import liquidity_coverage_ratio
 from regulatory_assets.reports.lcr.tables import (
     DEPOSITORS,
@@ -95,11 +96,16 @@ _FINANCIAL = ("BANK", "OTHER_FINANCIAL", "OTHER_LEGAL_ENTITY")
 _FLOW_PARAMETERS = (
     "lcr/asset_lines",
     "lcr/deposit_lines",
+    "lcr/facility_lines",
+    "lcr/inflow_lines",
+    "lcr/lending_lines",
     "lcr/lines",
     "lcr/loan_lines",
+    "lcr/outflow_lines",
     "lcr/risk_weight_bands",
     "lcr/secured_lines",
     "lcr/security_level",
+    "lcr/small_business",
     "lcr/window",
 )
 
@@ -134,7 +140,7 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     A part that no line takes gets the line ``unclassified`` and fails a check.
     """
     described = _describe(deals, p)
-    parts = described.withColumn("part", F.explode(_parts())).withColumn("amount", _part_amount())
+    parts = described.withColumn("part", F.explode(_parts(p))).withColumn("amount", _part_amount(p))
     present = (F.col("part") == "whole") | (F.col("amount") != 0) | F.col("held").isNull()
     line = F.when(F.col("amount").isNotNull(), _line(p))
     taken = parts.where(present).withColumn("line", F.coalesce(line, F.lit("unclassified")))
@@ -157,11 +163,17 @@ def _is(product_type: str) -> Column:
     return F.col("product_type") == product_type
 
 
+def _decided_by(table: Any) -> Column:
+    """Whether a decision table of a family of products has the deal's kind among its inputs."""
+    return F.col("product_type").isin(*table.inputs["product_type"])
+
+
 def _describe(deals: DataFrame, p: Any) -> DataFrame:
     """What the assignment of lines looks at: window, level, insured amount and the like."""
     last = F.lit(p.day + timedelta(days=int(p["lcr/window"].value("lcr", "days"))))
     due, today = F.col("maturity_date"), F.lit(p.day)
-    is_asset = F.col("product_type").isin("LOAN", "REVERSE_REPO")
+    is_asset = F.col("product_type").isin("LOAN", "REVERSE_REPO", "SECURITY")
+    is_asset = is_asset | _decided_by(p["lcr/inflow_lines"])
     window = (
         F.when(is_asset & ((due <= today) | (F.col("days_past_due") > 0)), "OVERDUE")
         .when(due.isNull(), "OPEN")
@@ -192,11 +204,15 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
     insured = F.when(F.col("insured_amount") == F.col("eligible_balance"), F.col("held")).otherwise(
         (share + F.coalesce(residue, _NOTHING)).cast(_MONEY)
     )
+    large = F.col("balance") >= F.lit(p["lcr/small_business"].value("lcr", "limit")).cast(_MONEY)
+    sector = F.when(
+        _is("DEPOSIT") & (F.col("sector") == "SMALL_BUSINESS") & large, F.lit("CORPORATE")
+    ).otherwise(F.coalesce(F.col("sector"), F.lit("NONE")))
     operational = F.coalesce(product(F.col("operational_amount"), F.col("rate")), _NOTHING)
     return (
         deals.withColumn("window", window)
         .withColumn("level", F.coalesce(level, F.lit("none")))
-        .withColumn("sector", F.coalesce(F.col("sector"), F.lit("NONE")))
+        .withColumn("sector", sector)
         .withColumn("held", product(F.col("amount"), F.col("rate")))
         .withColumn("pledged", product(F.col("collateral_value"), F.col("rate")))
         .withColumn("insured", F.when(eligible, insured).otherwise(_NOTHING))
@@ -204,7 +220,7 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
     )
 
 
-def _parts() -> Column:
+def _parts(p: Any) -> Column:
     """The parts a deal of this kind may have; those with no amount fall away."""
 
     def parts(*names: str) -> Column:
@@ -219,11 +235,12 @@ def _parts() -> Column:
         )
         .when(_is("REPO"), parts("whole", "unwind_cash", "unwind_collateral"))
         .when(_is("REVERSE_REPO"), parts("whole", "collateral", "unwind_cash", "unwind_collateral"))
+        .when(_decided_by(p["lcr/facility_lines"]), parts("posted", "undrawn"))
         .otherwise(parts("whole"))
     )
 
 
-def _part_amount() -> Column:
+def _part_amount(p: Any) -> Column:
     """The amount of a part; the parts of a deal sum to its amount, memo parts apart."""
     held, insured = F.col("held"), F.col("insured")
     operational, pledged = F.col("operational"), F.col("pledged")
@@ -234,6 +251,8 @@ def _part_amount() -> Column:
     rest = (held - operational).cast(_MONEY)
     liquid = F.col("eligible") & (F.col("level") != "none")
     unwound = liquid & F.col("window").isin("WITHIN", "OPEN") & (_is("REPO") | _due())
+    after_haircut = product(pledged, value(p["lcr/lines"], _unwind_line(), "rate", F.col("regime")))
+    posted = F.when(liquid, F.least(held, F.coalesce(after_haircut, _NOTHING))).otherwise(_NOTHING)
     lent = _is("REVERSE_REPO")
     kept = F.col("window").isin("WITHIN", "BEYOND")  # its owner cannot recall it at will
     part = F.col("part")
@@ -246,6 +265,8 @@ def _part_amount() -> Column:
         .when(part == "insured", F.when(all_insured, rest).otherwise(_NOTHING))
         .when(part == "uninsured", F.when(all_insured, _NOTHING).otherwise(rest))
         .when(part == "collateral", F.when(liquid & kept, pledged))
+        .when(part == "posted", posted)
+        .when(part == "undrawn", (held - posted).cast(_MONEY))
         .when(part == "unwind_cash", F.when(unwound, F.when(lent, held).otherwise(-held)))
         .when(
             part == "unwind_collateral", F.when(unwound, F.when(lent, -pledged).otherwise(pledged))
@@ -258,6 +279,11 @@ def _due() -> Column:
     return _is("REVERSE_REPO") & (F.col("window") == "WITHIN")
 
 
+def _unwind_line() -> Column:
+    """The line of collateral that is unwound; its factor is what the haircut leaves."""
+    return F.concat(F.lit("unwind_"), F.col("level"))
+
+
 def _line(p: Any) -> Column:
     """The line of a part, by the decision table of its family."""
     regime, part = F.col("regime"), F.col("part")
@@ -267,6 +293,7 @@ def _line(p: Any) -> Column:
         "product_type": held_asset,
         "level": level,
         "eligible": _yes(F.col("eligible")),
+        "window": window,
     }
     deposit = {
         "sector": sector,
@@ -281,17 +308,27 @@ def _line(p: Any) -> Column:
         "window": window,
     }
     loan = {"sector": sector, "window": window}
-    return (
+    kind = {"product_type": F.col("product_type"), "window": window}
+    facility = {"product_type": F.col("product_type"), "sector": sector, "part": part}
+    others = (
+        (p["lcr/facility_lines"], facility),
+        (p["lcr/lending_lines"], kind | {"sector": sector}),
+        (p["lcr/outflow_lines"], kind),
+        (p["lcr/inflow_lines"], kind),
+    )
+    lines = (
         F.when(part == "unwind_cash", "unwind_level1_cash")
-        .when(part == "unwind_collateral", F.concat(F.lit("unwind_"), level))
+        .when(part == "unwind_collateral", _unwind_line())
         .when(_is("DEPOSIT"), decide(p["lcr/deposit_lines"], deposit, "line", regime))
         .when(_is("LOAN"), decide(p["lcr/loan_lines"], loan, "line", regime))
         .when(
             F.col("product_type").isin("REPO", "REVERSE_REPO") & (part == "whole"),
             decide(p["lcr/secured_lines"], secured, "line", regime),
         )
-        .otherwise(decide(p["lcr/asset_lines"], asset, "line", regime))
     )
+    for table, inputs in others:
+        lines = lines.when(_decided_by(table), decide(table, inputs, "line", regime))
+    return lines.otherwise(decide(p["lcr/asset_lines"], asset, "line", regime))
 
 
 lcr_lines = aggregate_stage(
@@ -328,13 +365,24 @@ def lcr_scope_lines(lines: DataFrame, p: Any) -> DataFrame:
     )
 
 
-@report_stage(reads=LCR_SCOPE_LINES, writes=LCR, by=("scope",), parameters=("lcr/caps",))
+@report_stage(
+    reads=LCR_SCOPE_LINES,
+    writes=LCR,
+    by=("scope",),
+    lookups=(Lookup(ENTITIES, by=("scope",), take=("regime",)),),
+    parameters=("lcr/cap_excess", "lcr/caps", "lcr/lending_excess"),
+)
 def lcr(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
-    """Stock, caps, net outflows and ratio of one scope (BCBS 238 paras 46-51, 69, Annex 1)."""
+    """Stock, caps, net outflows and ratio of one scope (BCBS 238 paras 46-51, 69, Annex 1).
+
+    A scope that is an entity has its regime, a group that is none has Basel's. Parts of an entity
+    whose regime nobody knows have no factor, which fails a check.
+    """
     first = lines[0]
+    known = first["regime"] in p["lcr/caps"].regimes
     yield {
         "scope": first["scope"],
         "consolidation": first["consolidation"],
         "currency": first["reporting_currency"],
-        **liquidity_coverage_ratio(lines, p),
+        **liquidity_coverage_ratio(lines, p, first["regime"] if known else BASEL),
     }

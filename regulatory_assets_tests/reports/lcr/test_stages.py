@@ -47,7 +47,7 @@ def _deliver(bank: DealBank, folder: Path) -> None:
                 writer.writerow([_text(row[c]) for c in table.column_names])
 
 
-def _run(bank: DealBank, folder: Path, engine: Engine) -> Runner:
+def run_bank(bank: DealBank, folder: Path, engine: Engine) -> Runner:
     _deliver(bank, folder)
     database = connect(SecretStr(f"sqlite:///{folder / 'control.sqlite'}"))
     migrate(database)
@@ -66,7 +66,7 @@ def _run(bank: DealBank, folder: Path, engine: Engine) -> Runner:
     return runner
 
 
-def _rows(runner: Runner, name: str, day: date) -> list[Mapping[str, Any]]:
+def rows_of_day(runner: Runner, name: str, day: date) -> list[Mapping[str, Any]]:
     table = runner.graph.tables[name]
     version = Version(table, day, runner.register.history(name, day))
     rows: list[Mapping[str, Any]] = runner.reader.rows(version).toArrow().to_pylist()
@@ -77,19 +77,19 @@ def _rows(runner: Runner, name: str, day: date) -> list[Mapping[str, Any]]:
 def test_every_part_and_ratio_of_the_worked_examples(
     bank: DealBank, tmp_path: Path, sail: Engine
 ) -> None:
-    _compare(bank, _run(bank, tmp_path, sail))
+    _compare(bank, run_bank(bank, tmp_path, sail))
 
 
 def test_every_line_on_spark(tmp_path: Path, spark: Engine) -> None:
     """The bank with every line; a second one would take as long and show nothing new."""
     (bank,) = (bank for bank in BANKS if bank.path.stem == "deal_lines")
-    _compare(bank, _run(bank, tmp_path, spark))
+    _compare(bank, run_bank(bank, tmp_path, spark))
 
 
 def _compare(bank: DealBank, runner: Runner) -> None:
     given = {
         (row["deal_id"], row["part"]): (row["line"], row["amount"], row["weighted"])
-        for row in _rows(runner, "lcr_flows", bank.day)
+        for row in rows_of_day(runner, "lcr_flows", bank.day)
     }
     expected = {(p.deal_id, p.part): (p.line, p.amount, p.weighted) for p in bank.parts}
     wrong = {
@@ -98,6 +98,6 @@ def _compare(bank: DealBank, runner: Runner) -> None:
         if given.get(key) != expected.get(key)
     }
     assert not wrong
-    ratios = {row["scope"]: row for row in _rows(runner, "lcr", bank.day)}
+    ratios = {row["scope"]: row for row in rows_of_day(runner, "lcr", bank.day)}
     for scope, result in bank.results.items():
         assert {name: ratios[scope][name] for name in result} == dict(result)

@@ -1,0 +1,160 @@
+"""LIQ1 as a page: template rows with figures, citations, formulas and what is unverified in them.
+
+The figures are those of the table ``liq1``; a formula is read from the parameters in force on the
+page's day. How a page is written to a file belongs to ``files``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from regulatory_assets.disclosure.days import require
+from regulatory_assets.ledger.plan import NotReady
+from regulatory_assets.ledger.reader import Reader, Version
+from regulatory_assets.regulation.parameters import Parameters, ParameterSet
+from regulatory_assets.regulation.tables import BASEL, Citation, plain
+from regulatory_assets.reports.lcr.liq1 import EXCESS, LIQ1
+from regulatory_assets.reports.lcr.tables import LCR_SCOPE_LINES
+from regulatory_assets.runtime import Runtime
+
+Row = Mapping[str, Any]
+PARAMETERS = ("lcr/lending_excess", "lcr/liq1_lines", "lcr/liq1_rows", "lcr/lines")
+
+NOTES = (
+    "Rows 1 to 20 average the daily lines, rows 21 and 22 the daily figures after caps, row 23 the "
+    "daily ratios. Because each day has its own caps, rows 21 to 23 need not follow from rows 1 to "
+    "20, nor row 23 from rows 21 and 22.",
+    "Adjusted figures are those after every governed rule in force. Rates shown are those of the "
+    "regime basel on the last day; an entity of another regime is weighted with its own.",
+    "No parameter set has been released by a second person: every figure is a draft.",
+)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A row's figures, before the rules or after them; each None where there is none."""
+
+    unweighted: Decimal | None = None
+    weighted: Decimal | None = None
+    mean_of_daily_ratios: Decimal | None = None
+    ratio_of_means: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class PageRow:
+    """One row of the template. ``unverified`` names the parameters nobody has read in the text."""
+
+    number: int
+    section: str
+    item: str
+    is_ratio: bool
+    base: Figures
+    adjusted: Figures
+    formula: str
+    citation: str
+    unverified: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """LIQ1 of one scope; ``revision`` is that of the table it was read from."""
+
+    scope: str
+    currency: str
+    days: tuple[date, ...]
+    revision: int
+    rows: tuple[PageRow, ...]
+
+
+def pages(runtime: Runtime, day: date, expected: Sequence[date]) -> tuple[Page, ...]:
+    """A page for each scope, averaged over exactly the expected days; else NotReady."""
+    version = Version(LIQ1, day, runtime.register.history(LIQ1.name, day))
+    if not version.chain:
+        raise NotReady(f"{LIQ1.name} has no rows for {day}; run it first")
+    averaged = [c.day for c in version.chain[-1].inputs if c.table == LCR_SCOPE_LINES.name]
+    require(averaged, expected, LIQ1.name, day)
+    reader = Reader(runtime.lake)
+    base, adjusted = (read(version).toArrow().to_pylist() for read in (reader.base, reader.net))
+    parameters = Parameters.default().at(day, PARAMETERS, runtime.settings.rules_not_before)
+    return tuple(make_pages(base, adjusted, tuple(expected), version.revision, parameters))
+
+
+def make_pages(
+    base: Iterable[Row],
+    adjusted: Iterable[Row],
+    days: tuple[date, ...],
+    revision: int,
+    parameters: ParameterSet,
+) -> list[Page]:
+    """Pages by scope from the rows of the table ``liq1``, before the rules and after them."""
+    figures: dict[tuple[str, int], dict[str, Figures]] = {}
+    currencies: dict[str, str] = {}
+    for name, rows in (("base", base), ("adjusted", adjusted)):
+        for row in rows:
+            scope = row["scope"]
+            if row["days"] != len(days):
+                raise NotReady(
+                    f"{LIQ1.name}: {scope} has figures on {row['days']} of {len(days)} days; "
+                    "deliver and run the others first"
+                )
+            currencies[scope] = row["currency"]
+            of_row = Figures(**{f.name: row[f.name] for f in fields(Figures)})
+            figures.setdefault((scope, row["row_number"]), {})[name] = of_row
+    made: dict[str, list[PageRow]] = {}
+    for (scope, number), found in sorted(figures.items()):
+        made.setdefault(scope, []).append(_page_row(number, found, parameters))
+    return [
+        Page(scope, currencies[scope], days, revision, tuple(rows)) for scope, rows in made.items()
+    ]
+
+
+def _page_row(number: int, found: Mapping[str, Figures], parameters: ParameterSet) -> PageRow:
+    template = parameters.rates("lcr/liq1_rows").row(str(number))
+    formula, unverified = _formula(str(number), parameters)
+    if not template.citation.verified:
+        unverified = (f"lcr/liq1_rows {number}", *unverified)
+    return PageRow(
+        number,
+        template.texts["section"],
+        template.citation.title,
+        template.texts["value"] == "ratio",
+        found.get("base", Figures()),
+        found.get("adjusted", Figures()),
+        formula,
+        f"{template.citation.instrument} {template.citation.paragraph}",
+        unverified,
+    )
+
+
+def _formula(number: str, parameters: ParameterSet) -> tuple[str, tuple[str, ...]]:
+    """What a row is made of, and the unverified parameters among it."""
+    template, assigned = parameters.rates("lcr/liq1_rows"), parameters.rates("lcr/liq1_lines")
+    below = [row for (row,), own in template.rows().items() if own.texts["part_of"] == number]
+    taken = [line for (line,), own in assigned.rows().items() if own.texts["row"] == number]
+    terms, unverified = [], []
+    for line in taken:
+        term, citations = _term(line, parameters)
+        terms.append(term)
+        citations[assigned.name] = assigned.row(line).citation
+        unverified += [f"{name} {line}" for name, cited in citations.items() if not cited.verified]
+    formula = " + ".join([*terms, *(f"row {row}" for row in below)])
+    note = template.row(number).citation.note
+    return ": ".join(text for text in (note, formula) if text), tuple(unverified)
+
+
+def _term(line: str, parameters: ParameterSet) -> tuple[str, dict[str, Citation]]:
+    """What a line adds to its row, and the citations of the numbers in it by parameter."""
+    if line == EXCESS:
+        shares = parameters.rates("lcr/lending_excess").rows(BASEL)
+        summed = " + ".join(
+            f"{other} x {plain(row.values['share'] * 100)} %" for (other,), row in shares.items()
+        )
+        return f"max(0, {summed}) (BCBS 238 133)", {}
+    row = parameters.rates("lcr/lines").row(line, BASEL)
+    rate = plain(row.values["rate"] * 100)
+    cited = f"{row.citation.instrument} {row.citation.paragraph}"
+    return f"{line} x {rate} % ({cited})", {"lcr/lines": row.citation}

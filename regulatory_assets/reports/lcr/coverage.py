@@ -1,0 +1,167 @@
+"""Which worked example proves which entry of a parameter.
+
+A number is proved by a case that fails when the number alone changes; a rule by a case in which it
+decides. Cases are evaluated in plain Python. The rows of LIQ1 are a layout and decide no figure of
+the ratio: they are not asked for here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+
+from regulatory_assets.ledger.table import ColumnType
+from regulatory_assets.regulation.cases import (
+    CalculationCase,
+    Cases,
+    DealBank,
+    ProfileCase,
+    load_cases,
+)
+from regulatory_assets.regulation.parameters import BASEL, Parameters, ParameterSet, RateTable
+from regulatory_assets.regulation.tables import Key, Row
+from regulatory_assets.reports.lcr.calculation import liquidity_coverage_ratio
+from regulatory_assets.reports.lcr.mismatch import total_net_outflows
+from regulatory_assets.reports.lcr.plain import PARAMETERS, Bank, Entry, Part, Reading
+
+CASES = Path(__file__).parent / "cases"
+SMALLEST = {
+    ColumnType.RATE: Decimal("0.0001"),
+    ColumnType.MONEY: Decimal("0.01"),
+    ColumnType.INTEGER: Decimal(1),
+}
+"""How little a number is changed to see which case notices."""
+
+UNREACHABLE = {
+    ("deposit_lines", "retail_wholesale_part"): "a retail deposit has no such part",
+    ("deposit_lines", "wholesale_retail_part"): "a wholesale deposit has no such part",
+}
+"""Rules for combinations that no deal has, by file and name; they refuse what must not happen."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number of one entry of a rate table."""
+
+    table: str
+    key: Key
+    column: str
+    row: Row
+
+    @property
+    def entry(self) -> Entry:
+        return self.row.path, self.row.line
+
+
+def numbers(parameters: ParameterSet) -> Iterator[Number]:
+    """Every number in force that decides a figure, each once though several regimes share it."""
+    for name in PARAMETERS:
+        table = parameters[name]
+        if isinstance(table, RateTable):
+            seen: set[Entry] = set()
+            for regime in table.regimes:
+                for key, row in table.rows(regime).items():
+                    if (row.path, row.line) not in seen:
+                        seen.add((row.path, row.line))
+                        yield from (Number(name, key, column, row) for column in table.types)
+
+
+def changed(parameters: ParameterSet, number: Number, by: Decimal) -> ParameterSet:
+    """The parameters with one number raised by an amount, in every regime that shares it."""
+
+    def row(row: Row) -> Row:
+        if (row.path, row.line) != number.entry:
+            return row
+        values = {**row.values, number.column: row.values[number.column] + by}
+        return replace(row, values=values)
+
+    tables = {name: parameters[name] for name in parameters.names}
+    table = parameters.rates(number.table)
+    by_regime = {
+        regime: {key: row(own) for key, own in rows.items()}
+        for regime, rows in table.by_regime.items()
+    }
+    return ParameterSet(
+        parameters.day, {**tables, number.table: replace(table, by_regime=by_regime)}
+    )
+
+
+def failing(number: Number | None = None, by: Decimal = Decimal(0)) -> list[str]:
+    """The cases that fail when a number is raised by an amount; without one, as things are."""
+    found: list[str] = []
+    for case in cases().calculations:
+        parameters = _at(case, number, by)
+        if liquidity_coverage_ratio(case.rows, parameters, case.regime) != case.result:
+            found.append(case.name)
+    for profile in cases().profiles:
+        if _net(profile, _at(profile, number, by)) != profile.result:
+            found.append(profile.name)
+    for bank in cases().banks:
+        found += _failing(bank, _at(bank, number, by))
+    return found
+
+
+def proving(parameters: ParameterSet, number: Number) -> list[str]:
+    """The cases that fail when a number is raised by the smallest step of its type."""
+    return failing(number, SMALLEST[parameters.rates(number.table).types[number.column]])
+
+
+def deciding() -> dict[Entry, list[str]]:
+    """The cases in which each rule decides."""
+    found: dict[Entry, list[str]] = {}
+    for bank in cases().banks:
+        reading = Reading(_at(bank, None, Decimal(0)))
+        book = Bank(bank.rows, bank.day, reading)
+        deals = {deal["deal_id"]: deal for deal in bank.rows["deals"]}
+        for case in bank.cases:
+            reading.used.clear()
+            for deal_id in case.deal_ids:
+                list(book.parts(deals[deal_id]))
+            for entry in reading.used:
+                found.setdefault(entry, []).append(case.name)
+    return found
+
+
+@cache
+def cases() -> Cases:
+    """The worked examples of the LCR; read once per process."""
+    return load_cases(CASES)
+
+
+def _net(case: ProfileCase, parameters: ParameterSet) -> Mapping[str, Decimal] | None:
+    try:
+        return total_net_outflows(
+            case.outflows, case.inflows, case.profile, parameters, case.regime, case.bank
+        )
+    except ValueError:  # a shorter window leaves days of the profile outside
+        return None
+
+
+def _at(
+    case: CalculationCase | DealBank | ProfileCase, number: Number | None, by: Decimal
+) -> ParameterSet:
+    parameters = Parameters.default().at(case.day, PARAMETERS)
+    return parameters if number is None else changed(parameters, number, by)
+
+
+def _failing(bank: DealBank, parameters: ParameterSet) -> Iterator[str]:
+    """The cases of a bank that give other parts than expected, and the ratios that differ."""
+    book = Bank(bank.rows, bank.day, Reading(parameters))
+    given: dict[str, list[Part]] = {}
+    for deal in bank.rows["deals"]:
+        given[deal["deal_id"]] = list(book.parts(deal))
+    for case in bank.cases:
+        expected = {(p.deal_id, p.part, p.line, p.amount, p.weighted) for p in case.parts}
+        own = (part for deal_id in case.deal_ids for part in given[deal_id])
+        if {(p.deal_id, p.part, p.line, p.amount, p.weighted) for p in own} != expected:
+            yield case.name
+    regimes = {row["entity_id"]: row["regime"] for row in bank.rows["entities"]}
+    for scope, result in bank.results.items():
+        lines: list[Mapping[str, object]] = [
+            vars(part) for own in given.values() for part in own if part.entity_id == scope
+        ]
+        if liquidity_coverage_ratio(lines, parameters, regimes.get(scope, BASEL)) != result:
+            yield f"{bank.path.stem}: {scope}"

@@ -1,0 +1,265 @@
+"""The parts of a handful of deals in plain Python, one deal at a time, read from the parameters.
+
+A second reading of what the stages compute on frames, for books that fit on a page: it says what a
+worked example gives, and which entry of which parameter it looks at. It knows no engine, and the
+stages do not use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from regulatory_assets.ledger.arithmetic import fraction
+from regulatory_assets.regulation.parameters import ParameterSet
+from regulatory_assets.regulation.tables import Row, Rule
+
+Deal = Mapping[str, Any]
+Rows = Mapping[str, Sequence[Deal]]
+Entry = tuple[Path, int]
+"""An entry of a parameter, by file and line."""
+
+PARAMETERS = (
+    "lcr/asset_lines",
+    "lcr/cap_excess",
+    "lcr/caps",
+    "lcr/deposit_insurance",
+    "lcr/deposit_lines",
+    "lcr/facility_lines",
+    "lcr/inflow_lines",
+    "lcr/lending_excess",
+    "lcr/lending_lines",
+    "lcr/lines",
+    "lcr/loan_lines",
+    "lcr/outflow_adjustment",
+    "lcr/outflow_lines",
+    "lcr/risk_weight_bands",
+    "lcr/secured_lines",
+    "lcr/security_level",
+    "lcr/small_business",
+    "lcr/window",
+)
+MEMO = ("collateral", "unwind_cash", "unwind_collateral")
+"""Parts beside a deal's amount: what its collateral is to the stock and to the caps."""
+
+_ZERO, _UNIT = Decimal(0), Decimal("0.00000001")
+_FINANCIAL = ("BANK", "OTHER_FINANCIAL", "OTHER_LEGAL_ENTITY")
+_FAMILIES = ("asset", "facility", "inflow", "lending", "outflow", "secured")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a deal as one line takes it, in reporting currency."""
+
+    deal_id: str
+    part: str
+    entity_id: str
+    line: str
+    component: str
+    amount: Decimal
+    weighted: Decimal
+
+
+@dataclass
+class Reading:
+    """Parameters in force, and the entries that were looked at."""
+
+    parameters: ParameterSet
+    used: set[Entry] = field(default_factory=set)
+
+    def row(self, name: str, key: str, regime: str) -> Row:
+        row = self.parameters.rates(name).row(key, regime)
+        self.used.add((row.path, row.line))
+        return row
+
+    def rule(self, name: str, regime: str, known: Mapping[str, str]) -> Rule:
+        """The rule that decides, given at least the table's inputs."""
+        table = self.parameters.decisions(name)
+        rule = table.rule(regime, **{column: known[column] for column in table.inputs})
+        self.used.add((rule.path, rule.line))
+        return rule
+
+
+def window(deal: Deal, day: date, reading: Reading, regime: str) -> str:
+    """Where a deal's date lies (conventions 1, 4 and 6)."""
+    due = deal["maturity_date"]
+    inflows = reading.parameters.decisions("lcr/inflow_lines").inputs["product_type"]
+    kind = deal["product_type"]
+    is_asset = kind in ("LOAN", "REVERSE_REPO", "SECURITY") or kind in inflows
+    if is_asset and (deal["days_past_due"] > 0 or (due is not None and due <= day)):
+        return "OVERDUE"
+    if due is None:
+        return "OPEN"
+    days = int(reading.row("lcr/window", "lcr", regime).values["days"])
+    return "WITHIN" if due <= day + timedelta(days=days) else "BEYOND"
+
+
+def parts(rows: Rows, day: date, reading: Reading) -> Iterator[Part]:
+    """Every part of every deal of a small bank; parts without an amount fall away."""
+    bank = Bank(rows, day, reading)
+    for deal in rows["deals"]:
+        yield from bank.parts(deal)
+
+
+class Bank:
+    """The tables of a small bank by their keys, and its depositors' insured amounts."""
+
+    def __init__(self, rows: Rows, day: date, reading: Reading) -> None:
+        self.day, self.reading = day, reading
+        self.rates = {row["currency"]: row["rate"] for row in rows["fx_rates"]}
+        self.regimes = {row["entity_id"]: row["regime"] for row in rows["entities"]}
+        self.counterparties = {row["counterparty_id"]: row for row in rows["counterparties"]}
+        self.securities = {row["security_id"]: row for row in rows["securities"]}
+        self.balances: dict[tuple[str, str], Decimal] = {}
+        self.insured: dict[str, Decimal] = {}
+        self.all_insured: set[tuple[str, str]] = set()
+        self._insure([d for d in rows["deals"] if d["product_type"] == "DEPOSIT"])
+
+    def held(self, deal: Deal, column: str = "amount") -> Decimal:
+        amount = deal[column]
+        return _ZERO if amount is None else _product(amount, self.rates[deal["currency"]])
+
+    def _insure(self, deposits: Iterable[Deal]) -> None:
+        """Spread the insured amount over eligible deposits; the largest takes the residue."""
+        of: dict[tuple[str, str], list[Deal]] = {}
+        for deal in deposits:
+            of.setdefault((deal["entity_id"], deal["counterparty_id"]), []).append(deal)
+        for depositor, own in of.items():
+            regime = self.regimes[depositor[0]]
+            insurance = self.reading.row("lcr/deposit_insurance", "default", regime)
+            limit = insurance.values["limit"]
+            held = {d["deal_id"]: self.held(d) for d in own if d["insurable"]}
+            covered = sum(held.values(), _ZERO)
+            self.balances[depositor] = sum((self.held(d) for d in own), _ZERO)
+            if self.balances[depositor] == min(covered, limit):
+                self.all_insured.add(depositor)
+            if covered > limit:
+                share = Fraction(limit) / Fraction(covered)
+                spread = {i: _times(amount, share) for i, amount in held.items()}
+                largest = min(held, key=lambda i: (-held[i], i))
+                spread[largest] += limit - sum(spread.values(), _ZERO)
+                held = spread
+            self.insured.update(held)
+
+    def parts(self, deal: Deal) -> Iterator[Part]:
+        regime = self.regimes[deal["entity_id"]]
+        level = self._level(deal, regime)
+        known = {
+            "product_type": deal["product_type"],
+            "sector": self._sector(deal, regime),
+            "window": window(deal, self.day, self.reading, regime),
+            "locked": _yes(deal["locked_in"]),
+            "eligible": _yes(deal["eligible"]),
+            "level": level,
+        }
+        for part, amount in self._amounts(deal, known, regime).items():
+            if amount or part == "whole":
+                line = self._line(part, known, regime)
+                row = self.reading.row("lcr/lines", line, regime)
+                weighted = _product(amount, row.values["rate"])
+                component = row.texts["component"]
+                entity = deal["entity_id"]
+                yield Part(deal["deal_id"], part, entity, line, component, amount, weighted)
+
+    def _sector(self, deal: Deal, regime: str) -> str:
+        """The delivered sector; a depositor's small business is a corporate from its limit on."""
+        counterparty = self.counterparties.get(deal["counterparty_id"])
+        if counterparty is None:
+            return "NONE"
+        sector = str(counterparty["sector"])
+        if sector != "SMALL_BUSINESS" or deal["product_type"] != "DEPOSIT":
+            return sector
+        limit = self.reading.row("lcr/small_business", "lcr", regime).values["limit"]
+        balance = self.balances[deal["entity_id"], deal["counterparty_id"]]
+        return sector if balance < limit else "CORPORATE"
+
+    def _level(self, deal: Deal, regime: str) -> str:
+        security = self.securities.get(deal["security_id"])
+        if security is None:
+            return "none"
+        weight, band = security["risk_weight"], "NONE"
+        if weight is not None:
+            bands = {
+                self.reading.row("lcr/risk_weight_bands", name, regime).values["risk_weight"]: name
+                for name in ("ZERO", "TWENTY")
+            }
+            band = bands.get(weight, "HIGHER")
+        known = {
+            "asset_class": security["asset_class"],
+            "risk_weight_band": band,
+            "credit_quality": security["credit_quality"],
+            "financial_issuer": _yes(security["financial_issuer"]),
+        }
+        return self.reading.rule("lcr/security_level", regime, known).then["level"]
+
+    def _amounts(self, deal: Deal, known: Mapping[str, str], regime: str) -> dict[str, Decimal]:
+        """The parts a deal of this kind may have, with their amounts."""
+        held, kind, when = self.held(deal), deal["product_type"], known["window"]
+        if kind == "DEPOSIT":
+            return self._deposit(deal, held, known["sector"])
+        liquid = deal["eligible"] and known["level"] != "none"
+        pledged = self.held(deal, "collateral_value")
+        if kind in self.reading.parameters.decisions("lcr/facility_lines").inputs["product_type"]:
+            posted = _ZERO
+            if liquid:
+                row = self.reading.row("lcr/lines", f"unwind_{known['level']}", regime)
+                posted = min(held, _product(pledged, row.values["rate"]))
+            return {"posted": posted, "undrawn": held - posted}
+        found = {"whole": held}
+        if kind == "REPO" and liquid and when in ("WITHIN", "OPEN"):
+            found |= {"unwind_cash": -held, "unwind_collateral": pledged}
+        if kind == "REVERSE_REPO" and liquid and when in ("WITHIN", "BEYOND"):
+            found["collateral"] = pledged
+            if when == "WITHIN":
+                found |= {"unwind_cash": held, "unwind_collateral": -pledged}
+        return found
+
+    def _deposit(self, deal: Deal, held: Decimal, sector: str) -> dict[str, Decimal]:
+        depositor = self.counterparties.get(deal["counterparty_id"])
+        insured = self.insured.get(deal["deal_id"], _ZERO)
+        if sector in ("RETAIL", "SMALL_BUSINESS"):
+            firm = deal["transactional"] or (depositor is not None and depositor["relationship"])
+            stable = insured if firm else _ZERO
+            return {"stable": stable, "less_stable": held - stable}
+        operational = min(self.held(deal, "operational_amount"), held)
+        rest = held - operational
+        whole = (deal["entity_id"], deal["counterparty_id"]) in self.all_insured
+        is_insured = whole and sector not in _FINANCIAL
+        return {
+            "operational_insured": min(operational, insured),
+            "operational_uninsured": operational - min(operational, insured),
+            "insured" if is_insured else "uninsured": rest,
+        }
+
+    def _line(self, part: str, known: Mapping[str, str], regime: str) -> str:
+        if part == "unwind_cash":
+            return "unwind_level1_cash"
+        if part == "unwind_collateral":
+            return f"unwind_{known['level']}"
+        kind = "SECURITY" if part == "collateral" else known["product_type"]
+        table = {"DEPOSIT": "lcr/deposit_lines", "LOAN": "lcr/loan_lines"}.get(kind)
+        for family in _FAMILIES if table is None else ():
+            name = f"lcr/{family}_lines"
+            if kind in self.reading.parameters.decisions(name).inputs["product_type"]:
+                table = name
+        if table is None:
+            raise ValueError(f"no parameter decides the line of {kind}")
+        asked = {**known, "product_type": kind, "part": part}
+        return self.reading.rule(table, regime, asked).then["line"]
+
+
+def _yes(value: Any) -> str:
+    return "YES" if value else "NO"
+
+
+def _product(amount: Decimal, rate: Decimal) -> Decimal:
+    return (amount * rate).quantize(_UNIT, ROUND_HALF_UP)
+
+
+def _times(amount: Decimal, share: Fraction) -> Decimal:
+    return fraction(amount, share.numerator, share.denominator)

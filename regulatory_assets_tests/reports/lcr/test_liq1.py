@@ -1,0 +1,334 @@
+"""LIQ1 against averages of its own, the days it refuses, and the files it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import load_workbook
+from typer.testing import CliRunner
+
+from regulatory_assets.cli import app
+from regulatory_assets.disclosure.days import expected_days, require
+from regulatory_assets.disclosure.files import WRITERS
+from regulatory_assets.disclosure.liq1 import NOTES, PARAMETERS, Page, make_pages, pages
+from regulatory_assets.engine import Engine
+from regulatory_assets.ledger.plan import NotReady
+from regulatory_assets.regulation.parameters import Parameters
+from regulatory_assets.reports.lcr.liq1 import NOWHERE, liq1
+from regulatory_assets.reports.lcr.quarter import lcr_quarter
+from regulatory_assets.runtime import Runtime
+from regulatory_assets.settings import Settings
+
+from .test_stages import BANKS, rows_of_day, run_bank
+
+DAY = date(2026, 1, 7)
+DAYS = (date(2026, 1, 5), date(2026, 1, 6), DAY)
+LEAP = (date(2024, 2, 27), date(2024, 2, 28), date(2024, 2, 29))
+LOANS = ("loan_retail", "loan_small_business", "loan_nonfinancial", "loan_financial")
+CENT = Decimal("0.00000001")
+SET = Parameters.default().at(DAY, PARAMETERS)
+
+# Three days of one scope: line -> (amount, weighted amount), and the day's ratio with its operands.
+LINES: tuple[Mapping[str, tuple[str, str]], ...] = (
+    {
+        "level1_cash": ("50", "50"),
+        "level2a_security": ("100", "85"),
+        "retail_stable": ("400", "20"),
+        "retail_less_stable": ("100", "10"),
+        "small_business_stable": ("200", "10"),
+        "operational_uninsured": ("40", "10"),
+        "wholesale_other": ("30", "30"),
+        "secured_funding_level2a": ("60", "9"),
+        "reverse_repo_level2a": ("20", "3"),
+        "loan_retail": ("10", "5"),
+        "out_of_scope_maturity": ("999", "0"),
+        "unwind_level1_cash": ("-60", "-60"),
+    },
+    {
+        "level1_cash": ("80", "80"),
+        "retail_stable": ("401", "20.05"),
+        "wholesale_other": ("10", "10"),
+        "loan_financial": ("7", "7"),
+    },
+    {
+        "level1_cash": ("70", "70"),
+        "retail_term_locked": ("50", "0"),
+        "wholesale_nonfinancial": ("100", "40"),
+    },
+)
+OPERANDS = (
+    {"hqla": "83.33333333", "lending_excess": "0", "net_outflows": "81", "ratio": "1.02880658"},
+    {"hqla": "80", "lending_excess": "3", "net_outflows": "23.05", "ratio": "3.47071584"},
+    {"hqla": "70", "lending_excess": "4.5", "net_outflows": "40", "ratio": "1.75"},
+)
+# By hand: row -> unweighted, weighted, each the sum of the three days by 3.
+EXPECTED = {
+    1: (None, "95"),  # (135 + 80 + 70) / 3
+    2: ("383.66666667", "20.01666667"),  # (700 + 401 + 50) / 3, (40 + 20.05) / 3
+    3: ("350.33333333", "16.68333333"),  # (600 + 401 + 50) / 3, (30 + 20.05) / 3
+    4: ("33.33333333", "3.33333333"),
+    5: ("60", "30"),  # (70 + 10 + 100) / 3, (40 + 10 + 40) / 3
+    6: ("13.33333333", "3.33333333"),
+    7: ("46.66666667", "26.66666667"),  # (30 + 10 + 100) / 3, (30 + 10 + 40) / 3
+    8: ("0", "0"),
+    9: (None, "3"),
+    10: ("0", "0"),
+    11: ("0", "0"),
+    12: ("0", "0"),
+    13: ("0", "0"),
+    14: ("0", "2.5"),  # no line, but the lending excess: (3 + 4.5) / 3
+    15: ("0", "0"),
+    16: (None, "55.51666667"),  # (89 + 33.05 + 44.5) / 3
+    17: ("6.66666667", "1"),
+    18: ("5.66666667", "4"),  # (10 + 7) / 3, (5 + 7) / 3
+    19: ("0", "0"),
+    20: ("12.33333333", "5"),
+    21: (None, "77.77777778"),  # 233.33333333 / 3
+    22: (None, "48.01666667"),  # 144.05 / 3
+    23: (None, None),
+}
+MEAN_OF_RATIOS = Decimal("2.08317414")  # 6.24952242 / 3
+RATIO_OF_MEANS = Decimal("1.61980794")  # 77.77777778 / 48.01666667
+
+
+def _quarter() -> Mapping[str, Any]:
+    days = [
+        {"scope": "BANK", "currency": "EUR", "outflows": Decimal(0), "inflows": Decimal(0)}
+        | {name: Decimal(text) for name, text in day.items()}
+        for day in OPERANDS
+    ]
+    function: Any = lcr_quarter.function
+    (row,) = function(days, None)
+    return dict(row)
+
+
+def _rows() -> list[dict[str, Any]]:
+    quarter = {k: v for k, v in _quarter().items() if k not in ("scope", "currency")}
+    lines = [
+        {
+            "scope": "BANK",
+            "reporting_currency": "EUR",
+            "line": line,
+            "amount": Decimal(amount),
+            "weighted": Decimal(weighted),
+            **quarter,
+        }
+        for day in LINES
+        for line, (amount, weighted) in day.items()
+    ]
+    function: Any = liq1.function
+    return list(function(lines, SET))
+
+
+def _more(value: Decimal | None) -> Decimal | None:
+    return None if value is None else value + 1000
+
+
+def _page() -> Page:
+    adjusted = [{**row, "weighted": _more(row["weighted"])} for row in _rows()]
+    (page,) = make_pages(_rows(), adjusted, DAYS, 2, SET)
+    return page
+
+
+def test_every_row_is_the_average_worked_out_by_hand() -> None:
+    rows = {row["row_number"]: row for row in _rows()}
+    given = {
+        number: tuple(
+            None if row[name] is None else row[name].normalize()
+            for name in ("unweighted", "weighted")
+        )
+        for number, row in rows.items()
+    }
+    assert given == {
+        number: tuple(None if text is None else Decimal(text).normalize() for text in row)
+        for number, row in EXPECTED.items()
+    }
+    assert rows[23]["mean_of_daily_ratios"] == MEAN_OF_RATIOS
+    assert rows[23]["ratio_of_means"] == RATIO_OF_MEANS
+    assert all(row["days"] == 3 for row in rows.values())
+    assert all(row["ratio_of_means"] is None for number, row in rows.items() if number != 23)
+
+
+def test_rows_need_not_recompute() -> None:
+    """Row 21 is after caps: below row 1, and no function of the rows above it."""
+    rows = {row["row_number"]: row for row in _rows()}
+    assert rows[21]["weighted"] < rows[1]["weighted"]
+    assert any("need not follow" in note for note in NOTES)
+
+
+def test_every_line_of_the_ratio_has_a_row_of_its_kind() -> None:
+    """Stock in row 1, outflows below row 16, inflows below row 20; nothing else anywhere."""
+    template, assigned = SET.rates("lcr/liq1_rows"), SET.rates("lcr/liq1_lines")
+    tops = {"outflow": "16", "inflow": "20"}
+    assert set(assigned.rows()) == {*SET.rates("lcr/lines").rows(), ("lending_excess",)}
+    for (line,), row in SET.rates("lcr/lines").rows().items():
+        top = last = assigned.text(line, "row")
+        while top != NOWHERE:
+            last, top = top, template.text(top, "part_of")
+        component = row.texts["component"]
+        expected = "1" if component.startswith("hqla_") else tops.get(component, NOWHERE)
+        assert last == expected, line
+
+
+def test_the_template_has_23_rows_and_totals_only_of_what_is_below() -> None:
+    template = SET.rates("lcr/liq1_rows")
+    assert [row for (row,) in template.rows()] == [str(n) for n in range(1, 24)]
+    taken = {SET.rates("lcr/liq1_lines").text(line, "row") for (line,) in SET["lcr/lines"].rows()}
+    totals = {row.texts["part_of"] for row in template.rows().values()} - {NOWHERE}
+    assert totals == {"2", "5", "10", "16", "20"}
+    assert not taken & totals
+
+
+def test_expected_days_are_the_weekdays_of_the_quarter() -> None:
+    assert expected_days(DAY) == (date(2026, 1, 1), date(2026, 1, 2), *DAYS)
+    assert expected_days(DAY, since=DAYS[0]) == DAYS
+    assert expected_days(DAY, closed=[date(2026, 1, 1), date(2026, 1, 2)]) == DAYS
+    assert len(expected_days(date(2026, 3, 31))) == 64
+
+
+@pytest.mark.parametrize("day", [date(2025, 12, 31), date(2026, 1, 8)])
+def test_a_day_outside_the_quarter_so_far_is_refused(day: date) -> None:
+    with pytest.raises(NotReady, match=f"{day} is not in the quarter"):
+        expected_days(DAY, since=day)
+    with pytest.raises(NotReady, match=f"{day} is not in the quarter"):
+        expected_days(DAY, closed=[day])
+
+
+def test_a_missing_or_surplus_day_is_named() -> None:
+    require(DAYS, DAYS, "liq1", DAY)
+    with pytest.raises(NotReady, match="lacks 2026-01-06; run these days"):
+        require((DAYS[0], DAYS[2]), DAYS, "liq1", DAY)
+    with pytest.raises(NotReady, match="also holds 2026-01-05"):
+        require(DAYS, DAYS[1:], "liq1", DAY)
+    with pytest.raises(NotReady, match="2026-01-07 and 59 more"):
+        require((), expected_days(date(2026, 3, 31)), "liq1", DAY)
+
+
+def test_a_scope_without_figures_on_a_day_is_refused() -> None:
+    with pytest.raises(NotReady, match="BANK has figures on 3 of 2 days"):
+        make_pages(_rows(), _rows(), DAYS[1:], 1, SET)
+
+
+def test_a_row_says_its_formula_citation_and_what_is_unverified() -> None:
+    rows = {row.number: row for row in _page().rows}
+    assert "operational_uninsured x 25 % (BCBS 238 93-103)" in rows[6].formula
+    assert rows[16].formula == "row 2 + row 5 + row 9 + row 10 + row 14 + row 15"
+    assert rows[3].citation == "BCBS d400 LIQ1 row 3"
+    assert "lcr/liq1_rows 3" in rows[3].unverified
+    assert "lcr/lines retail_stable" not in rows[3].unverified
+
+
+class _Cells(HTMLParser):
+    """The cells of the rows of an HTML document's tables."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.rows and self.rows[-1]:
+            self.rows[-1][-1] += data.strip()
+
+
+def test_the_html_holds_every_row_and_both_readings(tmp_path: Path) -> None:
+    target = tmp_path / "liq1.html"
+    WRITERS[".html"]([_page()], target)
+    parser = _Cells()
+    parser.feed(target.read_text())
+    rows = [cells for cells in parser.rows if cells[0].isdigit()]
+    assert [cells[0] for cells in rows] == [*map(str, range(1, 24)), "23"]
+    assert rows[2][2:6] == ["350", "17", "350", "1,017"]
+    assert [cells[3] for cells in rows[-2:]] == ["208.32 %", "161.98 %"]
+    assert [cells[5] for cells in rows[-2:]] == ["208.32 %", "161.98 %"]
+    assert "average of 3 days" in target.read_text()
+
+
+def test_the_workbook_holds_every_row_and_both_readings(tmp_path: Path) -> None:
+    target = tmp_path / "liq1.xlsx"
+    WRITERS[".xlsx"]([_page()], target)
+    sheet = load_workbook(target)["BANK"]
+    rows = [r for r in sheet.iter_rows(values_only=True) if isinstance(r[0], int)]
+    assert [r[0] for r in rows] == [*range(1, 24), 23]
+    given = {r[0]: (r[2], r[3]) for r in rows[:22]}
+    for number, expected in list(EXPECTED.items())[:22]:
+        for value, text in zip(given[number], expected, strict=True):
+            assert (value is None) == (text is None)
+            assert value is None or round(Decimal(repr(value)), 8) == Decimal(str(text))
+    assert rows[2][5] == rows[2][3] + 1000
+    assert [round(Decimal(repr(r[3])), 8) for r in rows[-2:]] == [MEAN_OF_RATIOS, RATIO_OF_MEANS]
+    assert "3 days" in sheet["A1"].value
+
+
+def test_scopes_of_one_name_to_a_spreadsheet_get_sheets_of_their_own(tmp_path: Path) -> None:
+    page = _page()
+    names = ["A/B", "a_b", "X" * 40, "X" * 41]
+    pages = [Page(n, page.currency, page.days, page.revision, page.rows) for n in names]
+    WRITERS[".xlsx"](pages, tmp_path / "liq1.xlsx")
+    book = load_workbook(tmp_path / "liq1.xlsx")
+    assert len(book.sheetnames) == 4
+    assert [n in book[s]["A1"].value for n, s in zip(names, book.sheetnames, strict=True)]
+
+
+def test_three_days_from_files_to_the_page(tmp_path: Path, sail: Engine) -> None:
+    """Averages of the daily tables, computed here from their rows, stand on the page."""
+    (bank,) = (bank for bank in BANKS if bank.path.stem == "small_banks")
+    runner = None
+    for place, day in enumerate(LEAP, 1):
+        rows = dict(bank.rows)
+        rows["deals"] = [{**d, "amount": d["amount"] * place} for d in bank.rows["deals"]]
+        runner = run_bank(replace(bank, day=day, rows=rows), tmp_path, sail)
+    assert runner is not None
+    runtime = Runtime(Settings(var=tmp_path), runner.graph)
+    given = {page.scope: page for page in pages(runtime, LEAP[-1], LEAP)}
+
+    entity = {deal["deal_id"]: deal["entity_id"] for deal in bank.rows["deals"]}
+    flows = [row for day in LEAP for row in rows_of_day(runner, "lcr_flows", day)]
+    ratios = [row for day in LEAP for row in rows_of_day(runner, "lcr", day)]
+    assert set(given) == {row["scope"] for row in ratios}
+    for scope, page in given.items():
+        shown = {row.number: row for row in page.rows}
+        for number, lines in {7: ("wholesale_nonfinancial", "wholesale_other"), 18: LOANS}.items():
+            own = [f for f in flows if entity[f["deal_id"]] == scope and f["line"] in lines]
+            for name in ("amount", "weighted"):
+                mean = sum((f[name] for f in own), Decimal(0)) / 3
+                value = getattr(shown[number].base, "unweighted" if name == "amount" else name)
+                assert value == mean.quantize(CENT, ROUND_HALF_UP)
+        for number, name in ((21, "hqla"), (22, "net_outflows")):
+            mean = sum((r[name] for r in ratios if r["scope"] == scope), Decimal(0)) / 3
+            assert shown[number].base.weighted == mean.quantize(CENT, ROUND_HALF_UP)
+        assert all(row.adjusted == row.base for row in page.rows)
+    with pytest.raises(NotReady, match="lacks 2024-03-01"):
+        pages(runtime, LEAP[-1], (*LEAP, date(2024, 3, 1)))
+    with pytest.raises(NotReady, match="liq1 has no rows for 2024-03-01"):
+        pages(runtime, date(2024, 3, 1), LEAP)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--out", "liq1.pdf"], "no such format; use *.html or *.xlsx"),
+        (["--out", "nowhere/liq1.html"], "there is no folder"),
+        (["--out", "liq1.html", "--since", "2025-12-01"], "is not in the quarter"),
+    ],
+)
+def test_the_command_says_what_is_wrong(
+    options: list[str], problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["report", "liq1", "--date", "2026-01-07", *options])
+    assert result.exit_code == 1
+    assert problem in result.stderr
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,221 @@
+"""What holds for every book: caps, scale, monotony, windows, one line for every part."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from regulatory_assets.bank.tables import DEALS, PRODUCT_TYPES, SECTORS
+from regulatory_assets.regulation.parameters import Parameters, ParameterSet
+from regulatory_assets.reports.lcr.calculation import liquidity_coverage_ratio
+from regulatory_assets.reports.lcr.plain import MEMO, PARAMETERS, Bank, Reading, window
+
+DAY = date(2026, 1, 31)
+SET = Parameters.default().at(DAY, PARAMETERS)
+CENT = Decimal("0.01")
+UNIT = Decimal("0.00000001")
+
+cents = st.integers(0, 10**12).map(lambda n: n * CENT)
+signed = st.integers(-(10**10), 10**10).map(lambda n: n * CENT)
+COMPONENTS = {
+    "hqla_level1": cents,
+    "hqla_level2a": cents,
+    "hqla_level2b": cents,
+    "unwind_level1": signed,
+    "unwind_level2a": signed,
+    "unwind_level2b": signed,
+    "outflow": cents,
+    "inflow": cents,
+}
+books = st.fixed_dictionaries(COMPONENTS)
+LENDING = ("lending_nonfinancial", "loan_retail", "loan_small_business", "loan_nonfinancial")
+owed = st.fixed_dictionaries(dict.fromkeys(LENDING, cents))
+
+
+def _ratio(book: Mapping[str, Decimal], lent: Mapping[str, Decimal] | None = None) -> Any:
+    rows = [
+        {"line": name, "component": name, "amount": amount, "weighted": amount}
+        for name, amount in book.items()
+    ]
+    rows += [
+        {"line": line, "component": "lending", "amount": amount, "weighted": amount}
+        for line, amount in (lent or {}).items()
+    ]
+    return liquidity_coverage_ratio(rows, SET)
+
+
+def _without_unwind(book: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    return {n: Decimal(0) if n.startswith("unwind") else a for n, a in book.items()}
+
+
+@given(books)
+def test_level_2_is_at_most_40_and_2b_at_most_15_percent_of_what_is_adjusted(
+    book: dict[str, Decimal],
+) -> None:
+    """The adjusted stock after both caps, where it and its levels are positive (Annex 1)."""
+    result = _ratio(book)
+    one, two_a, two_b = (result[f"adjusted_{n}"] for n in ("level1", "level2a", "level2b"))
+    assume(min(one, two_a, two_b) >= 0)
+    stock = one + two_a + two_b - result["cap_level2b"] - result["cap_level2"]
+    assume(stock > 0)
+    assert stock - one <= stock * Decimal("0.40") + UNIT
+    assert two_b - result["cap_level2b"] - result["cap_level2"] <= stock * Decimal("0.15") + UNIT
+
+
+@given(books, owed, st.integers(2, 1000))
+def test_amounts_scale_and_ratios_do_not(
+    book: dict[str, Decimal], lent: dict[str, Decimal], times: int
+) -> None:
+    """Homogeneous: amounts of degree one, the ratio of degree zero, but for rounding."""
+    small = _ratio(book, lent)
+    large = _ratio({n: a * times for n, a in book.items()}, {n: a * times for n, a in lent.items()})
+    for name, amount in small.items():
+        if name == "ratio":
+            assert (amount is None) == (large[name] is None)
+        else:
+            assert abs(large[name] - amount * times) <= 8 * times * UNIT
+    if small["ratio"] is not None and small["net_outflows"] >= 1:
+        tolerance = (16 + abs(small["ratio"])) * UNIT * 8
+        assert abs(large["ratio"] - small["ratio"]) <= tolerance
+
+
+@given(books, cents)
+def test_more_level_1_is_never_less_stock(book: dict[str, Decimal], more: Decimal) -> None:
+    before = _ratio(book)["hqla"]
+    after = _ratio({**book, "hqla_level1": book["hqla_level1"] + more})["hqla"]
+    assert after >= before + more - 4 * UNIT
+
+
+@given(books, owed)
+def test_net_outflows_are_at_least_a_quarter_of_outflows(
+    book: dict[str, Decimal], lent: dict[str, Decimal]
+) -> None:
+    result = _ratio(book, lent)
+    assert result["net_outflows"] >= result["outflows"] * Decimal("0.25") - UNIT
+    assert result["net_outflows"] <= result["outflows"]
+
+
+@given(books, owed)
+def test_lending_is_an_outflow_only_beyond_half_of_inflows(
+    book: dict[str, Decimal], lent: dict[str, Decimal]
+) -> None:
+    promised = lent["lending_nonfinancial"]
+    half = sum((lent[line] for line in LENDING[1:]), Decimal(0)) / 2
+    result = _ratio(book, lent)
+    assert result["lending_excess"] == max(promised - half, Decimal(0))
+    assert result["outflows"] == book["outflow"] + result["lending_excess"]
+
+
+def test_a_changed_cap_breaks_the_bounds() -> None:
+    """The properties can fail: with a cap of 41 % there is more Level 2 than 40 %."""
+    caps = SET.rates("lcr/caps")
+    rows = dict(caps.rows())
+    rows["level2",] = replace(rows["level2",], values={"share": Decimal("0.41")})
+    tables = {name: SET[name] for name in PARAMETERS}
+    loose = ParameterSet(DAY, {**tables, "lcr/caps": replace(caps, by_regime={"basel": rows})})
+    book = {"hqla_level1": Decimal(60), "hqla_level2a": Decimal(100)}
+    lines = [{"line": n, "component": n, "amount": a, "weighted": a} for n, a in book.items()]
+    result = liquidity_coverage_ratio(lines, loose)
+    assert result["hqla"] - 60 > result["hqla"] * Decimal("0.40") + UNIT
+
+
+# Deals, one at a time.
+
+WINDOWS = ("OVERDUE", "WITHIN", "BEYOND")
+
+
+def _deal(**given: Any) -> dict[str, Any]:
+    empty: dict[str, Any] = dict.fromkeys(DEALS.column_names)
+    flags = dict.fromkeys(("transactional", "insurable", "locked_in", "eligible"), False)
+    fixed = {"deal_id": "D", "entity_id": "E", "currency": "EUR", "days_past_due": 0}
+    return empty | flags | fixed | {"product_type": "LOAN", "amount": Decimal(100)} | given
+
+
+@pytest.mark.parametrize("day", [DAY, date(2026, 8, 31), date(2025, 12, 31), date(2024, 2, 29)])
+def test_every_day_is_in_exactly_one_window(day: date) -> None:
+    """Days 0 to 4000: overdue on the day itself, within to day 30, beyond from day 31."""
+    reading = Reading(Parameters.default().at(day, PARAMETERS))
+    for kind, first in (("LOAN", "OVERDUE"), ("DEPOSIT", "WITHIN")):
+        given = [
+            window(
+                _deal(product_type=kind, maturity_date=day + timedelta(days=n)),
+                day,
+                reading,
+                "basel",
+            )
+            for n in range(4001)
+        ]
+        assert given == [first] + ["WITHIN"] * 30 + ["BEYOND"] * 3970
+
+
+def _bank(deal: dict[str, Any]) -> Bank:
+    securities = [
+        {"security_id": s, "asset_class": c, "risk_weight": w, "credit_quality": "UNRATED"}
+        | {"financial_issuer": False}
+        for s, c, w in (("ONE", "SOVEREIGN", Decimal(0)), ("TWO", "SOVEREIGN", Decimal("0.2")))
+    ]
+    securities.append(
+        {"security_id": "NONE", "asset_class": "OTHER", "risk_weight": None}
+        | {"credit_quality": "UNRATED", "financial_issuer": True}
+    )
+    rows = {
+        "entities": [{"entity_id": "E", "regime": "basel"}],
+        "fx_rates": [{"currency": "EUR", "rate": Decimal(1)}],
+        "counterparties": [
+            {"counterparty_id": s, "sector": s, "relationship": True} for s in SECTORS
+        ],
+        "securities": securities,
+        "deals": [deal],
+    }
+    return Bank(rows, DAY, Reading(SET))
+
+
+DUES = (None, DAY, DAY + timedelta(days=30), DAY + timedelta(days=31))
+FLAGS = [
+    {"eligible": eligible, "locked_in": locked, "insurable": insurable}
+    for eligible, locked, insurable in itertools.product((True, False), repeat=3)
+]
+
+
+@pytest.mark.parametrize("product", PRODUCT_TYPES)
+def test_every_part_of_every_deal_goes_to_exactly_one_line(product: str) -> None:
+    """For each kind, sector, date, security and flag: the parts sum to the amount, each has one
+    line, and only what needs a counterparty and has none is left unclassified."""
+    lines = SET.rates("lcr/lines")
+    amounts = (Decimal(100), Decimal(1_000_000))
+    for sector, due, security, flags, amount in itertools.product(
+        (None, *SECTORS), DUES, (None, "ONE", "TWO", "NONE"), FLAGS, amounts
+    ):
+        deal = _deal(
+            product_type=product,
+            counterparty_id=sector,
+            maturity_date=due,
+            security_id=security,
+            collateral_value=Decimal(50),
+            operational_amount=Decimal(30),
+            amount=amount,
+            **flags,
+        )
+        found = list(_bank(deal).parts(deal))
+        assert len({part.part for part in found}) == len(found)
+        assert sum(p.amount for p in found if p.part not in MEMO) == amount
+        for part in found:
+            assert part.component == lines.text(part.line, "component")
+            refused = sector is None and _needs_sector(product) and part.part not in MEMO
+            assert (part.line == "unclassified") == refused
+
+
+def _needs_sector(product: str) -> bool:
+    families = ("facility", "lending", "secured")
+    return product in ("DEPOSIT", "LOAN") or any(
+        product in SET.decisions(f"lcr/{family}_lines").inputs["product_type"]
+        for family in families
+    )
