@@ -55,13 +55,15 @@ class Lookup:
     """A table joined to the driving rows, each driving row meeting at most one of its rows.
 
     ``by`` names the driving columns that hold the lookup's key, in the key's order; ``take`` the
-    columns wanted, each arriving as ``prefix`` + name, null where the key is not found.
+    columns wanted, each arriving as ``prefix`` + name, null where the key is not found. That is a
+    fault in the data unless ``optional``.
     """
 
     table: Table
     by: tuple[str, ...]
     take: tuple[str, ...]
     prefix: str = ""
+    optional: bool = False
 
     def __post_init__(self) -> None:
         if len(self.by) != len(self.table.key):

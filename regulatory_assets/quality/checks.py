@@ -167,7 +167,8 @@ def _references(graph: Graph) -> Iterator[Check]:
         for lookup in stage.lookups:
             place = (stage.reads.name, lookup.by, lookup.table.name)
             of_row = set(lookup.by) <= set(stage.reads.column_names)
-            if lookup.table in graph.sources and of_row and place not in seen:
+            checked = lookup.table in graph.sources and not lookup.optional
+            if checked and of_row and place not in seen:
                 seen.add(place)
                 yield _reference(stage.reads, lookup)
 

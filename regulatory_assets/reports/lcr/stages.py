@@ -369,7 +369,7 @@ def lcr_scope_lines(lines: DataFrame, p: Any) -> DataFrame:
     reads=LCR_SCOPE_LINES,
     writes=LCR,
     by=("scope",),
-    lookups=(Lookup(ENTITIES, by=("scope",), take=("regime",)),),
+    lookups=(Lookup(ENTITIES, by=("scope",), take=("regime",), optional=True),),
     parameters=("lcr/cap_excess", "lcr/caps", "lcr/lending_excess"),
 )
 def lcr(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
