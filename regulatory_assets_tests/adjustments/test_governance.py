@@ -1,0 +1,274 @@
+"""The life of a rule on a small graph: proposed, looked at, approved, ended, withdrawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from regulatory_assets.adjustments import people
+from regulatory_assets.adjustments.book import Ledger, RuleBook, outdated
+from regulatory_assets.adjustments.governance import Governance, second_look
+from regulatory_assets.adjustments.impact import DayImpact, Figure, Impact, days_to_look_at
+from regulatory_assets.adjustments.people import NotAllowed
+from regulatory_assets.adjustments.rule import Rule, RuleError, parse
+from regulatory_assets.control.database import connect
+from regulatory_assets.control.events import Actor, EventLog, chain_faults
+from regulatory_assets.engine import Engine
+from regulatory_assets.ledger.plan import NotReady, Way
+from regulatory_assets_tests.adjustments import ruled_books as ruled
+from regulatory_assets_tests.adjustments.test_scenarios import DAY, Play
+from regulatory_assets_tests.kernel.books_model import Deal
+
+ANNA, BEN, CARLA = Actor("anna"), Actor("ben"), Actor("carla")
+FEW = {
+    "all": [{"field": "book", "op": "=", "value": "b1"}, {"field": "id", "op": "=", "value": "d1"}]
+}
+ALL = {"field": "book", "op": "like", "value": "b%"}
+
+
+def rule(identity: str = "R-1", **changes: Any) -> Rule:
+    document = {
+        "id": identity,
+        "stage": "deal",
+        "purpose": "data_correction",
+        "conditions": FEW,
+        "operations": [{"op": "multiply", "field": "amount", "value": "0.5"}],
+        "effective": "2026-01-01",
+        "reason": "a test",
+        "owner": "tests",
+    }
+    return parse(document | changes, identity)
+
+
+class Office:
+    """A calculated day, an opened log, and what people may do."""
+
+    def __init__(self, engine: Engine, root: Path) -> None:
+        self.play = Play(engine, root, 1)
+        deal = Deal("c0", "EUR", Decimal(60), None, active=True)
+        self.play.given.deals["b1", "d1"] = deal
+        self.log = EventLog(connect(f"sqlite:///{root / 'control.sqlite'}"))
+        people.open_demo(self.log)
+        self.runner = replace(self.play.runner, rules=RuleBook(self.log))
+        self.governance = Governance(self.log, ruled.GRAPH)
+        self.play.deliver()
+        self.runner.run_day(DAY, "test")
+
+    def state(self, name: str) -> list[Any]:
+        version = self.runner.positions(DAY).read(ruled.GRAPH.tables[name])
+        return sorted(map(repr, self.runner.reader.net(version).toArrow().to_pylist()))
+
+    def approve(self, identity: str, by: Actor = BEN) -> None:
+        seen = self.governance.impact(self.runner, identity)
+        self.governance.approve(by, identity, seen.hash, self.runner)
+
+    def behind(self) -> dict[date, list[str]]:
+        found = outdated(
+            RuleBook(self.log).snapshot(), ruled.ADJUSTING.values(), self.runner.register
+        )
+        return {day: [s.name for s in stages] for day, stages in found.items()}
+
+
+@pytest.fixture
+def office(sail: Engine, tmp_path: Path) -> Office:
+    return Office(sail, tmp_path)
+
+
+def test_a_rule_from_proposal_to_withdrawal(office: Office) -> None:
+    before = office.state("report")
+    office.governance.submit(ANNA, rule())
+    assert office.behind() == {}, "a proposal alone changes nothing"
+    seen = office.governance.impact(office.runner, "R-1")
+    (day,) = seen.days
+    standing = office.runner.positions(DAY).version("deals")
+    assert day.affected == 1
+    assert day.rows == sum(r.booked for r in standing.live)
+    assert {o.table for o in day.stages} >= {"deal_adjustments", "flows", "lines"}
+    assert office.state("report") == before, "looking posts nothing"
+    assert office.runner.positions(DAY).version("deal_adjustments").data_revision == 0
+
+    office.approve("R-1")
+    assert office.behind() == {DAY: ["deal_adjustments"]}
+    done = {o.table: o for o in office.runner.run_day(DAY, "test")}
+    assert {t: o.rows for t, o in done.items() if o.rows} == {
+        o.table: o.rows for o in day.stages
+    }, "what was shown is what is posted"
+    assert office.behind() == {}
+    assert office.state("report") != before
+
+    office.governance.withdraw(ANNA, "R-1")
+    office.approve("R-1", CARLA)
+    assert office.behind() == {DAY: ["deal_adjustments"]}
+    office.runner.run_day(DAY, "test")
+    assert office.state("report") == before
+    assert all(o.way is Way.NOTHING for o in office.runner.run_day(DAY, "again"))
+    assert chain_faults(office.log.read()) == []
+
+
+def test_nobody_decides_alone(office: Office) -> None:
+    office.governance.submit(ANNA, rule())
+    with pytest.raises(NotAllowed, match="somebody else decides"):
+        office.governance.approve(ANNA, "R-1", "", office.runner)
+    with pytest.raises(NotAllowed, match="somebody else decides"):
+        office.governance.reject(ANNA, "R-1", "no")
+    office.governance.reject(BEN, "R-1", "not needed")
+    with pytest.raises(RuleError, match="nothing waits"):
+        office.governance.approve(BEN, "R-1", "", office.runner)
+    with pytest.raises(RuleError, match="no approved version"):
+        office.governance.withdraw(ANNA, "R-1")
+
+
+def test_an_approval_names_what_was_looked_at(office: Office) -> None:
+    office.governance.submit(ANNA, rule())
+    seen = office.governance.impact(office.runner, "R-1")
+    deals = office.play.given.deals
+    deals["b1", "d1"] = replace(deals["b1", "d1"], amount=Decimal(77))
+    office.play.deliver()
+    with pytest.raises(NotReady, match="not up to date"):
+        office.governance.approve(BEN, "R-1", seen.hash, office.runner)
+    office.runner.run_day(DAY, "test")
+    with pytest.raises(RuleError, match="look at it again"):
+        office.governance.approve(BEN, "R-1", seen.hash, office.runner)
+    office.approve("R-1")
+    assert Ledger(office.log.read()).standing("R-1") is not None
+
+
+def test_a_large_effect_needs_two_approvals_of_two_people(office: Office) -> None:
+    office.governance.submit(ANNA, rule(conditions=ALL))
+    office.approve("R-1", BEN)
+    ledger = Ledger(office.log.read())
+    assert ledger.standing("R-1") is None
+    assert "rows are changed" in ledger.of("R-1")[0].approvals[0].document["reasons"][0]
+    with pytest.raises(Exception, match="nobody decides twice"):
+        office.approve("R-1", BEN)
+    office.approve("R-1", CARLA)
+    assert Ledger(office.log.read()).standing("R-1") is not None
+
+
+def test_a_new_version_replaces_the_old_one(office: Office) -> None:
+    office.governance.submit(ANNA, rule())
+    with pytest.raises(RuleError, match="waits for a decision"):
+        office.governance.submit(ANNA, rule(version=2))
+    office.approve("R-1")
+    with pytest.raises(RuleError, match="version: is 1, the next is 2"):
+        office.governance.submit(ANNA, rule(reason="another"))
+    first = office.behind()
+    office.runner.run_day(DAY, "test")
+    halved = office.state("report")
+    same = [{"op": "multiply", "field": "amount", "value": "0.25"}]
+    office.governance.submit(ANNA, rule(version=2, operations=same))
+    office.approve("R-1")
+    assert office.behind() == first
+    office.runner.run_day(DAY, "test")
+    assert office.state("report") != halved
+    office.governance.submit(ANNA, rule(version=3))
+    office.approve("R-1")
+    office.runner.run_day(DAY, "test")
+    assert office.state("report") == halved, "the first form again gives the first figures"
+
+
+def test_an_ended_rule_holds_until_the_day_before(office: Office) -> None:
+    office.governance.submit(ANNA, rule())
+    office.approve("R-1")
+    office.runner.run_day(DAY, "test")
+    office.governance.end(ANNA, "R-1", date(2026, 1, 6))
+    office.approve("R-1")
+    standing = Ledger(office.log.read()).standing("R-1")
+    assert standing is not None
+    assert [standing.in_force(date(2026, 1, d)) for d in (1, 5, 6, 31)] == [
+        True, True, False, False,
+    ]  # fmt: skip
+    assert office.behind() == {}, "the calculated day is before its end"
+    office.governance.end(ANNA, "R-1", DAY)
+    office.approve("R-1")
+    assert office.behind() == {DAY: ["deal_adjustments"]}
+
+
+@pytest.mark.parametrize(
+    ("other", "refused"),
+    [
+        ({"operations": [{"op": "set", "field": "amount", "value": "1", "currency": "EUR"}]}, True),
+        ({"operations": [{"op": "add", "field": "amount", "value": "1", "currency": "EUR"}]}, True),
+        ({"operations": [{"op": "multiply", "field": "amount", "value": "2"}]}, False),
+        ({"operations": [{"op": "set", "field": "customer", "value": "c0"}]}, False),
+        ({"priority": 5, "operations": [{"op": "exclude"}]}, False),
+        ({"effective": "2026-02-01", "expiry": "2026-02-02", "stage": "flow"}, False),
+    ],
+)
+def test_rules_whose_order_would_matter_need_different_priorities(
+    office: Office, other: dict[str, Any], refused: bool
+) -> None:
+    office.governance.submit(ANNA, rule())
+    office.approve("R-1")
+    second = rule("R-2", **other)
+    if refused:
+        with pytest.raises(RuleError, match="R-2 priority: R-1 has priority 100 too"):
+            office.governance.submit(ANNA, second)
+    else:
+        assert office.governance.submit(ANNA, second).subject == "R-2"
+
+
+def test_rules_past_and_gone_are_found_in_the_log(office: Office) -> None:
+    """A set that a day was made with is known by its hash, whatever has been decided since."""
+    office.governance.submit(ANNA, rule())
+    office.approve("R-1")
+    book = RuleBook(office.log)
+    before = book.at(ruled.deal, DAY)
+    office.runner.run_day(DAY, "test")
+    office.governance.submit(ANNA, rule("R-2", conditions=FEW))
+    office.approve("R-2")
+    now = book.at(ruled.deal, DAY)
+    assert now.differing(before.hash) == {"R-2"}
+    assert now.differing("") == {"R-1", "R-2"}
+    with pytest.raises(LookupError, match="not the log that the figures were made with"):
+        now.differing("0123456789abcdef")
+
+
+# -- when one approval is not enough --------------------------------------------------------------
+
+
+def seen(before: dict[str, str | None], after: dict[str, str | None], affected: int = 0) -> Impact:
+    def amounts(given: dict[str, str | None]) -> dict[str, Decimal | None]:
+        return {n: None if v is None else Decimal(v) for n, v in given.items()}
+
+    figure = Figure("lcr", "A", amounts(before), amounts(after))
+    day = DayImpact(DAY, affected, 100, (), (figure,), {})
+    return Impact("R", 1, "digest", (DAY,), (day,))
+
+
+@pytest.mark.parametrize(
+    ("impact", "reasons"),
+    [
+        (seen({"ratio": "1.20"}, {"ratio": "1.21"}), 0),
+        (seen({"ratio": "1.20"}, {"ratio": "1.21000001"}), 1),
+        (seen({"ratio": "1.20"}, {"ratio": "1.10"}), 0),
+        (seen({"ratio": "1.000"}, {"ratio": "0.999"}), 1),
+        (seen({"ratio": "0.999"}, {"ratio": "1.000"}), 1),
+        (seen({"ratio": None}, {"ratio": "5"}), 1),
+        (seen({"ratio": None}, {"ratio": None}), 0),
+        (seen({"hqla": "100"}, {"hqla": "101"}), 0),
+        (seen({"hqla": "100"}, {"hqla": "98.99"}), 1),
+        (seen({"net_outflows": "0"}, {"net_outflows": "0.01"}), 1),
+        (seen({}, {}, affected=10), 0),
+        (seen({}, {}, affected=11), 1),
+    ],
+)
+def test_what_needs_a_second_approval(impact: Impact, reasons: int) -> None:
+    assert len(list(second_look(impact))) == reasons
+
+
+def test_the_last_day_of_each_month_and_the_latest_are_looked_at() -> None:
+    days = [
+        date(2026, 1, 30),
+        date(2026, 1, 5),
+        date(2026, 2, 27),
+        date(2026, 3, 2),
+        date(2026, 3, 3),
+    ]
+    assert days_to_look_at(sorted(days)) == (date(2026, 1, 30), date(2026, 2, 27), date(2026, 3, 3))
+    assert days_to_look_at([]) == ()
