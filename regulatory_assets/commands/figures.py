@@ -20,7 +20,7 @@ AsOf = Annotated[int | None, typer.Option(help="As of this revision.")]
 Entity = Annotated[str | None, typer.Option(help="Only this entity.")]
 
 _BRANCH = ("customers", "deposits", "loans", "other", "transactions", "credited", "debited")
-_AML = ("transactions", "credited", "debited", "cash_deposits", "cash_deposited", "near_deposits")
+_AML = ("credited", "debited", "cash_deposits", "cash_deposited", "near_deposits", "linked")
 
 
 def version_of(runtime: Runtime, name: str, day: date, as_of: int | None) -> Version:
@@ -44,7 +44,7 @@ def show_branch(day: Day, entity: Entity = None, as_of: AsOf = None, as_json: Js
         rows = rows.where(F.col("entity_id") == entity)
     found = rows.orderBy("entity_id", "branch_id").toArrow().to_pylist()
     title = f"Branches, {day.date()}"
-    _show(found, version, title, ("entity_id", "branch_id", "name", "currency"), _BRANCH, as_json)
+    _show(found, version, title, ("entity_id", "branch_id", "name"), _BRANCH, as_json)
 
 
 @plainly
@@ -67,8 +67,8 @@ def show_aml(
         rows = rows.where(F.col("entity_id") == entity)
     found = rows.orderBy(*version.table.key).toArrow().to_pylist()
     title = f"Customers' days, {day.date()}"
-    names = ("entity_id", "counterparty_id", "booking_date", "risk_band", "reporting_currency")
-    _show(found, version, title, names, (*_AML, "linked"), as_json)
+    names = ("entity_id", "counterparty_id", "booking_date", "risk_band")
+    _show(found, version, title, names, _AML, as_json)
 
 
 def _show(
@@ -83,8 +83,9 @@ def _show(
         columns = version.table.column_names
         print_json([{**{c: r[c] for c in columns}, "revision": version.revision} for r in rows])
         return
-    right = (GridColumn(n.replace("_", " "), justify="right", no_wrap=True) for n in figures)
-    grid = Grid(*(n.replace("_id", "").replace("_", " ") for n in names), *right)
+    left = (GridColumn(n.removesuffix("_id").replace("_", " "), no_wrap=True) for n in names)
+    right = (GridColumn(n.replace("_", " "), justify="right") for n in figures)
+    grid = Grid(*left, *right)
     grid.title, grid.title_justify = f"{title}, revision {version.revision}", "left"
     for row in rows:
         grid.add_row(*(str(row[n] or "") for n in names), *(_figure(row[n]) for n in figures))

@@ -156,6 +156,11 @@ def test_a_bad_line_costs_itself_only_and_keeps_number_and_text(desk: Desk) -> N
     }
 
 
+def test_a_byte_order_mark_inside_a_file_is_no_part_of_a_value_and_not_dropped(desk: Desk) -> None:
+    assert taken(desk, HEAD + "\ufeffEUR,1\nUSD,0.9\n") == (1, 1)
+    assert sorted(rates(desk)) == ["USD"]
+
+
 def test_a_key_twice_in_a_file_rejects_both_lines(desk: Desk) -> None:
     assert taken(desk, RATES + "EUR,2\n") == (1, 2)
     assert rates(desk) == {"USD": Decimal("0.9")}
@@ -216,7 +221,7 @@ def test_a_file_of_many_blocks_keeps_its_line_numbers(desk: Desk) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_a_file_of_one_gigabyte(desk: Desk) -> None:
-    _big(desk, 19_000_000)
+    _big(desk, 20_000_000)
     assert (desk.here / "counterparties.csv").stat().st_size > 2**30
 
 

@@ -73,6 +73,7 @@ RATE_RULES: list[tuple[str, str, str | None, str | None]] = [
     ("{from: V}", None, None, "rate: missing"),
     ("{from: V, rules: [{codes: {par: '1', half: '0.5'}}]}", "half", "0.5", None),
     ("{from: V, rules: [{codes: {par: '1'}}]}", "third", None, "rate: not one of the codes par"),
+    ("{from: V, rules: [{codes: {par: '1'}}, {default: '2'}]}", "third", None, "not one of the"),
     ("{from: V, rules: [{number: {decimal: ','}}]}", "1,25", "1.25", None),
     ("{from: V, rules: [{number: {decimal: ','}}]}", "1.25", None, "rate: not a number like"),
     ("{from: V, rules: [{number: {decimal: ',', thousands: point}}]}", "1.234,5", "1234.5", None),
