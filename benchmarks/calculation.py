@@ -275,13 +275,12 @@ def scope_lines(dialect: Dialect) -> str:
     fanned = dialect.explode.format(scopes("l.entity_id", "e.group_path"))
     return f"""
     WITH fanned AS (
-        SELECT {fanned} AS scope, e.reporting_currency, e.regime, p.group_path AS partner_path, l.*
+        SELECT {fanned} AS scope, e.reporting_currency, p.group_path AS partner_path, l.*
         FROM lcr_lines l JOIN entities e ON l.entity_id = e.entity_id
         LEFT JOIN entities p ON l.partner_entity_id = p.entity_id
     )
     SELECT scope, CASE WHEN scope = entity_id THEN 'solo' ELSE 'group' END AS consolidation,
-           reporting_currency, CASE WHEN scope = entity_id THEN regime END AS regime,
-           {LINE_KEY}, amount, weighted, n
+           reporting_currency, {LINE_KEY}, amount, weighted, n
     FROM fanned WHERE partner_entity_id IS NULL OR NOT {inside}"""
 
 
