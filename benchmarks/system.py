@@ -56,7 +56,8 @@ def _task(found: Runtime, folder: Path, steps: Steps, way: Way = Way.FULL) -> Ca
             for taken in ingest.ingest_table(runner, folder, table, DAY):
                 steps.add(f"deliver {table.name}", time.perf_counter() - start)
                 steps.count(f"deliver {table.name}", taken.outcome.rows)
-        for outcome in runner.run_day(DAY, "benchmark", only=STAGES):
+        needed = runner.graph.ancestors(runner.graph.stage("lcr"))  # adjustment stages among them
+        for outcome in runner.run_day(DAY, "benchmark", only=(*STAGES, *needed)):
             steps.add(f"stage {outcome.table}", outcome.seconds)
             steps.count(f"stage {outcome.table}", outcome.rows)
             if outcome.table in STAGES and outcome.way is not way:
