@@ -120,7 +120,7 @@ def running(home: Home) -> Iterator[Services]:
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     with new_home(tmp_path_factory.mktemp("services") / "home") as home:
-        home.deliver(DAYS[0], DAYS[1])
+        home.deliver(DAYS[0], DAYS[1], optional=False)
         with running(home) as started:
             query = "{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }"
             started.until(
@@ -211,7 +211,7 @@ def test_a_delivered_file_starts_its_day_through_the_daemon(services: Services) 
     folder: Path = services.home.deliveries
     for day in (FIRST, SECOND):
         shutil.rmtree(folder / day)
-    services.home.deliver(DAYS[2])
+    services.home.deliver(DAYS[2], optional=False)
     mutation = """mutation($s: SensorSelector!) { startSensor(sensorSelector: $s) {
         __typename ... on Sensor { name } } }"""
     started = services.ask(mutation, s={**LOCATION, "sensorName": "delivered_files"})
@@ -222,4 +222,4 @@ def test_a_delivered_file_starts_its_day_through_the_daemon(services: Services) 
     tags = {t["key"]: t["value"] for t in run["tags"]}
     assert tags["dagster/partition"] == THIRD
     assert tags["dagster/run_key"].startswith(f"{THIRD}-")
-    assert tags["regulatory_assets/cause"].startswith("delivered: counterparties.csv")
+    assert tags["regulatory_assets/cause"].startswith("delivered: counterparties.csv, deals.csv")
