@@ -22,6 +22,7 @@ from rich.table import Table as Grid
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
 from regulatory_assets.bank.ingest import pending
 from regulatory_assets.commands.audit import audit_app
+from regulatory_assets.commands.days import days_app
 from regulatory_assets.commands.figures import show_aml, show_branch, version_of
 from regulatory_assets.commands.parameters import parameters_app
 from regulatory_assets.commands.people import people_app
@@ -54,6 +55,7 @@ app.command()(generate)
 app.add_typer(rules_app, name="rules")
 app.add_typer(people_app, name="people")
 app.add_typer(audit_app, name="audit")
+app.add_typer(days_app, name="days")
 
 
 @app.command()

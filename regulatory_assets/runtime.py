@@ -15,6 +15,7 @@ from sqlalchemy import Engine as Database
 
 from regulatory_assets import reports
 from regulatory_assets.adjustments.book import RuleBook
+from regulatory_assets.adjustments.closing import ClosedDays
 from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.audit.anchors import Anchors
 from regulatory_assets.bank.conform import REJECTED_ROWS
@@ -106,6 +107,7 @@ class Runtime:
             self.engine.identity,
             run_id,
             RuleBook(self.events),
+            ClosedDays(self.events),
         )
 
 

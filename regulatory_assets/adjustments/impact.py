@@ -8,7 +8,7 @@ was computed from and every figure, so an approval can name exactly what was loo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -17,9 +17,12 @@ from typing import Any
 from pyspark.sql.connect import functions as F
 
 from regulatory_assets.adjustments.book import Ledger, Proposal, RuleBook, stage_name
+from regulatory_assets.adjustments.closing import closings
 from regulatory_assets.adjustments.rule import Rule, RuleError, canonical
 from regulatory_assets.control.events import EventLog
+from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import NotReady, Way
+from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.run import Outcome, Runner
 from regulatory_assets.ledger.shadow import shadow
 from regulatory_assets.ledger.stages import StageKind
@@ -104,10 +107,14 @@ def days_reached(runner: Runner, rule: Rule, before: Rule | None = None) -> tupl
     return tuple(d for d in known if rule.in_force(d) or (before and before.in_force(d)))
 
 
-def days_to_look_at(reached: Sequence[date]) -> tuple[date, ...]:
-    """The latest day, and the last one of each month."""
+def days_to_look_at(
+    reached: Sequence[date], closed: Container[date] = frozenset()
+) -> tuple[date, ...]:
+    """The latest day, the last one of each month, and every closed one."""
     last_of_month = {(d.year, d.month): d for d in sorted(reached)}
-    return tuple(sorted({*last_of_month.values(), *reached[-1:]}))
+    return tuple(
+        sorted({*last_of_month.values(), *reached[-1:], *(d for d in reached if d in closed)})
+    )
 
 
 def impact(
@@ -117,7 +124,8 @@ def impact(
     say: Callable[[str], None] = lambda _: None,
 ) -> Impact:
     """The impact of an open proposal. Raises NotReady where a day is not up to date."""
-    ledger = Ledger(log.read())
+    events = log.read()
+    ledger = Ledger(events)
     found = ledger.proposals.get(proposal)
     if found is None or found.state != "proposed":
         raise RuleError(f"event {proposal} is no open proposal")
@@ -125,7 +133,8 @@ def impact(
     standing = ledger.standing(rule.id)
     reached = days_reached(runner, rule, standing.rule if standing else None)
     looked = []
-    for day in days_to_look_at(reached):
+    closed = {day for day, closing in closings(events).items() if closing.closes}
+    for day in days_to_look_at(reached, closed):
         say(f"impact on {day}")
         looked.append(_of_day(runner, log, found, rule, day))
     return Impact(rule.id, proposal, rule.digest, reached, tuple(looked))
@@ -151,7 +160,7 @@ def _of_day(runner: Runner, log: EventLog, proposal: Proposal, rule: Rule, day: 
             affected=max(_hit(runner, rule, day), _hit(trial, rule, day)),
             rows=sum(r.booked - r.reversed for r in read.live),
             stages=tuple(replace(o, seconds=0.0) for o in outcomes if o.rows),
-            figures=tuple(_figures(runner, trial, day)),
+            figures=tuple(figures(runner, trial, day)),
             revisions={t.name: positions.version(t.name).revision for t in runner.graph.sources},
         )
 
@@ -165,20 +174,32 @@ def _hit(runner: Runner, rule: Rule, day: date) -> int:
     return int(runner.reader.rows(version).where(taken).count())
 
 
-def _figures(before: Runner, after: Runner, day: date) -> Iterable[Figure]:
-    for stage in before.graph.stages:
-        table = stage.writes
-        if stage.kind is not StageKind.REPORT or RATIO not in table.column_names:
-            continue
-        was, now = _rows(before, table, day), _rows(after, table, day)
-        for key in sorted({*was, *now}):
-            yield Figure(table.name, key, was.get(key, {}), now.get(key, {}))
+def figures(before: Runner, after: Runner, day: date) -> Iterator[Figure]:
+    """The reported rows of a day as two runners see them."""
+    was, now = before.positions(day), after.positions(day)
+    for table in ratio_tables(before.graph):
+        yield from compared(before.reader, was.read(table), after.reader, now.read(table))
 
 
-def _rows(runner: Runner, table: Table, day: date) -> dict[str, dict[str, Decimal | None]]:
-    version = runner.positions(day).read(table)
+def ratio_tables(graph: Graph) -> tuple[Table, ...]:
+    """The reported tables whose ratio people decide by."""
+    reports = (s.writes for s in graph.stages if s.kind is StageKind.REPORT)
+    return tuple(t for t in reports if RATIO in t.column_names)
+
+
+def compared(one: Reader, before: Version, other: Reader, after: Version) -> Iterator[Figure]:
+    """The reported rows of one table at two versions."""
+    was, now = _rows(one, before), _rows(other, after)
+    for key in sorted({*was, *now}):
+        yield Figure(before.table.name, key, was.get(key, {}), now.get(key, {}))
+
+
+def _rows(reader: Reader, version: Version) -> dict[str, dict[str, Decimal | None]]:
+    table = version.table
+    if not version.chain:
+        return {}
     money = [c.name for c in table.columns if c.type is ColumnType.MONEY]
-    rows = runner.reader.net(version).select(*table.key, *money).toArrow().to_pylist()
+    rows = reader.net(version).select(*table.key, *money).toArrow().to_pylist()
     return {" ".join(str(r[k]) for k in table.key): {m: r[m] for m in money} for r in rows}
 
 

@@ -87,6 +87,7 @@ def ingest_table(runner: Runner, folder: Path, table: Table, day: date) -> tuple
 
 def ingest(runner: Runner, file: DeliveredFile, totals: Iterable[ControlTotal] = ()) -> Ingested:
     """Take one file. Raises DeliveryError where it cannot be taken at all."""
+    runner.require_open(file.day)
     if file.mode == "delta" and not runner.register.history(file.table.name, file.day):
         raise DeliveryError(
             f"{file.path}: a delta needs a full delivery of {file.table.name} for {file.day} first"

@@ -72,7 +72,7 @@ class Positions:
     """Every table's revisions of a day as they stood when the plan was made, read at once."""
 
     def __init__(self, graph: Graph, register: Register, day: date) -> None:
-        self._graph = graph
+        self.graph = graph
         self._register = register
         self.day = day
         wanted = [(name, day) for name in graph.tables]
@@ -89,17 +89,17 @@ class Positions:
     def on_days(self, table: Table, by: Stage, days: Iterable[date]) -> tuple[Version, ...]:
         """A table on other days, those that have revisions, in the order of days."""
         others = sorted(set(days) - {self.day})
-        adjusting = self._graph.adjustments.get(table.name)
-        names = {table.name, *self._graph.layers[table.name]}
+        adjusting = self.graph.adjustments.get(table.name)
+        names = {table.name, *self.graph.layers[table.name]}
         if adjusting is not None:
-            names |= {adjusting.name, *self._graph.layers[adjusting.name]}
+            names |= {adjusting.name, *self.graph.layers[adjusting.name]}
         chains = self._register.histories([(name, day) for name in sorted(names) for day in others])
         found = (self._read(chains, table, by, day) for day in others)
         return tuple(version for version in found if version.chain)
 
     def _read(self, chains: Chains, table: Table, by: Stage | None, day: date) -> Version:
         own = self._version(chains, table.name, day)
-        adjusting = self._graph.adjustments.get(table.name)
+        adjusting = self.graph.adjustments.get(table.name)
         if adjusting is None or adjusting is by:
             return own
         beside = self._version(chains, adjusting.name, day)
@@ -107,16 +107,16 @@ class Positions:
 
     def _version(self, chains: Chains, name: str, day: date) -> Version:
         """Layered when any table that adjusts an ancestor has ever had rows."""
-        above = (chains.get((n, day), ()) for n in self._graph.layers[name])
+        above = (chains.get((n, day), ()) for n in self.graph.layers[name])
         layered = any(r.posting is not None for chain in above for r in chain)
-        return Version(self._graph.tables[name], day, chains.get((name, day), ()), None, layered)
+        return Version(self.graph.tables[name], day, chains.get((name, day), ()), None, layered)
 
     def undelivered(self, stage: Stage) -> tuple[str, ...]:
         """The optional sources behind a stage of which the day has nothing."""
-        behind = set(self._graph.ancestors(stage))
+        behind = set(self.graph.ancestors(stage))
         return tuple(
             t.name
-            for t in self._graph.sources
+            for t in self.graph.sources
             if t.optional and t.name in behind and not self.version(t.name).chain
         )
 

@@ -25,6 +25,7 @@ from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.change import Calculation
 from regulatory_assets.ledger.fingerprint import code_fingerprint
 from regulatory_assets.ledger.frames import ENTRY
+from regulatory_assets.ledger.gate import DayClosed, Gate, Open
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.lake import Lake, new_posting
 from regulatory_assets.ledger.plan import Identity, Plan, Positions, Way, plan_stage
@@ -76,6 +77,7 @@ class Runner:
     engine: str
     run_id: str
     rules: RuleSource = field(default_factory=NoRules)
+    gate: Gate = field(default_factory=Open)
 
     @property
     def reader(self) -> Reader:
@@ -108,6 +110,11 @@ class Runner:
         where = positions or self.positions(day)
         rules = self.rules_for(stage, day)
         return plan_stage(self.graph, where, stage, self.identity(stage, day, rules), rules)
+
+    def require_open(self, day: date) -> None:
+        """Raise DayClosed where the day takes no postings."""
+        if reason := self.gate.held(day):
+            raise DayClosed(reason)
 
     # -- running --------------------------------------------------------------------------------
 
@@ -162,6 +169,7 @@ class Runner:
         stage, previous = plan.stage, plan.previous
         if plan.way is Way.NOTHING:
             return _outcome(plan.way, plan.why, previous, Counts(0, 0))
+        self.require_open(plan.day)
         posting, counts = None, Counts(0, 0)
         if plan.way is not Way.EMPTY:
             moves = (*plan.moves.values(), *plan.other_days)
@@ -230,6 +238,7 @@ class Runner:
         ``delete``. ``beside`` is a second table whose rows are registered in the same transaction
         (the rejected lines of the delivery).
         """
+        self.require_open(day)
         for _ in range(ATTEMPTS):
             start = time.monotonic()
             previous = Version(table, day, self.register.history(table.name, day))

@@ -22,6 +22,7 @@ from regulatory_assets.control.register import (
     Register,
     Revision,
 )
+from regulatory_assets.ledger.gate import Open
 from regulatory_assets.ledger.lake import Lake, new_posting
 from regulatory_assets.ledger.rules import RuleSource
 from regulatory_assets.ledger.run import Runner
@@ -83,6 +84,7 @@ def shadow(runner: Runner, rules: RuleSource) -> Iterator[Runner]:
             lake=ShadowLake(runner.lake, root),
             register=ShadowRegister(runner.register),
             rules=rules,
+            gate=Open(),
         )
     finally:
         rmtree(root, ignore_errors=True)

@@ -1,6 +1,7 @@
 """Binding of the derived checks: one step a table, every check by the day of the run."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -11,6 +12,7 @@ from dagster import (
     AssetChecksDefinition,
     AssetCheckSeverity,
     AssetCheckSpec,
+    AssetKey,
     DagsterInstance,
     PartitionsDefinition,
     multi_asset_check,
@@ -86,10 +88,43 @@ def _of_table(
     return examine
 
 
+def blocking_faults(instance: DagsterInstance, day: Examination, of: date) -> Iterator[str]:
+    """Blocking checks of a day that did not pass when last asked, or were not asked about the
+    revisions that stand."""
+    for check in all_checks(day.positions.graph):
+        if not check.blocking or not day.version(check.table).chain:
+            continue
+        name = f"{check.table.name}: check {check.name}"
+        last = _last_evaluation(instance, AssetCheckKey(AssetKey(check.table.name), check.name), of)
+        if last is None:
+            yield f"{name} has not been evaluated"
+        elif not last.passed:
+            yield f"{name} has failed"
+        elif last.evidence != day.evidence(check):
+            yield f"{name} has not been evaluated for the revisions that stand"
+
+
 def _passed_before(
     instance: DagsterInstance, key: AssetCheckKey, day: date, check: Check
 ) -> tuple[int, str]:
     """The revision and the evidence of the day's last evaluation, if it passed by this code."""
+    last = _last_evaluation(instance, key, day)
+    if last is not None and last.passed and last.evidence.startswith(f"{check.code} "):
+        return last.revision, last.evidence
+    return 0, ""
+
+
+@dataclass(frozen=True)
+class _Evaluation:
+    passed: bool
+    revision: int
+    evidence: str
+
+
+def _last_evaluation(
+    instance: DagsterInstance, key: AssetCheckKey, day: date
+) -> _Evaluation | None:
+    """What a check said of a day when it was last asked."""
     storage = instance.event_log_storage
     for record in storage.get_asset_check_execution_history(
         key,
@@ -100,10 +135,11 @@ def _passed_before(
         },
         partition_filter=PartitionKeyFilter(key=day.isoformat()),
     ):
+        passed = record.status is AssetCheckExecutionRecordStatus.SUCCEEDED
         event = record.event.dagster_event if record.event else None
-        if event and record.status is AssetCheckExecutionRecordStatus.SUCCEEDED:
-            told = event.asset_check_evaluation_data.metadata
-            evidence = str(told["evidence"].value) if "evidence" in told else ""
-            if evidence.startswith(f"{check.code} "):
-                return int(str(told["revision"].value)), evidence
-    return 0, ""
+        told = event.asset_check_evaluation_data.metadata if event else {}
+        if "evidence" not in told:
+            return _Evaluation(passed, 0, "")
+        revision = int(str(told["revision"].value))
+        return _Evaluation(passed, revision, str(told["evidence"].value))
+    return None

@@ -12,6 +12,7 @@ from regulatory_assets.control.append_only import UnguardedError
 from regulatory_assets.control.database import NewerDatabaseError
 from regulatory_assets.control.register import LostRace
 from regulatory_assets.engine import EngineError
+from regulatory_assets.ledger.gate import DayClosed
 from regulatory_assets.ledger.lake import LakeError
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.ledger.postcheck import PostingRefused
@@ -19,6 +20,7 @@ from regulatory_assets.regulation.document import ParameterError
 
 REMEDIES: dict[type[Exception], str] = {
     LostRace: "Nothing was lost or counted twice; run it again when the other run has ended.",
+    DayClosed: "Nothing was posted; the closed figures stand as they were.",
     NotReady: "Materialise what the message names, for the same day, then this asset again.",
     DeliveryError: "Have the file delivered again, then run the day again; nothing was posted.",
     LakeError: "No figure was computed. Bring the storage in order, then run the day again.",

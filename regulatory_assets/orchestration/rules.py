@@ -29,6 +29,7 @@ from dagster import (
 )
 
 from regulatory_assets.adjustments.book import RuleBook, Snapshot, outdated
+from regulatory_assets.adjustments.closing import closings, is_held
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import Positions
 from regulatory_assets.ledger.stages import Stage
@@ -100,9 +101,16 @@ def changed_rules(graph: Graph, calendar: Calendar) -> SensorDefinition:
     ) -> SensorResult | SkipReason:
         runtime = bank.runtime(graph)
         snapshot = RuleBook(runtime.events).snapshot()
-        behind = outdated(snapshot, stages, runtime.register)
+        found = outdated(snapshot, stages, runtime.register)
+        held = closings(snapshot.events)
+        behind = {day: moved for day, moved in found.items() if not is_held(held, day)}
         if not behind:
-            return SkipReason("every calculated day was made with the rules in force")
+            waits = ", ".join(str(day) for day in found)
+            return SkipReason(
+                f"closed, each waits for a restatement: {waits}"
+                if found
+                else "every calculated day was made with the rules in force"
+            )
         requests = [
             RunRequest(
                 run_key=f"rules-{day}-{_hashes(snapshot, stages, day)}-{snapshot.decided}",

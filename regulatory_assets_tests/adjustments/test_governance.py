@@ -271,4 +271,7 @@ def test_the_last_day_of_each_month_and_the_latest_are_looked_at() -> None:
         date(2026, 3, 3),
     ]
     assert days_to_look_at(sorted(days)) == (date(2026, 1, 30), date(2026, 2, 27), date(2026, 3, 3))
+    days.sort()
+    assert date(2026, 1, 5) in days_to_look_at(days, {date(2026, 1, 5), date(2026, 1, 6)})
+    assert len(days_to_look_at(days, {date(2026, 1, 5), date(2026, 1, 6)})) == 4
     assert days_to_look_at([]) == ()

@@ -135,6 +135,15 @@ def test_a_decision_on_a_proposal_of_ones_own(record: Record) -> None:
     assert record.faults() == ["events: event 6: ada decided on their own proposal 2"]
 
 
+def test_two_decisions_of_one_person(record: Record) -> None:
+    last = record.log.read()[-1]
+    again = recomputed(replace(last, seq=6), last.hash)
+    again = replace(again, signature=record.bob.sign(again.hash))
+    with unguarded(record.database) as connection:
+        connection.execute(insert(schema.events), [vars(again)])
+    assert record.faults() == ["events: event 6: bob decided twice on proposal 4"]
+
+
 def recomputed(event: Event, previous: str) -> Event:
     made = replace(event, previous=previous)
     return replace(made, hash=made.digest())
@@ -231,6 +240,16 @@ def test_a_file_taken_out_of_the_delta_log(record: Record) -> None:
     (record.lake / "deals" / "_delta_log" / f"{1:020}.json").unlink()
     assert record.faults() == [
         f"lake: deals for 2026-01-05 revision 2: the Delta log no longer names {file}"
+    ]
+
+
+@only_sqlite
+def test_a_posting_that_had_lost_its_file_before_it_was_anchored(record: Record) -> None:
+    record.commit("flows", 2)
+    (record.lake / "flows" / "_delta_log" / f"{1:020}.json").unlink()
+    record.anchors.take("run two")
+    assert record.faults() == [
+        "lake: flows for 2026-01-05 revision 2: had no data file when it was anchored"
     ]
 
 

@@ -8,11 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import AssetKey, AssetRecordsFilter, DagsterInstance
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckSeverity,
+    AssetKey,
+    AssetRecordsFilter,
+    DagsterInstance,
+)
 
 from regulatory_assets.audit.verification import audit
 from regulatory_assets.ledger.plan import NotReady, Way
+from regulatory_assets.orchestration.checks import blocking_faults
 from regulatory_assets.orchestration.launch import DayResult, run_days
+from regulatory_assets.quality.examination import Examination
 from regulatory_assets.runtime import open_runtime
 from regulatory_assets_tests.orchestration.homes import DAYS, Home, new_home
 
@@ -65,6 +73,40 @@ def test_every_run_ends_with_an_anchor(first_run: dict[date, DayResult]) -> None
         }
     assert audit(runtime.anchors).faults == ()
     assert audit(runtime.anchors).younger == 0
+
+
+def faults(instance: DagsterInstance, day: date = FIRST) -> list[str]:
+    runner = open_runtime().runner("test")
+    examination = Examination(runner.positions(day), runner.reader, runner.register)
+    return list(blocking_faults(instance, examination, day))
+
+
+def evaluated(instance: DagsterInstance, passed: bool, metadata: dict[str, Any]) -> list[str]:
+    instance.report_runless_asset_event(
+        AssetCheckEvaluation(
+            asset_key=AssetKey("deals"),
+            check_name="fx_rates_of_currency",
+            passed=passed,
+            metadata=metadata,
+            severity=AssetCheckSeverity.ERROR,
+            partition=str(FIRST),
+        )
+    )
+    return [f for f in faults(instance) if "deals: check fx_rates_of_currency" in f]
+
+
+def test_blocking_checks_that_failed_or_are_missing_stand_against_a_close(
+    first_run: dict[date, DayResult],
+) -> None:
+    with DagsterInstance.get() as instance:
+        assert faults(instance) == []
+    with DagsterInstance.ephemeral() as other:
+        assert "deals: check fx_rates_of_currency has not been evaluated" in faults(other)
+        (said,) = evaluated(other, True, {"revision": 1, "evidence": "code deals:0"})
+        assert said.endswith("has not been evaluated for the revisions that stand")
+    with DagsterInstance.ephemeral() as other:
+        (said,) = evaluated(other, False, {"revision": 1, "evidence": "code deals:0"})
+        assert said.endswith("has failed")
 
 
 def test_a_materialisation_tells_what_the_run_did(first_run: dict[date, DayResult]) -> None:

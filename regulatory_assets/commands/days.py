@@ -1,0 +1,177 @@
+"""``days``: close a reporting day by two persons, restate a closed one, show what was closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Annotated
+
+import typer
+from rich.table import Table as Grid
+
+from regulatory_assets.adjustments import people
+from regulatory_assets.adjustments.closing import closings
+from regulatory_assets.adjustments.days import Days
+from regulatory_assets.adjustments.impact import Figure
+from regulatory_assets.bank.delivery import find_files
+from regulatory_assets.bank.ingest import pending
+from regulatory_assets.commands.rules import As, Key, stamp
+from regulatory_assets.control.events import Event
+from regulatory_assets.quality.examination import Examination
+from regulatory_assets.runtime import Runtime, open_runtime
+from regulatory_assets.terminal import Day, Json, console, plainly, print_json
+
+days_app = typer.Typer(help="Close reporting days, and restate closed ones.", no_args_is_help=True)
+
+Reason = Annotated[str, typer.Option(help="Why.")]
+
+
+def _days(runtime: Runtime) -> Days:
+    return Days(runtime.events, runtime.runner("days"), lambda day: _against(runtime, day))
+
+
+def _against(runtime: Runtime, day: date) -> list[str]:
+    """What the checks say, as Dagster keeps it."""
+    from dagster import DagsterInstance
+
+    from regulatory_assets.orchestration.checks import blocking_faults
+
+    runner = runtime.runner("days")
+    examination = Examination(runner.positions(day), runner.reader, runner.register)
+    with DagsterInstance.get() as instance:
+        return list(blocking_faults(instance, examination, day))
+
+
+def _files(runtime: Runtime, day: date) -> list[str]:
+    """The delivered files that wait because a day is closed."""
+    runner = runtime.runner("days")
+    delivered = find_files(runtime.settings.data, day, runtime.graph.sources)
+    return [
+        f"{file.path.name} {file.sha256}"
+        for table in runtime.graph.sources
+        for file in pending(runner, [f for f in delivered if f.table == table])
+    ]
+
+
+def _said(runtime: Runtime, event: Event, what: str) -> None:
+    console.print(f"{stamp(runtime)}event {event.seq}: {event.actor} {what}", highlight=False)
+
+
+@days_app.command("close")
+@plainly
+def close(day: Day, name: As = None, key: Key = None) -> None:
+    """Propose that a day's figures are final; somebody else approves."""
+    runtime = open_runtime()
+    actor = people.identify(runtime.events.read(), name, key)
+    event = _days(runtime).close(actor, day.date())
+    tables = len(event.document["revisions"])
+    _said(runtime, event, f"proposed to close {day.date()} at the revisions of {tables} tables")
+
+
+@days_app.command("restate")
+@plainly
+def restate(day: Day, reason: Reason, name: As = None, key: Key = None) -> None:
+    """Propose to open a closed day to what is held; shows the figures that rules would move."""
+    runtime = open_runtime()
+    actor = people.identify(runtime.events.read(), name, key)
+    days = _days(runtime)
+    event = days.restate(actor, day.date(), reason, _files(runtime, day.date()))
+    _print_figures(days.pending(day.date()), "would move", ("now", "restated"))
+    for file in event.document["files"]:
+        console.print(f"waits to be taken: {file.partition(' ')[0]}", highlight=False)
+    _said(runtime, event, f"proposed to restate {day.date()}: {reason}")
+
+
+@days_app.command("approve")
+@plainly
+def approve(day: Day, name: As = None, key: Key = None) -> None:
+    """Approve the close or the restatement that waits."""
+    runtime = open_runtime()
+    actor = people.identify(runtime.events.read(), name, key)
+    days = _days(runtime)
+    event = days.approve(actor, day.date(), _files(runtime, day.date()))
+    state = days.of(day.date()).state
+    _said(runtime, event, f"approved; {day.date()} is {state}")
+    if state == "restating":
+        console.print(f"now run --date {day.date()}, look at days show, and close it again")
+
+
+@days_app.command("reject")
+@plainly
+def reject(day: Day, reason: Reason, name: As = None, key: Key = None) -> None:
+    """Reject the close or the restatement that waits."""
+    runtime = open_runtime()
+    actor = people.identify(runtime.events.read(), name, key)
+    event = _days(runtime).reject(actor, day.date(), reason)
+    _said(runtime, event, f"rejected what waited for {day.date()}")
+
+
+@days_app.command("list")
+@plainly
+def list_days(as_json: Json = False) -> None:
+    """Every day that was closed, or whose close waits."""
+    runtime = open_runtime()
+    lines = [
+        {
+            "day": closing.day.isoformat(),
+            "state": closing.state,
+            "closes": len(closing.closes),
+            "by": " and ".join(e.actor for e in closing.closes[-1]) if closing.closes else "",
+            "waits": f"event {closing.waiting.seq}" if closing.waiting else "",
+        }
+        for _, closing in sorted(closings(runtime.events.read()).items())
+    ]
+    if as_json:
+        print_json(lines)
+        return
+    grid = Grid("day", "state", "closes", "by", "waits", title_justify="left")
+    grid.title = f"{stamp(runtime)}days"
+    for line in lines:
+        grid.add_row(*(str(v) for v in line.values()))
+    console.print(grid)
+
+
+@days_app.command("show")
+@plainly
+def show(day: Day, as_json: Json = False) -> None:
+    """The closed revisions of a day, and its figures as closed and as they stand now."""
+    runtime = open_runtime()
+    days = _days(runtime)
+    closing, found = days.of(day.date()), days.since_closed(day.date())
+    if as_json:
+        print_json(
+            {
+                "day": day.date(),
+                "state": closing.state,
+                "revisions": closing.revisions,
+                "figures": [
+                    {"table": f.table, "key": f.key, "closed": f.before, "now": f.after}
+                    for f in found
+                ],
+            }
+        )
+        return
+    console.print(f"{stamp(runtime)}{day.date()} is {closing.state}", highlight=False)
+    if closing.revisions:
+        told = ", ".join(f"{name} {r}" for name, r in sorted(closing.revisions.items()))
+        console.print(f"closed revisions: {told}", highlight=False)
+    _print_figures(found, str(day.date()), ("closed", "now"))
+
+
+def _print_figures(found: Iterable[Figure], title: str, sides: tuple[str, str]) -> None:
+    grid = Grid("table", "key", "figure", *sides, "moved", title=title, title_justify="left")
+    for figure in found:
+        for name in dict.fromkeys((*figure.before, *figure.after)):
+            before, after = figure.before.get(name), figure.after.get(name)
+            moved = "yes" if before != after else ""
+            shown = (_shown(name, figure.before), _shown(name, figure.after))
+            grid.add_row(figure.table, figure.key, name, *shown, moved)
+    console.print(grid)
+
+
+def _shown(name: str, of: Mapping[str, Decimal | None]) -> str:
+    value = of.get(name)
+    if value is None:
+        return ""
+    return f"{value * 100:.2f} %" if name == "ratio" else f"{value:,.2f}"
