@@ -22,12 +22,14 @@ import pyarrow.parquet as pq
 
 from benchmarks.data import SHARE, Files, prepare
 from benchmarks.measure import Measured, run
+from benchmarks.shares import SHARES
 from benchmarks.task import TASKS
 
 RESULTS = Path(__file__).parent / "results"
 LARGE = 5_000_000
 BEGINS_WITH = {"system_correction": "system_full", "duckdb_correction": "duckdb_full",
                "pyspark_recompute": "pyspark_full"}  # fmt: skip
+BEGINS_WITH |= {f"{kind}_{share}": "system_full" for kind in ("impact", "rule") for share in SHARES}
 RATIOS = {
     "full_vs_duckdb": ("system_full", "duckdb_full"),
     "full_vs_pyspark": ("system_full", "pyspark_full"),
@@ -35,6 +37,14 @@ RATIOS = {
     "correction_0.1pct_vs_duckdb": ("system_correction", "duckdb_correction"),
     "correction_0.1pct_vs_pyspark": ("system_correction", "pyspark_full"),
     "correction_0.1pct_vs_pyspark_recompute": ("system_correction", "pyspark_recompute"),
+    **{
+        f"rule_{share}_vs_{name}": (f"rule_{share}", f"{other}_full")
+        for share in SHARES
+        for name, other in (("full", "system"), ("duckdb", "duckdb"), ("pyspark", "pyspark"))
+    },
+    **{
+        f"impact_{share}_vs_recalculation": (f"impact_{share}", f"rule_{share}") for share in SHARES
+    },
 }
 """Time of the first divided by time of the second: below 1 the first is faster."""
 COMPARED = ("lcr_lines", "lcr_scope_lines", "lcr")
@@ -115,7 +125,7 @@ def _compare(root: Path, tasks: list[str]) -> None:
     """All full tasks, and all corrections, must have calculated the very same rows."""
     for group in (
         [t for t in tasks if t.endswith("_full")],
-        [t for t in tasks if not t.endswith("_full")],
+        [t for t in tasks if t.endswith(("_correction", "_recompute"))],
     ):
         for table in COMPARED:
             rows = {t: _rows(root / f"{t}-results" / f"{table}.parquet") for t in group}

@@ -280,7 +280,7 @@ def scope_lines(dialect: Dialect) -> str:
         LEFT JOIN entities p ON l.partner_entity_id = p.entity_id
     )
     SELECT scope, CASE WHEN scope = entity_id THEN 'solo' ELSE 'group' END AS consolidation,
-           reporting_currency, {LINE_KEY}, amount, weighted
+           reporting_currency, {LINE_KEY}, amount, weighted, n
     FROM fanned WHERE partner_entity_id IS NULL OR NOT {inside}"""
 
 

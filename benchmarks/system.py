@@ -46,17 +46,25 @@ def correction(files: Files, state: Path, steps: Steps) -> Callable[[], None]:
     return _task(runtime(state), files.correction, steps, Way.CHANGE)
 
 
-def _task(found: Runtime, folder: Path, steps: Steps, way: Way = Way.FULL) -> Callable[[], None]:
+def day(found: Runtime, steps: Steps) -> Callable[[], None]:
+    """All stages of the day, without deliveries."""
+    return _task(found, None, steps, Way.CHANGE)
+
+
+def _task(
+    found: Runtime, folder: Path | None, steps: Steps, way: Way = Way.FULL
+) -> Callable[[], None]:
     _observe(steps)
 
     def work() -> None:
         runner = found.runner("benchmark")
-        for table in found.graph.sources:
+        for table in found.graph.sources if folder else ():
             start = time.perf_counter()
-            for taken in ingest.ingest_table(runner, folder, table, DAY):
+            for taken in ingest.ingest_table(runner, folder or Path(), table, DAY):
                 steps.add(f"deliver {table.name}", time.perf_counter() - start)
                 steps.count(f"deliver {table.name}", taken.outcome.rows)
-        for outcome in runner.run_day(DAY, "benchmark", only=STAGES):
+        needed = runner.graph.ancestors(runner.graph.stage("lcr"))  # adjustment stages among them
+        for outcome in runner.run_day(DAY, "benchmark", only=(*STAGES, *needed)):
             steps.add(f"stage {outcome.table}", outcome.seconds)
             steps.count(f"stage {outcome.table}", outcome.rows)
             if outcome.table in STAGES and outcome.way is not way:

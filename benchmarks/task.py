@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
 from benchmarks.data import Files
+from benchmarks.shares import SHARES
 from benchmarks.steps import Steps
 
 Work = Callable[[Files, Path, Steps], Callable[[], None]]
@@ -26,7 +28,16 @@ TASKS = {
     "duckdb_correction": ("benchmarks.duck", "correction"),
     "pyspark_full": ("benchmarks.plain_spark", "full"),
     "pyspark_recompute": ("benchmarks.plain_spark", "recompute"),
+    **{f"impact_{share}": ("benchmarks.ruled", f"IMPACT.{share}") for share in SHARES},
+    **{f"rule_{share}": ("benchmarks.ruled", f"RECALCULATION.{share}") for share in SHARES},
 }
+
+
+def function_of(module: str, name: str) -> Any:
+    """A function of a module, or of a table of functions in it."""
+    table, _, key = name.partition(".")
+    found = getattr(import_module(module), table)
+    return found[key] if key else found
 
 
 def main(name: str, root: str, state: str) -> None:
@@ -34,7 +45,7 @@ def main(name: str, root: str, state: str) -> None:
     module, function = TASKS[name]
     steps = Steps()
     start = time.perf_counter()
-    work = getattr(import_module(module), function)(Files(Path(root)), Path(state), steps)
+    work = function_of(module, function)(Files(Path(root)), Path(state), steps)
     started = time.perf_counter()
     sys.stdout.write("started\n")
     sys.stdout.flush()

@@ -21,6 +21,7 @@ from rich.table import Table as Grid
 
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
 from regulatory_assets.bank.ingest import pending
+from regulatory_assets.commands.audit import audit_app
 from regulatory_assets.commands.figures import show_aml, show_branch, version_of
 from regulatory_assets.commands.parameters import parameters_app
 from regulatory_assets.commands.people import people_app
@@ -52,6 +53,7 @@ app.add_typer(sources_app, name="sources")
 app.command()(generate)
 app.add_typer(rules_app, name="rules")
 app.add_typer(people_app, name="people")
+app.add_typer(audit_app, name="audit")
 
 
 @app.command()

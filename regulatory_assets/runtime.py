@@ -16,10 +16,11 @@ from sqlalchemy import Engine as Database
 from regulatory_assets import reports
 from regulatory_assets.adjustments.book import RuleBook
 from regulatory_assets.adjustments.governance import Governance
+from regulatory_assets.audit.anchors import Anchors
 from regulatory_assets.bank.conform import REJECTED_ROWS
 from regulatory_assets.bank.tables import SOURCES
 from regulatory_assets.control.database import connect, migrate
-from regulatory_assets.control.events import EventLog
+from regulatory_assets.control.events import Event, EventLog
 from regulatory_assets.control.register import Register
 from regulatory_assets.engine import Engine, start
 from regulatory_assets.ledger.graph import Graph, discover
@@ -73,7 +74,18 @@ class Runtime:
 
     @cached_property
     def events(self) -> EventLog:
-        return EventLog(self.database)
+        """The event log; each decision added to it is anchored."""
+        return EventLog(self.database, decided=self._anchor_decision)
+
+    @cached_property
+    def anchors(self) -> Anchors:
+        settings = self.settings
+        return Anchors(
+            self.database, settings.lake, settings.anchor_folder, settings.platform_key_file
+        )
+
+    def _anchor_decision(self, event: Event) -> None:
+        self.anchors.take(f"event {event.seq}: {event.kind} {event.subject}")
 
     @property
     def governance(self) -> Governance:

@@ -27,6 +27,14 @@ class Settings(BaseSettings):
     control_url: SecretStr | None = Field(
         default=None, description="SQLAlchemy URL of the control database; SQLite under var/."
     )
+    anchors: Path | None = Field(
+        default=None,
+        description="Folder of the anchor file, better on another machine; var/anchors.",
+    )
+    platform_key: Path | None = Field(
+        default=None,
+        description="File of the key that signs anchors, made on first use; var/keys/platform.pem.",
+    )
     engine: Literal["sail", "spark"] = Field(
         default="sail", description="Embedded Sail, or Apache Spark over Spark Connect."
     )
@@ -50,6 +58,16 @@ class Settings(BaseSettings):
     def cache(self) -> Path:
         """Folder for what can be fetched or computed again, absolute."""
         return (self.cache_folder or self.var / "cache").resolve()
+
+    @property
+    def anchor_folder(self) -> Path:
+        """Folder of the anchor file, absolute."""
+        return (self.anchors or self.var / "anchors").resolve()
+
+    @property
+    def platform_key_file(self) -> Path:
+        """File of the key that signs anchors, absolute."""
+        return (self.platform_key or self.var / "keys" / "platform.pem").resolve()
 
     @property
     def database_url(self) -> SecretStr:

@@ -40,6 +40,7 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
     def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         from regulatory_assets.adjustments.people import NotAllowed
         from regulatory_assets.adjustments.rule import RuleError
+        from regulatory_assets.audit.anchors import AnchorError
         from regulatory_assets.bank.delivery import DeliveryError
         from regulatory_assets.control.append_only import UnguardedError
         from regulatory_assets.control.database import NewerDatabaseError
@@ -52,6 +53,7 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
         from regulatory_assets.regulation.document import ParameterError
 
         known = (
+            AnchorError,
             DeliveryError,
             EngineError,
             EventRefused,

@@ -8,6 +8,7 @@ name is enough; a demonstration never becomes anything else.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ def open_signed(log: EventLog, administrators: dict[str, str]) -> None:
     if len(administrators) < _FEWEST_ADMINISTRATORS:
         raise NotAllowed("a control database needs two administrators: one registers, one confirms")
     for key in administrators.values():
-        _public(key)
+        key_from_text(key)
     people = [{"name": n, "public_key": k} for n, k in sorted(administrators.items())]
     payload = {"mode": SIGNED, "administrators": people}
     log.append(Actor("opening"), OPENED, "log", payload, check=_first)
@@ -88,7 +89,7 @@ def register(log: EventLog, actor: Actor, name: str, role: Role, public_key: str
     """Propose a person. They can act once another administrator has confirmed them."""
     if role not in ROLES:
         raise NotAllowed(f"no role {role}; roles: {', '.join(ROLES)}")
-    _public(public_key)
+    key_from_text(public_key)
 
     def check(events: tuple[Event, ...]) -> None:
         require(events, actor, "administrator")
@@ -132,7 +133,7 @@ def identify(log: Sequence[Event], name: str | None, key: Path | None) -> Actor:
         return Actor(name)
     if key is None:
         raise NotAllowed("say who acts by your private key: --key FILE")
-    private = _private(key)
+    private = key_from_file(key)
     public = public_text(private.public_key())
     for person in people(log).values():
         if person.public_key == public:
@@ -154,7 +155,7 @@ def signature_faults(log: Sequence[Event]) -> list[str]:
             continue
         try:
             signature = bytes.fromhex(event.signature)
-            _public(person.public_key).verify(signature, event.hash.encode())
+            key_from_text(person.public_key).verify(signature, event.hash.encode())
         except (InvalidSignature, ValueError):
             found.append(f"event {event.seq}: the signature is not that of {event.actor}")
     return found
@@ -168,8 +169,7 @@ def new_key(path: Path) -> str:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    with path.open("xb") as file:
-        path.chmod(0o600)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(text)
     return public_text(private.public_key())
 
@@ -179,7 +179,8 @@ def public_text(key: Ed25519PublicKey) -> str:
     return key.public_bytes_raw().hex()
 
 
-def _private(path: Path) -> Ed25519PrivateKey:
+def key_from_file(path: Path) -> Ed25519PrivateKey:
+    """The private key in a file. Raises NotAllowed where there is none."""
     try:
         found = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
@@ -191,7 +192,8 @@ def _private(path: Path) -> Ed25519PrivateKey:
     return found
 
 
-def _public(text: str) -> Ed25519PublicKey:
+def key_from_text(text: str) -> Ed25519PublicKey:
+    """A public key from its text. Raises NotAllowed where it is none."""
     try:
         return Ed25519PublicKey.from_public_bytes(bytes.fromhex(text))
     except ValueError:

@@ -94,6 +94,7 @@ APPEND_ONLY: tuple[EventTable, ...] = (
             ),
         ),
     ),
+    EventTable("anchors", keys=(("number",), ("hash",)), numbered=Numbered((), "number", "at")),
 )
 
 

@@ -77,9 +77,15 @@ class EventLog:
     """Reads and extends the event log of one control database."""
 
     def __init__(
-        self, engine: Engine, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        engine: Engine,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        decided: Callable[[Event], None] = lambda _: None,
     ) -> None:
+        """``decided`` hears of every decision that has been added."""
         self._engine = engine
+        self._decided = decided
         self._reading = reading(engine)
         self._clock = clock
 
@@ -136,6 +142,8 @@ class EventLog:
                     said = str(error.orig).split("append-only: ")[-1].splitlines()[0]
                     raise EventRefused(said) from error
                 continue
+            if event.decides is not None:
+                self._decided(event)
             return event
         raise EventRefused(f"{kind} {subject}: the log moved on {_ATTEMPTS} times; try again")
 

@@ -147,12 +147,16 @@ class Register:
     def histories(self, wanted: Iterable[Place]) -> dict[Place, tuple[Revision, ...]]:
         """The histories of many tables and days in one query; an empty one where there is none."""
         found: dict[Place, tuple[Revision, ...]] = dict.fromkeys(wanted, ())
-        places = list(found)
-        for start in range(0, len(places), _MOST_PLACES):
-            among = tuple_(*_PLACE).in_(places[start : start + _MOST_PLACES])
+        for among in _in_pieces(list(found), *_PLACE):
             for place, revisions in groupby(self._read(among), key=lambda r: (r.table, r.day)):
                 found[place] = tuple(revisions)
         return found
+
+    def heads(self) -> dict[Place, int]:
+        """The last revision of every table and day that has one."""
+        statement = select(*_PLACE, func.max(_REGISTER.c.revision)).group_by(*_PLACE)
+        with self._reading.connect() as connection:
+            return {(table, day): last for table, day, last in connection.execute(statement)}
 
     def revision_at(self, table: str, day: date, known_at: datetime) -> int:
         """The last revision known at a moment; zero if there was none."""
@@ -182,11 +186,21 @@ class Register:
 
     def deliveries(self, table: str, day: date) -> tuple[Delivery, ...]:
         """The deliveries of a table's day, in order of arrival."""
-        return self._deliveries(table, day)
+        return self._deliveries(_delivered_at(table, day))
+
+    def deliveries_of(self, wanted: Iterable[Place]) -> dict[Place, tuple[Delivery, ...]]:
+        """The deliveries of many tables and days in one query, each in order of arrival."""
+        found: dict[Place, list[Delivery]] = {place: [] for place in wanted}
+        for among in _in_pieces(
+            list(found), _DELIVERIES.c.table_name, _DELIVERIES.c.reporting_date
+        ):
+            for delivery in self._deliveries(among):
+                found[delivery.table, delivery.day].append(delivery)
+        return {place: tuple(each) for place, each in found.items()}
 
     def delivered(self, sha256: str, table: str, day: date) -> Delivery | None:
         """The last delivery of this very content for a table's day."""
-        same = self._deliveries(table, day, _DELIVERIES.c.sha256 == sha256)
+        same = self._deliveries(_delivered_at(table, day), _DELIVERIES.c.sha256 == sha256)
         return same[-1] if same else None
 
     # -- extending ------------------------------------------------------------------------------
@@ -257,12 +271,9 @@ class Register:
             rows = connection.execute(_REVISIONS.where(*conditions)).all()
         return tuple(_revisions(rows))
 
-    def _deliveries(
-        self, table: str, day: date, *conditions: ColumnElement[bool]
-    ) -> tuple[Delivery, ...]:
+    def _deliveries(self, *conditions: ColumnElement[bool]) -> tuple[Delivery, ...]:
         statement = (
             select(_DELIVERIES)
-            .where(_DELIVERIES.c.table_name == table, _DELIVERIES.c.reporting_date == day)
             .where(*conditions)
             .order_by(_DELIVERIES.c.arrived_at, _DELIVERIES.c.batch)
         )
@@ -272,6 +283,16 @@ class Register:
 
 def _at(table: str, day: date) -> ColumnElement[bool]:
     return and_(_REGISTER.c.table_name == table, _REGISTER.c.reporting_date == day)
+
+
+def _delivered_at(table: str, day: date) -> ColumnElement[bool]:
+    return and_(_DELIVERIES.c.table_name == table, _DELIVERIES.c.reporting_date == day)
+
+
+def _in_pieces(places: Sequence[Place], *columns: Any) -> Iterator[ColumnElement[bool]]:
+    """Conditions that together hold for all places."""
+    for start in range(0, len(places), _MOST_PLACES):
+        yield tuple_(*columns).in_(places[start : start + _MOST_PLACES])
 
 
 def _key(revision: Revision) -> tuple[str, date, int]:

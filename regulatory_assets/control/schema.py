@@ -162,3 +162,17 @@ events = Table(
     sqlite_with_rowid=False,
 )
 """Who proposed and who decided what, each event chained to the one before by its hash."""
+
+anchors = Table(
+    "anchors",
+    METADATA,
+    Column("number", Integer, nullable=False, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("hash", Text, nullable=False),
+    PrimaryKeyConstraint("number", name="anchors_key"),
+    UniqueConstraint("hash", name="anchors_hash_unique"),
+    CheckConstraint("number >= 1", name="anchors_number_from_one"),
+    sqlite_with_rowid=False,
+)
+"""The hash of every line of the anchor file, which lies outside: neither is cut without the other
+telling (``audit``)."""

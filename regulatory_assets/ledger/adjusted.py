@@ -57,31 +57,43 @@ def pairs(stage: Stage, before: DataFrame, after: DataFrame) -> DataFrame:
 
 
 def of_lookups(calculation: Calculation, keys: DataFrame | None = None) -> DataFrame:
-    """The rows of a row stage that rules on its lookups change, all or those of some driving keys.
+    """Joined rows of a row stage that rules on its lookups change, all or those of some keys.
 
-    Driving rows after all rules, met by the lookups before any rule and after all of them.
+    Each driving row after all rules stands twice: with the lookups before any rule, entry -1, and
+    after all of them, entry +1. What the stage's function makes of both and does not cancel is
+    what those rules change; ``as_signs`` writes it as contra and rebooking.
     """
-    stage, reader, store = calculation.stage, calculation.reader, calculation.store
-    key = stage.reads.key
-    rows = reader.net(calculation.driving.new, among=keys, on=key)
-    if keys is not None:
-        rows = store(rows)
+    stage, reader = calculation.stage, calculation.reader
+    rows = reader.net(calculation.driving.new, among=keys, on=stage.reads.key)
     joined = calculation._join_net(rows, calculation._all)
-    touched = store(joined.where(F.col(TOUCHED)).select(ENTRY, *stage.reads.content))
-    before = calculation._apply(calculation._join(touched, calculation._all))
-    after = calculation._apply(calculation._join_net(touched, calculation._all))
-    return pairs(stage, before, after)
+    named = {"layer": F.lit(ADJUSTMENT), "rule_id": F.lit(through(stage))}
+    kept = joined.where(F.col(TOUCHED)).withColumns(named).select(ENTRY, *stage.reads.content)
+    touched = calculation.store(kept)
+    before = calculation._join(frames.negative(touched), calculation._all)
+    after = calculation._join_net(touched, calculation._all)
+    columns = calculation._joined_columns()
+    return before.select(*columns).unionAll(after.select(*columns))
 
 
-def change_of_lookups(calculation: Calculation) -> DataFrame:
-    """How these rows change; recomputed for the driving keys that any change reaches."""
-    stage, content = calculation.stage, calculation.stage.writes.content
-    key = stage.reads.key
-    keys = calculation.store(frames.union(calculation.reached(key)).distinct())
-    stood = calculation.reader.rows(calculation.previous, among=keys, on=key)
-    old = stood.where(F.col("rule_id") == through(stage))
-    new = of_lookups(calculation, keys)
-    return frames.union([new.select(ENTRY, *content), frames.negative(old).select(ENTRY, *content)])
+def as_signs(stage: Stage, entries: DataFrame) -> DataFrame:
+    """Netted entries, those through lookups as bookings of contra (-1) and rebooked (+1) rows."""
+    mine = F.coalesce(F.col("rule_id") == through(stage), F.lit(False))
+    sign = F.when(mine, F.col(ENTRY)).otherwise(F.col("sign"))
+    entry = F.when(mine, F.lit(1)).otherwise(F.col(ENTRY))
+    return entries.withColumns({"sign": sign, ENTRY: entry})
+
+
+def keys_of_lookups(calculation: Calculation) -> DataFrame:
+    """The driving keys for which what rules on lookups change may have moved."""
+    reached = calculation.reached(calculation.stage.reads.key)
+    return calculation.store(frames.union(reached).distinct())
+
+
+def stood_by_lookups(calculation: Calculation, keys: DataFrame) -> DataFrame:
+    """The rows through lookups as they stood for some driving keys."""
+    stage = calculation.stage
+    stood = calculation.reader.rows(calculation.previous, among=keys, on=stage.reads.key)
+    return stood.where(F.col("rule_id") == through(stage))
 
 
 def groups(calculation: Calculation) -> DataFrame:

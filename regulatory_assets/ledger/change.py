@@ -51,7 +51,9 @@ class Calculation(Joining):
                 direct = self._apply(self._join(rows, self._all))
                 if not self.lookups_layered:
                     return direct
-                return direct.unionAll(adjusted.of_lookups(self))
+                content = self.stage.writes.content
+                made = frames.net(self._apply(adjusted.of_lookups(self)), content)
+                return direct.unionAll(adjusted.as_signs(self.stage, made))
             case StageKind.AGGREGATE:
                 return self._aggregate_rows(self._sums(self.reader.entries(self.driving.new)))
             case StageKind.ADJUSTMENT:
@@ -83,11 +85,16 @@ class Calculation(Joining):
             if not self.moves[lookup.table.name].changed:
                 continue
             terms.append(self._hit(place))
-        parts = [adjusted.change_of_lookups(self)] if self.lookups_layered else []
-        if terms:
-            columns = self._joined_columns()
-            parts.append(self._apply(frames.union([t.select(*columns) for t in terms])))
-        return frames.net(frames.union(parts), stage.writes.content)
+        content, columns = stage.writes.content, self._joined_columns()
+        terms = [term.select(*columns) for term in terms]
+        if not self.lookups_layered:
+            return frames.net(self._apply(frames.union(terms)), content)
+        # One application of the function for all: planning it is what a small change costs.
+        keys = adjusted.keys_of_lookups(self)
+        terms.append(adjusted.of_lookups(self, keys))
+        made = frames.net(self._apply(frames.union(terms)), content)
+        old = frames.negative(adjusted.stood_by_lookups(self, keys)).select(ENTRY, *content)
+        return frames.net(adjusted.as_signs(stage, made).unionAll(old), content)
 
     def _lookup_change(self, lookup: Lookup) -> DataFrame:
         """Two entries for each moved key of a lookup: +1 with the new columns, -1 with the old."""

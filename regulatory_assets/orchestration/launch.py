@@ -133,6 +133,9 @@ class _Listener:
             self._failed(event.step_failure_data, event.step_key)
         elif event.event_type_value == "STEP_START":
             self.say(f"{self.day} {event.step_key}")
+        elif event.is_engine_event and event.engine_event_data.error is not None:
+            # What comes after the last step, such as an anchor, cannot fail the run any more.
+            self.warnings.append(event.engine_event_data.error.message.strip())
         elif event.is_run_failure and not self.failures:
             self.failures.append(event.message or "the run failed")
 

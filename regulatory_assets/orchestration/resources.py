@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from dagster import ConfigurableResource
+from dagster import ConfigurableResource, InitResourceContext
 from pydantic import Field
 
 from regulatory_assets.ledger.graph import Graph
@@ -40,9 +40,22 @@ class RuntimeResource(ConfigurableResource):  # type: ignore[type-arg]
         """The folder that delivered files are taken from, absolute."""
         return self.settings.data.resolve()
 
+    def teardown_after_execution(self, context: InitResourceContext) -> None:
+        """Anchor what a run has left, whoever launched it and whether it succeeded or failed.
+
+        The one place at the end of every run: a run-status sensor needs the daemon, which runs
+        from the command line do not have, and a job's hooks follow every single step.
+        """
+        opened = (r for (process, s, _), r in _runtimes.items() if (process, s) == self._here)
+        if context.run is not None and (runtime := next(opened, None)) is not None:
+            runtime.anchors.take(f"run {context.run.run_id}")
+
+    @property
+    def _here(self) -> tuple[int, Settings]:
+        # Deliveries may come from another folder in each run; engine and register stay the same.
+        return os.getpid(), self.settings.model_copy(update={"data": Path()})
+
     def runtime(self, graph: Graph) -> Runtime:
         """The runtime of this process; nothing is started before it is used."""
-        settings = self.settings
-        # Deliveries may come from another folder in each run; engine and register stay the same.
-        key = (os.getpid(), settings.model_copy(update={"data": Path()}), id(graph))
-        return _runtimes.setdefault(key, Runtime(settings, graph))
+        key = (*self._here, id(graph))
+        return _runtimes.setdefault(key, Runtime(self.settings, graph))

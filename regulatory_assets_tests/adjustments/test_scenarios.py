@@ -224,14 +224,31 @@ def _not_additive(name: str, rows: list[books_model.Row]) -> list[str]:
     return [] if set(layers) <= {"base", "adjustment"} else [f"{name}: layers {sorted(layers)}"]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [4, 5])
 def test_random_histories(sail: Engine, tmp_path: Path, seed: int) -> None:
-    play = Play(sail, tmp_path, seed)
+    history(sail, tmp_path, seed)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(10, 40))
+def test_many_random_histories(sail: Engine, tmp_path: Path, seed: int) -> None:
+    history(sail, tmp_path, seed)
+
+
+@pytest.mark.long
+@pytest.mark.spark
+def test_a_random_history_on_spark(spark: Engine, tmp_path: Path) -> None:
+    history(spark, tmp_path, 4, steps=3)
+
+
+def history(engine: Engine, tmp_path: Path, seed: int, steps: int = 6) -> None:
+    """Rules, data or both change step by step; at the end all equals a full calculation."""
+    play = Play(engine, tmp_path, seed)
     play.deliver()
     play.run()
     play.check()
     stages = ("reference", "market", "deal", "flow", "line")
-    for _ in range(6):
+    for _ in range(steps):
         kind = play.random.randrange(3)
         if kind != 0:
             for _ in range(play.random.randrange(1, 3)):

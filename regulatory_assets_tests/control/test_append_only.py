@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine, UniqueConstraint, text
+from sqlalchemy import Engine, UniqueConstraint, insert, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from regulatory_assets.control.append_only import APPEND_ONLY, EventTable, UnguardedError, faults
@@ -15,7 +15,7 @@ from regulatory_assets.control.events import Actor, EventLog
 from regulatory_assets.control.register import Register
 from regulatory_assets.control.schema import METADATA
 
-from .examples import DAY, delivery, only_postgres, only_sqlite, reads, revision
+from .examples import DAY, NOON, delivery, only_postgres, only_sqlite, reads, revision
 
 TABLES = [table.name for table in APPEND_ONLY]
 COLUMN = {
@@ -23,6 +23,7 @@ COLUMN = {
     "consumed": "input_revision",
     "deliveries": "file_name",
     "events": "actor",
+    "anchors": "hash",
 }
 
 Content = dict[str, list[tuple[object, ...]]]
@@ -43,6 +44,10 @@ def filled(control_engine: Engine) -> Iterator[Engine]:
     register.commit([revision("deals")], delivery())
     register.commit([revision("flows", inputs=(reads("deals", 1),))])
     EventLog(control_engine).append(Actor("anna"), "test", "subject", {})
+    with control_engine.begin() as connection:
+        connection.execute(
+            insert(METADATA.tables["anchors"]), [{"number": 1, "at": NOON, "hash": "h"}]
+        )
     before = content(control_engine)
     assert all(before.values())
     yield control_engine

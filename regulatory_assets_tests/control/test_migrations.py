@@ -25,6 +25,9 @@ from regulatory_assets.control.schema import METADATA
 
 from .examples import DAY, delivery, only_sqlite, reads, revision
 
+NEXT = 1 + len(list((MIGRATIONS / "versions").glob("v*.py")))
+"""The number of the migration that would come next."""
+
 HEAD = """
 import sqlalchemy as sa
 from alembic import op
@@ -101,12 +104,12 @@ def test_a_batch_migration_that_loses_triggers_is_rolled_back(
     control_engine: Engine, migrations: Path
 ) -> None:
     fill(control_engine)
-    add(migrations, 3, LOSES)
+    add(migrations, NEXT, LOSES)
 
     with pytest.raises(UnguardedError, match=r"deliveries: trigger deliveries_no_.* is missing"):
         migrate(control_engine, migrations=migrations)
 
-    assert version(control_engine) == "0002"
+    assert version(control_engine) == f"{NEXT - 1:04}"
     migrate(control_engine)
     assert "note" not in {c["name"] for c in inspect(control_engine).get_columns("deliveries")}
     with pytest.raises(IntegrityError, match="append-only"), control_engine.begin() as connection:
@@ -116,8 +119,8 @@ def test_a_batch_migration_that_loses_triggers_is_rolled_back(
 def test_triggers_lost_in_one_step_and_made_in_the_next_are_noticed(
     control_engine: Engine, migrations: Path
 ) -> None:
-    add(migrations, 3, KEEPS)
-    add(migrations, 4, GUARDS)
+    add(migrations, NEXT, KEEPS)
+    add(migrations, NEXT + 1, GUARDS)
     with pytest.raises(UnguardedError, match="deliveries: trigger"):
         migrate(control_engine, migrations=migrations)
 
@@ -125,7 +128,7 @@ def test_triggers_lost_in_one_step_and_made_in_the_next_are_noticed(
 def test_a_batch_migration_that_loses_checks_is_rolled_back(
     control_engine: Engine, migrations: Path
 ) -> None:
-    add(migrations, 3, LOSES_CHECKS, GUARDS)
+    add(migrations, NEXT, LOSES_CHECKS, GUARDS)
     with pytest.raises(UnguardedError, match="CHECK deliveries_counts_balance is missing"):
         migrate(control_engine, migrations=migrations)
 
@@ -134,7 +137,7 @@ def test_a_batch_migration_that_loses_checks_is_rolled_back(
 def test_a_batch_migration_that_gives_rows_a_rowid_is_rolled_back(
     control_engine: Engine, migrations: Path
 ) -> None:
-    add(migrations, 3, LOSES_WITHOUT_ROWID, GUARDS)
+    add(migrations, NEXT, LOSES_WITHOUT_ROWID, GUARDS)
     with pytest.raises(UnguardedError, match="deliveries: WITHOUT ROWID is missing"):
         migrate(control_engine, migrations=migrations)
 
@@ -143,11 +146,11 @@ def test_a_batch_migration_that_guards_what_it_remade_passes(
     control_engine: Engine, migrations: Path
 ) -> None:
     fill(control_engine)
-    add(migrations, 3, KEEPS, GUARDS)
+    add(migrations, NEXT, KEEPS, GUARDS)
 
     migrate(control_engine, migrations=migrations)
 
-    assert version(control_engine) == "0003"
+    assert version(control_engine) == f"{NEXT:04}"
     with control_engine.connect() as connection:
         rows = connection.execute(text("SELECT batch, note FROM deliveries")).all()
     assert [tuple(row) for row in rows] == [("batch-1", None)]
@@ -166,7 +169,7 @@ def test_a_table_that_others_refer_to_can_be_remade(
     (table,) = (t for t in append_only.APPEND_ONLY if t.name == "register")
     append_only.guard(op.get_bind(), table)
 """
-    add(migrations, 3, remake, restore)
+    add(migrations, NEXT, remake, restore)
 
     migrate(control_engine, migrations=migrations)
 
@@ -187,7 +190,7 @@ def test_a_migration_that_breaks_references_is_rolled_back(
     (table,) = (t for t in append_only.APPEND_ONLY if t.name == "register")
     append_only.guard(op.get_bind(), table)
 """
-    add(migrations, 3, body)
+    add(migrations, NEXT, body)
     with pytest.raises(ValueError, match=r"breaks foreign keys.*consumed"):
         migrate(control_engine, migrations=migrations)
     assert len(Register(control_engine).history("deals", DAY)) == 1
@@ -196,7 +199,7 @@ def test_a_migration_that_breaks_references_is_rolled_back(
 def test_a_migration_that_fails_half_way_leaves_nothing(
     new_control_url: Callable[[], str], migrations: Path
 ) -> None:
-    add(migrations, 3, "    op.create_table('extra', sa.Column('a', sa.Text))\n    1 / 0\n")
+    add(migrations, NEXT, "    op.create_table('extra', sa.Column('a', sa.Text))\n    1 / 0\n")
     engine = connect(new_control_url())
     with pytest.raises(ZeroDivisionError):
         migrate(engine, migrations=migrations)
@@ -209,11 +212,12 @@ def test_a_migration_that_fails_half_way_leaves_nothing(
 def test_a_database_newer_than_the_code_is_refused(
     control_engine: Engine, migrations: Path
 ) -> None:
-    add(migrations, 3, "    pass\n")
+    add(migrations, NEXT, "    pass\n")
     migrate(control_engine, migrations=migrations)
-    with pytest.raises(NewerDatabaseError, match=r"at version 0003.*its newest is 0002.*install"):
+    said = rf"at version {NEXT:04}.*its newest is {NEXT - 1:04}.*install"
+    with pytest.raises(NewerDatabaseError, match=said):
         migrate(control_engine)
-    assert version(control_engine) == "0003"
+    assert version(control_engine) == f"{NEXT:04}"
 
 
 def test_another_product_may_keep_its_version_beside_ours(

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from regulatory_assets.bank.tables import SOURCES
+
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data"
 DAYS = (date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 7))
@@ -36,10 +38,12 @@ class Home:
             "MPLCONFIGDIR": str(self.folder / "matplotlib"),
         }
 
-    def deliver(self, *days: date) -> None:
-        """Copy the sample's files of some days."""
+    def deliver(self, *days: date, optional: bool = True) -> None:
+        """Copy the sample's files of some days; without the optional tables a day is shorter."""
+        left_out = () if optional else [f"{t.name}.csv" for t in SOURCES if t.optional]
         for day in days:
-            shutil.copytree(SAMPLE / str(day), self.deliveries / str(day))
+            ignored = shutil.ignore_patterns(*left_out)
+            shutil.copytree(SAMPLE / str(day), self.deliveries / str(day), ignore=ignored)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from dagster import AssetKey, AssetRecordsFilter, DagsterInstance
 
+from regulatory_assets.audit.verification import audit
 from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.orchestration.launch import DayResult, run_days
 from regulatory_assets.runtime import open_runtime
@@ -52,6 +53,18 @@ def test_a_day_runs_every_table_and_passes_every_check(
         latest = runtime.register.latest("lcr", result.day)
         assert latest is not None
         assert (latest.run_id, latest.cause) == (result.run_id, "first run of the test")
+
+
+def test_every_run_ends_with_an_anchor(first_run: dict[date, DayResult]) -> None:
+    runtime = open_runtime()
+    anchors = [line.anchor for line in runtime.anchors.read()[0]]
+    for result in first_run.values():
+        (anchor,) = [a for a in anchors if a and a.reason == f"run {result.run_id}"]
+        assert {(r.table, r.day, r.revision) for r in anchor.rows} >= {
+            (o.table, result.day, o.revision) for o in result.outcomes
+        }
+    assert audit(runtime.anchors).faults == ()
+    assert audit(runtime.anchors).younger == 0
 
 
 def test_a_materialisation_tells_what_the_run_did(first_run: dict[date, DayResult]) -> None:
@@ -133,7 +146,11 @@ def test_a_missing_rate_fails_a_blocking_check_and_stops_the_report(tmp_path: Pa
             assert f"{table}: check fx_rates_of_currency failed" in failure
             assert "currency=USD" in failure
         assert "lcr" not in {o.table for o in result.outcomes}
-        assert open_runtime().register.latest("lcr_flows", FIRST) is None
+        runtime = open_runtime()
+        assert runtime.register.latest("lcr_flows", FIRST) is None
+        (line,) = runtime.anchors.read()[0]
+        assert line.anchor
+        assert line.anchor.reason == f"run {result.run_id}", "what a failed run left is anchored"
 
 
 def test_a_day_without_optional_tables_leaves_out_what_needs_them(tmp_path: Path) -> None:
@@ -158,6 +175,16 @@ def test_a_day_without_optional_tables_leaves_out_what_needs_them(tmp_path: Path
         (result,) = run_days([FIRST], [*(p.stem for p in late), *reports])
         assert result.success, result.failures
         assert {o.table for o in result.outcomes} == {*(p.stem for p in late), *reports}
+
+
+def test_a_run_that_cannot_be_anchored_says_so(tmp_path: Path) -> None:
+    with new_home(tmp_path / "home") as home:
+        home.deliver(FIRST)
+        (home.folder / "anchors").write_text("no folder")
+        (result,) = run_days([FIRST], ["fx_rates"])
+        assert result.success
+        (warning,) = result.warnings
+        assert f"run {result.run_id} stands, but could not be anchored" in warning
 
 
 def test_refusals_say_the_remedy_and_show_no_trace(tmp_path: Path) -> None:

@@ -17,6 +17,11 @@ from typing import Any
 
 import pytest
 
+from regulatory_assets.adjustments.people import open_demo
+from regulatory_assets.adjustments.rule import load
+from regulatory_assets.control.events import Actor
+from regulatory_assets.ledger.reader import Reader
+from regulatory_assets.runtime import open_runtime
 from regulatory_assets_tests.orchestration.homes import DAYS, ROOT, Home, new_home
 
 pytestmark = pytest.mark.timeout(600)
@@ -115,7 +120,7 @@ def running(home: Home) -> Iterator[Services]:
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     with new_home(tmp_path_factory.mktemp("services") / "home") as home:
-        home.deliver(DAYS[0], DAYS[1])
+        home.deliver(DAYS[0], DAYS[1], optional=False)
         with running(home) as started:
             query = "{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }"
             started.until(
@@ -170,11 +175,43 @@ def test_a_backfill_runs_one_run_a_day(services: Services) -> None:
     assert sorted(days) == [FIRST, SECOND]
 
 
+def test_an_approved_rule_starts_the_day_it_reaches_through_the_daemon(services: Services) -> None:
+    """And only the assets that follow from its stage; the figures are those of its impact."""
+    runtime = open_runtime()
+    open_demo(runtime.events)
+    (written,) = load(ROOT / "data" / "rules" / "ADJ-2026-001.yaml")
+    rule = written.model_copy(update={"effective": DAYS[0], "expiry": DAYS[0]})
+    runtime.governance.submit(Actor("anna"), rule)
+    runner = runtime.runner("test")
+    seen = runtime.governance.impact(runner, rule.id)
+    runtime.governance.approve(Actor("ben"), rule.id, seen.hash, runner)
+    mutation = """mutation($s: SensorSelector!) { startSensor(sensorSelector: $s) {
+        __typename ... on Sensor { name } } }"""
+    services.ask(mutation, s={**LOCATION, "sensorName": "changed_rules"})
+    (run,) = services.until(
+        "the sensor's run", services.succeeded("dagster/sensor_name", "changed_rules", 1)
+    )
+    tags = {t["key"]: t["value"] for t in run["tags"]}
+    assert tags["dagster/partition"] == FIRST
+    assert tags["regulatory_assets/cause"] == "rules decided by event 3"
+    version = runtime.runner("test").positions(DAYS[0]).read(runtime.graph.tables["lcr"])
+    rows = Reader(runtime.lake).net(version).toArrow().to_pylist()
+    shown = {f.key: f.after["ratio"] for f in seen.days[0].figures if f.table == "lcr"}
+    assert {r["scope"]: r["ratio"] for r in rows} == shown
+    assert {f.key: f.before["ratio"] for f in seen.days[0].figures if f.table == "lcr"} != shown
+    query = """query($id: ID!) { runOrError(runId: $id) { ... on Run {
+        assetMaterializations { assetKey { path } } } } }"""
+    made = services.ask(query, id=run["runId"])["runOrError"]["assetMaterializations"]
+    names = {m["assetKey"]["path"][0] for m in made}
+    assert {"adjustment_rules", "deal_adjustments", "lcr_flows", "lcr"} <= names
+    assert not names & {"deals", "counterparties", "reference_adjustments", "market_adjustments"}
+
+
 def test_a_delivered_file_starts_its_day_through_the_daemon(services: Services) -> None:
     folder: Path = services.home.deliveries
     for day in (FIRST, SECOND):
         shutil.rmtree(folder / day)
-    services.home.deliver(DAYS[2])
+    services.home.deliver(DAYS[2], optional=False)
     mutation = """mutation($s: SensorSelector!) { startSensor(sensorSelector: $s) {
         __typename ... on Sensor { name } } }"""
     started = services.ask(mutation, s={**LOCATION, "sensorName": "delivered_files"})
@@ -185,4 +222,4 @@ def test_a_delivered_file_starts_its_day_through_the_daemon(services: Services) 
     tags = {t["key"]: t["value"] for t in run["tags"]}
     assert tags["dagster/partition"] == THIRD
     assert tags["dagster/run_key"].startswith(f"{THIRD}-")
-    assert tags["regulatory_assets/cause"].startswith("delivered: counterparties.csv")
+    assert tags["regulatory_assets/cause"].startswith("delivered: counterparties.csv, deals.csv")

@@ -1,0 +1,203 @@
+"""Comparing what is there now with the chain of events, their signatures and the anchors.
+
+Reads only; nothing is migrated or mended, and no engine is started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import inspect
+
+from regulatory_assets.adjustments import people
+from regulatory_assets.audit.anchors import Anchor, Anchors, Line, chain_faults
+from regulatory_assets.audit.covered import GONE, Covered, Files, row_digest, standing
+from regulatory_assets.control import append_only, events
+from regulatory_assets.control.database import reading
+from regulatory_assets.control.events import Event, EventLog
+from regulatory_assets.control.register import Register
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that is not as it was. ``place``: database, events, anchors, register or lake."""
+
+    place: str
+    said: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was compared, and what was found. ``younger`` rows have been registered since the last
+    anchor; ``key`` is the platform's public key, which an auditor notes once."""
+
+    faults: tuple[Fault, ...]
+    events: int
+    anchors: int
+    rows: int
+    files: int
+    younger: int
+    key: str
+    demo: bool
+
+
+def audit(
+    anchors: Anchors, key: str | None = None, say: Callable[[str], None] = lambda _: None
+) -> Audit:
+    """Compare everything. ``key`` is the platform's public key as the auditor knows it."""
+    say("guards of the control database")
+    missing = _missing_tables(anchors)
+    if missing:
+        faults = tuple(Fault("database", f"{table}: no such table") for table in missing)
+        return Audit(faults, 0, 0, 0, 0, 0, key or "", demo=False)
+    found = [Fault("database", said) for said in _guards(anchors)]
+    lines, noted = anchors.read()
+    taken = [line.anchor for line in lines if line.anchor]
+    log = EventLog(anchors.database).read()
+    say("events")
+    found += [Fault("events", said) for said in _event_faults(log, taken)]
+    say("anchors")
+    found += [Fault("anchors", said) for said in _anchor_faults(lines, noted, log, taken, key)]
+    rows = {(r.table, r.day, r.revision): r for anchor in taken for r in anchor.rows}
+    say("register")
+    checked = _Checked(anchors, list(rows.values()))
+    found += [Fault("register", said) for said in checked.register_faults()]
+    found += [Fault("lake", said) for said in checked.lake_faults(say)]
+    heads = sum(Register(anchors.database).heads().values())
+    return Audit(
+        faults=tuple(found),
+        events=len(log),
+        anchors=len(lines),
+        rows=len(rows),
+        files=sum(len(r.files) for r in rows.values()),
+        younger=max(0, heads - len(rows)),
+        key=taken[-1].key if taken else "",
+        demo=bool(log) and '"mode":"demo"' in log[0].payload,
+    )
+
+
+def _missing_tables(anchors: Anchors) -> list[str]:
+    present = set(inspect(reading(anchors.database)).get_table_names())
+    return [table.name for table in append_only.APPEND_ONLY if table.name not in present]
+
+
+def _guards(anchors: Anchors) -> list[str]:
+    with reading(anchors.database).connect() as connection:
+        return append_only.faults(connection, complete=True)
+
+
+# -- events and anchors ---------------------------------------------------------------------------
+
+
+def _event_faults(log: Sequence[Event], taken: Sequence[Anchor]) -> Iterator[str]:
+    yield from events.chain_faults(log)
+    yield from _decided_alone(log)
+    try:
+        yield from people.signature_faults(log)
+    except (ValueError, KeyError, TypeError) as error:
+        yield f"the signatures cannot be checked: a registration cannot be read ({error})"
+    by_number = {event.seq: event for event in log}
+    last = max(by_number, default=0)
+    wrong = [a for a in taken if a.seq and _head(by_number.get(a.seq)) != a.head]
+    cut = [a for a in wrong if a.seq > last]
+    if cut:
+        yield (
+            f"the log ends with event {last}, but anchor {cut[-1].number} of {_when(cut[-1])} "
+            f"saw event {cut[-1].seq}: its tail was cut"
+        )
+    other = [a for a in wrong if a.seq <= last]
+    if other:
+        yield (
+            f"event {other[0].seq} has another hash than anchor {other[0].number} of "
+            f"{_when(other[0])} saw: it or one before it was changed and the chain recomputed"
+        )
+
+
+def _when(anchor: Anchor) -> str:
+    return anchor.at.isoformat(timespec="seconds")
+
+
+def _head(event: Event | None) -> str:
+    return event.hash if event else ""
+
+
+def _decided_alone(log: Sequence[Event]) -> Iterator[str]:
+    """Decisions that the database would have refused while its triggers stood."""
+    actors = {event.seq: event.actor for event in log}
+    decided: set[tuple[int, str]] = set()
+    for event in log:
+        if event.decides is None:
+            continue
+        if actors.get(event.decides) == event.actor:
+            yield f"event {event.seq}: {event.actor} decided on their own proposal {event.decides}"
+        if (event.decides, event.actor) in decided:
+            yield f"event {event.seq}: {event.actor} decided twice on proposal {event.decides}"
+        decided.add((event.decides, event.actor))
+
+
+def _anchor_faults(
+    lines: Sequence[Line],
+    noted: Sequence[str],
+    log: Sequence[Event],
+    taken: Sequence[Anchor],
+    key: str | None,
+) -> Iterator[str]:
+    yield from chain_faults(lines, noted, key)
+    if not lines and not noted and any(event.decides is not None for event in log):
+        yield "there is no anchor, although each decision takes one"
+    last = 0
+    for anchor in taken:
+        if anchor.seq < last:
+            yield f"anchor {anchor.number} saw event {anchor.seq} after another saw event {last}"
+        last = max(last, anchor.seq)
+
+
+# -- register and lake ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """The rows that the anchors cover, against register and lake."""
+
+    anchors: Anchors
+    rows: Sequence[Covered]
+
+    def register_faults(self) -> Iterator[str]:
+        places = sorted({(row.table, row.day) for row in self.rows})
+        now = {
+            (row.table, row.day, row.revision): row_digest(row, delivered)
+            for row, delivered in standing(Register(self.anchors.database), places)
+        }
+        for row in self.rows:
+            digest = now.get((row.table, row.day, row.revision))
+            if digest is None:
+                yield f"{row}: was registered, and is gone"
+            elif digest != row.digest:
+                yield f"{row}: its row, what it consumed or its delivery was changed"
+
+    def lake_faults(self, say: Callable[[str], None]) -> Iterator[str]:
+        files = Files(self.anchors.lake)
+        register = Register(self.anchors.database)
+        places = sorted({(row.table, row.day) for row in self.rows})
+        expected = {(row.table, row.day, row.revision): row for row in self.rows}
+        for row, _ in standing(register, places):
+            covered = expected.get((row.table, row.day, row.revision))
+            if covered is None:
+                continue
+            kept = {name for name in covered.files if not name.startswith("raw/")}
+            read = set(files.of_posting(row.table, row.posting)) if row.posting else set()
+            if row.rows and not kept:
+                yield f"{covered}: had no data file when it was anchored"
+            for name in sorted(kept - read):
+                yield f"{covered}: the Delta log no longer names {name}"
+            for name in sorted(read - kept):
+                yield f"{covered}: {name} was slipped into its posting"
+        for covered in self.rows:
+            say(f"{covered.table} {covered.day}")
+            for name, digest in covered.files.items():
+                now = files.digest(name)
+                if now == GONE:
+                    yield f"{covered}: {name} is missing"
+                elif now != digest:
+                    yield f"{covered}: {name} was changed"
