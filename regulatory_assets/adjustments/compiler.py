@@ -266,6 +266,10 @@ class CompiledRules:
         return hashlib.sha256(canonical(members).encode()).hexdigest()[:16]
 
     @property
+    def order(self) -> tuple[str, ...]:
+        return tuple(r.id for r in self.rules)
+
+    @property
     def members(self) -> dict[str, str]:
         return {r.id: r.digest for r in self.rules}
 

@@ -16,9 +16,11 @@ from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.book import Ledger, Proposal
 from regulatory_assets.adjustments.impact import Figure, Impact, days_reached
 from regulatory_assets.adjustments.rule import Rule, load
+from regulatory_assets.adjustments.waterfall import waterfall
 from regulatory_assets.control.events import Actor, Event
+from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.runtime import Runtime, open_runtime
-from regulatory_assets.terminal import Json, console, plainly, print_json, waiting
+from regulatory_assets.terminal import Day, Json, console, plainly, print_json, waiting
 
 rules_app = typer.Typer(help="Governed adjustments.", no_args_is_help=True)
 
@@ -230,6 +232,34 @@ def history(rule_id: RuleId, as_json: Json = False) -> None:
     for event in found:
         at = event.at.isoformat(timespec="seconds")
         grid.add_row(str(event.seq), at, event.actor, event.kind, str(event.decides or ""))
+    console.print(grid)
+
+
+@rules_app.command("waterfall")
+@plainly
+def show_waterfall(
+    day: Day,
+    report: Annotated[str, typer.Option(help="Table of the report.")] = "lcr",
+    column: Annotated[str, typer.Option(help="Its figure.")] = "ratio",
+    as_json: Json = False,
+) -> None:
+    """A figure before any rule, and how each rule moves it; the steps sum."""
+    runtime = open_runtime()
+    try:
+        stage = runtime.graph.stage(report)
+        stage.writes.column(column)
+    except KeyError as error:
+        raise NotReady(str(error.args[0])) from None
+    steps = waterfall(runtime.runner("waterfall"), stage, day.date(), column)
+    if as_json:
+        print_json([vars(s) for s in steps])
+        return
+    grid = Grid("key", "rule", "change", column, title_justify="left")
+    grid.title = f"{stamp(runtime)}{report} on {day.date()}, rule by rule"
+    for step in steps:
+        name = " ".join(str(k) for k in step.key)
+        change = "" if step.change is None else _amount(column, step.change)
+        grid.add_row(name, step.rule, change, _amount(column, step.figure))
     console.print(grid)
 
 

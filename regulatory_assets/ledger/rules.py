@@ -25,6 +25,11 @@ class RuleSet(Protocol):
         ...
 
     @property
+    def order(self) -> tuple[str, ...]:
+        """The ids of the rules, in their total order."""
+        ...
+
+    @property
     def needs(self) -> frozenset[str]:
         """The columns that conditions and operations look at."""
         ...
@@ -58,6 +63,7 @@ class NoRules:
     """A source without rules, for graphs that are not adjusted."""
 
     hash = ""
+    order: tuple[str, ...] = ()
     needs: frozenset[str] = frozenset()
 
     def at(self, stage: Stage, day: date) -> NoRules:
