@@ -1,4 +1,4 @@
-"""Reference pages written from the code: tables, sources, stages, parameters, settings, proofs.
+"""Reference pages written from the code: tables, stages, parameters, settings, rules, proofs.
 
 ``python -m regulatory_assets.reference DIR`` writes them; a test fails when the committed pages
 differ. Explanations for people belong in ``docs/``, not here.
@@ -6,11 +6,18 @@ differ. Explanations for people belong in ``docs/``, not here.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+from regulatory_assets.adjustments.book import SUFFIX
+from regulatory_assets.adjustments.compiler import conditional, settable
+from regulatory_assets.adjustments.form import names as flat_form
+from regulatory_assets.adjustments.governance import thresholds
+from regulatory_assets.adjustments.rule import Rule
 from regulatory_assets.bank.conform import written_as
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.stages import Stage
@@ -39,6 +46,8 @@ def pages(day: date) -> dict[str, str]:
         "stages.md": _page("Stages", _stages(graph)),
         "parameters.md": _page("Parameters", _parameters(day)),
         "settings.md": _page("Settings", _settings()),
+        "rule.md": _page("Rules", _rules(graph)),
+        "rule.schema.json": json.dumps(_rule_schema(graph), indent=2) + "\n",
         "../sources.md": _page("Sources", _sources(graph)),
         "../regulation/lcr.md": _page("The liquidity coverage ratio, line by line", _lcr(day)),
         "../regulation/coverage.md": _page("Which case proves which parameter", _coverage(day)),
@@ -282,6 +291,112 @@ def _settings() -> Iterator[str]:
             for name, field in settings.model_fields.items()
         ),
     )
+
+
+_RULES = """\
+The form of a rule as a [JSON Schema](rule.schema.json), by which an editor completes and checks;
+`# yaml-language-server: $schema=<path>/rule.schema.json` in the first line of a YAML file says so.
+How a rule is written: [write a rule](../how-to/write-a-rule.md). `regulatory-assets rules validate
+FILE` checks more: fields and values against the stage."""
+
+_FLAT = """\
+A rule may also be written with `conditions` as a list, all of which must hold, and `adjustments`.
+What else its names stand for (no rule acts at a stage `component` yet):"""
+
+
+def _rules(graph: Graph) -> Iterator[str]:
+    schema = _rule_schema(graph)
+    yield from (_RULES, "", "## Keys", "")
+    yield from _rule_keys(schema)
+    for kind, form in schema["$defs"].items():
+        meaning = " ".join(form["description"].replace("``", "`").split())
+        yield from (f"**{kind}**: {meaning}", "")
+        yield from _rule_keys(form)
+    yield from ("## Stages", "")
+    for stage in graph.adjustments.values():
+        yield from _rule_stage(stage)
+    yield from ("## The flat form", "", _FLAT, "")
+    yield from _grid(
+        ("kind", "in the flat form", "here"),
+        (
+            (kind, f"`{name}`", f"`{plain_name}`")
+            for kind in ("keys", "parts", "comparisons", "actions", "stages")
+            for name, plain_name in flat_form()[kind].items()
+            if name != plain_name
+        ),
+    )
+    yield from ("## When two approvals are needed", "")
+    yield from _grid(
+        ("limit", "value"),
+        (
+            (f"`{name}`", ", ".join(value) if isinstance(value, list) else str(value))
+            for name, value in thresholds().items()
+        ),
+    )
+
+
+def _rule_keys(form: dict[str, Any]) -> Iterator[str]:
+    needed = form.get("required", ())
+    yield from _grid(
+        ("key", "needed", "form"),
+        (
+            (f"`{name}`", "yes" if name in needed else "", _form(part))
+            for name, part in form["properties"].items()
+        ),
+    )
+
+
+def _rule_stage(stage: Stage) -> Iterator[str]:
+    can_set = settable(stage)
+    looked_up = [c for c in conditional(stage) if c not in stage.reads.column_names]
+    yield from (f"### {stage.name.removesuffix(SUFFIX)}", "")
+    rows = [
+        ("acts on", f"`{stage.reads.name}`"),
+        ("conditions may name", "its columns" + (f" and {_code(looked_up)}" if looked_up else "")),
+        ("operations may set", _code(can_set)),
+    ]
+    if stage.derivation:
+        rows.append(("follows by itself", _code(stage.derivation.columns)))
+        if stage.derivation.reclassifies:
+            brought = _code(stage.derivation.reclassifies)
+            rows.append(("reclassify", f"moves a row to another line, which brings its {brought}"))
+    if stage.reads.additive:
+        scaled = [c for c in stage.reads.additive if c in can_set]
+        rows.append(("scale", f"multiplies {_code(scaled)}"))
+    yield from _grid(("", ""), rows)
+
+
+def _rule_schema(graph: Graph) -> dict[str, Any]:
+    """The form of a rule as JSON Schema; its stages are those of the graph."""
+    schema = Rule.model_json_schema(by_alias=True)
+    stages = [s.name.removesuffix(SUFFIX) for s in graph.adjustments.values()]
+    schema["properties"]["stage"]["enum"] = stages
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _form(part: dict[str, Any]) -> str:
+    """A part of a schema in words."""
+    if "anyOf" in part:
+        found = dict.fromkeys(_form(p) for p in part["anyOf"] if p.get("type") != "null")
+        text = " or ".join(found).replace("Test or AllOf or AnyOf or Not", "a condition")
+    elif "$ref" in part:
+        text = part["$ref"].rpartition("/")[2]
+    elif "enum" in part:
+        text = "one of " + _code(part["enum"])
+    elif part.get("type") == "array":
+        items = part["items"]
+        text = f"list of {'conditions' if _form(items) == 'a condition' else _form(items)}"
+    else:
+        kind = part.get("format", part.get("type", "anything"))
+        text = {"string": "text", "integer": "whole number"}.get(kind, kind)
+        text += f" matching `{part['pattern']}`" if "pattern" in part else ""
+        text += f" of at least {part['minimum']}" if "minimum" in part else ""
+    default = part.get("default")
+    return text if default is None else f"{text}; else {default}"
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def write(folder: Path, day: date) -> None:

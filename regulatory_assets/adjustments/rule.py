@@ -211,7 +211,8 @@ def parse(document: Any, source: str) -> Rule:
     try:
         return Rule.model_validate(document)
     except ValidationError as error:
-        found = [f"{_place(e['loc'])}: {e['msg']}" for e in error.errors(include_url=False)]
+        errors = error.errors(include_url=False)
+        found = [f"{_place(e['loc'])}: {e['msg'].removeprefix('Value error, ')}" for e in errors]
         raise RuleError(f"{source}: {'; '.join(dict.fromkeys(found))}") from None
 
 
