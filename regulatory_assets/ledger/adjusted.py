@@ -56,21 +56,22 @@ def pairs(stage: Stage, before: DataFrame, after: DataFrame) -> DataFrame:
 # -- through lookups ------------------------------------------------------------------------------
 
 
-def of_lookups(calculation: Calculation, keys: DataFrame | None = None) -> DataFrame:
-    """Joined rows of a row stage that rules on its lookups change, all or those of some keys.
+def of_lookups(calculation: Calculation, rows: DataFrame | None = None) -> DataFrame:
+    """Joined rows of a row stage that rules on its lookups change: all, or those among rows that
+    are given as they are after all rules.
 
     Each driving row after all rules stands twice: with the lookups before any rule, entry -1, and
     after all of them, entry +1. What the stage's function makes of both and does not cancel is
     what those rules change; ``as_signs`` writes it as contra and rebooking.
     """
     stage, reader = calculation.stage, calculation.reader
-    rows = reader.net(calculation.driving.new, among=keys, on=stage.reads.key)
-    joined = calculation._join_net(rows, calculation._all)
+    if rows is None:
+        rows = reader.net(calculation.driving.new)
     named = {"layer": F.lit(ADJUSTMENT), "rule_id": F.lit(through(stage))}
-    kept = joined.where(F.col(TOUCHED)).withColumns(named).select(ENTRY, *stage.reads.content)
-    touched = calculation.store(kept)
+    marked = calculation.marked(rows).where(F.col(TOUCHED))
+    touched = calculation.store(marked.withColumns(named).select(ENTRY, *stage.reads.content))
     before = calculation._join(frames.negative(touched), calculation._all)
-    after = calculation._join_net(touched, calculation._all)
+    after = calculation._join_net(touched, calculation._all, few=touched)
     columns = calculation._joined_columns()
     return before.select(*columns).unionAll(after.select(*columns))
 
@@ -106,8 +107,7 @@ def groups(calculation: Calculation) -> DataFrame:
             found.append(rows.select(*stage.by))
     if calculation.lookups_layered:
         rows = reader.net(calculation.driving.new)
-        joined = calculation._join_net(rows, calculation._all)
-        found.append(joined.where(F.col(TOUCHED)).select(*stage.by))
+        found.append(calculation.marked(rows).where(F.col(TOUCHED)).select(*stage.by))
     return frames.union(found).distinct()
 
 

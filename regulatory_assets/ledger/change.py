@@ -17,7 +17,7 @@ stands in ``adjusted``. Nothing here writes or knows the register.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -77,21 +77,23 @@ class Calculation(Joining):
 
     def _row_change(self) -> DataFrame:
         stage, driving = self.stage, self.driving
+        content, columns = stage.writes.content, self._joined_columns()
+        keys, rows = None, self.reader.rows(driving.new)
+        if self.lookups_layered:  # all that follows looks at the same few rows: one scan for all
+            keys = adjusted.keys_of_lookups(self)
+            rows = self.store(self.reader.rows(driving.new, among=keys, on=stage.reads.key))
         terms: list[DataFrame] = []
         if driving.changed:
             moved = self.reader.changes(driving.new, driving.old)
             terms.append(self._join(moved, self._all, old=self._all))
         for place, lookup in enumerate(stage.lookups):
-            if not self.moves[lookup.table.name].changed:
-                continue
-            terms.append(self._hit(place))
-        content, columns = stage.writes.content, self._joined_columns()
+            if self.moves[lookup.table.name].changed:
+                terms.append(self._hit(place, rows))
         terms = [term.select(*columns) for term in terms]
-        if not self.lookups_layered:
+        if keys is None:
             return frames.net(self._apply(frames.union(terms)), content)
         # One application of the function for all: planning it is what a small change costs.
-        keys = adjusted.keys_of_lookups(self)
-        terms.append(adjusted.of_lookups(self, keys))
+        terms.append(adjusted.of_lookups(self, self.reader.net_of(rows, driving.new)))
         made = frames.net(self._apply(frames.union(terms)), content)
         old = frames.negative(adjusted.stood_by_lookups(self, keys)).select(ENTRY, *content)
         return frames.net(adjusted.as_signs(stage, made).unionAll(old), content)
@@ -117,7 +119,7 @@ class Calculation(Joining):
 
         return side(move.new, 1).unionAll(side(move.old, -1))
 
-    def _hit(self, place: int) -> DataFrame:
+    def _hit(self, place: int, rows: DataFrame) -> DataFrame:
         """The term of one moved lookup: driving rows that meet a moved key, signed by its side.
 
         The rows are found before other lookups are joined, save those that supply its key.
@@ -125,7 +127,7 @@ class Calculation(Joining):
         lookup = self.stage.lookups[place]
         first = self._supplying(place)
         before = tuple(i for i in self._all if i < place)
-        rows = self._join(self.reader.rows(self.driving.new), first, old=before)
+        rows = self._join(rows, first, old=before)
         named = self._named(lookup)
         hit = frames.attach(rows, self._lookup_change(lookup), lookup.by, named, "inner")
         signed = hit.withColumn(ENTRY, F.col(ENTRY) * F.col("__lookup_entry"))
@@ -146,32 +148,47 @@ class Calculation(Joining):
 
     def _group_rows(self, groups: DataFrame | None = None) -> DataFrame:
         """The results of all groups or of some: before any rule, and what all rules change."""
-        before = self._apply(self._join(self._members(groups, net=False), self._all))
         if not self.layered:
-            return before
+            return self._apply(self._join(self._members(groups), self._all))
+        members = None if groups is None else self._members(groups)
+        before = self._apply(self._join(self._base_of(members), self._all))
         if groups is None:
             groups = adjusted.groups(self)
             before = self.store(before)
-        members = self._join_net(self._members(groups, net=True), self._all)
-        after = self._apply(members)
+        after = self._apply(self._join_net(self._net_of(members, groups), self._all))
         of_groups = frames.semi(before, groups, self.stage.by)
         return before.unionAll(adjusted.pairs(self.stage, of_groups, after))
 
-    def _members(self, groups: DataFrame | None, *, net: bool) -> DataFrame:
-        """The driving rows, all or those of some groups; over several days with their day.
+    def _members(self, groups: DataFrame | None) -> DataFrame:
+        """The driving rows of all layers, all or those of some groups; over several days with
+        their day.
 
         Those of some groups are stored: a function may look at its rows several times, and each
         look would scan the table.
         """
-        stage = self.stage
-        read = self.reader.net if net else self.reader.base
+        members = self._of_days(lambda v: self.reader.rows(v, among=groups, on=self.stage.by))
+        if groups is None or self.stage.kind is StageKind.REPORT:
+            return members
+        return self.store(members)
+
+    def _base_of(self, members: DataFrame | None) -> DataFrame:
+        if members is None:
+            return self._of_days(self.reader.base)
+        return members.where(F.col("layer") == BASE)
+
+    def _net_of(self, members: DataFrame | None, groups: DataFrame) -> DataFrame:
+        if members is None or self.stage.days is not None:
+            return self._of_days(lambda v: self.reader.net(v, among=groups, on=self.stage.by))
+        return self.reader.net_of(members, self.driving.new)
+
+    def _of_days(self, read: Callable[[Version], DataFrame]) -> DataFrame:
+        """What is read of the driving table, on the stage's day and the others it reads."""
         versions = [self.driving.new, *(m.new for m in self.other_days)]
-        rows = [read(v, among=groups, on=stage.by) for v in versions]
-        if stage.days is not None:
+        rows = [read(v) for v in versions]
+        if self.stage.days is not None:
             dated = zip(rows, versions, strict=True)
             rows = [r.withColumn(DAY, F.lit(v.day)) for r, v in dated]
-        members = frames.union(rows)
-        return members if groups is None or stage.kind is StageKind.REPORT else self.store(members)
+        return frames.union(rows)
 
     # -- aggregates -----------------------------------------------------------------------------
 

@@ -108,13 +108,23 @@ class Joining:
             rows = self._attach(rows, lookup, self.reader.lookup(lookup, version))
         return rows
 
-    def _join_net(self, rows: DataFrame, places: Sequence[int]) -> DataFrame:
-        """Join the lookups at some places as they are after all rules, with ``__touched``."""
+    def _join_net(
+        self, rows: DataFrame, places: Sequence[int], few: DataFrame | None = None
+    ) -> DataFrame:
+        """Join the lookups at some places as they are after all rules, with ``__touched``.
+
+        ``few`` are the driving rows where these are stored and not many: then of a lookup only the
+        keys that they name are looked at, and ``__touched`` says nothing.
+        """
         rows = rows.withColumn(TOUCHED, F.lit(False))
         for place in places:
             lookup = self.stage.lookups[place]
             version = self.moves[lookup.table.name].new
-            found = self.reader.lookup(lookup, version, net=True)
+            among = None
+            if few is not None and set(lookup.by) <= set(self.stage.reads.column_names):
+                pairs = zip(lookup.by, lookup.table.key, strict=True)
+                among = few.select(*(F.col(mine).alias(key) for mine, key in pairs)).distinct()
+            found = self.reader.lookup(lookup, version, net=True, among=among)
             touched = F.col(TOUCHED) | F.coalesce(F.col(ADJUSTED), F.lit(False))
             rows = self._attach(rows, lookup, found).withColumn(TOUCHED, touched).drop(ADJUSTED)
         return rows
@@ -157,9 +167,10 @@ class Joining:
                 continue
             supplying = self._supplying(place)
             rows = reader.rows(driving.new)
-            hit = self._join(rows, supplying)
-            found.append(self._hitting(hit, lookup, self._moved_keys(lookup), columns))
-            if self.lookups_layered:
+            if supplying or not self.lookups_layered:
+                hit = self._join(rows, supplying)
+                found.append(self._hitting(hit, lookup, self._moved_keys(lookup), columns))
+            if self.lookups_layered:  # what moved in any layer holds what moved before rules
                 hit = self._join_net(rows, supplying)
                 moved = self._moved_keys(lookup, net=True)
                 found.append(self._hitting(hit, lookup, moved, columns))
@@ -169,6 +180,23 @@ class Joining:
         self, rows: DataFrame, lookup: Lookup, moved: DataFrame, columns: Sequence[str]
     ) -> DataFrame:
         return frames.semi(rows, moved, lookup.by, lookup.table.key).select(*columns)
+
+    def marked(self, rows: DataFrame) -> DataFrame:
+        """Rows with ``__touched``: whether rules have changed anything that they look up."""
+        layered = [i for i in self._all if self._version(i).layered]
+        supplying = sorted({p for i in layered for p in self._supplying(i)})
+        rows = self._join_net(rows, supplying)
+        for place in (i for i in layered if i not in supplying):
+            lookup = self.stage.lookups[place]
+            keys = self.reader.adjusted_keys(self._version(place))
+            named = dict(zip(lookup.table.key, self._named(lookup), strict=True))
+            found = keys.withColumnsRenamed(named).withColumn(ADJUSTED, F.lit(True))
+            touched = F.col(TOUCHED) | F.coalesce(F.col(ADJUSTED), F.lit(False))
+            rows = self._attach(rows, lookup, found).withColumn(TOUCHED, touched).drop(ADJUSTED)
+        return rows
+
+    def _version(self, place: int) -> Version:
+        return self.moves[self.stage.lookups[place].table.name].new
 
     def _joined_columns(self) -> list[str]:
         stage = self.stage

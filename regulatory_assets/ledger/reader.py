@@ -135,13 +135,11 @@ class Reader:
         booked anew added up by content. A table of sums adds its sums up instead."""
         if not version.layered:
             return self.rows(version, among, on)
-        table = version.table
-        if table.additive:
-            return self._added(version, among, on)
-        scan = self.entries(version)
-        counts = F.col(ENTRY) * F.col("sign")
+        table, scan = version.table, self.entries(version)
         if among is not None:
-            return _netted(frames.semi(scan, among, on), counts, table)
+            scan = frames.semi(scan, among, on)
+        if among is not None or table.additive:
+            return self.net_of(scan, version)
         moved = self.adjusted_keys(version).select(*table.key)
         reversing = [r for r in version.live if r.reversed]
         if reversing:
@@ -149,7 +147,7 @@ class Reader:
             moved = moved.unionAll(reversals.select(*table.key)).distinct()
         standing = frames.anti(scan, moved, table.key)
         return standing.unionAll(
-            _netted(frames.semi(scan, moved, table.key), counts, table).select(*standing.columns)
+            self.net_of(frames.semi(scan, moved, table.key), version).select(*standing.columns)
         )
 
     def adjusted_keys(self, version: Version) -> DataFrame:
@@ -185,25 +183,30 @@ class Reader:
         summed = frames.net(frames.semi(scan, moved, table.ledger_key), table.content)
         return standing.unionAll(summed)
 
-    def _added(self, version: Version, among: DataFrame | None, on: Sequence[str]) -> DataFrame:
+    def net_of(self, entries: DataFrame, version: Version) -> DataFrame:
+        """``net`` of entries at hand, all those of their keys: a small part of the table."""
         table = version.table
-        scan = self.entries(version)
-        if among is not None:
-            scan = frames.semi(scan, among, on)
+        if not version.layered:
+            return entries
+        if not table.additive:
+            return _netted(entries, table)
         up = F.col(ENTRY) == F.col("sign")
         by = [c for c in table.column_names if c not in table.additive]
         return (
-            scan.groupBy(*by)
+            entries.groupBy(*by)
             .agg(*(_added_up(table, c, up).alias(c) for c in table.additive))
             .where(F.col("n") > 0)
             .select(*frames.base_columns(), *table.column_names)
         )
 
-    def lookup(self, lookup: Lookup, version: Version, *, net: bool = False) -> DataFrame:
+    def lookup(
+        self, lookup: Lookup, version: Version, *, net: bool = False, among: DataFrame | None = None
+    ) -> DataFrame:
         """A lookup's key columns and the columns taken, the latter under their joined names.
 
         Before any rule, or with ``net`` after all. Then a column ``__adjusted`` is true where rules
-        have touched the key, also where they have left no row.
+        have touched the key, also where they have left no row; it says nothing where only the keys
+        ``among`` a frame are asked for.
         """
         key = lookup.table.key
         named = [F.col(k).alias(f"__key_{k}") for k in key]
@@ -211,6 +214,9 @@ class Reader:
         if not net or not version.layered:
             found = self.base(version).select(*named, *taken)
             return found.withColumn(ADJUSTED, F.lit(False)) if net else found
+        if among is not None:
+            found = self.net(version, among=among, on=key).select(*named, *taken)
+            return found.withColumn(ADJUSTED, F.lit(False))
         adjusted = self.adjusted_keys(version)
         after = self.net(version, among=adjusted, on=key)
         renamed = after.select(*named, *taken)
@@ -223,10 +229,10 @@ class Reader:
         )
 
 
-def _netted(entries: DataFrame, counts: Column, table: Table) -> DataFrame:
+def _netted(entries: DataFrame, table: Table) -> DataFrame:
     return (
         entries.groupBy(*table.column_names)
-        .agg(F.sum(counts).alias("__net"))
+        .agg(F.sum(F.col(ENTRY) * F.col("sign")).alias("__net"))
         .where(F.col("__net") > 0)
         .select(*frames.base_columns(), *table.column_names)
     )
