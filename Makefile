@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
 DEALS ?= 100000
+TEST_PROCESSES ?= 2
 
 # Dagster resolves a relative home from wherever it is started, so it is given absolute.
 export DAGSTER_HOME := $(CURDIR)/var/dagster
@@ -45,7 +46,7 @@ jars: env  ## Fetch what local Apache Spark needs, once.
 	@$(BIN)/python -m regulatory_assets.engine.spark
 
 test: env jars  ## All tests but the long ones.
-	@$(BIN)/python -m pytest -m "not long" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m "not long" -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-long: env jars  ## The long property runs.
 	@$(BIN)/python -m pytest -m long

@@ -22,7 +22,7 @@ from regulatory_assets.reports.lcr.tables import LCR, LCR_LINES, LCR_SCOPE_LINES
 from regulatory_assets.runtime import Runtime, production_graph
 from regulatory_assets.settings import Settings
 
-STAGES = ("depositors", "lcr_flows", "lcr_lines", "lcr_scope_lines", "lcr")
+STAGES = ("depositors", "lcr_flows", "lcr_lines", "lcr_scope_lines", "lcr_components", "lcr")
 
 
 def runtime(state: Path) -> Runtime:

@@ -17,7 +17,8 @@ from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.regulation.parameters import Parameters, ParameterSet
 from regulatory_assets.regulation.tables import BASEL, Citation, plain
-from regulatory_assets.reports.lcr.liq1 import EXCESS, LIQ1
+from regulatory_assets.reports.lcr.calculation import EXCESS
+from regulatory_assets.reports.lcr.liq1 import LIQ1
 from regulatory_assets.reports.lcr.tables import LCR_SCOPE_LINES
 from regulatory_assets.runtime import Runtime
 

@@ -1,24 +1,27 @@
-"""What only the LCR can know: nothing unclassified, and scopes that tie to lines and ratio."""
+"""What only the LCR can know: nothing unclassified; scopes, components and ratio tie to lines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.quality.examination import Check, Examination, Result, differences, verdict
-from regulatory_assets.reports.lcr.stages import lcr, lcr_scope_lines
-from regulatory_assets.reports.lcr.tables import LCR, LCR_FLOWS, LCR_LINES, LCR_SCOPE_LINES
+from regulatory_assets.reports.lcr.calculation import EXCESS, NO_COMPONENT
+from regulatory_assets.reports.lcr.stages import lcr, lcr_components, lcr_scope_lines
+from regulatory_assets.reports.lcr.tables import (
+    LCR,
+    LCR_COMPONENTS,
+    LCR_FLOWS,
+    LCR_LINES,
+    LCR_SCOPE_LINES,
+)
 
-_COMPONENT_OF = {
-    "level1": "hqla_level1",
-    "level2a": "hqla_level2a",
-    "level2b": "hqla_level2b",
-    "outflows": "outflow",
-    "inflows_uncapped": "inflow",
-}
+Totals = Mapping[tuple[str, str], Decimal]
+_ZERO = Decimal(0)
 
 
 def _unclassified(day: Examination, since: int) -> Result:
@@ -36,39 +39,70 @@ def _solo(day: Examination, since: int) -> Result:
     return differences(lines, solo, columns)
 
 
-def _ratio(day: Examination, since: int) -> Result:
-    """Before any rule and after all rules, each by itself."""
-    lines, figures = day.read_by(lcr, LCR_SCOPE_LINES), day.as_read(LCR)
+def _components(day: Examination, since: int) -> Result:
+    """Before any rule and after all rules on lines, each by itself; the excess is of no line."""
+    lines, components = day.read_by(lcr_components, LCR_SCOPE_LINES), day.version(LCR_COMPONENTS)
     wrong = [
         f"{which}{fault}"
         for which, read in (("before rules ", day.reader.base), ("", day.reader.net))
-        for fault in _faults(read(lines), read(figures))
+        for fault in _of_lines(_totals(read(lines), "weighted"), _totals(read(components)))
     ]
-    said = "; ".join(wrong) or "the operands of every scope tie to their lines"
+    said = "; ".join(wrong) or "the components of every scope are the sums of their lines"
     return Result(not wrong, said, {"offending": len(wrong)})
 
 
-def _faults(lines: DataFrame, figures: DataFrame) -> Iterator[str]:
-    sums: dict[tuple[str, str], Decimal] = {}
-    for row in lines.select("scope", "component", "weighted").toArrow().to_pylist():
-        place = (row["scope"], row["component"])
-        sums[place] = sums.get(place, Decimal(0)) + row["weighted"]
+def _of_lines(lines: Totals, components: Totals) -> Iterator[str]:
+    places = {place for place in lines if place[1] not in NO_COMPONENT} | {*components}
+    for scope, component in sorted(places):
+        found, expected = (t.get((scope, component), _ZERO) for t in (components, lines))
+        if component != EXCESS and found != expected:
+            yield f"{scope} {component}: {found}, its lines give {expected}"
+    for scope in sorted({scope for scope, _ in lines} - {scope for scope, _ in components}):
+        yield f"{scope}: has lines but no components"
+
+
+def _ratio(day: Examination, since: int) -> Result:
+    """Before any rule and after all rules, each by itself."""
+    components, figures = day.read_by(lcr, LCR_COMPONENTS), day.as_read(LCR)
+    wrong = [
+        f"{which}{fault}"
+        for which, read in (("before rules ", day.reader.base), ("", day.reader.net))
+        for fault in _faults(_totals(read(components)), read(figures))
+    ]
+    said = "; ".join(wrong) or "the operands of every scope tie to its components"
+    return Result(not wrong, said, {"offending": len(wrong)})
+
+
+def _totals(rows: DataFrame, of: str = "amount") -> Totals:
+    sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for row in rows.select("scope", "component", of).toArrow().to_pylist():
+        sums[row["scope"], row["component"]] += row[of]
+    return sums
+
+
+def _faults(sums: Totals, figures: DataFrame) -> Iterator[str]:
     found = figures.orderBy("scope").toArrow().to_pylist()
     for figure in found:
-        scope = figure["scope"]
-        expected = {
-            name: sums.get((scope, component), Decimal(0))
-            for name, component in _COMPONENT_OF.items()
-        }
+
+        def of(component: str, scope: str = figure["scope"]) -> Decimal:
+            return sums.get((scope, component), _ZERO)
+
         levels = figure["level1"] + figure["level2a"] + figure["level2b"]
-        expected["outflows"] += figure["lending_excess"]
-        expected["hqla"] = levels - figure["cap_level2b"] - figure["cap_level2"]
-        expected["net_outflows"] = figure["outflows"] - figure["inflows"]
+        expected = {
+            "level1": of("hqla_level1"),
+            "level2a": of("hqla_level2a"),
+            "level2b": of("hqla_level2b"),
+            EXCESS: of(EXCESS),
+            "outflows": of("outflow") + of(EXCESS),
+            "inflows_uncapped": of("inflow"),
+            "hqla": levels - figure["cap_level2b"] - figure["cap_level2"],
+            "net_outflows": figure["outflows"] - figure["inflows"],
+        }
         for name, amount in expected.items():
             if figure[name] != amount:
-                yield f"{scope} {name}: {figure[name]}, its parts give {amount}"
+                yield f"{figure['scope']} {name}: {figure[name]}, its parts give {amount}"
     for scope in sorted({scope for scope, _ in sums} - {figure["scope"] for figure in found}):
-        yield f"{scope}: has lines but no ratio"
+        yield f"{scope}: has components but no ratio"
 
 
 unclassified = Check(
@@ -83,11 +117,19 @@ solo_ties = Check(
     _solo,
     (LCR_LINES,),
 )
+components_tie = Check(
+    LCR_COMPONENTS,
+    "sums_of_lines",
+    "The components of every scope are the sums of their lines, before and after rules.",
+    True,
+    _components,
+    (LCR_SCOPE_LINES,),
+)
 ratio_ties = Check(
     LCR,
     "ties",
-    "Levels, outflows and inflows are the sums of their lines; stock and net outflows follow.",
+    "Levels, outflows and inflows are the components; stock and net outflows follow.",
     True,
     _ratio,
-    (LCR_SCOPE_LINES,),
+    (LCR_COMPONENTS,),
 )

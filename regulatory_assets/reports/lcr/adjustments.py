@@ -1,4 +1,4 @@
-"""Where governed rules act on the LCR: on a part of a deal, and on a line.
+"""Where governed rules act on the LCR: on a part of a deal, on a line, on a component of the ratio.
 
 A rule at the flow stage may move a part to another line, with that line's factor; the weighted
 amount always follows from amount and factor.
@@ -15,7 +15,7 @@ from regulatory_assets.bank.tables import DEALS, ENTITIES
 from regulatory_assets.ledger.arithmetic import product
 from regulatory_assets.ledger.stages import RECLASSIFIED, Derivation, Lookup, adjustment_stage
 from regulatory_assets.regulation.expressions import text, value
-from regulatory_assets.reports.lcr.tables import LCR_FLOWS, LCR_LINES
+from regulatory_assets.reports.lcr.tables import LCR_COMPONENTS, LCR_FLOWS, LCR_LINES
 
 
 def _flow(flows: DataFrame, p: Any) -> DataFrame:
@@ -53,3 +53,9 @@ flow_adjustments = adjustment_stage(
 )
 
 line_adjustments = adjustment_stage(reads=LCR_LINES, name="line_adjustments", fixed=("n_rows", "n"))
+
+component_adjustments = adjustment_stage(
+    reads=LCR_COMPONENTS,
+    name="component_adjustments",
+    fixed=("consolidation", "reporting_currency"),
+)

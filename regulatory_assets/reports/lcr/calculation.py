@@ -6,40 +6,46 @@ component of a line from the row itself or from ``lcr/lines``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from regulatory_assets.ledger.arithmetic import fraction, ratio
 from regulatory_assets.regulation.parameters import BASEL, ParameterSet
+from regulatory_assets.reports.lcr.tables import COMPONENTS
 
 NO_COMPONENT = ("lending", "out_of_scope", "unclassified")
 """Components of lines that enter no total; ``lending`` does so only through its excess, and
 ``unclassified`` fails a check elsewhere."""
 
 _LEVELS = ("level1", "level2a", "level2b")
-_COMPONENTS = (
-    *(f"hqla_{level}" for level in _LEVELS),
-    *(f"unwind_{level}" for level in _LEVELS),
-    "outflow",
-    "inflow",
-)
+EXCESS = "lending_excess"
+"""The component that is of no line (paragraph 133)."""
 _ZERO = Decimal(0)
 
 
 def liquidity_coverage_ratio(
     lines: Iterable[Mapping[str, Any]], parameters: ParameterSet, regime: str = BASEL
 ) -> dict[str, Decimal | None]:
-    """The ratio of one scope with every operand (BCBS 238 paragraphs 46-51, 69, Annex 1).
+    """The ratio of one scope from its lines: the components of these, and what follows from them.
 
     ``lines`` are the scope's amounts: each row has ``line``, ``amount``, ``weighted`` and perhaps
-    its ``component``. The caps are computed on the adjusted amounts, those held after unwinding the
-    secured trades of the next 30 days (Annex 1), and deducted from the unadjusted stock, without a
-    floor (convention 11). ``ratio`` is None where there are no net outflows: it is not defined.
+    its ``component``.
     """
     lines = list(lines)
-    amount = _component_totals(lines, parameters, regime)
+    return ratio_of(component_totals(lines, parameters, regime), parameters, regime)
+
+
+def ratio_of(
+    amount: Mapping[str, Decimal], parameters: ParameterSet, regime: str
+) -> dict[str, Decimal | None]:
+    """The ratio from its components, with every operand (BCBS 238 paras 46-51, 69, Annex 1).
+
+    The caps are computed on the adjusted amounts, those held after unwinding the secured trades of
+    the next 30 days (Annex 1), and deducted from the unadjusted stock, without a floor (convention
+    11). ``ratio`` is None where there are no net outflows: it is not defined.
+    """
     stock = {level: amount[f"hqla_{level}"] for level in _LEVELS}
     adjusted = {level: stock[level] + amount[f"unwind_{level}"] for level in _LEVELS}
     cap_level2b, cap_level2 = _caps(**adjusted, parameters=parameters, regime=regime)
@@ -47,8 +53,7 @@ def liquidity_coverage_ratio(
         unadjusted = _caps(**stock, parameters=parameters, regime=regime)
         cap_level2b, cap_level2 = max((cap_level2b, cap_level2), unadjusted, key=sum)
     hqla = sum(stock.values(), _ZERO) - cap_level2b - cap_level2
-    lending_excess = _lending_excess(lines, parameters, regime)
-    outflows, uncapped = amount["outflow"] + lending_excess, amount["inflow"]
+    outflows, uncapped = amount["outflow"] + amount[EXCESS], amount["inflow"]
     inflows = min(uncapped, _of(outflows, _share("inflows", parameters, regime)))
     net_outflows = outflows - inflows
     return {
@@ -57,7 +62,7 @@ def liquidity_coverage_ratio(
         "cap_level2b": cap_level2b,
         "cap_level2": cap_level2,
         "hqla": hqla,
-        "lending_excess": lending_excess,
+        EXCESS: amount[EXCESS],
         "outflows": outflows,
         "inflows_uncapped": uncapped,
         "inflows": inflows,
@@ -66,20 +71,21 @@ def liquidity_coverage_ratio(
     }
 
 
-def _component_totals(
-    lines: Iterable[Mapping[str, Any]], parameters: ParameterSet, regime: str
+def component_totals(
+    lines: Sequence[Mapping[str, Any]], parameters: ParameterSet, regime: str
 ) -> dict[str, Decimal]:
-    totals = dict.fromkeys(_COMPONENTS, _ZERO)
+    """What the lines of one scope add up to, by component; the lending excess is of no line."""
+    totals = dict.fromkeys(COMPONENTS, _ZERO)
     for row in lines:
         component = row.get("component")
         if component is None:
             component = parameters.rates("lcr/lines").text(row["line"], "component", regime)
         if component in NO_COMPONENT:
             continue
-        if component not in totals:
-            raise ValueError(f"the LCR has no component {component}")
+        if component not in totals or component == EXCESS:
+            raise ValueError(f"the LCR has no component {component} of lines")
         totals[component] += row["weighted"]
-    return totals
+    return {**totals, EXCESS: _lending_excess(lines, parameters, regime)}
 
 
 def _lending_excess(

@@ -14,6 +14,7 @@ from typing import Any
 from regulatory_assets.ledger.arithmetic import fraction
 from regulatory_assets.ledger.stages import Lookup, ReportRow, report_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
+from regulatory_assets.reports.lcr.calculation import EXCESS
 from regulatory_assets.reports.lcr.quarter import LCR_QUARTER, quarter_so_far
 from regulatory_assets.reports.lcr.tables import LCR_SCOPE_LINES
 
@@ -21,10 +22,7 @@ _ZERO = Decimal(0)
 NOWHERE = "none"
 """The row of lines outside the template, and the row that a total is part of."""
 
-EXCESS = "lending_excess"
-"""The outflow of no line (paragraph 133), which has a row all the same."""
-
-_OPERANDS = ("hqla", "net_outflows", EXCESS)
+_OPERANDS = ("stock", "hqla", "outflows", "inflows_uncapped", "net_outflows", EXCESS)
 _READINGS = ("mean_of_daily_ratios", "ratio_of_means")
 
 
@@ -63,8 +61,9 @@ def liq1(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     """Template rows 1 to 23, averaged over the quarter so far (BCBS d400, convention 16).
 
     A line counts in its row and in every row that this one is part of, and so does the lending
-    excess, which has no amount before weighting. The ratio's operands and its
-    two readings are those of ``lcr_quarter``.
+    excess, the outflow of no line (paragraph 133), which has no amount before weighting. The
+    totals are operands of the ratio, and with its two readings those of ``lcr_quarter``; rules on
+    components stand in them and in no row below.
     """
     rows, row_of = p["lcr/liq1_rows"], p["lcr/liq1_lines"]
     above = {row: rows.text(row, "part_of") for (row,) in rows.rows()}

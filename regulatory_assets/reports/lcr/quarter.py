@@ -15,7 +15,16 @@ from regulatory_assets.ledger.stages import ReportRow, report_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.reports.lcr.tables import LCR
 
-_AVERAGED = ("hqla", "lending_excess", "outflows", "inflows", "net_outflows")
+_AVERAGED = (
+    "stock",
+    "hqla",
+    "lending_excess",
+    "outflows",
+    "inflows_uncapped",
+    "inflows",
+    "net_outflows",
+)
+_LEVELS = ("level1", "level2a", "level2b")
 
 LCR_QUARTER = Table(
     name="lcr_quarter",
@@ -64,6 +73,7 @@ def quarter_so_far(day: date) -> tuple[date, ...]:
 def lcr_quarter(days: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     """Simple averages over the reporting dates of the quarter so far (convention 16)."""
     count = len(days)
+    days = [{**day, "stock": sum((day[level] for level in _LEVELS), Decimal(0))} for day in days]
 
     def mean(name: str) -> Decimal:
         return fraction(sum((day[name] for day in days), Decimal(0)), 1, count)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from pyspark.sql.connect import functions as F
@@ -27,10 +28,12 @@ from regulatory_assets.ledger.stages import (
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.expressions import decide, text, value
 from regulatory_assets.regulation.parameters import BASEL
-from regulatory_assets.reports.lcr.calculation import liquidity_coverage_ratio
+from regulatory_assets.reports.lcr.calculation import component_totals, ratio_of
 from regulatory_assets.reports.lcr.tables import (
+    COMPONENTS,
     DEPOSITORS,
     LCR,
+    LCR_COMPONENTS,
     LCR_FLOWS,
     LCR_LINES,
     LCR_SCOPE_LINES,
@@ -365,24 +368,57 @@ def lcr_scope_lines(lines: DataFrame, p: Any) -> DataFrame:
     )
 
 
+_REGIME = Lookup(ENTITIES, by=("scope",), take=("regime",), optional=True)
+
+
+def _regime(row: ReportRow, among: Sequence[str]) -> str:
+    """The regime of a scope: an entity has its own, a group that is none has Basel's.
+
+    Parts of an entity whose regime nobody knows have no factor, which fails a check.
+    """
+    return row["regime"] if row["regime"] in among else BASEL
+
+
 @report_stage(
     reads=LCR_SCOPE_LINES,
+    writes=LCR_COMPONENTS,
+    by=("scope",),
+    lookups=(_REGIME,),
+    parameters=("lcr/lending_excess",),
+)
+def lcr_components(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
+    """The components of one scope's ratio, each with a row, also where it has no line."""
+    first = lines[0]
+    regime = _regime(first, p["lcr/lending_excess"].regimes)
+    for component, amount in component_totals(lines, p, regime).items():
+        yield {
+            "scope": first["scope"],
+            "component": component,
+            "consolidation": first["consolidation"],
+            "reporting_currency": first["reporting_currency"],
+            "amount": amount,
+        }
+
+
+@report_stage(
+    reads=LCR_COMPONENTS,
     writes=LCR,
     by=("scope",),
-    lookups=(Lookup(ENTITIES, by=("scope",), take=("regime",), optional=True),),
-    parameters=("lcr/cap_excess", "lcr/caps", "lcr/lending_excess"),
+    lookups=(_REGIME,),
+    parameters=("lcr/cap_excess", "lcr/caps"),
 )
-def lcr(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
+def lcr(components: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     """Stock, caps, net outflows and ratio of one scope (BCBS 238 paras 46-51, 69, Annex 1).
 
-    A scope that is an entity has its regime, a group that is none has Basel's. Parts of an entity
-    whose regime nobody knows have no factor, which fails a check.
+    A component that a rule excludes counts as nothing.
     """
-    first = lines[0]
-    known = first["regime"] in p["lcr/caps"].regimes
+    first = components[0]
+    regime = _regime(first, p["lcr/caps"].regimes)
+    amounts = dict.fromkeys(COMPONENTS, Decimal(0))
+    amounts.update((row["component"], row["amount"]) for row in components)
     yield {
         "scope": first["scope"],
         "consolidation": first["consolidation"],
         "currency": first["reporting_currency"],
-        **liquidity_coverage_ratio(lines, p, first["regime"] if known else BASEL),
+        **ratio_of(amounts, p, regime),
     }

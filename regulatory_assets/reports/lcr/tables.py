@@ -106,6 +106,34 @@ LCR_SCOPE_LINES = Table(
     ),
 )
 
+COMPONENTS = (
+    "hqla_level1",
+    "hqla_level2a",
+    "hqla_level2b",
+    "unwind_level1",
+    "unwind_level2a",
+    "unwind_level2b",
+    "outflow",
+    "lending_excess",
+    "inflow",
+)
+"""The totals that the ratio is computed from; all but the lending excess are sums of lines."""
+
+LCR_COMPONENTS = Table(
+    name="lcr_components",
+    description="The totals of each scope that its ratio is computed from, one row each.",
+    key=("scope", "component"),
+    group="lcr",
+    bounded=True,
+    columns=(
+        Column("scope", _STRING, "Entity, or group of entities, that reports."),
+        Column("component", _STRING, "Part of the ratio.", allowed=COMPONENTS),
+        Column("consolidation", _STRING, "solo or group."),
+        Column("reporting_currency", _STRING, "ISO 4217 code of the amount."),
+        _money("amount", "Weighted amounts of the component's lines; zero where it has none."),
+    ),
+)
+
 LCR = Table(
     name="lcr",
     description="Liquidity coverage ratio of each scope, with all operands (BCBS 238 Annex 1).",

@@ -64,10 +64,22 @@ LINES: tuple[Mapping[str, tuple[str, str]], ...] = (
     },
 )
 OPERANDS = (
-    {"hqla": "83.33333333", "lending_excess": "0", "net_outflows": "81", "ratio": "1.02880658"},
-    {"hqla": "80", "lending_excess": "3", "net_outflows": "23.05", "ratio": "3.47071584"},
-    {"hqla": "70", "lending_excess": "4.5", "net_outflows": "40", "ratio": "1.75"},
-)
+    {
+        "level1": "50", "level2a": "85", "level2b": "0", "hqla": "83.33333333",
+        "lending_excess": "0", "outflows": "89", "inflows_uncapped": "8", "net_outflows": "81",
+        "ratio": "1.02880658",
+    },
+    {
+        "level1": "80", "level2a": "0", "level2b": "0", "hqla": "80",
+        "lending_excess": "3", "outflows": "33.05", "inflows_uncapped": "7",
+        "net_outflows": "23.05", "ratio": "3.47071584",
+    },
+    {
+        "level1": "70", "level2a": "0", "level2b": "0", "hqla": "70",
+        "lending_excess": "4.5", "outflows": "44.5", "inflows_uncapped": "0", "net_outflows": "40",
+        "ratio": "1.75",
+    },
+)  # fmt: skip
 # By hand: row -> unweighted, weighted, each the sum of the three days by 3.
 EXPECTED = {
     1: (None, "95"),  # (135 + 80 + 70) / 3
@@ -100,7 +112,7 @@ RATIO_OF_MEANS = Decimal("1.61980794")  # 77.77777778 / 48.01666667
 
 def _quarter() -> Mapping[str, Any]:
     days = [
-        {"scope": "BANK", "currency": "EUR", "outflows": Decimal(0), "inflows": Decimal(0)}
+        {"scope": "BANK", "currency": "EUR", "inflows": Decimal(0)}
         | {name: Decimal(text) for name, text in day.items()}
         for day in OPERANDS
     ]
