@@ -46,7 +46,7 @@ jars: env  ## Fetch what local Apache Spark needs, once.
 	@$(BIN)/python -m regulatory_assets.engine.spark
 
 test: env jars  ## All tests but the long ones.
-	@$(BIN)/python -m pytest -m "not long" -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m "not long" -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 
 test-long: env jars  ## The long property runs.
 	@$(BIN)/python -m pytest -m long

@@ -7,9 +7,13 @@ for their fixtures. What takes longest is begun first.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = [
+    "regulatory_assets_tests.fixtures_browser",
     "regulatory_assets_tests.fixtures_control",
     "regulatory_assets_tests.fixtures_engine",
 ]
@@ -18,17 +22,28 @@ SPARK = "spark"
 LONGEST = (SPARK, "test_services", "test_runs", "test_machine", "test_scenarios", "test_processes")
 
 
+class InGroups(LoadScopeScheduling):
+    """Gives a group of tests to one process, in the order of collection."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InGroups:
+    config.option.loadscopereorder = False
+    return InGroups(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    groups = {item: _group(item) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: _rank(groups[item]))
+    items.sort(key=lambda item: _rank(group(item.nodeid)))
 
 
-def _group(item: pytest.Item) -> str:
-    return SPARK if item.get_closest_marker(SPARK) else item.nodeid.partition("::")[0]
+def group(nodeid: str) -> str:
+    """Tests that need Spark have it in their name; the fixture sees to that."""
+    module, _, name = nodeid.partition("::")
+    return SPARK if SPARK in name else module
 
 
-def _rank(group: str) -> int:
-    name = group.rpartition("/")[2].removesuffix(".py")
+def _rank(of: str) -> int:
+    name = of.rpartition("/")[2].removesuffix(".py")
     return LONGEST.index(name) if name in LONGEST else len(LONGEST)

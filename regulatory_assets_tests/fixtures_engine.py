@@ -23,19 +23,17 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # before what groups by these marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        used = set(getattr(item, "fixturenames", ()))
-        if hasattr(item, "callspec"):
-            used.add(str(item.callspec.params.get("engine")))
-        if "spark" in used:
-            item.add_marker(pytest.mark.spark)
-        for mark in item.iter_markers("notyet"):
-            if mark.args[0] in used:
-                item.add_marker(
-                    pytest.mark.xfail(strict=True, reason=mark.args[1], raises=GAP_SHOWS)
-                )
+def pytest_itemcollected(item: pytest.Item) -> None:
+    used = set(getattr(item, "fixturenames", ()))
+    if hasattr(item, "callspec"):
+        used.add(str(item.callspec.params.get("engine")))
+    if "spark" in used:
+        item.add_marker(pytest.mark.spark)
+        if "spark" not in item.name:
+            raise pytest.UsageError(f"{item.nodeid} needs Spark; its name has to say so")
+    for mark in item.iter_markers("notyet"):
+        if mark.args[0] in used:
+            item.add_marker(pytest.mark.xfail(strict=True, reason=mark.args[1], raises=GAP_SHOWS))
 
 
 GAP_SHOWS = (AssertionError, pytest.fail.Exception, PySparkException)

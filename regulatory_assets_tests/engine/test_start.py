@@ -30,7 +30,7 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_identity_names_the_version(sail: Engine, spark: Engine) -> None:
+def test_sail_and_spark_name_their_version(sail: Engine, spark: Engine) -> None:
     assert sail.identity == f"sail-{sail.version}"
     assert spark.identity == f"spark-{spark.version}"
     assert spark.version == "4.1.4"
@@ -45,7 +45,7 @@ def test_session_settings(engine: Engine) -> None:
     assert engine.session.conf.get("spark.sql.ansi.enabled") == "true"
 
 
-def test_both_engines_in_one_process(sail: Engine, spark: Engine) -> None:
+def test_sail_and_spark_in_one_process(sail: Engine, spark: Engine) -> None:
     """Expressions belong to no session."""
     column = (F.col("id") + F.lit(1)).alias("n")
     for engine in (sail, spark, sail):

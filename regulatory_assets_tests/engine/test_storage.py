@@ -141,7 +141,7 @@ def test_sail_reads_what_it_wrote(
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 @ONE
 @given(data=st.data())
-def test_each_engine_reads_what_each_wrote(
+def test_sail_and_spark_read_what_each_wrote(
     sail: Engine,
     spark: Engine,
     tmp_path_factory: pytest.TempPathFactory,

@@ -133,7 +133,7 @@ def test_every_stage_has_something_to_do(sail: Engine, stage: Stage, seed: int) 
 @stages
 @seeds
 @pytest.mark.spark
-def test_engines_agree(sail: Engine, spark: Engine, stage: Stage, seed: int) -> None:
+def test_sail_and_spark_agree(sail: Engine, spark: Engine, stage: Stage, seed: int) -> None:
     given = tables(sail, seed)
     assert Counter(rows_of(given[stage.name])) == Counter(rows_of(evaluate(stage, given, spark)))
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page
 
 from regulatory_assets.adjustments.people import open_demo
 from regulatory_assets.adjustments.rule import load
@@ -156,6 +157,26 @@ def test_a_launch_in_the_ui_runs_through_the_daemon(services: Services) -> None:
     assert told["assetCheckExecutions"][0]["status"] == "SUCCEEDED"
     ranges = told["assetNodeOrError"]["assetPartitionStatuses"]["ranges"]
     assert [(r["startKey"], r["status"]) for r in ranges] == [(FIRST, "MATERIALIZED")]
+
+
+@pytest.mark.browser
+def test_a_person_looks_at_the_ratio_and_runs_its_day_again(services: Services, page: Page) -> None:
+    asset = f"http://127.0.0.1:{services.port}/assets/lcr"
+    page.goto(f"{asset}?view=overview")
+    page.get_by_text("Liquidity coverage ratio of each scope").first.wait_for()
+    page.get_by_text("unique key: scope").first.wait_for()
+    page.goto(f"{asset}?view=checks&checkDetail=ties")
+    page.get_by_text("the operands of every scope tie to its components").first.wait_for()
+    page.goto(f"{asset}?view=partitions")
+    page.get_by_role("button", name="Materialize…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("Show all partitions").click()
+    days = dialog.get_by_role("textbox").first
+    days.fill(FIRST)
+    days.press("Enter")
+    dialog.get_by_role("button", name="Launch").click()
+    runs = services.until("the second run", services.succeeded("dagster/partition", FIRST, 2))
+    assert len(runs) == 2
 
 
 def test_a_backfill_runs_one_run_a_day(services: Services) -> None:
