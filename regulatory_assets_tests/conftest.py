@@ -39,9 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def group(nodeid: str) -> str:
-    """Tests that need Spark have it in their name; the fixture sees to that."""
-    module, _, name = nodeid.partition("::")
-    return SPARK if SPARK in name else module
+    """Tests that need Spark have it in their name or their module's; their fixture sees to that."""
+    return SPARK if SPARK in nodeid else nodeid.partition("::")[0]
 
 
 def _rank(of: str) -> int:

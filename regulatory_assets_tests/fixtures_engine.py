@@ -29,8 +29,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         used.add(str(item.callspec.params.get("engine")))
     if "spark" in used:
         item.add_marker(pytest.mark.spark)
-        if "spark" not in item.name:
-            raise pytest.UsageError(f"{item.nodeid} needs Spark; its name has to say so")
+        if "spark" not in item.nodeid:
+            raise pytest.UsageError(
+                f"{item.nodeid} needs Spark; its name or its module's has to say so"
+            )
     for mark in item.iter_markers("notyet"):
         if mark.args[0] in used:
             item.add_marker(pytest.mark.xfail(strict=True, reason=mark.args[1], raises=GAP_SHOWS))
