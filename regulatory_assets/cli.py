@@ -26,6 +26,7 @@ from regulatory_assets.commands.days import days_app
 from regulatory_assets.commands.figures import show_aml, show_branch, version_of
 from regulatory_assets.commands.parameters import parameters_app
 from regulatory_assets.commands.people import people_app
+from regulatory_assets.commands.privacy import privacy_app
 from regulatory_assets.commands.report import report_app
 from regulatory_assets.commands.rules import print_impact, rules_app
 from regulatory_assets.commands.sources import generate, sources_app
@@ -56,6 +57,7 @@ app.add_typer(rules_app, name="rules")
 app.add_typer(people_app, name="people")
 app.add_typer(audit_app, name="audit")
 app.add_typer(days_app, name="days")
+app.add_typer(privacy_app, name="privacy")
 
 
 @app.command()

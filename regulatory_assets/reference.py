@@ -80,6 +80,9 @@ def _tables(graph: Graph) -> Iterator[str]:
         yield from (f"Key: {key}. Group: {table.group}.{need}", "")
         head = ("column", "type", "unit", "may be empty", "classification", "meaning")
         yield from _grid(head, (_column(c) for c in table.columns))
+        if table.personal:
+            names = ", ".join(f"`{c.name}`" for c in table.personal)
+            yield from (f"Personal, so delivered and kept in no table: {names}.", "")
 
 
 def _sources(graph: Graph) -> Iterator[str]:
@@ -93,7 +96,7 @@ def _sources(graph: Graph) -> Iterator[str]:
     )
     for table in graph.sources:
         yield from (f"## {table.name}", "", table.description, "")
-        yield from (f"`{','.join(table.column_names)}`", "")
+        yield from (f"`{','.join(table.delivered_names)}`", "")
         yield f"Key: {', '.join(f'`{k}`' for k in table.key)}; it stands once in a file."
         yield ""
         head = ("column", "written as", "may be empty", "meaning")
@@ -101,9 +104,13 @@ def _sources(graph: Graph) -> Iterator[str]:
             head,
             (
                 (f"`{c.name}`", written_as(c), "yes" if c.nullable else "", _column(c)[-1])
-                for c in table.columns
+                for c in table.delivered
             ),
         )
+        if table.personal:
+            names = ", ".join(f"`{c.name}`" for c in table.personal)
+            yield f"Kept in the vault alone ([personal data](how-to/personal-data.md)): {names}."
+            yield ""
 
 
 def _column(column: Column) -> tuple[str, ...]:

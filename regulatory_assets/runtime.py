@@ -27,6 +27,7 @@ from regulatory_assets.engine import Engine, start
 from regulatory_assets.ledger.graph import Graph, discover
 from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.run import ParameterSource, Runner
+from regulatory_assets.privacy.vault import Vault
 from regulatory_assets.regulation.parameters import Parameters, ParameterSet
 from regulatory_assets.settings import Settings
 
@@ -87,6 +88,12 @@ class Runtime:
 
     def _anchor_decision(self, event: Event) -> None:
         self.anchors.take(f"event {event.seq}: {event.kind} {event.subject}")
+
+    @cached_property
+    def vault(self) -> Vault:
+        """Where personal data is kept; nothing is opened before it is used."""
+        settings = self.settings
+        return Vault(self.database, settings.vault_database_url, settings.vault_key_file)
 
     @property
     def governance(self) -> Governance:

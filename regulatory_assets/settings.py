@@ -35,6 +35,14 @@ class Settings(BaseSettings):
         default=None,
         description="File of the key that signs anchors, made on first use; var/keys/platform.pem.",
     )
+    vault_url: SecretStr | None = Field(
+        default=None,
+        description="SQLAlchemy URL of the database of personal data; SQLite under var/.",
+    )
+    vault_key: Path | None = Field(
+        default=None,
+        description="File of the master key of the vault, made on first use; var/keys/vault.key.",
+    )
     engine: Literal["sail", "spark"] = Field(
         default="sail", description="Embedded Sail, or Apache Spark over Spark Connect."
     )
@@ -75,3 +83,15 @@ class Settings(BaseSettings):
         if self.control_url is not None:
             return self.control_url
         return SecretStr(f"sqlite:///{(self.var / 'control.sqlite').resolve()}")
+
+    @property
+    def vault_database_url(self) -> SecretStr:
+        """The URL of the database of personal data."""
+        if self.vault_url is not None:
+            return self.vault_url
+        return SecretStr(f"sqlite:///{(self.var / 'vault.sqlite').resolve()}")
+
+    @property
+    def vault_key_file(self) -> Path:
+        """File of the master key of the vault, absolute."""
+        return (self.vault_key or self.var / "keys" / "vault.key").resolve()

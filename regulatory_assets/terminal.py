@@ -50,6 +50,7 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
         from regulatory_assets.ledger.lake import LakeError
         from regulatory_assets.ledger.plan import NotReady
         from regulatory_assets.ledger.postcheck import PostingRefused
+        from regulatory_assets.privacy.sealing import VaultError
         from regulatory_assets.regulation.document import ParameterError
 
         known = (
@@ -66,6 +67,7 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
             PostingRefused,
             RuleError,
             UnguardedError,
+            VaultError,
         )
         try:
             return command(*args, **kwargs)

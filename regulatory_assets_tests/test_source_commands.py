@@ -52,7 +52,7 @@ def test_templates_hold_the_headers_and_keep_existing_files(tmp_path: Path) -> N
     for table in SOURCES:
         if table.name != "deals":
             text = (tmp_path / f"{table.name}.csv").read_text()
-            assert text == ",".join(table.column_names) + "\n"
+            assert text == ",".join(table.delivered_names) + "\n"
 
 
 def test_a_template_can_be_delivered(tmp_path: Path) -> None:

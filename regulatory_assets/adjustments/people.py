@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from regulatory_assets.control.events import Actor, Event, EventLog
 
-Role = Literal["author", "approver", "auditor", "administrator"]
-ROLES: tuple[Role, ...] = ("author", "approver", "auditor", "administrator")
+Role = Literal["author", "approver", "auditor", "administrator", "officer"]
+ROLES: tuple[Role, ...] = ("author", "approver", "auditor", "administrator", "officer")
+"""An officer is a data protection officer: they see and erase what the vault keeps of persons."""
 
 OPENED, REGISTERED, APPROVED = "log.opened", "person.registered", "approved"
 DEMO, SIGNED = "demo", "signed"
@@ -143,13 +144,21 @@ def identify(log: Sequence[Event], name: str | None, key: Path | None) -> Actor:
     raise NotAllowed(f"{key}: nobody confirmed has this key")
 
 
-def signature_faults(log: Sequence[Event]) -> list[str]:
-    """Events whose signature is missing or not that of their actor at that time."""
+def signature_faults(log: Sequence[Event], of: Sequence[Event] | None = None) -> list[str]:
+    """Events whose signature is missing or not that of their actor at that time.
+
+    ``of`` are the events of another log, by people whom the event log ``log`` knows.
+    """
     if mode(log) != SIGNED:
         return []
     found = []
-    for at, event in enumerate(log[1:], start=1):
-        person = people(log[:at]).get(event.actor)
+    if of is None:
+        acting = [(event, people(log[:at])) for at, event in enumerate(log) if at]
+    else:
+        everybody = people(log)
+        acting = [(event, everybody) for event in of]
+    for event, known in acting:
+        person = known.get(event.actor)
         if person is None:
             found.append(f"event {event.seq}: {event.actor} was not registered")
             continue

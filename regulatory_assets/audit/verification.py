@@ -13,7 +13,7 @@ from sqlalchemy import inspect
 from regulatory_assets.adjustments import people
 from regulatory_assets.audit.anchors import Anchor, Anchors, Line, chain_faults
 from regulatory_assets.audit.covered import GONE, Covered, Files, row_digest, standing
-from regulatory_assets.control import append_only, events
+from regulatory_assets.control import append_only, events, schema
 from regulatory_assets.control.database import reading
 from regulatory_assets.control.events import Event, EventLog
 from regulatory_assets.control.register import Register
@@ -21,7 +21,8 @@ from regulatory_assets.control.register import Register
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that is not as it was. ``place``: database, events, anchors, register or lake."""
+    """Something that is not as it was. ``place``: database, events, privacy, anchors, register or
+    lake."""
 
     place: str
     said: str
@@ -57,6 +58,9 @@ def audit(
     log = EventLog(anchors.database).read()
     say("events")
     found += [Fault("events", said) for said in _event_faults(log, taken)]
+    say("log of privacy")
+    seen = EventLog(anchors.database, table=schema.privacy_log).read()
+    found += [Fault("privacy", said) for said in _privacy_faults(log, seen)]
     say("anchors")
     found += [Fault("anchors", said) for said in _anchor_faults(lines, noted, log, taken, key)]
     rows = {(r.table, r.day, r.revision): r for anchor in taken for r in anchor.rows}
@@ -112,6 +116,14 @@ def _event_faults(log: Sequence[Event], taken: Sequence[Anchor]) -> Iterator[str
             f"event {other[0].seq} has another hash than anchor {other[0].number} of "
             f"{_when(other[0])} saw: it or one before it was changed and the chain recomputed"
         )
+
+
+def _privacy_faults(log: Sequence[Event], seen: Sequence[Event]) -> Iterator[str]:
+    yield from events.chain_faults(seen)
+    try:
+        yield from people.signature_faults(log, seen)
+    except (ValueError, KeyError, TypeError):
+        return  # told of the event log already
 
 
 def _when(anchor: Anchor) -> str:

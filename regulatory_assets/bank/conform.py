@@ -73,7 +73,8 @@ def conform(
     """Typed columns of every raw line, with ``line_number``, ``raw_text`` and ``reasons``.
 
     ``delivered`` are the delivered columns in their order. ``reasons`` is empty for a valid line. A
-    delta keeps its operation; of a line that deletes, only the key is checked.
+    delta keeps its operation; of a line that deletes, only the key is checked. Of a personal column
+    the lines say only whether it was given (``personal``): it is checked, and not among the typed.
     """
     text, wrong = _mapped(lines, delivered, mapping, day)
     table, delta = mapping.table, mapping.mode == "delta"
@@ -81,7 +82,7 @@ def conform(
     reasons = list(wrong)
     if delta:
         kept.append(F.col(OPERATION))
-    for column in table.columns:
+    for column in table.delivered:
         required = column.name in mapping.columns and mapping.columns[column.name].required
         found = F.coalesce(F.col(_wrong_name(column.name)), _wrong(column, required))
         if delta and column.name not in table.key:
@@ -114,7 +115,7 @@ def _mapped(
         made.append(given.value.alias(_DAY))
         of_day = F.coalesce(F.col(_DAY) == day.isoformat(), F.lit(False))
         wrong.append(F.when(~of_day, F.lit(f"reporting date: not {day}, the day of the delivery")))
-    for column in mapping.table.columns:
+    for column in mapping.table.delivered:
         nothing = Mapped.fine(F.lit(None).cast("string"))
         how = mapping.columns.get(column.name)
         found = nothing if how is None else how.apply(columns)

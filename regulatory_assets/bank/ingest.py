@@ -1,15 +1,17 @@
 """Taking a delivered file into its ledger: stage, conform, reject, post the difference.
 
 The conformed rows, the rejected lines and the delivery's own record are registered together or
-not at all. The same file twice changes nothing.
+not at all. The same file twice changes nothing. What is personal goes to the vault before, and only
+there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from pyspark.sql.connect import functions as F
@@ -27,6 +29,7 @@ from regulatory_assets.bank.control_totals import ControlTotal, control_totals
 from regulatory_assets.bank.delivery import DeliveredFile, DeliveryError, find_files
 from regulatory_assets.bank.formats.piece import LINE, RAW_TEXT
 from regulatory_assets.bank.mapping import OPERATION
+from regulatory_assets.bank.personal import PersonalData, keep_personal
 from regulatory_assets.bank.staging import RawLines, raw_lines, stage
 from regulatory_assets.control.register import Delivery
 from regulatory_assets.ledger import frames
@@ -74,27 +77,44 @@ def _is(runner: Runner, file: DeliveredFile, applied: Delivery) -> bool:
     return kept.mapping_text == file.mapping.text
 
 
-def ingest_table(runner: Runner, folder: Path, table: Table, day: date) -> tuple[Ingested, ...]:
-    """Apply the pending files of one table and day from a delivery folder."""
+def ingest_table(
+    runner: Runner, folder: Path, table: Table, day: date, vault: PersonalData | None = None
+) -> tuple[Ingested, ...]:
+    """Apply the pending files of one table and day from a delivery folder.
+
+    ``vault`` takes what is personal; a table without personal columns needs none.
+    """
     sources = runner.graph.sources
     files = [f for f in find_files(folder, day, sources) if f.table == table]
     waiting = pending(runner, files)
     if not waiting:
         return ()
     totals = [t for t in control_totals(folder, day, sources) if t.table == table.name]
-    return tuple(ingest(runner, file, totals) for file in waiting)
+    return tuple(ingest(runner, file, totals, vault) for file in waiting)
 
 
-def ingest(runner: Runner, file: DeliveredFile, totals: Iterable[ControlTotal] = ()) -> Ingested:
+def ingest(
+    runner: Runner,
+    file: DeliveredFile,
+    totals: Iterable[ControlTotal] = (),
+    vault: PersonalData | None = None,
+) -> Ingested:
     """Take one file. Raises DeliveryError where it cannot be taken at all."""
     runner.require_open(file.day)
+    if file.table.personal and vault is None:
+        raise DeliveryError(f"{file.path}: holds personal data, and there is no vault to keep it")
     if file.mode == "delta" and not runner.register.history(file.table.name, file.day):
         raise DeliveryError(
             f"{file.path}: a delta needs a full delivery of {file.table.name} for {file.day} first"
         )
     kept = stage(file, raw_folder(runner.lake))
     try:
-        return take(runner, kept, totals if file.mode == "full" else ())
+        return take(
+            runner,
+            kept,
+            totals if file.mode == "full" else (),
+            partial(keep_personal, file, vault) if vault and file.table.personal else _nothing,
+        )
     except DeliveryError:
         kept.path.unlink(missing_ok=True)
         raise
@@ -105,8 +125,20 @@ def raw_folder(lake: Lake) -> Path:
     return lake.root / "raw"
 
 
-def take(runner: Runner, raw: RawLines, totals: Iterable[ControlTotal] = ()) -> Ingested:
-    """Conform kept lines and post what differs from the table as it stands."""
+def _nothing(_: DataFrame) -> tuple[str, ...]:
+    return ()
+
+
+def take(
+    runner: Runner,
+    raw: RawLines,
+    totals: Iterable[ControlTotal] = (),
+    before: Callable[[DataFrame], tuple[str, ...]] = _nothing,
+) -> Ingested:
+    """Conform kept lines and post what differs from the table as it stands.
+
+    ``before`` sees the accepted lines before anything is posted, and may have warnings.
+    """
     table, mapping = raw.table, raw.mapping
     lines = runner.lake.session.read.parquet(str(raw.path))
     conformed = conform(lines, raw.columns, mapping, raw.day)
@@ -153,6 +185,7 @@ def take(runner: Runner, raw: RawLines, totals: Iterable[ControlTotal] = ()) -> 
         rejected=rejected,
         arrived_at=raw.arrived_at,
     )
+    warnings = (*_warnings(raw), *before(conformed.where(F.col(REASONS) == "")))
     kept = [F.col(name) for name in table.column_names]
     if raw.mode == "delta":
         # Two values only: the runner raises on others, and an engine may look before it filters.
@@ -167,7 +200,7 @@ def take(runner: Runner, raw: RawLines, totals: Iterable[ControlTotal] = ()) -> 
         delivery=delivery,
         beside=(REJECTED_ROWS, _rejected(raw, wrong)) if rejected else None,
     )
-    return Ingested(delivery, outcome, _warnings(raw))
+    return Ingested(delivery, outcome, warnings)
 
 
 def _countable(number: Column) -> Column:
@@ -191,9 +224,8 @@ def _warnings(raw: RawLines) -> tuple[str, ...]:
     if not raw.unknown:
         return ()
     names = ", ".join(raw.unknown)
-    return (
-        f"{raw.file_name}: columns that nothing uses: {names}. They are kept with the raw lines",
-    )
+    kept = "are not kept" if raw.table.personal else "are kept with the raw lines"
+    return (f"{raw.file_name}: columns that nothing uses: {names}. They {kept}",)
 
 
 def _rejected(raw: RawLines, wrong: DataFrame) -> DataFrame:

@@ -122,6 +122,13 @@ class SourceMapping:
         return tuple(dict.fromkeys(name for m in made for name in m.origin.uses))
 
     @property
+    def not_personal(self) -> frozenset[str]:
+        """The delivered columns from which the ledger's columns are made, and nothing else."""
+        made = [m for name, m in self.columns.items() if name in self.table.column_names]
+        made += [m for m in (self.operation, self.day) if m is not None]
+        return frozenset(name for m in made for name in m.origin.uses)
+
+    @property
     def fingerprint(self) -> str:
         """What tells a changed mapping; it is kept with the lines that were read by it."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:16] if self.text else ""
@@ -134,7 +141,7 @@ def standard(table: Table, mode: Mode) -> SourceMapping:
         table=table,
         pattern=FilePattern(table.name + (".csv" if mode == "full" else ".delta-#.csv")),
         mode=mode,
-        columns={c: ColumnMapping(delivered(c)) for c in table.column_names},
+        columns={c: ColumnMapping(delivered(c)) for c in table.delivered_names},
         operation=ColumnMapping(delivered(OPERATION)) if mode == "delta" else None,
         day=ColumnMapping(delivered(REPORTING_DATE)),
     )
@@ -224,23 +231,34 @@ def load(path: Path, text: str, tables: Sequence[Table]) -> SourceMapping:
     if "title" in fields:
         fields["title"].text()
     _check_key(fields["key"], mapping)
+    _check_personal(fields["columns"], mapping)
     return mapping
 
 
 def _columns(node: Node, table: Table) -> dict[str, ColumnMapping]:
     given = node.pairs()
     for name, value in given.items():
-        if name not in table.column_names:
+        if name not in table.delivered_names:
             raise value.error(
-                f"{table.name} has no column {name}", f"Use one of {', '.join(table.column_names)}"
+                f"{table.name} has no column {name}",
+                f"Use one of {', '.join(table.delivered_names)}",
             )
-    for column in table.columns:
+        if name not in table.column_names and not _as_delivered(value):
+            raise value.error(
+                f"{name} is personal, so no rule sees it: it goes to the vault as delivered",
+                "Name the delivered column and nothing else",
+            )
+    for column in table.delivered:
         if column.name not in given and not column.nullable:
             raise node.error(
                 f"{column.name} is missing, and {table.name} needs it in every row",
                 f"Add {column.name}, with from, constant or another origin",
             )
     return {name: _column(value) for name, value in given.items()}
+
+
+def _as_delivered(node: Node) -> bool:
+    return node.kind != "map" or set(node.pairs()) == {"from"}
 
 
 def _column(node: Node) -> ColumnMapping:
@@ -292,6 +310,18 @@ def _delimiter(node: Node) -> str:
     if len(text) != 1 or not text.isascii() or text == '"':
         raise node.error(f"{text} cannot separate fields", 'Use one sign, like ";", or tab')
     return text
+
+
+def _check_personal(node: Node, mapping: SourceMapping) -> None:
+    """What is personal is read for the vault alone: nothing that is kept may be made from it."""
+    for name in (c.name for c in mapping.table.personal if c.name in mapping.columns):
+        for used in mapping.columns[name].origin.uses:
+            if used in mapping.not_personal:
+                raise node.error(
+                    f"{used} is personal ({name}), and something that is kept is made from it; "
+                    "even a checksum of it would tell who somebody is",
+                    "Deliver a pseudonymous identifier beside it",
+                )
 
 
 def _check_key(node: Node, mapping: SourceMapping) -> None:

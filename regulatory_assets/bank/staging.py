@@ -3,7 +3,7 @@
 Beside the tables lies ``raw/<table>/<batch>.parquet`` with every line of the file, also those that
 could not be read and columns that nothing uses. File, hash, batch, arrival, delivered columns and
 the mapping by which the file is read stand in its metadata, so a day can be calculated again from
-the kept lines alone.
+the kept lines alone. What is personal is taken out before (``personal``).
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from regulatory_assets.bank.delivery import DeliveredFile, DeliveryError
-from regulatory_assets.bank.formats import Unreadable, open_file
+from regulatory_assets.bank.formats import SourceFile, Unreadable, open_file
 from regulatory_assets.bank.formats.piece import staged_schema
 from regulatory_assets.bank.mapping import Mode, SourceMapping, load, standard
+from regulatory_assets.bank.personal import UNTOLD, without_personal
 from regulatory_assets.ledger.table import Table
 
 _METADATA = b"regulatory_assets.delivery"
@@ -103,35 +104,49 @@ def stage(file: DeliveredFile, folder: Path) -> RawLines:
     except Unreadable as wrong:
         target.unlink(missing_ok=True)
         where = f"{file.path}, line {wrong.line}" if wrong.line else str(file.path)
-        raise DeliveryError(f"{where}: {wrong.problem}. Nothing of it was taken.") from wrong
+        told = wrong.problem if wrong.plain or not file.table.personal else UNTOLD
+        cause = None if file.table.personal else wrong
+        raise DeliveryError(f"{where}: {told}. Nothing of it was taken.") from cause
     except OSError as error:
         target.unlink(missing_ok=True)
         raise DeliveryError(
             f"{file.path}: cannot be read ({error.strerror or error}); nothing of it was taken"
         ) from error
-    except BaseException:
+    except BaseException as failure:
         target.unlink(missing_ok=True)
+        if file.table.personal and isinstance(failure, Exception):
+            raise DeliveryError(f"{file.path}: {UNTOLD}. Nothing of it was taken.") from None
         raise
     return raw_lines(folder, file.table, batch)
+
+
+def _names_to_tell(reading: SourceFile, mapping: SourceMapping) -> list[str]:
+    """The delivered columns that nothing uses. A name that stands in a line is a value as well."""
+    told = reading.unknown
+    return [n for n in told if n in reading.columns] if mapping.table.personal else list(told)
 
 
 def _write(file: DeliveredFile, batch: str, target: Path) -> None:
     mapping = file.mapping
     reading = open_file(file.path, mapping)
     if missing := [name for name in mapping.uses if name not in reading.columns]:
+        # Without a header the first line's values would be told as names.
+        others = "" if file.table.personal else f"; delivered are {', '.join(reading.columns)}"
         raise Unreadable(
-            f"columns do not fit the table {file.table.name}: missing {', '.join(missing)}; "
-            f"delivered are {', '.join(reading.columns)}",
+            f"columns do not fit the table {file.table.name}: missing {', '.join(missing)}{others}",
             1,
+            plain=True,
         )
     schema = staged_schema(len(reading.columns))
     # Without statistics: one engine takes a column for constant that is so in one row group only,
     # where another row group's values are too long to have any.
     with pq.ParquetWriter(target, schema, compression="zstd", write_statistics=False) as writer:
         for piece in reading.pieces():
-            writer.write_table(piece)
+            writer.write_table(without_personal(piece, reading.columns, mapping))
         if (reading.sha256 or file.read_sha256()) != file.sha256:
-            raise Unreadable("the file changed while it was read; run again when it is complete")
+            raise Unreadable(
+                "the file changed while it was read; run again when it is complete", plain=True
+            )
         told = {
             "file": file.path.name,
             "sha256": file.sha256,
@@ -139,7 +154,7 @@ def _write(file: DeliveredFile, batch: str, target: Path) -> None:
             "mode": file.mode,
             "arrived_at": datetime.now(UTC).isoformat(),
             "columns": reading.columns,
-            "unknown": reading.unknown,
+            "unknown": _names_to_tell(reading, mapping),
             "source": mapping.source,
             "mapping_path": str(mapping.path or ""),
             "mapping": mapping.text,

@@ -19,6 +19,7 @@ _STRING, _DATE, _INT = ColumnType.STRING, ColumnType.DATE, ColumnType.INTEGER
 _BOOL, _MONEY, _RATE = ColumnType.BOOLEAN, ColumnType.MONEY, ColumnType.RATE
 _PUBLIC: Classification = "public"
 _CONFIDENTIAL: Classification = "confidential"
+_PERSONAL: Classification = "personal"
 
 PRODUCT_TYPES = (
     "CASH",
@@ -428,6 +429,53 @@ CUSTOMER_RISK = Table(
     ),
 )
 
+PERSONS = Table(
+    name="persons",
+    description="Customers who are natural persons. Who they are is kept in the vault alone.",
+    key=("counterparty_id",),
+    group="sources",
+    optional=True,
+    columns=(
+        Column(
+            "counterparty_id",
+            _STRING,
+            "The customer's pseudonymous identifier, as in all other tables.",
+            classification=_CONFIDENTIAL,
+        ),
+    ),
+    personal=(
+        Column("name", _STRING, "Full name.", classification=_PERSONAL),
+        Column(
+            "address",
+            _STRING,
+            "Address of residence; empty if not known.",
+            nullable=True,
+            classification=_PERSONAL,
+        ),
+        Column(
+            "birth_number",
+            _STRING,
+            "National identification number; empty if not known.",
+            nullable=True,
+            classification=_PERSONAL,
+        ),
+        Column(
+            "birth_date",
+            _STRING,
+            "Date of birth; empty if not known.",
+            nullable=True,
+            classification=_PERSONAL,
+        ),
+        Column(
+            "contact",
+            _STRING,
+            "Telephone number or e-mail address; empty if not known.",
+            nullable=True,
+            classification=_PERSONAL,
+        ),
+    ),
+)
+
 SOURCES: tuple[Table, ...] = (
     ENTITIES,
     COUNTERPARTIES,
@@ -438,4 +486,5 @@ SOURCES: tuple[Table, ...] = (
     ACCOUNTS,
     ACCOUNT_TRANSACTIONS,
     CUSTOMER_RISK,
+    PERSONS,
 )

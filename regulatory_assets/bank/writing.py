@@ -20,13 +20,13 @@ _AS_DELIVERED = pacsv.WriteOptions(include_header=False, quoting_style="none")
 
 def write_full(out: Path, day: date, table: Table, pieces: Iterable[pa.Table | bytes]) -> None:
     """Write the full delivery of a table. A piece given as bytes is written as it is."""
-    _write(_folder(out, day) / f"{table.name}.csv", table.column_names, pieces)
+    _write(_folder(out, day) / f"{table.name}.csv", table.delivered_names, pieces)
 
 
 def write_delta(out: Path, day: date, table: Table, changes: pa.Table) -> Path:
     """Write a delivery of changes, whose first column is the operation. Returns the file."""
     target = _folder(out, day) / f"{table.name}.delta-001.csv"
-    _write(target, (OPERATION, *table.column_names), [changes])
+    _write(target, (OPERATION, *table.delivered_names), [changes])
     return target
 
 
@@ -36,7 +36,7 @@ def write_templates(out: Path, tables: Iterable[Table]) -> tuple[Path, ...]:
     targets = {out / f"{table.name}.csv": table for table in tables}
     written = tuple(path for path in targets if not path.exists())
     for path in written:
-        _write(path, targets[path].column_names, [])
+        _write(path, targets[path].delivered_names, [])
     return written
 
 

@@ -95,6 +95,25 @@ APPEND_ONLY: tuple[EventTable, ...] = (
         ),
     ),
     EventTable("anchors", keys=(("number",), ("hash",)), numbered=Numbered((), "number", "at")),
+    EventTable(
+        "privacy_log",
+        keys=(("seq",), ("hash",)),
+        numbered=Numbered((), "seq", "at"),
+        refusals=(
+            Refusal(
+                "erased_twice",
+                "NEW.kind = 'erased' AND EXISTS (SELECT 1 FROM privacy_log"
+                " WHERE kind = 'erased' AND subject = NEW.subject)",
+                "a person is erased once",
+            ),
+            Refusal(
+                "chained",
+                "NEW.seq > 1 AND NOT EXISTS (SELECT 1 FROM privacy_log"
+                " WHERE seq = NEW.seq - 1 AND hash = NEW.previous)",
+                "an event names the hash of the one before it",
+            ),
+        ),
+    ),
 )
 
 

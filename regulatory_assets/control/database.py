@@ -34,7 +34,7 @@ class NewerDatabaseError(Exception):
     """The database was migrated by a later version of this package."""
 
 
-def connect(url: str | SecretStr) -> Engine:
+def connect(url: str | SecretStr, name: str = "control database") -> Engine:
     """An engine for ``sqlite:///path`` or ``postgresql+psycopg://...``; nothing is migrated.
 
     On SQLite every transaction takes the write lock when it begins (BEGIN IMMEDIATE): two writers
@@ -45,16 +45,15 @@ def connect(url: str | SecretStr) -> Engine:
     try:
         parsed = make_url(plain)
     except (ArgumentError, ValueError):  # ValueError: a port that is no number
-        raise ValueError("the control database's URL cannot be read as a URL") from None
+        raise ValueError(f"the {name}'s URL cannot be read as a URL") from None
     match parsed.drivername:
         case "sqlite" | "sqlite+pysqlite":
-            engine = _sqlite(parsed)
+            engine = _sqlite(parsed, name)
         case "postgresql" | "postgresql+psycopg":
             engine = _postgres(parsed)
         case other:
             raise ValueError(
-                f"the control database cannot be {other}; "
-                "use sqlite:///path or postgresql+psycopg://"
+                f"the {name} cannot be {other}; use sqlite:///path or postgresql+psycopg://"
             )
     _ENGINES.add(engine)
     return engine
@@ -98,6 +97,30 @@ def migrate(engine: Engine, *, migrations: Path = MIGRATIONS) -> None:
         command.upgrade(config, "head")
 
 
+def forget_deleted(engine: Engine, table: str) -> None:
+    """Take the deleted rows of a table out of the files of the database; others wait meanwhile.
+
+    SQLite writes zeros over what is deleted (secure_delete), and what its log of changes still
+    holds goes when the log is emptied. PostgreSQL leaves a deleted row where it lies; VACUUM FULL
+    writes the table anew without it. Neither reaches a backup, PostgreSQL's write-ahead log or its
+    archive, nor what a file system or disk keeps of a block. Raises TimeoutError where SQLite's log
+    is in use for WAIT_SECONDS.
+    """
+    if engine.dialect.name == "postgresql":
+        with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.execute(text(f"VACUUM FULL {table}"))
+        return
+    deadline = time.monotonic() + WAIT_SECONDS
+    raw = engine.raw_connection()
+    try:
+        while raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{engine.url.database} is being read all the time")
+            time.sleep(0.01)
+    finally:
+        raw.close()
+
+
 @contextmanager
 def _schema_lock(engine: Engine) -> Iterator[Connection]:
     """One transaction for a migration, which no other migration can overlap."""
@@ -125,9 +148,9 @@ def _schema_lock(engine: Engine) -> Iterator[Connection]:
 # -- SQLite -------------------------------------------------------------------------------------
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, name: str) -> Engine:
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
-        raise ValueError("the control database must be a file that processes can share")
+        raise ValueError(f"the {name} must be a file that processes can share")
     path = Path(url.database).resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url.set(database=str(path)), connect_args={"timeout": WAIT_SECONDS})
@@ -139,6 +162,7 @@ def _sqlite(url: URL) -> Engine:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA recursive_triggers = ON")
         connection.execute("PRAGMA synchronous = FULL")  # a registered revision survives power loss
+        connection.execute("PRAGMA secure_delete = ON")  # see forget_deleted()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

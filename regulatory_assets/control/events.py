@@ -14,13 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, Table, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from regulatory_assets.control import schema
 from regulatory_assets.control.database import reading
 
-_EVENTS = schema.events
 _ATTEMPTS = 20
 
 
@@ -74,7 +73,7 @@ class Actor:
 
 
 class EventLog:
-    """Reads and extends the event log of one control database."""
+    """Reads and extends one of the logs of a control database, by default the event log."""
 
     def __init__(
         self,
@@ -82,18 +81,21 @@ class EventLog:
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         decided: Callable[[Event], None] = lambda _: None,
+        table: Table = schema.events,
     ) -> None:
-        """``decided`` hears of every decision that has been added."""
+        """``decided`` hears of every decision that has been added; ``table`` has the columns of
+        the event log."""
         self._engine = engine
+        self._table = table
         self._decided = decided
         self._reading = reading(engine)
         self._clock = clock
 
     def read(self, upto: int | None = None) -> tuple[Event, ...]:
         """The events in order, up to and including a number."""
-        statement = select(_EVENTS).order_by(_EVENTS.c.seq)
+        statement = select(self._table).order_by(self._table.c.seq)
         if upto is not None:
-            statement = statement.where(_EVENTS.c.seq <= upto)
+            statement = statement.where(self._table.c.seq <= upto)
         with self._reading.connect() as connection:
             return tuple(Event(*row) for row in connection.execute(statement))
 
@@ -136,7 +138,7 @@ class EventLog:
             event = replace(event, hash=digest, signature=actor.sign(digest))
             try:
                 with self._engine.begin() as connection:
-                    connection.execute(insert(_EVENTS), [vars(event)])
+                    connection.execute(insert(self._table), [vars(event)])
             except DBAPIError as error:
                 if self.read(upto=event.seq)[-1:] == log[-1:]:
                     said = str(error.orig).split("append-only: ")[-1].splitlines()[0]

@@ -163,6 +163,29 @@ events = Table(
 )
 """Who proposed and who decided what, each event chained to the one before by its hash."""
 
+# The same columns as those of ``events``.
+privacy_log = Table(
+    "privacy_log",
+    METADATA,
+    Column("seq", Integer, nullable=False, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("decides", Integer),
+    Column("payload", Text, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("signature", Text, nullable=False),
+    PrimaryKeyConstraint("seq", name="privacy_log_key"),
+    UniqueConstraint("hash", name="privacy_log_hash_unique"),
+    CheckConstraint("seq >= 1", name="privacy_log_seq_from_one"),
+    CheckConstraint("kind IN ('erased', 'shown')", name="privacy_log_kind_known"),
+    Index("privacy_log_of_kind", "kind", "subject"),
+    sqlite_with_rowid=False,
+)
+"""Who erased a person or saw what the vault keeps of one, and why; chained like ``events``."""
+
 anchors = Table(
     "anchors",
     METADATA,

@@ -93,15 +93,18 @@ class Table:
     optional: bool = field(default=False)
     """True for a source that a bank need not deliver: a day is complete without it, and what is
     calculated from it is left out."""
+    personal: tuple[Column, ...] = ()
+    """Columns that a source's files hold beside ``columns`` and that no ledger holds: they are
+    text, and go to the vault under the key, which is the customer's pseudonymous identifier."""
 
     def __post_init__(self) -> None:
-        names = self.column_names
+        names = self.delivered_names
         if len(set(names)) != len(names):
             raise ValueError(f"table {self.name}: a column is declared twice")
         reserved = set(names) & (set(PARTITION_COLUMNS) | set(LEDGER_COLUMNS))
         if reserved:
             raise ValueError(f"table {self.name}: {sorted(reserved)} belong to the ledger")
-        missing = [k for k in self.key if k not in names]
+        missing = [k for k in self.key if k not in self.column_names]
         if missing or not self.key:
             raise ValueError(f"table {self.name}: key columns {missing or '()'} are not declared")
         if unknown := [c for c in self.additive if c not in names or c in self.key]:
@@ -113,10 +116,29 @@ class Table:
         decimals = (ColumnType.MONEY, ColumnType.RATE)
         if any(self.column(k).type in decimals for k in self.key):
             raise ValueError(f"table {self.name}: a decimal cannot be a key column")
+        if leaking := [c.name for c in self.columns if c.classification == "personal"]:
+            raise ValueError(f"table {self.name}: no ledger holds the personal columns {leaking}")
+        if self.personal and len(self.key) != 1:
+            raise ValueError(f"table {self.name}: personal columns need the customer alone as key")
+        for column in self.personal:
+            if column.classification != "personal" or column.type is not ColumnType.STRING:
+                raise ValueError(
+                    f"table {self.name}: {column.name} goes to the vault, so it must be text and "
+                    "classified as personal"
+                )
 
     @property
     def column_names(self) -> tuple[str, ...]:
         return tuple(c.name for c in self.columns)
+
+    @property
+    def delivered(self) -> tuple[Column, ...]:
+        """What a source's files hold: the columns of its ledger, and those for the vault."""
+        return (*self.columns, *self.personal)
+
+    @property
+    def delivered_names(self) -> tuple[str, ...]:
+        return tuple(c.name for c in self.delivered)
 
     def column(self, name: str) -> Column:
         for candidate in self.columns:

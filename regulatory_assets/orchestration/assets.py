@@ -127,8 +127,10 @@ def _source(graph: Graph, table: Table, partitions: PartitionsDefinition[Any]) -
         context: AssetExecutionContext, bank: RuntimeResource
     ) -> Iterator[MaterializeResult[Any]]:
         with plainly():
-            day, runner = _day(context), bank.runtime(graph).runner(context.run_id)
-            taken = ingest_table(runner, bank.deliveries, table, day)
+            day, runtime = _day(context), bank.runtime(graph)
+            runner = runtime.runner(context.run_id)
+            vault = runtime.vault if table.personal else None
+            taken = ingest_table(runner, bank.deliveries, table, day, vault)
             version = _version(runner, table, day)
             if not version.chain and table.optional:
                 context.log.info(f"{table.name} was not delivered for {day}; what needs it waits")

@@ -16,6 +16,7 @@ from regulatory_assets.ledger.gate import DayClosed
 from regulatory_assets.ledger.lake import LakeError
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.ledger.postcheck import PostingRefused
+from regulatory_assets.privacy.sealing import VaultError
 from regulatory_assets.regulation.document import ParameterError
 
 REMEDIES: dict[type[Exception], str] = {
@@ -26,6 +27,7 @@ REMEDIES: dict[type[Exception], str] = {
     LakeError: "No figure was computed. Bring the storage in order, then run the day again.",
     PostingRefused: "Nothing was registered. Correct the input, then run the day again.",
     EngineError: "Nothing was computed. Bring the engine in order, then run the day again.",
+    VaultError: "Nothing was posted. Bring the vault in order, then run the day again.",
     ParameterError: "Nothing was computed. Correct the parameter file, then run the day again.",
     NewerDatabaseError: "Nothing was computed.",
     UnguardedError: "Nothing was computed.",

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from regulatory_assets.adjustments import people
 from regulatory_assets.cli import app
-from regulatory_assets.control.events import Actor
+from regulatory_assets.control.events import Actor, EventLog
+from regulatory_assets.control.schema import privacy_log
 from regulatory_assets.runtime import Runtime, open_runtime
 
 
@@ -46,6 +47,20 @@ def test_anchors_and_key_may_lie_elsewhere(
     assert (tmp_path / "vault" / "anchors.jsonl").exists()
     assert (tmp_path / "safe" / "key").exists()
     assert not (tmp_path / "var" / "anchors").exists()
+
+
+def test_the_log_of_privacy_is_chained_as_well(runtime: Runtime) -> None:
+    log = EventLog(runtime.database, table=privacy_log)
+    for customer in ("C1", "C2"):
+        log.append(Actor("olga"), "shown", customer, {"reason": "case 12"})
+    with runtime.database.begin() as connection:
+        connection.execute(text("DROP TRIGGER privacy_log_no_update"))
+        connection.execute(text("UPDATE privacy_log SET actor = 'adam' WHERE seq = 1"))
+    document = json.loads(CliRunner().invoke(app, ["audit", "verify", "--json"]).stdout)
+    assert document["faults"] == [
+        {"place": "database", "said": "privacy_log: trigger privacy_log_no_update is missing"},
+        {"place": "privacy", "said": "event 1: its contents do not give its hash"},
+    ]
 
 
 def test_a_sound_record(runtime: Runtime) -> None:

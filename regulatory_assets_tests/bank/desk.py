@@ -63,7 +63,8 @@ class Desk:
         """Take what is pending of a table, without control totals."""
         found = find_files(self.deliveries, self.day, self.runtime.graph.sources, mappings)
         waiting = pending(self.runner, [f for f in found if f.table.name == table])
-        return tuple(ingest(self.runner, file) for file in waiting)
+        vault = self.runtime.vault
+        return tuple(ingest(self.runner, file, vault=vault) for file in waiting)
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """The standing rows, by key."""

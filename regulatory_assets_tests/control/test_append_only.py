@@ -24,6 +24,7 @@ COLUMN = {
     "deliveries": "file_name",
     "events": "actor",
     "anchors": "hash",
+    "privacy_log": "actor",
 }
 
 Content = dict[str, list[tuple[object, ...]]]
@@ -44,6 +45,8 @@ def filled(control_engine: Engine) -> Iterator[Engine]:
     register.commit([revision("deals")], delivery())
     register.commit([revision("flows", inputs=(reads("deals", 1),))])
     EventLog(control_engine).append(Actor("anna"), "test", "subject", {})
+    log = EventLog(control_engine, table=METADATA.tables["privacy_log"])
+    log.append(Actor("olga"), "shown", "C1", {})
     with control_engine.begin() as connection:
         connection.execute(
             insert(METADATA.tables["anchors"]), [{"number": 1, "at": NOON, "hash": "h"}]

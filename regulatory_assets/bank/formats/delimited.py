@@ -37,7 +37,9 @@ class DelimitedFile:
         self._blocks = self._lines.blocks()
         first = next(self._blocks, None)
         if first is None or not first[1].strip():
-            raise Unreadable("the file is empty; a table without rows has its header line")
+            raise Unreadable(
+                "the file is empty; a table without rows has its header line", plain=True
+            )
         head, _, self._rest = first[1].partition(b"\n")
         self.columns = _header(head.decode(), mapping.delimiter)
         known = {*mapping.uses, *(mapping.day.origin.uses if mapping.day else ())}

@@ -16,9 +16,10 @@ OTHERS = "(other values)"
 class Unreadable(Exception):
     """A file that cannot be taken at all; says what is wrong, on which line, and the remedy."""
 
-    def __init__(self, problem: str, line: int | None = None) -> None:
+    def __init__(self, problem: str, line: int | None = None, *, plain: bool = False) -> None:
+        """``plain``: the problem quotes nothing that stands in the file."""
         super().__init__(problem)
-        self.problem, self.line = problem, line
+        self.problem, self.line, self.plain = problem, line, plain
 
 
 class SourceFile(Protocol):
@@ -30,8 +31,9 @@ class SourceFile(Protocol):
     def pieces(self) -> Iterator[pa.Table]:
         """The lines: ``line_number``, ``problem``, ``raw_text``, then c0, c1, ... as text.
 
-        ``problem`` says why a line could not be read; its columns are null then. ``raw_text`` is
-        the line as it stands, where the columns joined by the delimiter would not tell it.
+        ``problem`` says why a line could not be read, and never quotes it; its columns are null
+        then. ``raw_text`` is the line as it stands, where the columns joined by the delimiter would
+        not tell it.
         """
 
     @property

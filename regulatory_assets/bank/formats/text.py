@@ -56,6 +56,7 @@ class Lines:
                     "the last line has no line end, so the file may have been cut off; deliver "
                     "it whole, or say last_line_may_end_open: true in the source's mapping",
                     line,
+                    plain=True,
                 )
             yield line, b"".join(rest).removesuffix(b"\r") + b"\n"
 

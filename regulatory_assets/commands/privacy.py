@@ -1,0 +1,86 @@
+"""``privacy``: what is kept of a person, erasing it, and who did either and why.
+
+With ``--as NAME`` in a demonstration, which every output then says, or ``--key FILE``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table as Grid
+
+from regulatory_assets.adjustments import people
+from regulatory_assets.commands.rules import As, Key, stamp
+from regulatory_assets.runtime import open_runtime
+from regulatory_assets.terminal import Json, console, plainly, print_json
+
+privacy_app = typer.Typer(help="Personal data, apart from all figures.", no_args_is_help=True)
+
+Customer = Annotated[str, typer.Argument(help="The customer's pseudonymous identifier.")]
+Reason = Annotated[str, typer.Option(help="Why; kept for ever, so nothing personal in it.")]
+
+
+@privacy_app.command("show")
+@plainly
+def show(
+    customer: Customer, reason: Reason, name: As = None, key: Key = None, as_json: Json = False
+) -> None:
+    """Show an officer what is kept of a person; that they looked is logged."""
+    runtime = open_runtime()
+    actor = people.identify(runtime.events.read(), name, key)
+    found = runtime.vault.show(actor, customer, reason)
+    if as_json:
+        print_json({"customer": customer, "kept": found})
+        return
+    grid = Grid("from", "column", "value", title=f"{stamp(runtime)}{customer}")
+    for table, values in sorted(found.items()):
+        for column, value in sorted(values.items()):
+            grid.add_row(table, column, escape(value))
+    console.print(grid)
+
+
+@privacy_app.command("erase")
+@plainly
+def erase(customer: Customer, reason: Reason, name: As = None, key: Key = None) -> None:
+    """Destroy the key of a person for good; no figure and no ledger changes."""
+    runtime = open_runtime()
+    actor = people.identify(runtime.events.read(), name, key)
+    event = runtime.vault.erase(actor, customer, reason)
+    console.print(
+        f"{stamp(runtime)}{customer} is erased: privacy log {event.seq}, {event.actor}, "
+        f"{event.at:%Y-%m-%d %H:%M:%S} UTC. Backups of the vault and delivered files still hold "
+        "what they hold",
+        highlight=False,
+    )
+
+
+@privacy_app.command("log")
+@plainly
+def show_log(
+    customer: Annotated[str | None, typer.Argument(help="Only this customer.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Every erasure and every look: who, when, why."""
+    runtime = open_runtime()
+    rows = [
+        {
+            "seq": event.seq,
+            "at": event.at,
+            "actor": event.actor,
+            "kind": event.kind,
+            "customer": event.subject,
+            "reason": event.document["reason"],
+        }
+        for event in runtime.vault.log(customer)
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    grid = Grid("", "at", "who", "what", "customer", "why", title=f"{stamp(runtime)}privacy")
+    for row in rows:
+        at = f"{row['at']:%Y-%m-%d %H:%M:%S}"
+        words = (str(row["seq"]), at, row["actor"], row["kind"], row["customer"], row["reason"])
+        grid.add_row(*(escape(word) for word in words))
+    console.print(grid if rows else "nobody has been erased or looked at")
