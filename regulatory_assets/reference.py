@@ -386,6 +386,9 @@ def _form(part: dict[str, Any]) -> str:
     elif part.get("type") == "array":
         items = part["items"]
         text = f"list of {'conditions' if _form(items) == 'a condition' else _form(items)}"
+    elif "patternProperties" in part:
+        ((pattern, value),) = part["patternProperties"].items()
+        text = f"mapping of names matching `{pattern}` to {_form(value)}"
     else:
         kind = part.get("format", part.get("type", "anything"))
         text = {"string": "text", "integer": "whole number"}.get(kind, kind)

@@ -8,7 +8,7 @@ the stage looks up. Nothing here knows who approved a rule, or any revision.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -19,6 +19,7 @@ from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
+from regulatory_assets.adjustments.reach import DEAL_CURRENCY, money_columns
 from regulatory_assets.adjustments.rule import (
     AllOf,
     AnyOf,
@@ -44,7 +45,6 @@ from regulatory_assets.ledger.table import (
 )
 
 _NUMBERS = (ColumnType.MONEY, ColumnType.RATE, ColumnType.INTEGER, ColumnType.LONG)
-_DEAL_CURRENCY = "deal currency"
 LINE = "line"
 
 
@@ -79,6 +79,8 @@ def check(rule: Rule, stage: Stage) -> None:
         if operation.where is not None:
             for test, inner in _tests(operation.where, f"{place}.where"):
                 _check_test(rule, test, inner, stage)
+    if rule.limits is not None and rule.limits.amounts is not None:
+        _check_limits(rule, rule.limits.amounts, stage)
 
 
 def _tests(condition: Condition, place: str) -> Iterator[tuple[Test, str]]:
@@ -147,6 +149,22 @@ def _check_operation(rule: Rule, operation: Operation, place: str, stage: Stage)
     _typed(rule, place, wanted, operation.value)
     if column.type is ColumnType.MONEY and operation.op != "multiply" and not operation.currency:
         raise _refuse(rule, place, f"{field} is money; name the currency of {operation.value}")
+
+
+def _check_limits(rule: Rule, amounts: Mapping[str, Any], stage: Stage) -> None:
+    money = money_columns(stage.reads)
+    if not money:
+        raise _refuse(rule, "limits.amounts", f"there is no money at {rule.stage}; limit the rows")
+    if DEAL_CURRENCY not in money.values() and len(amounts) > 1:
+        raise _refuse(
+            rule,
+            "limits.amounts",
+            f"all money at {rule.stage} is in the reporting currency; name that one alone",
+        )
+    for currency, amount in amounts.items():
+        column = TableColumn(currency, ColumnType.MONEY, "A limit.")
+        if _typed(rule, "limits.amounts", column, amount) < 0:
+            raise _refuse(rule, "limits.amounts", f"{currency}: {amount} is less than zero")
 
 
 _RATE = TableColumn("value", ColumnType.RATE, "A factor.")
@@ -403,7 +421,7 @@ class _Chain:
         table = self.stage.reads
         if operation.currency is None or operation.field is None:
             return here
-        if table.column(operation.field).unit != _DEAL_CURRENCY:
+        if table.column(operation.field).unit != DEAL_CURRENCY:
             return here
         return here & (F.col("currency") == operation.currency)
 

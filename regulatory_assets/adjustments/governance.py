@@ -7,12 +7,14 @@ when a second look sees another one.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -29,7 +31,8 @@ from regulatory_assets.adjustments.book import (
     stage_name,
 )
 from regulatory_assets.adjustments.impact import Figure, Impact, impact
-from regulatory_assets.adjustments.rule import Operation, Rule, RuleError, number
+from regulatory_assets.adjustments.reach import beyond_limits
+from regulatory_assets.adjustments.rule import Operation, Overlay, Rule, RuleError, number
 from regulatory_assets.control.events import Actor, Event, EventLog
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.run import Runner
@@ -45,19 +48,22 @@ class Governance:
 
     # -- proposing ------------------------------------------------------------------------------
 
-    def validate(self, rule: Rule) -> Stage:
-        """The stage of a rule, if the rule fits it. Raises RuleError naming place and remedy."""
+    def validate(self, rule: Rule, folder: Path = Path()) -> Stage:
+        """The stage of a rule, if the rule fits it and its evidence, named from a folder, is the
+        file it states. Raises RuleError naming place and remedy."""
         stages = {s.name: s for s in self.graph.stages if s.kind is StageKind.ADJUSTMENT}
         stage = stages.get(stage_name(rule))
         if stage is None:
             known = ", ".join(n.removesuffix("_adjustments") for n in stages)
             raise RuleError(f"{rule.id} stage: no rule acts at {rule.stage}; stages: {known}")
         compiler.check(rule, stage)
+        _check_overlay(rule, stage, self.graph)
+        _check_evidence(rule, folder)
         return stage
 
-    def submit(self, actor: Actor, rule: Rule) -> Event:
-        """Propose a rule, or a new version of one."""
-        self.validate(rule)
+    def submit(self, actor: Actor, rule: Rule, folder: Path = Path()) -> Event:
+        """Propose a rule, or a new version of one. The event holds the hash of its evidence."""
+        self.validate(rule, folder)
 
         def check(events: tuple[Event, ...]) -> None:
             people.require(events, actor, "author")
@@ -150,6 +156,8 @@ class Governance:
                 f"{rule_id}: the impact is {found.hash} now, not {seen}: the rule or what it acts "
                 "on has moved since; look at it again"
             )
+        if waiting.event.kind == SUBMITTED:
+            _within_limits(Ledger(self.log.read()).rule_of(waiting), found)
         reasons = list(second_look(found))
         payload = {"impact": found.document(), "needed": 2 if reasons else 1, "reasons": reasons}
         return self.log.append(actor, APPROVED, rule_id, payload, waiting.event.seq), found
@@ -161,6 +169,71 @@ class Governance:
             raise people.NotAllowed(f"{actor.name} has proposed this; somebody else decides")
         people.require(self.log.read(), actor, "approver")
         return self.log.append(actor, REJECTED, rule_id, {"reason": reason}, waiting.event.seq)
+
+
+# -- what a rule states of itself ------------------------------------------------------------------
+
+
+def _check_evidence(rule: Rule, folder: Path) -> None:
+    """Refuse a rule whose evidence is not the file it names."""
+    if rule.evidence is None:
+        return
+    path, stated = folder / rule.evidence.file, rule.evidence.sha256
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise RuleError(
+            f"{rule.id} evidence: {path} cannot be read ({error.strerror}); name the file from the "
+            "folder of the rule"
+        ) from None
+    if found != stated:
+        raise RuleError(
+            f"{rule.id} evidence: {path} has the SHA-256 {found}, the rule states {stated}; if it "
+            "is the file that supports the rule, state its hash"
+        )
+
+
+def reports_after(stage: Stage, graph: Graph) -> tuple[str, ...]:
+    """The reports whose lines follow from a stage, by the groups of their tables."""
+    return tuple(
+        sorted(
+            {
+                s.writes.group
+                for s in graph.stages
+                if s.kind is not StageKind.ADJUSTMENT and stage.name in graph.ancestors(s)
+            }
+        )
+    )
+
+
+def _check_overlay(rule: Rule, stage: Stage, graph: Graph) -> None:
+    """Refuse an overlay at a stage that reaches other reports than those it names."""
+    if not isinstance(rule.purpose, Overlay):
+        return
+    named, reached = set(rule.purpose.overlay), reports_after(stage, graph)
+    if never := sorted(named - set(reached)):
+        raise RuleError(
+            f"{rule.id} purpose: {rule.stage} does not reach {', '.join(never)}; from there on "
+            f"follow {', '.join(reached)}"
+        )
+    if also := [r for r in reached if r not in named]:
+        stages = {s.name.removesuffix("_adjustments"): s for s in graph.adjustments.values()}
+        own = [n for n, s in stages.items() if set(reports_after(s, graph)) <= named]
+        remedy = f"act at {' or '.join(own)}" if own else "no stage reaches these alone"
+        raise RuleError(
+            f"{rule.id} purpose: {rule.stage} also reaches {', '.join(also)}, which the overlay "
+            f"does not name; {remedy}, or name all that it reaches"
+        )
+
+
+def _within_limits(rule: Rule, found: Impact) -> None:
+    beyond = [f"{d.day}: {word}" for d in found.days for word in beyond_limits(rule, d.reach)]
+    if beyond:
+        raise RuleError(
+            f"{rule.id} limits: {'; '.join(beyond)}. Reject it, and submit a next version with "
+            "other conditions or limits"
+        )
 
 
 # -- when one approval is not enough --------------------------------------------------------------

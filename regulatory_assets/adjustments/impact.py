@@ -14,10 +14,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from pyspark.sql.connect import functions as F
-
 from regulatory_assets.adjustments.book import Ledger, Proposal, RuleBook, stage_name
 from regulatory_assets.adjustments.closing import closings
+from regulatory_assets.adjustments.reach import Reach, measure
 from regulatory_assets.adjustments.rule import Rule, RuleError, canonical
 from regulatory_assets.control.events import EventLog
 from regulatory_assets.ledger.graph import Graph
@@ -51,11 +50,16 @@ class Figure:
 
 @dataclass(frozen=True)
 class DayImpact:
-    """What a proposal does to one reporting date."""
+    """What a proposal does to one reporting date.
+
+    ``affected`` of the ``rows`` are changed by the rule before the proposal holds or after it;
+    ``reach`` is what the rule changes after.
+    """
 
     day: date
     affected: int
     rows: int
+    reach: Reach
     stages: tuple[Outcome, ...]
     figures: tuple[Figure, ...]
     revisions: dict[str, int]
@@ -65,6 +69,7 @@ class DayImpact:
             "day": self.day.isoformat(),
             "affected_records": self.affected,
             "rows": self.rows,
+            "reach": self.reach.document(),
             "stages_updated": [
                 {"table": o.table, "booked": o.booked, "reversed": o.reversed} for o in self.stages
             ],
@@ -155,9 +160,11 @@ def _of_day(runner: Runner, log: EventLog, proposal: Proposal, rule: Rule, day: 
     read = positions.read(adjusted.reads)
     with shadow(runner, RuleBook(log, proposal.event.seq)) as trial:
         outcomes = trial.run_day(day, "impact")
+        was, reach = _reach(runner, rule, day), _reach(trial, rule, day)
         return DayImpact(
             day=day,
-            affected=max(_hit(runner, rule, day), _hit(trial, rule, day)),
+            affected=max(was.rows, reach.rows),
+            reach=reach,
             rows=sum(r.booked - r.reversed for r in read.live),
             stages=tuple(replace(o, seconds=0.0) for o in outcomes if o.rows),
             figures=tuple(figures(runner, trial, day)),
@@ -165,13 +172,9 @@ def _of_day(runner: Runner, log: EventLog, proposal: Proposal, rule: Rule, day: 
         )
 
 
-def _hit(runner: Runner, rule: Rule, day: date) -> int:
-    """The rows that a rule changes: each is taken back once."""
+def _reach(runner: Runner, rule: Rule, day: date) -> Reach:
     version = runner.positions(day).version(stage_name(rule))
-    if not version.live:
-        return 0
-    taken = (F.col("rule_id") == rule.id) & (F.col("sign") < 0)
-    return int(runner.reader.rows(version).where(taken).count())
+    return measure(runner.reader, version, [rule.id])[rule.id]
 
 
 def figures(before: Runner, after: Runner, day: date) -> Iterator[Figure]:

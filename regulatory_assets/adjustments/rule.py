@@ -40,6 +40,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
+Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 Value = Annotated[str | int | bool | date | None, BeforeValidator(_plain)]
 
 
@@ -99,7 +100,7 @@ class Operation(_Document):
     op: Action
     field: str | None = None
     value: Value = None
-    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = None
+    currency: Currency | None = None
     basis: Literal["running", "original"] = "running"
     where: Condition | None = None
 
@@ -122,22 +123,26 @@ class Operation(_Document):
 
 
 class Evidence(_Document):
-    """A file that supports the rule, by its SHA-256."""
+    """A file that supports the rule, named from the folder of the rule's own file, and its SHA-256.
+    The file is read when the rule is validated or submitted, and must be the one stated."""
 
     file: Text
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Overlay(_Document):
-    """An expert's correction of named reports."""
+    """An expert's correction of named reports, at a stage that reaches no others."""
 
     overlay: Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
 class Limits(_Document):
-    """What the author expects at most; beyond it the rule needs another look."""
+    """What the rule may change on one day at most: rows, and by currency the sum of the differences
+    it makes to each money column, whatever their sign. A currency that is not named has limit zero.
+    Beyond it the rule is not approved, and a day on which it reaches further fails a check."""
 
     rows: Annotated[int, Field(ge=0)] | None = None
+    amounts: Annotated[dict[Currency, Value], Field(min_length=1)] | None = None
 
 
 class Rule(_Document):

@@ -50,7 +50,7 @@ def validate(file: Annotated[Path, typer.Argument(help="Rules in YAML or JSON.")
     """Check the rules of a file without keeping anything."""
     runtime = open_runtime()
     for rule in load(file):
-        stage = runtime.governance.validate(rule)
+        stage = runtime.governance.validate(rule, file.parent)
         console.print(f"{rule.id}: fits {stage.reads.name}, {len(rule.operations)} operations")
 
 
@@ -66,9 +66,9 @@ def submit(
     actor = _actor(runtime, name, key)
     rules = load(file)
     for rule in rules:
-        runtime.governance.validate(rule)
+        runtime.governance.validate(rule, file.parent)
     for rule in rules:
-        event = runtime.governance.submit(actor, rule)
+        event = runtime.governance.submit(actor, rule, file.parent)
         _said(runtime, event, f"submitted {rule.id} version {rule.version}")
 
 

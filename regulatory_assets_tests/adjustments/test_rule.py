@@ -103,6 +103,8 @@ def operation(**parts: Any) -> dict[str, Any]:
         (operation(op="set", field="currency", value=None), "currency cannot be empty"),
         (operation(op="reclassify", value="level1_cash"), "have no line to move to"),
         (operation(op="scale", value="2"), "nothing adds up at deal"),
+        ({"limits": {"amounts": {"EUR": "much"}}}, "limits.amounts: EUR: 'much' is not a number"),
+        ({"limits": {"amounts": {"EUR": "-1"}}}, "EUR: -1 is less than zero"),
     ],
 )
 def test_a_rule_that_does_not_fit_its_stage_is_refused(changes: dict[str, Any], said: str) -> None:
@@ -132,6 +134,29 @@ def test_no_rule_acts_at_an_unknown_stage() -> None:
     governance = Governance(None, GRAPH)  # type: ignore[arg-type]
     with pytest.raises(RuleError, match=r"no rule acts at moon; stages: .*deal"):
         governance.validate(parse(VALID | {"stage": "moon"}, "r"))
+
+
+@pytest.mark.parametrize(
+    ("stage", "reports", "said"),
+    [
+        ("flow", ["lcr"], ""),
+        ("deal", ["lcr"], "deal also reaches branch, which the overlay does not name; act at flow"),
+        ("deal", ["branch", "lcr"], ""),
+        ("flow", ["branch"], "flow does not reach branch; from there on follow lcr"),
+        ("flow", ["lcr", "nsfr"], "flow does not reach nsfr"),
+    ],
+)  # fmt: skip
+def test_an_overlay_acts_on_the_reports_it_names(stage: str, reports: list[str], said: str) -> None:
+    field = {"deal": "product_type", "flow": "line"}[stage]
+    every = {"conditions": {"not": {"field": field, "op": "is null"}}}
+    rule = parse(VALID | every | {"stage": stage, "purpose": {"overlay": reports}}, "r")
+    governance = Governance(None, GRAPH)  # type: ignore[arg-type]
+    if not said:
+        assert governance.validate(rule).name == f"{stage}_adjustments"
+        return
+    with pytest.raises(RuleError) as refusal:
+        governance.validate(rule)
+    assert f"R-1 purpose: {said}" in str(refusal.value)
 
 
 FLAT = """
