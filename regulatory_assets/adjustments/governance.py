@@ -30,13 +30,15 @@ from regulatory_assets.adjustments.book import (
     Proposal,
     stage_name,
 )
-from regulatory_assets.adjustments.impact import Figure, Impact, impact
+from regulatory_assets.adjustments.impact import Figure, Impact, drift, impact
 from regulatory_assets.adjustments.reach import beyond_limits
 from regulatory_assets.adjustments.rule import Operation, Overlay, Rule, RuleError, number
 from regulatory_assets.control.events import Actor, Event, EventLog
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Stage, StageKind
+
+Words = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,19 @@ class Governance:
     def impact(
         self, runner: Runner, rule_id: str, say: Callable[[str], None] = lambda _: None
     ) -> Impact:
-        """What the waiting proposal would do."""
-        return impact(runner, self.log, self.waiting(rule_id).event.seq, say)
+        """What the waiting proposal would do; of a rule that has drifted, what it does."""
+        proposal, drifted = self._decidable(runner, rule_id)
+        return impact(runner, self.log, proposal.event.seq, say, tuple(drifted))
+
+    def _decidable(self, runner: Runner, rule_id: str) -> tuple[Proposal, dict[date, Words]]:
+        """The proposal that waits; else that of a rule in force which reaches further than was
+        approved, with the days and words for it."""
+        ledger = Ledger(self.log.read())
+        standing = ledger.standing(rule_id)
+        if ledger.open(rule_id) is not None or standing is None:
+            return self.waiting(rule_id), {}
+        drifted = drift(runner, self.log, rule_id, number(thresholds()["drift_times"]))
+        return (standing.proposal, drifted) if drifted else (self.waiting(rule_id), {})
 
     def approve(
         self,
@@ -145,12 +158,13 @@ class Governance:
         runner: Runner,
         say: Callable[[str], None] = lambda _: None,
     ) -> tuple[Event, Impact]:
-        """Approve what waits, having seen its impact. Refused where the impact is another now."""
-        waiting = self.waiting(rule_id)
+        """Approve what waits, or what a rule does that has drifted, having seen its impact. Refused
+        where the impact is another now."""
+        waiting, drifted = self._decidable(runner, rule_id)
         if waiting.event.actor == actor.name:
             raise people.NotAllowed(f"{actor.name} has proposed this; somebody else decides")
         people.require(self.log.read(), actor, "approver")
-        found = self.impact(runner, rule_id, say)
+        found = impact(runner, self.log, waiting.event.seq, say, tuple(drifted))
         if found.hash != seen:
             raise RuleError(
                 f"{rule_id}: the impact is {found.hash} now, not {seen}: the rule or what it acts "
@@ -158,8 +172,13 @@ class Governance:
             )
         if waiting.event.kind == SUBMITTED:
             _within_limits(Ledger(self.log.read()).rule_of(waiting), found)
-        reasons = list(second_look(found))
-        payload = {"impact": found.document(), "needed": 2 if reasons else 1, "reasons": reasons}
+        if drifted:
+            reasons = [f"{day}: {word}" for day, words in drifted.items() for word in words]
+            needed = waiting.needed
+        else:
+            reasons = list(second_look(found))
+            needed = 2 if reasons else 1
+        payload = {"impact": found.document(), "needed": needed, "reasons": reasons}
         return self.log.append(actor, APPROVED, rule_id, payload, waiting.event.seq), found
 
     def reject(self, actor: Actor, rule_id: str, reason: str) -> Event:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -40,6 +41,12 @@ class Reach:
             "rows": self.rows,
             "moved": {c: {k: format(v, "f") for k, v in m.items()} for c, m in self.moved.items()},
         }
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Reach:
+        """The reach that a document was made of."""
+        moved = document["moved"].items()
+        return cls(document["rows"], {c: {k: Decimal(v) for k, v in m.items()} for c, m in moved})
 
 
 NOTHING = Reach()
@@ -110,3 +117,25 @@ def beyond_limits(rule: Rule, reach: Reach) -> Iterator[str]:
             most = number(limits.amounts.get(key, 0))
             if moved > most:
                 yield f"it moves {column} by {moved:f} {key}, its limit is {most:f}"
+
+
+def beyond_approved(
+    seen: Mapping[date, Reach], day: date, reach: Reach, times: Decimal
+) -> Iterator[str]:
+    """In what a rule changes more than so many times what was seen when it was approved.
+
+    A day that was not looked at is held against the most that was seen on any; a rule for which no
+    day was looked at was seen to change nothing.
+    """
+    days = [seen[day]] if day in seen else list(seen.values())
+    rows = max((r.rows for r in days), default=0)
+    if reach.rows > times * rows:
+        yield f"it changes {reach.rows} rows, approved were {rows}"
+    for column, amounts in reach.moved.items():
+        for currency, moved in amounts.items():
+            most = max(
+                (r.moved.get(column, {}).get(currency, Decimal(0)) for r in days),
+                default=Decimal(0),
+            )
+            if moved > times * most:
+                yield f"it moves {column} by {moved:f} {currency}, approved were {most:f}"

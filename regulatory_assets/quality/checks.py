@@ -1,7 +1,8 @@
 """The checks of every table, derived from the graph: no stage and no table is named here.
 
 Every table has its schema and its ledger's balance; sources have their deliveries; what a stage
-looks up in a source must stand there; what an aggregate sums must add up.
+looks up in a source must stand there; what an aggregate sums must add up; what rules change must
+be what was approved (``rules``).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from regulatory_assets.quality.examination import (
     differences,
     verdict,
 )
+from regulatory_assets.quality.rules import rule_checks
 from regulatory_assets.quality.schemas import broken_rules
 
 REJECTED_PER_MILLE = 10
@@ -44,6 +46,7 @@ def all_checks(graph: Graph) -> tuple[Check, ...]:
         found += (_deliveries(table), _rejected_share(table))
     found += _references(graph)
     found += [_sums(stage) for stage in graph.stages if stage.kind is StageKind.AGGREGATE]
+    found += rule_checks(graph)
     names = set(graph.tables)
     found += [c for c in _declared() if {c.table.name, *(t.name for t in c.reads)} <= names]
     return tuple(found)

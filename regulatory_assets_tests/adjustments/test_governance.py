@@ -22,7 +22,7 @@ from regulatory_assets.control.database import connect
 from regulatory_assets.control.events import Actor, EventLog, chain_faults
 from regulatory_assets.control.register import Revision
 from regulatory_assets.engine import Engine
-from regulatory_assets.ledger.plan import NotReady, Way
+from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.runtime import production_graph
 from regulatory_assets_tests.adjustments import ruled_books as ruled
@@ -135,9 +135,11 @@ def test_an_approval_names_what_was_looked_at(office: Office) -> None:
     deals = office.play.given.deals
     deals["b1", "d1"] = replace(deals["b1", "d1"], amount=Decimal(77))
     office.play.deliver()
-    with pytest.raises(NotReady, match="not up to date"):
+    with pytest.raises(RuleError, match="look at it again"):
         office.governance.approve(BEN, "R-1", seen.hash, office.runner)
+    ahead = office.governance.impact(office.runner, "R-1")
     office.runner.run_day(DAY, "test")
+    assert office.governance.impact(office.runner, "R-1") == ahead, "of the rule alone, either way"
     with pytest.raises(RuleError, match="look at it again"):
         office.governance.approve(BEN, "R-1", seen.hash, office.runner)
     office.approve("R-1")
