@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from regulatory_assets.adjustments.book import SUFFIX
-from regulatory_assets.adjustments.compiler import conditional, settable
+from regulatory_assets.adjustments.fitting import conditional, settable
 from regulatory_assets.adjustments.form import names as flat_form
 from regulatory_assets.adjustments.governance import thresholds
 from regulatory_assets.adjustments.rule import Rule
@@ -360,6 +360,8 @@ def _rule_stage(stage: Stage) -> Iterator[str]:
         if stage.derivation.reclassifies:
             brought = _code(stage.derivation.reclassifies)
             rows.append(("reclassify", f"moves a row to another line, which brings its {brought}"))
+    if stage.inserts:
+        rows.append(("insert", f"adds a row whose `{stage.inserts}` is `MAN-<rule>-<n>`"))
     if stage.reads.additive:
         scaled = [c for c in stage.reads.additive if c in can_set]
         rows.append(("scale", f"multiplies {_code(scaled)}"))

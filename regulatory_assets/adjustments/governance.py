@@ -19,7 +19,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from regulatory_assets.adjustments import compiler, people
+from regulatory_assets.adjustments import fitting, people
 from regulatory_assets.adjustments.book import (
     APPROVED,
     END,
@@ -58,7 +58,7 @@ class Governance:
         if stage is None:
             known = ", ".join(n.removesuffix("_adjustments") for n in stages)
             raise RuleError(f"{rule.id} stage: no rule acts at {rule.stage}; stages: {known}")
-        compiler.check(rule, stage)
+        fitting.check(rule, stage)
         _check_overlay(rule, stage, self.graph)
         _check_evidence(rule, folder)
         return stage

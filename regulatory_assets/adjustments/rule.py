@@ -20,7 +20,9 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 Text = Annotated[str, Field(min_length=1)]
 Comparison = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "like", "is null"]
-Action = Literal["set", "multiply", "add", "cap", "floor", "scale", "reclassify", "exclude"]
+Action = Literal[
+    "set", "multiply", "add", "cap", "floor", "scale", "reclassify", "exclude", "insert"
+]
 
 
 class RuleError(Exception):
@@ -95,6 +97,8 @@ class Operation(_Document):
     ``basis`` running sees what earlier rules of the stage have made of the field, original the
     stage's input. ``where`` narrows the rows for this operation alone. ``currency`` is that of a
     money value: an amount in the deal's own currency is only changed in deals of that currency.
+    ``insert`` adds a row of its own with all ``values``; it is left out on each day on which
+    ``expected_source_id`` has been delivered.
     """
 
     op: Action
@@ -103,10 +107,19 @@ class Operation(_Document):
     currency: Currency | None = None
     basis: Literal["running", "original"] = "running"
     where: Condition | None = None
+    values: dict[str, Value] | None = None
+    expected_source_id: Text | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Operation:
-        if self.op == "exclude":
+        if self.op != "insert" and (self.values, self.expected_source_id) != (None, None):
+            raise ValueError("only insert takes values and expected_source_id")
+        if self.op == "insert":
+            if not self.values or self.expected_source_id is None:
+                raise ValueError("insert needs the values of the row and its expected_source_id")
+            if (self.field, self.value, self.where) != (None, None, None):
+                raise ValueError("insert takes values and expected_source_id alone")
+        elif self.op == "exclude":
             if self.field is not None or self.value is not None:
                 raise ValueError("exclude takes neither field nor value")
         elif self.op == "scale":
@@ -171,6 +184,19 @@ class Rule(_Document):
                 f"expires on {self.expiry}, before it takes effect on {self.effective}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _inserts_alone(self) -> Rule:
+        if self.inserts and any(o.op != "insert" for o in self.operations):
+            raise ValueError("insert stands in a rule of its own")
+        if self.inserts and self.conditions != AllOf(all=()):
+            raise ValueError("insert adds rows whatever there is; write conditions: {all: []}")
+        return self
+
+    @property
+    def inserts(self) -> bool:
+        """Whether the rule adds rows of its own instead of changing some."""
+        return any(o.op == "insert" for o in self.operations)
 
     def in_force(self, day: date) -> bool:
         """Whether a reporting date lies in the rule's own window."""

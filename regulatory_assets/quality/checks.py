@@ -166,7 +166,8 @@ def _rejected_share(table: Table) -> Check:
 
 
 def _references(graph: Graph) -> Iterator[Check]:
-    """What stages look up in sources, once for each driving table and key."""
+    """What stages look up in sources, once for each driving table and key, and for the rows that
+    rules make of it."""
     seen: set[tuple[str, tuple[str, ...], str]] = set()
     for stage in graph.stages:
         for lookup in stage.lookups:
@@ -176,12 +177,16 @@ def _references(graph: Graph) -> Iterator[Check]:
             if checked and of_row and place not in seen:
                 seen.add(place)
                 yield _reference(stage.reads, lookup)
+                if adjusting := graph.adjustments.get(stage.reads.name):
+                    yield _reference(adjusting.writes, lookup)
 
 
 def _reference(table: Table, lookup: Lookup) -> Check:
     named = ", ".join(lookup.by)
 
     def examine(day: Examination, since: int) -> Result:
+        if not day.version(table).live:
+            return Result(True, "there are no rows")
         given = reduce(and_, (F.col(c).isNotNull() for c in lookup.by))
         used = day.keys(table, lookup.by, among=given)
         known = day.keys(lookup.table, lookup.table.key).select(*lookup.table.key)

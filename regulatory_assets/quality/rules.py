@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from pyspark.sql.connect import functions as F
+
 from regulatory_assets.adjustments.book import Standing
 from regulatory_assets.adjustments.governance import thresholds
 from regulatory_assets.adjustments.reach import Reach, beyond_approved, beyond_limits, measure
@@ -35,19 +37,51 @@ def rule_checks(graph: Graph) -> Iterator[Check]:
             False,
             _of_each(stage, _moved),
         )
+        if stage.inserts is not None:
+            yield _given_way(stage, stage.inserts)
 
 
 Judge = Callable[[Standing, Examination, Stage, Reach], Iterator[str]]
 
 
+def _given_way(stage: Stage, name: str) -> Check:
+    def examine(day: Examination, since: int) -> Result:
+        if word := _not_judged(day, stage):
+            return Result(True, word)
+        made = day.rules.at(stage, day.version(stage.writes).day).insertions
+        if not made:
+            return Result(True, "no rule adds a row")
+        ids = F.col("rule_id").isin(sorted({m.rule_id for m in made}))
+        rows = day.rows(stage.writes).where(ids).select(name).toArrow().to_pylist()
+        standing = {row[name] for row in rows}
+        gone = [
+            f"{m.row[name]} has given way to {m.expected}; end {m.rule_id} from this day on"
+            for m in made
+            if m.row[name] not in standing
+        ]
+        facts: dict[str, int | str] = {"rows": len(made), "given_way": len(gone)}
+        return Result(not gone, "; ".join(gone) or f"{len(made)} rows stand", facts)
+
+    said = "Every row that a rule adds stands; its expected source row has not been delivered."
+    return Check(stage.writes, "given_way", said, False, examine)
+
+
+def _not_judged(day: Examination, stage: Stage) -> str:
+    """Why nothing can be said of the rules of a day, if so."""
+    version = day.version(stage.writes)
+    made_with = version.chain[-1].rules if version.chain else ""
+    if not made_with:
+        return "no rule is in force"
+    if made_with != day.rules.at(stage, version.day).hash:
+        return "the rules have changed since; nothing is said before the next run"
+    return ""
+
+
 def _of_each(stage: Stage, judge: Judge) -> Callable[[Examination, int], Result]:
     def examine(day: Examination, since: int) -> Result:
+        if word := _not_judged(day, stage):
+            return Result(True, word)
         version = day.version(stage.writes)
-        made_with = version.chain[-1].rules if version.chain else ""
-        if not made_with:
-            return Result(True, "no rule is in force")
-        if made_with != day.rules.at(stage, version.day).hash:
-            return Result(True, "the rules have changed since; nothing is said before the next run")
         standing = day.rules.standing(stage, version.day)
         reaches = measure(day.reader, version, [s.rule.id for s in standing])
         wrong = [

@@ -20,6 +20,7 @@ from regulatory_assets.quality.rules import rule_checks
 from regulatory_assets_tests.adjustments import ruled_books as ruled
 from regulatory_assets_tests.adjustments.test_governance import ANNA, BEN, CARLA, Office, rule
 from regulatory_assets_tests.adjustments.test_scenarios import DAY
+from regulatory_assets_tests.kernel.books_model import Deal
 
 CHECKS = {c.name: c for c in rule_checks(ruled.GRAPH) if c.table.name == "deal_adjustments"}
 
@@ -101,6 +102,23 @@ def test_a_run_beyond_the_limits_fails(office: Drifting) -> None:
     office.approve("R-1")
     office.runner.run_day(DAY, "test")
     assert office.said("approved_reach")[0]
+
+
+def test_a_manual_deal_gives_way_with_a_warning(office: Drifting) -> None:
+    values = {"book": "b1", "customer": "c0", "currency": "EUR", "amount": "5", "active": True}
+    made = [{"op": "insert", "values": values, "expected_source_id": e} for e in ("n1", "n2")]
+    office.governance.submit(ANNA, rule(conditions={"all": []}, operations=made))
+    office.approve("R-1")
+    (day,) = Ledger(office.log.read()).of("R-1")[0].seen.values()
+    assert day == Reach(2, {"amount": {"reporting currency": Decimal(10)}})
+    office.runner.run_day(DAY, "test")
+    assert office.said("given_way") == (True, "2 rows stand")
+    office.play.given.deals["b1", "n2"] = Deal("c0", "EUR", Decimal(6), None, active=True)
+    office.base("60")
+    passed, words = office.said("given_way")
+    assert not passed
+    assert words == "MAN-R-1-2 has given way to n2; end R-1 from this day on"
+    assert "R-1: changes 1 rows, 2 when it was approved" in office.said("base_changed")[1]
 
 
 def test_a_day_nobody_looked_at_is_held_against_the_most_that_was_seen() -> None:
