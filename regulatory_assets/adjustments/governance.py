@@ -32,7 +32,7 @@ from regulatory_assets.adjustments.book import (
 )
 from regulatory_assets.adjustments.impact import Figure, Impact, drift, impact
 from regulatory_assets.adjustments.reach import beyond_limits
-from regulatory_assets.adjustments.rule import Operation, Overlay, Rule, RuleError, number
+from regulatory_assets.adjustments.rule import Overlay, Rule, RuleError, number
 from regulatory_assets.control.events import Actor, Event, EventLog
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.run import Runner
@@ -65,7 +65,7 @@ class Governance:
 
     def submit(self, actor: Actor, rule: Rule, folder: Path = Path()) -> Event:
         """Propose a rule, or a new version of one. The event holds the hash of its evidence."""
-        self.validate(rule, folder)
+        stage = self.validate(rule, folder)
 
         def check(events: tuple[Event, ...]) -> None:
             people.require(events, actor, "author")
@@ -78,11 +78,11 @@ class Governance:
             expected = max(versions, default=0) + 1
             if rule.version != expected:
                 raise RuleError(f"{rule.id} version: is {rule.version}, the next is {expected}")
-            self._order_is_clear(ledger, rule)
+            self._order_is_clear(ledger, rule, stage)
 
         return self.log.append(actor, SUBMITTED, rule.id, rule.document(), check=check)
 
-    def _order_is_clear(self, ledger: Ledger, rule: Rule) -> None:
+    def _order_is_clear(self, ledger: Ledger, rule: Rule, stage: Stage) -> None:
         """Refuse a rule whose place before or after another decides the result by its name only."""
         for identity in ledger.ids():
             standing = ledger.standing(identity)
@@ -93,7 +93,7 @@ class Governance:
                 continue
             if not _overlap(rule, other):
                 continue
-            for field in _conflicts(rule.operations, other.operations):
+            for field in _conflicts(rule, other, stage):
                 raise RuleError(
                     f"{rule.id} priority: {identity} has priority {other.priority} too and also "
                     f"acts on {field}, on common days, where the order matters; choose another "
@@ -302,12 +302,24 @@ def _overlap(one: Rule, other: Rule) -> bool:
     return all(r.expiry is None or late <= r.expiry for r in (one, other))
 
 
-_COMMUTING = ({"multiply"}, {"add"}, {"scale"}, {"exclude"})
+_COMMUTING = ({"multiply", "scale"}, {"add"})
 
 
-def _conflicts(one: tuple[Operation, ...], other: tuple[Operation, ...]) -> Iterator[str]:
-    """Fields on which two rules act so that their order matters."""
-    for mine in one:
-        for theirs in other:
-            if mine.field == theirs.field and {mine.op, theirs.op} not in _COMMUTING:
-                yield mine.field or mine.op
+def _conflicts(one: Rule, other: Rule, stage: Stage) -> Iterator[str]:
+    """Fields on which two rules act so that their order matters, each with the reason.
+
+    An excluded row is gone in either order.
+    """
+    for mine in one.operations:
+        for theirs in other.operations:
+            kinds = {mine.op, theirs.op}
+            commute = any(kinds <= those for those in _COMMUTING)
+            running = {mine.basis, theirs.basis} == {"running"}
+            if commute and running:
+                continue
+            named = " and ".join(dict.fromkeys((mine.op, theirs.op)))
+            why = f"by {named}" if running else f"by {named}, once from the field's original value"
+            of_theirs = fitting.fields(theirs, stage)
+            for field in fitting.fields(mine, stage):
+                if field in of_theirs:
+                    yield f"{field} ({why})"

@@ -18,7 +18,7 @@ from regulatory_assets.adjustments.impact import DayImpact, Figure, Impact, days
 from regulatory_assets.adjustments.people import NotAllowed
 from regulatory_assets.adjustments.reach import Reach, beyond_limits, measure
 from regulatory_assets.adjustments.rule import Rule, RuleError, parse
-from regulatory_assets.control.database import connect
+from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.control.events import Actor, EventLog, chain_faults
 from regulatory_assets.control.register import Revision
 from regulatory_assets.engine import Engine
@@ -219,6 +219,54 @@ def test_rules_whose_order_would_matter_need_different_priorities(
             office.governance.submit(ANNA, second)
     else:
         assert office.governance.submit(ANNA, second).subject == "R-2"
+
+
+MORE_FACTOR = {"op": "multiply", "field": "factor", "value": "1.1"}
+MOVED = {"op": "reclassify", "value": "retail_less_stable"}
+SCALED = {"op": "scale", "value": "1.02"}
+ADDED = {"op": "add", "field": "weighted", "value": "5", "currency": "EUR"}
+ORIGINAL = {**MORE_FACTOR, "basis": "original"}
+LOWER = {"op": "add", "field": "factor", "value": "-0.1"}
+AMOUNT = {"op": "multiply", "field": "amount", "value": "2"}
+
+
+@pytest.mark.parametrize(
+    ("stage", "one", "other", "said"),
+    [
+        ("flow", MORE_FACTOR, MORE_FACTOR, ""),
+        ("flow", MORE_FACTOR, MOVED, "factor (by reclassify and multiply)"),
+        ("flow", MOVED, MOVED, "line (by reclassify)"),
+        ("flow", MOVED, AMOUNT, ""),
+        ("flow", MORE_FACTOR, LOWER, "factor (by add and multiply)"),
+        ("flow", MORE_FACTOR, ORIGINAL, "factor (by multiply, once from the field's original"),
+        ("flow", ORIGINAL, MORE_FACTOR, "factor (by multiply, once from the field's original"),
+        ("flow", MORE_FACTOR, {"op": "exclude"}, ""),
+        ("line", SCALED, SCALED, ""),
+        ("line", SCALED, AMOUNT, ""),
+        ("line", SCALED, ADDED, "weighted (by add and scale)"),
+        ("line", ADDED, SCALED, "weighted (by scale and add)"),
+    ],
+)
+def test_what_two_rules_may_both_act_on(
+    tmp_path: Path, stage: str, one: dict[str, Any], other: dict[str, Any], said: str
+) -> None:
+    """In the LCR's own stages; the log alone decides, so the first rule is approved unseen."""
+    database = connect(f"sqlite:///{tmp_path / 'control.sqlite'}")
+    migrate(database)
+    log = EventLog(database)
+    people.open_demo(log)
+    governance = Governance(log, production_graph())
+    every = {"stage": stage, "conditions": {"field": "line", "op": "like", "value": "retail%"}}
+    first = governance.submit(ANNA, rule("R-1", operations=[one], **every))
+    log.append(BEN, "approved", "R-1", {"needed": 1}, first.seq)
+    second = rule("R-2", operations=[other], **every)
+    if said:
+        with pytest.raises(RuleError, match="R-2 priority: R-1 has priority 100 too") as refusal:
+            governance.submit(ANNA, second)
+        assert said in str(refusal.value)
+        assert "choose another priority" in str(refusal.value)
+        second = rule("R-2", operations=[other], priority=101, **every)
+    assert governance.submit(ANNA, second).subject == "R-2"
 
 
 def test_rules_past_and_gone_are_found_in_the_log(office: Office) -> None:
