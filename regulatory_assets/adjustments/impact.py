@@ -188,7 +188,8 @@ def _of_day(
 
 def _reach(runner: Runner, rule: Rule, day: date) -> Reach:
     version = runner.positions(day).version(stage_name(rule))
-    return measure(runner.reader, version, [rule.id])[rule.id]
+    with runner.clear_errors([version]):
+        return measure(runner.reader, version, [rule.id])[rule.id]
 
 
 def drift(
@@ -212,7 +213,10 @@ def figures(before: Runner, after: Runner, day: date) -> Iterator[Figure]:
     """The reported rows of a day as two runners see them."""
     was, now = before.positions(day), after.positions(day)
     for table in ratio_tables(before.graph):
-        yield from compared(before.reader, was.read(table), after.reader, now.read(table))
+        versions = was.read(table), now.read(table)
+        with before.clear_errors(versions):
+            found = list(compared(before.reader, versions[0], after.reader, versions[1]))
+        yield from found
 
 
 def ratio_tables(graph: Graph) -> tuple[Table, ...]:

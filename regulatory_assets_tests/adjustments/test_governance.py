@@ -22,6 +22,7 @@ from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.control.events import Actor, EventLog, chain_faults
 from regulatory_assets.control.register import Revision
 from regulatory_assets.engine import Engine
+from regulatory_assets.ledger.lake import LakeError
 from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.runtime import production_graph
@@ -144,6 +145,22 @@ def test_an_approval_names_what_was_looked_at(office: Office) -> None:
         office.governance.approve(BEN, "R-1", seen.hash, office.runner)
     office.approve("R-1")
     assert Ledger(office.log.read()).standing("R-1") is not None
+
+
+def test_a_missing_file_is_told_with_its_table(office: Office) -> None:
+    """Files of the deals, which the impact reads, and of the lines, which the shadow reads."""
+    office.governance.submit(ANNA, rule())
+    for table in ("deals", "lines"):
+        folder = office.play.lake.path(ruled.GRAPH.tables[table])
+        files = list(folder.rglob("*.parquet"))
+        kept = [(file, file.read_bytes()) for file in files]
+        for file in files:
+            file.unlink()
+        with pytest.raises(LakeError, match=f"^{table}: .* Restore them from backup"):
+            office.governance.impact(office.runner, "R-1")
+        for file, content in kept:
+            file.write_bytes(content)
+    assert office.governance.impact(office.runner, "R-1").days
 
 
 def test_a_large_effect_needs_two_approvals_of_two_people(office: Office) -> None:
