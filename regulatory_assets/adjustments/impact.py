@@ -106,6 +106,22 @@ class Impact:
     def document(self) -> dict[str, Any]:
         return {"impact": self.hash, **self._contents()}
 
+    def result(self, seconds: float) -> dict[str, Any]:
+        """What is injected, in one word for all days that were looked at."""
+        tables = [o.table for d in self.days for o in d.stages]
+        return {
+            "rule_id": self.rule_id,
+            "affected_records": sum(d.affected for d in self.days),
+            "processing_time": round(seconds, 3),
+            "stages_updated": list(dict.fromkeys(tables)),
+            "ratios": [
+                {"day": d.day.isoformat(), **f.document()}
+                for d in self.days
+                for f in d.figures
+                if f.before != f.after
+            ],
+        }
+
 
 def days_reached(runner: Runner, rule: Rule, before: Rule | None = None) -> tuple[date, ...]:
     """The calculated days in a rule's window, or in that of the version it replaces."""

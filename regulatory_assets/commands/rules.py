@@ -5,6 +5,7 @@ With ``--as NAME`` in a demonstration, which every output then says, or ``--key 
 
 from __future__ import annotations
 
+import time
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -128,13 +129,15 @@ def approve(
     """Approve what waits; refused where its impact is no longer the one looked at."""
     runtime = open_runtime()
     actor = _actor(runtime, name, key)
+    start = time.monotonic()
     with waiting("looking again", as_json) as step:
         event, found = runtime.governance.approve(
             actor, rule_id, impact, runtime.runner("impact"), step
         )
     proposal = Ledger(runtime.events.read()).proposals[found.proposal]
     if as_json:
-        print_json({"event": event.seq, "state": proposal.state, **found.document()})
+        result = found.result(time.monotonic() - start)
+        print_json({"event": event.seq, "state": proposal.state, **found.document(), **result})
         return
     _said(runtime, event, f"approved {rule_id}")
     if proposal.state != "approved":

@@ -15,6 +15,7 @@ from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.book import Ledger, RuleBook, outdated
 from regulatory_assets.adjustments.governance import Governance, second_look
 from regulatory_assets.adjustments.impact import DayImpact, Figure, Impact, days_to_look_at
+from regulatory_assets.adjustments.injection import injections
 from regulatory_assets.adjustments.people import NotAllowed
 from regulatory_assets.adjustments.reach import Reach, beyond_limits, measure
 from regulatory_assets.adjustments.rule import Rule, RuleError, parse
@@ -28,6 +29,7 @@ from regulatory_assets.ledger.reader import Version
 from regulatory_assets.runtime import production_graph
 from regulatory_assets_tests.adjustments import ruled_books as ruled
 from regulatory_assets_tests.adjustments.test_scenarios import DAY, Play
+from regulatory_assets_tests.kernel import books
 from regulatory_assets_tests.kernel.books_model import Deal
 from regulatory_assets_tests.laws.inputs import Given
 
@@ -145,6 +147,43 @@ def test_an_approval_names_what_was_looked_at(office: Office) -> None:
         office.governance.approve(BEN, "R-1", seen.hash, office.runner)
     office.approve("R-1")
     assert Ledger(office.log.read()).standing("R-1") is not None
+
+
+def test_a_run_tells_what_it_did_by_changed_rules(office: Office) -> None:
+    def told(run_id: str) -> list[dict[str, Any]]:
+        runner = replace(office.runner, run_id=run_id)
+        runner.run_day(DAY, "test")
+        return injections(runner, books.REPORT, DAY, run_id, 1.25)
+
+    def amounts() -> dict[str, str]:
+        version = office.runner.positions(DAY).read(books.REPORT)
+        rows = office.runner.reader.net(version).toArrow().to_pylist()
+        return {f"{r['book']} {r['part']}": format(r["amount"], "f") for r in rows}
+
+    before = amounts()
+    office.governance.submit(ANNA, rule())
+    office.approve("R-1")
+    (found,) = told("one")
+    after = amounts()
+    moved = {k for k in {*before, *after} if before.get(k) != after.get(k)}
+    ratios = found.pop("ratios")
+    assert found == {
+        "rule_id": "R-1",
+        "affected_records": 1,
+        "processing_time": 1.25,
+        "stages_updated": ["deal_adjustments", "held", "flows", "lines", "report"],
+    }
+    assert moved
+    assert {r["key"]: r["before"].get("amount") for r in ratios} == {
+        k: before.get(k) for k in moved
+    }
+    assert {r["key"]: r["after"].get("amount") for r in ratios} == {k: after.get(k) for k in moved}
+    assert told("two") == [], "nothing has been injected since"
+    office.governance.withdraw(ANNA, "R-1")
+    office.approve("R-1")
+    (gone,) = told("three")
+    assert (gone["rule_id"], gone["affected_records"]) == ("R-1", 1)
+    assert {r["key"]: r["after"] for r in gone["ratios"]} == {r["key"]: r["before"] for r in ratios}
 
 
 def test_a_missing_file_is_told_with_its_table(office: Office) -> None:
