@@ -67,7 +67,7 @@ def _rule(rule: Rule, data: Path, screen: Screen, runtime: Runtime) -> None:
     if Ledger(runtime.events.read()).of(rule.id):
         screen.say(f"DEMO {rule.id} was approved and withdrawn before: nothing to do")
         return
-    governance.submit(AUTHOR, rule)
+    governance.submit(AUTHOR, rule, data / "rules")
     screen.say(f"DEMO {AUTHOR.name} submits {rule.id}: {rule.reason}. Its impact, nothing posted:")
     _decide(rule, data, screen, runtime, runner)
     governance.withdraw(AUTHOR, rule.id)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from regulatory_assets.adjustments.book import SUFFIX
-from regulatory_assets.adjustments.compiler import conditional, settable
+from regulatory_assets.adjustments.fitting import conditional, settable
 from regulatory_assets.adjustments.form import names as flat_form
 from regulatory_assets.adjustments.governance import thresholds
 from regulatory_assets.adjustments.rule import Rule
@@ -367,6 +367,8 @@ def _rule_stage(stage: Stage) -> Iterator[str]:
         if stage.derivation.reclassifies:
             brought = _code(stage.derivation.reclassifies)
             rows.append(("reclassify", f"moves a row to another line, which brings its {brought}"))
+    if stage.inserts:
+        rows.append(("insert", f"adds a row whose `{stage.inserts}` is `MAN-<rule>-<n>`"))
     if stage.reads.additive:
         scaled = [c for c in stage.reads.additive if c in can_set]
         rows.append(("scale", f"multiplies {_code(scaled)}"))
@@ -393,6 +395,9 @@ def _form(part: dict[str, Any]) -> str:
     elif part.get("type") == "array":
         items = part["items"]
         text = f"list of {'conditions' if _form(items) == 'a condition' else _form(items)}"
+    elif "patternProperties" in part:
+        ((pattern, value),) = part["patternProperties"].items()
+        text = f"mapping of names matching `{pattern}` to {_form(value)}"
     else:
         kind = part.get("format", part.get("type", "anything"))
         text = {"string": "text", "integer": "whole number"}.get(kind, kind)

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Literal
 
 from regulatory_assets.adjustments.compiler import CompiledRules
+from regulatory_assets.adjustments.reach import Reach
 from regulatory_assets.adjustments.rule import Rule, parse
 from regulatory_assets.control.events import Event, EventLog
 from regulatory_assets.control.register import Register
@@ -52,6 +53,12 @@ class Proposal:
     def decided(self) -> int:
         """The number of the event that put it in force."""
         return self.approvals[self.needed - 1].seq
+
+    @property
+    def seen(self) -> dict[date, Reach]:
+        """What the rule changed on each day that was looked at, by the last approval."""
+        days = [day for e in self.approvals for day in e.document["impact"]["days"]]
+        return {date.fromisoformat(day["day"]): Reach.read(day["reach"]) for day in days}
 
 
 @dataclass(frozen=True)
@@ -132,6 +139,7 @@ class Snapshot:
 
     events: tuple[Event, ...]
     assuming: int | None = None
+    without: str | None = None
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -145,23 +153,31 @@ class Snapshot:
     def at(self, stage: Stage, day: date) -> CompiledRules:
         """The rules in force at a stage on a day, and how to find those of an earlier moment."""
         assumed = self.ledger.proposals.get(self.assuming) if self.assuming else None
-        rules = self.ledger.in_force(stage.name, day, assumed)
+        found = self.ledger.in_force(stage.name, day, assumed)
+        rules = tuple(r for r in found if r.id != self.without)
 
         def earlier(wanted: str) -> dict[str, str]:
             return _members_of(stage, day, wanted, self.events)
 
         return CompiledRules(stage, rules, earlier)
 
+    def standing(self, stage: Stage, day: date) -> tuple[Standing, ...]:
+        """What stands of the rules in force at a stage on a day, in their total order."""
+        rules = self.ledger.in_force(stage.name, day)
+        return tuple(s for r in rules if (s := self.ledger.standing(r.id)) is not None)
+
 
 @dataclass(frozen=True)
 class RuleBook:
-    """The rules as the kernel asks for them; ``assuming`` takes one open proposal as approved."""
+    """The rules as the kernel asks for them; ``assuming`` takes one open proposal as approved,
+    ``without`` leaves one rule out."""
 
     log: EventLog
     assuming: int | None = None
+    without: str | None = None
 
     def snapshot(self) -> Snapshot:
-        return Snapshot(self.log.read(), self.assuming)
+        return Snapshot(self.log.read(), self.assuming, self.without)
 
     def at(self, stage: Stage, day: date) -> CompiledRules:
         return self.snapshot().at(stage, day)

@@ -1,17 +1,16 @@
 """What a rule makes of rows: its conditions and operations over the columns of a stage.
 
-Rules are checked against the stage's table when they are submitted, and applied in their total
-order when its adjustment stage runs. Conditions see the row as it comes into the stage, with what
-the stage looks up. Nothing here knows who approved a rule, or any revision.
+Rules are applied in their total order when their adjustment stage runs. Conditions see the row as
+it comes into the stage, with what the stage looks up; a row that a rule adds no other rule of the
+stage sees. Whether a rule fits the stage is asked before (``fitting``). Nothing here knows who
+approved a rule, or any revision.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property, reduce
 from typing import Any
 
@@ -19,6 +18,15 @@ from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
+from regulatory_assets.adjustments.fitting import (
+    LINE,
+    RATE,
+    comparisons,
+    conditional,
+    convert,
+    fields,
+)
+from regulatory_assets.adjustments.reach import DEAL_CURRENCY
 from regulatory_assets.adjustments.rule import (
     AllOf,
     AnyOf,
@@ -26,177 +34,20 @@ from regulatory_assets.adjustments.rule import (
     Not,
     Operation,
     Rule,
-    RuleError,
-    Test,
     canonical,
-    number,
 )
 from regulatory_assets.ledger.arithmetic import product
 from regulatory_assets.ledger.frames import ENTRY
+from regulatory_assets.ledger.rules import Insertion
 from regulatory_assets.ledger.stages import RECLASSIFIED, Stage
-from regulatory_assets.ledger.table import (
-    ADJUSTMENT,
-    SCALE,
-    ColumnType,
-)
-from regulatory_assets.ledger.table import (
-    Column as TableColumn,
-)
-
-_NUMBERS = (ColumnType.MONEY, ColumnType.RATE, ColumnType.INTEGER, ColumnType.LONG)
-_DEAL_CURRENCY = "deal currency"
-LINE = "line"
-
-
-# -- what a rule may name -------------------------------------------------------------------------
-
-
-def conditional(stage: Stage) -> dict[str, TableColumn]:
-    """The columns that conditions at a stage may name: the table's and those it looks up."""
-    found = {c.name: c for c in stage.reads.columns}
-    for lookup in stage.lookups:
-        found |= {lookup.prefix + name: lookup.table.column(name) for name in lookup.take}
-    return found
-
-
-def settable(stage: Stage) -> dict[str, TableColumn]:
-    """The columns that operations at a stage may change."""
-    derived = stage.derivation.columns if stage.derivation else ()
-    kept = {*stage.reads.key, *derived, *stage.fixed}
-    return {c.name: c for c in stage.reads.columns if c.name not in kept}
-
-
-def check(rule: Rule, stage: Stage) -> None:
-    """Refuse a rule whose fields, types or operations do not fit the stage.
-
-    Raises RuleError naming the place in the rule and the remedy.
-    """
-    for test, place in _tests(rule.conditions, "conditions"):
-        _check_test(rule, test, place, stage)
-    for at, operation in enumerate(rule.operations):
-        place = f"operations.{at}"
-        _check_operation(rule, operation, place, stage)
-        if operation.where is not None:
-            for test, inner in _tests(operation.where, f"{place}.where"):
-                _check_test(rule, test, inner, stage)
-
-
-def _tests(condition: Condition, place: str) -> Iterator[tuple[Test, str]]:
-    match condition:
-        case Test():
-            yield condition, place
-        case AllOf():
-            for at, each in enumerate(condition.all):
-                yield from _tests(each, f"{place}.all.{at}")
-        case AnyOf():
-            for at, each in enumerate(condition.any):
-                yield from _tests(each, f"{place}.any.{at}")
-        case Not():
-            yield from _tests(condition.not_, f"{place}.not")
-
-
-def _refuse(rule: Rule, place: str, why: str) -> RuleError:
-    return RuleError(f"{rule.id} {place}: {why}")
-
-
-def _check_test(rule: Rule, test: Test, place: str, stage: Stage) -> None:
-    known = conditional(stage)
-    column = known.get(test.field)
-    if column is None:
-        raise _refuse(
-            rule, place, f"{rule.stage} has no field {test.field}; use one of {', '.join(known)}"
-        )
-    if test.op == "like" and column.type is not ColumnType.STRING:
-        raise _refuse(rule, place, f"like is for text, {test.field} is {column.type.value}")
-    values = test.value if isinstance(test.value, tuple) else (test.value,)
-    for value in () if test.op == "is null" else values:
-        if test.op != "like":
-            _typed(rule, place, column, value)
-
-
-def _check_operation(rule: Rule, operation: Operation, place: str, stage: Stage) -> None:
-    if operation.op == "exclude":
-        return
-    if operation.op == "scale":
-        if not stage.reads.additive:
-            raise _refuse(rule, place, f"nothing adds up at {rule.stage}; use multiply on a field")
-        _typed(rule, place, _RATE, operation.value)
-        return
-    if operation.op == "reclassify":
-        brings = stage.derivation.reclassifies if stage.derivation else ()
-        if not brings:
-            raise _refuse(rule, place, f"rows of {rule.stage} have no line to move to")
-        _typed(rule, place, stage.reads.column(LINE), operation.value)
-        return
-    known = settable(stage)
-    field = operation.field or ""
-    column = known.get(field)
-    if column is None:
-        kept = field in stage.reads.column_names
-        why = "is a key, derived or fixed and cannot be set" if kept else "is not known here"
-        raise _refuse(rule, place, f"{field} {why}; fields to set: {', '.join(known)}")
-    if operation.op == "multiply" and column.type not in (ColumnType.MONEY, ColumnType.RATE):
-        raise _refuse(rule, place, f"multiply is for money and rates, {field} is neither")
-    if operation.op != "set" and column.type not in _NUMBERS:
-        raise _refuse(rule, place, f"{operation.op} is for numbers, {field} is {column.type.value}")
-    if operation.op == "set" and operation.value is None:
-        if not column.nullable:
-            raise _refuse(rule, place, f"{field} cannot be empty; give a value")
-        return
-    wanted = _RATE if operation.op == "multiply" else column
-    _typed(rule, place, wanted, operation.value)
-    if column.type is ColumnType.MONEY and operation.op != "multiply" and not operation.currency:
-        raise _refuse(rule, place, f"{field} is money; name the currency of {operation.value}")
-
-
-_RATE = TableColumn("value", ColumnType.RATE, "A factor.")
-
-
-def _typed(rule: Rule, place: str, column: TableColumn, value: object) -> Any:
-    """The value as its column holds it. Raises RuleError where it is of another kind."""
-    try:
-        return _convert(column, value)
-    except ValueError as error:
-        raise _refuse(rule, place, f"{column.name}: {error}") from None
-
-
-def _convert(column: TableColumn, value: object) -> Any:
-    kind = column.type
-    match kind:
-        case ColumnType.MONEY | ColumnType.RATE:
-            found = number(value)
-            whole = 15 if kind is ColumnType.MONEY else 4
-            if found.adjusted() >= whole:
-                raise ValueError(f"{value} has more than {whole} digits before the point")
-            if found != found.quantize(Decimal(1).scaleb(-SCALE), ROUND_HALF_UP):
-                raise ValueError(f"{value} has more than {SCALE} decimals")
-            return found
-        case ColumnType.INTEGER | ColumnType.LONG:
-            found = number(value)
-            if found != found.to_integral_value() or abs(found) >= 2**31:
-                raise ValueError(f"{value} is not a whole number of at most 2147483647")
-            return int(found)
-        case ColumnType.BOOLEAN:
-            if not isinstance(value, bool):
-                raise ValueError(f"{value!r} is neither true nor false")  # noqa: TRY004
-            return value
-        case ColumnType.DATE:
-            if isinstance(value, date):
-                return value
-            return date.fromisoformat(str(value))
-        case ColumnType.STRING:
-            if not isinstance(value, str):
-                raise ValueError(f"{value!r} is not text; put it in quotes")  # noqa: TRY004
-            if column.allowed and value not in column.allowed:
-                raise ValueError(f"{value!r} is none of {', '.join(column.allowed)}")
-            return value
-
+from regulatory_assets.ledger.table import ADJUSTMENT
+from regulatory_assets.ledger.table import Column as TableColumn
 
 # -- conditions as columns ------------------------------------------------------------------------
 
 
 def _literal(column: TableColumn, value: object) -> Column:
-    return F.lit(_convert(column, value)).cast(column.type.value)
+    return F.lit(convert(column, value)).cast(column.type.value)
 
 
 def holds(condition: Condition, known: dict[str, TableColumn]) -> Column:
@@ -279,22 +130,45 @@ class CompiledRules:
             test
             for rule in self.rules
             for condition in (rule.conditions, *(o.where for o in rule.operations if o.where))
-            for test, _ in _tests(condition, "")
+            for test, _ in comparisons(condition, "")
         ]
         return frozenset(test.field for test in tests)
+
+    @property
+    def _changing(self) -> tuple[Rule, ...]:
+        return tuple(r for r in self.rules if not r.inserts)
+
+    @cached_property
+    def insertions(self) -> tuple[Insertion, ...]:
+        return tuple(
+            Insertion(rule.id, _row(self.stage, rule, at), str(operation.expected_source_id))
+            for rule in self.rules
+            if rule.inserts
+            for at, operation in enumerate(rule.operations, start=1)
+        )
 
     def differing(self, before: str) -> frozenset[str]:
         then, now = self.earlier(before) if before else {}, self.members
         return frozenset(i for i in {*then, *now} if then.get(i) != now.get(i))
 
-    def hits(self, only: Collection[str] | None = None) -> Column:
+    def hits(self, only: Collection[str] | None = None) -> Column | None:
         known = conditional(self.stage)
-        wanted = [r for r in self.rules if only is None or r.id in only]
-        return _reduced([holds(r.conditions, known) for r in wanted], False)
+        wanted = [r for r in self._changing if only is None or r.id in only]
+        return _reduced([holds(r.conditions, known) for r in wanted], False) if wanted else None
 
     def apply(self, rows: DataFrame, stage: Stage, parameters: Any) -> DataFrame:
         """One pair for each row and rule that changes it; an exclusion takes back and ends."""
-        return _Chain(stage, parameters, self.rules).pairs(rows)
+        return _Chain(stage, parameters, self._changing).pairs(rows)
+
+
+def _row(stage: Stage, rule: Rule, at: int) -> dict[str, Any]:
+    """The row that a rule adds by its first, second... operation, as its table holds it."""
+    given: dict[str, Any] = dict(rule.operations[at - 1].values or {})
+    given[stage.inserts or ""] = f"MAN-{rule.id}-{at}"
+    return {
+        c.name: None if given.get(c.name) is None else convert(c, given[c.name])
+        for c in stage.reads.columns
+    }
 
 
 class _Chain:
@@ -314,21 +188,9 @@ class _Chain:
         self.moving = tuple(
             c
             for c in stage.reads.column_names
-            if c in {f for r in rules for o in r.operations for f in self._fields(o)}
+            if c in {f for r in rules for o in r.operations for f in fields(o, stage)}
             or (c in self.derived and any(o.op != "exclude" for r in rules for o in r.operations))
         )
-
-    def _fields(self, operation: Operation) -> tuple[str, ...]:
-        match operation.op:
-            case "exclude":
-                return ()
-            case "scale":
-                sums = self.stage.reads.additive
-                return tuple(c for c in sums if c in settable(self.stage))
-            case "reclassify":
-                assert self.stage.derivation
-                return (LINE, *self.stage.derivation.reclassifies)
-        return (operation.field or "",)
 
     def pairs(self, rows: DataFrame) -> DataFrame:
         asked: dict[str, Column] = {"__alive": F.lit(True)}
@@ -386,7 +248,7 @@ class _Chain:
                 frame = frame.withColumns(
                     {
                         field: F.when(here, self._changed(field, operation)).otherwise(F.col(field))
-                        for field in self._fields(operation)
+                        for field in fields(operation, self.stage)
                     }
                 )
         frame = self._derive(frame, hit, reclassified)
@@ -403,7 +265,7 @@ class _Chain:
         table = self.stage.reads
         if operation.currency is None or operation.field is None:
             return here
-        if table.column(operation.field).unit != _DEAL_CURRENCY:
+        if table.column(operation.field).unit != DEAL_CURRENCY:
             return here
         return here & (F.col("currency") == operation.currency)
 
@@ -414,7 +276,7 @@ class _Chain:
         if operation.op == "set" and operation.value is None:
             return F.lit(None).cast(kind)
         if operation.op in ("multiply", "scale"):
-            rate = _literal(_RATE, operation.value)
+            rate = _literal(RATE, operation.value)
             return product(now, rate).cast(kind)
         value = _literal(column, operation.value)
         match operation.op:

@@ -7,17 +7,19 @@ when a second look sees another one.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
-from regulatory_assets.adjustments import compiler, people
+from regulatory_assets.adjustments import fitting, people
 from regulatory_assets.adjustments.book import (
     APPROVED,
     END,
@@ -28,12 +30,15 @@ from regulatory_assets.adjustments.book import (
     Proposal,
     stage_name,
 )
-from regulatory_assets.adjustments.impact import Figure, Impact, impact
-from regulatory_assets.adjustments.rule import Operation, Rule, RuleError, number
+from regulatory_assets.adjustments.impact import Figure, Impact, drift, impact
+from regulatory_assets.adjustments.reach import beyond_limits
+from regulatory_assets.adjustments.rule import Overlay, Rule, RuleError, number
 from regulatory_assets.control.events import Actor, Event, EventLog
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Stage, StageKind
+
+Words = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -45,19 +50,22 @@ class Governance:
 
     # -- proposing ------------------------------------------------------------------------------
 
-    def validate(self, rule: Rule) -> Stage:
-        """The stage of a rule, if the rule fits it. Raises RuleError naming place and remedy."""
+    def validate(self, rule: Rule, folder: Path = Path()) -> Stage:
+        """The stage of a rule, if the rule fits it and its evidence, named from a folder, is the
+        file it states. Raises RuleError naming place and remedy."""
         stages = {s.name: s for s in self.graph.stages if s.kind is StageKind.ADJUSTMENT}
         stage = stages.get(stage_name(rule))
         if stage is None:
             known = ", ".join(n.removesuffix("_adjustments") for n in stages)
             raise RuleError(f"{rule.id} stage: no rule acts at {rule.stage}; stages: {known}")
-        compiler.check(rule, stage)
+        fitting.check(rule, stage)
+        _check_overlay(rule, stage, self.graph)
+        _check_evidence(rule, folder)
         return stage
 
-    def submit(self, actor: Actor, rule: Rule) -> Event:
-        """Propose a rule, or a new version of one."""
-        self.validate(rule)
+    def submit(self, actor: Actor, rule: Rule, folder: Path = Path()) -> Event:
+        """Propose a rule, or a new version of one. The event holds the hash of its evidence."""
+        stage = self.validate(rule, folder)
 
         def check(events: tuple[Event, ...]) -> None:
             people.require(events, actor, "author")
@@ -70,11 +78,11 @@ class Governance:
             expected = max(versions, default=0) + 1
             if rule.version != expected:
                 raise RuleError(f"{rule.id} version: is {rule.version}, the next is {expected}")
-            self._order_is_clear(ledger, rule)
+            self._order_is_clear(ledger, rule, stage)
 
         return self.log.append(actor, SUBMITTED, rule.id, rule.document(), check=check)
 
-    def _order_is_clear(self, ledger: Ledger, rule: Rule) -> None:
+    def _order_is_clear(self, ledger: Ledger, rule: Rule, stage: Stage) -> None:
         """Refuse a rule whose place before or after another decides the result by its name only."""
         for identity in ledger.ids():
             standing = ledger.standing(identity)
@@ -85,7 +93,7 @@ class Governance:
                 continue
             if not _overlap(rule, other):
                 continue
-            for field in _conflicts(rule.operations, other.operations):
+            for field in _conflicts(rule, other, stage):
                 raise RuleError(
                     f"{rule.id} priority: {identity} has priority {other.priority} too and also "
                     f"acts on {field}, on common days, where the order matters; choose another "
@@ -128,8 +136,19 @@ class Governance:
     def impact(
         self, runner: Runner, rule_id: str, say: Callable[[str], None] = lambda _: None
     ) -> Impact:
-        """What the waiting proposal would do."""
-        return impact(runner, self.log, self.waiting(rule_id).event.seq, say)
+        """What the waiting proposal would do; of a rule that has drifted, what it does."""
+        proposal, drifted = self._decidable(runner, rule_id)
+        return impact(runner, self.log, proposal.event.seq, say, tuple(drifted))
+
+    def _decidable(self, runner: Runner, rule_id: str) -> tuple[Proposal, dict[date, Words]]:
+        """The proposal that waits; else that of a rule in force which reaches further than was
+        approved, with the days and words for it."""
+        ledger = Ledger(self.log.read())
+        standing = ledger.standing(rule_id)
+        if ledger.open(rule_id) is not None or standing is None:
+            return self.waiting(rule_id), {}
+        drifted = drift(runner, self.log, rule_id, number(thresholds()["drift_times"]))
+        return (standing.proposal, drifted) if drifted else (self.waiting(rule_id), {})
 
     def approve(
         self,
@@ -139,19 +158,27 @@ class Governance:
         runner: Runner,
         say: Callable[[str], None] = lambda _: None,
     ) -> tuple[Event, Impact]:
-        """Approve what waits, having seen its impact. Refused where the impact is another now."""
-        waiting = self.waiting(rule_id)
+        """Approve what waits, or what a rule does that has drifted, having seen its impact. Refused
+        where the impact is another now."""
+        waiting, drifted = self._decidable(runner, rule_id)
         if waiting.event.actor == actor.name:
             raise people.NotAllowed(f"{actor.name} has proposed this; somebody else decides")
         people.require(self.log.read(), actor, "approver")
-        found = self.impact(runner, rule_id, say)
+        found = impact(runner, self.log, waiting.event.seq, say, tuple(drifted))
         if found.hash != seen:
             raise RuleError(
                 f"{rule_id}: the impact is {found.hash} now, not {seen}: the rule or what it acts "
                 "on has moved since; look at it again"
             )
-        reasons = list(second_look(found))
-        payload = {"impact": found.document(), "needed": 2 if reasons else 1, "reasons": reasons}
+        if waiting.event.kind == SUBMITTED:
+            _within_limits(Ledger(self.log.read()).rule_of(waiting), found)
+        if drifted:
+            reasons = [f"{day}: {word}" for day, words in drifted.items() for word in words]
+            needed = waiting.needed
+        else:
+            reasons = list(second_look(found))
+            needed = 2 if reasons else 1
+        payload = {"impact": found.document(), "needed": needed, "reasons": reasons}
         return self.log.append(actor, APPROVED, rule_id, payload, waiting.event.seq), found
 
     def reject(self, actor: Actor, rule_id: str, reason: str) -> Event:
@@ -161,6 +188,71 @@ class Governance:
             raise people.NotAllowed(f"{actor.name} has proposed this; somebody else decides")
         people.require(self.log.read(), actor, "approver")
         return self.log.append(actor, REJECTED, rule_id, {"reason": reason}, waiting.event.seq)
+
+
+# -- what a rule states of itself ------------------------------------------------------------------
+
+
+def _check_evidence(rule: Rule, folder: Path) -> None:
+    """Refuse a rule whose evidence is not the file it names."""
+    if rule.evidence is None:
+        return
+    path, stated = folder / rule.evidence.file, rule.evidence.sha256
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise RuleError(
+            f"{rule.id} evidence: {path} cannot be read ({error.strerror}); name the file from the "
+            "folder of the rule"
+        ) from None
+    if found != stated:
+        raise RuleError(
+            f"{rule.id} evidence: {path} has the SHA-256 {found}, the rule states {stated}; if it "
+            "is the file that supports the rule, state its hash"
+        )
+
+
+def reports_after(stage: Stage, graph: Graph) -> tuple[str, ...]:
+    """The reports whose lines follow from a stage, by the groups of their tables."""
+    return tuple(
+        sorted(
+            {
+                s.writes.group
+                for s in graph.stages
+                if s.kind is not StageKind.ADJUSTMENT and stage.name in graph.ancestors(s)
+            }
+        )
+    )
+
+
+def _check_overlay(rule: Rule, stage: Stage, graph: Graph) -> None:
+    """Refuse an overlay at a stage that reaches other reports than those it names."""
+    if not isinstance(rule.purpose, Overlay):
+        return
+    named, reached = set(rule.purpose.overlay), reports_after(stage, graph)
+    if never := sorted(named - set(reached)):
+        raise RuleError(
+            f"{rule.id} purpose: {rule.stage} does not reach {', '.join(never)}; from there on "
+            f"follow {', '.join(reached)}"
+        )
+    if also := [r for r in reached if r not in named]:
+        stages = {s.name.removesuffix("_adjustments"): s for s in graph.adjustments.values()}
+        own = [n for n, s in stages.items() if set(reports_after(s, graph)) <= named]
+        remedy = f"act at {' or '.join(own)}" if own else "no stage reaches these alone"
+        raise RuleError(
+            f"{rule.id} purpose: {rule.stage} also reaches {', '.join(also)}, which the overlay "
+            f"does not name; {remedy}, or name all that it reaches"
+        )
+
+
+def _within_limits(rule: Rule, found: Impact) -> None:
+    beyond = [f"{d.day}: {word}" for d in found.days for word in beyond_limits(rule, d.reach)]
+    if beyond:
+        raise RuleError(
+            f"{rule.id} limits: {'; '.join(beyond)}. Reject it, and submit a next version with "
+            "other conditions or limits"
+        )
 
 
 # -- when one approval is not enough --------------------------------------------------------------
@@ -210,12 +302,24 @@ def _overlap(one: Rule, other: Rule) -> bool:
     return all(r.expiry is None or late <= r.expiry for r in (one, other))
 
 
-_COMMUTING = ({"multiply"}, {"add"}, {"scale"}, {"exclude"})
+_COMMUTING = ({"multiply", "scale"}, {"add"})
 
 
-def _conflicts(one: tuple[Operation, ...], other: tuple[Operation, ...]) -> Iterator[str]:
-    """Fields on which two rules act so that their order matters."""
-    for mine in one:
-        for theirs in other:
-            if mine.field == theirs.field and {mine.op, theirs.op} not in _COMMUTING:
-                yield mine.field or mine.op
+def _conflicts(one: Rule, other: Rule, stage: Stage) -> Iterator[str]:
+    """Fields on which two rules act so that their order matters, each with the reason.
+
+    An excluded row is gone in either order.
+    """
+    for mine in one.operations:
+        for theirs in other.operations:
+            kinds = {mine.op, theirs.op}
+            commute = any(kinds <= those for those in _COMMUTING)
+            running = {mine.basis, theirs.basis} == {"running"}
+            if commute and running:
+                continue
+            named = " and ".join(dict.fromkeys((mine.op, theirs.op)))
+            why = f"by {named}" if running else f"by {named}, once from the field's original value"
+            of_theirs = fitting.fields(theirs, stage)
+            for field in fitting.fields(mine, stage):
+                if field in of_theirs:
+                    yield f"{field} ({why})"

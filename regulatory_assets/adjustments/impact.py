@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from pyspark.sql.connect import functions as F
-
-from regulatory_assets.adjustments.book import Ledger, Proposal, RuleBook, stage_name
+from regulatory_assets.adjustments.book import Ledger, RuleBook, stage_name
 from regulatory_assets.adjustments.closing import closings
+from regulatory_assets.adjustments.reach import Reach, beyond_approved, measure
 from regulatory_assets.adjustments.rule import Rule, RuleError, canonical
 from regulatory_assets.control.events import EventLog
 from regulatory_assets.ledger.graph import Graph
-from regulatory_assets.ledger.plan import NotReady, Way
+from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.run import Outcome, Runner
 from regulatory_assets.ledger.shadow import shadow
@@ -51,11 +51,16 @@ class Figure:
 
 @dataclass(frozen=True)
 class DayImpact:
-    """What a proposal does to one reporting date."""
+    """What a proposal does to one reporting date.
+
+    ``affected`` of the ``rows`` are changed by the rule before the proposal holds or after it;
+    ``reach`` is what the rule changes after.
+    """
 
     day: date
     affected: int
     rows: int
+    reach: Reach
     stages: tuple[Outcome, ...]
     figures: tuple[Figure, ...]
     revisions: dict[str, int]
@@ -65,6 +70,7 @@ class DayImpact:
             "day": self.day.isoformat(),
             "affected_records": self.affected,
             "rows": self.rows,
+            "reach": self.reach.document(),
             "stages_updated": [
                 {"table": o.table, "booked": o.booked, "reversed": o.reversed} for o in self.stages
             ],
@@ -100,6 +106,22 @@ class Impact:
     def document(self) -> dict[str, Any]:
         return {"impact": self.hash, **self._contents()}
 
+    def result(self, seconds: float) -> dict[str, Any]:
+        """What is injected, in one word for all days that were looked at."""
+        tables = [o.table for d in self.days for o in d.stages]
+        return {
+            "rule_id": self.rule_id,
+            "affected_records": sum(d.affected for d in self.days),
+            "processing_time": round(seconds, 3),
+            "stages_updated": list(dict.fromkeys(tables)),
+            "ratios": [
+                {"day": d.day.isoformat(), **f.document()}
+                for d in self.days
+                for f in d.figures
+                if f.before != f.after
+            ],
+        }
+
 
 def days_reached(runner: Runner, rule: Rule, before: Rule | None = None) -> tuple[date, ...]:
     """The calculated days in a rule's window, or in that of the version it replaces."""
@@ -122,63 +144,95 @@ def impact(
     log: EventLog,
     proposal: int,
     say: Callable[[str], None] = lambda _: None,
+    days: Sequence[date] = (),
 ) -> Impact:
-    """The impact of an open proposal. Raises NotReady where a day is not up to date."""
+    """The impact of an open proposal; of a rule in force, on the days given, that of having it."""
     events = log.read()
     ledger = Ledger(events)
     found = ledger.proposals.get(proposal)
-    if found is None or found.state != "proposed":
-        raise RuleError(f"event {proposal} is no open proposal")
+    if found is None or found.state == "rejected":
+        raise RuleError(f"event {proposal} is no proposal to look at")
     rule = ledger.rule_of(found)
     standing = ledger.standing(rule.id)
     reached = days_reached(runner, rule, standing.rule if standing else None)
-    looked = []
     closed = {day for day, closing in closings(events).items() if closing.closes}
-    for day in days_to_look_at(reached, closed):
+    looked = []
+    for day in days or days_to_look_at(reached, closed):
         say(f"impact on {day}")
-        looked.append(_of_day(runner, log, found, rule, day))
+        with _up_to_date(runner, log, day) as now:
+            if found.state == "proposed":
+                with shadow(now, RuleBook(log, proposal)) as trial:
+                    outcomes = trial.run_day(day, "impact")
+                    looked.append(_of_day(now, trial, rule, day, outcomes))
+            else:
+                with shadow(now, RuleBook(log, without=rule.id)) as trial:
+                    outcomes = trial.run_day(day, "impact")
+                    looked.append(_of_day(trial, now, rule, day, outcomes))
     return Impact(rule.id, proposal, rule.digest, reached, tuple(looked))
 
 
-def _of_day(runner: Runner, log: EventLog, proposal: Proposal, rule: Rule, day: date) -> DayImpact:
+@contextmanager
+def _up_to_date(runner: Runner, log: EventLog, day: date) -> Iterator[Runner]:
+    """The runner, or where something of the day is still to be run a shadow that has run it: so an
+    impact is that of the rule alone."""
     positions = runner.positions(day)
-    for stage in runner.graph.stages:
-        if positions.undelivered(stage):
-            continue
-        plan = runner.plan(stage, day, positions)
-        if plan.way is not Way.NOTHING:
-            raise NotReady(
-                f"{stage.name} for {day} is not up to date ({plan.why}); run {day} first, so that "
-                "the impact is that of the rule alone"
-            )
-    adjusted = runner.graph.stage(stage_name(rule))
-    read = positions.read(adjusted.reads)
-    with shadow(runner, RuleBook(log, proposal.event.seq)) as trial:
-        outcomes = trial.run_day(day, "impact")
-        return DayImpact(
-            day=day,
-            affected=max(_hit(runner, rule, day), _hit(trial, rule, day)),
-            rows=sum(r.booked - r.reversed for r in read.live),
-            stages=tuple(replace(o, seconds=0.0) for o in outcomes if o.rows),
-            figures=tuple(figures(runner, trial, day)),
-            revisions={t.name: positions.version(t.name).revision for t in runner.graph.sources},
-        )
+    stages = (s for s in runner.graph.stages if not positions.undelivered(s))
+    if all(runner.plan(stage, day, positions).way is Way.NOTHING for stage in stages):
+        yield runner
+        return
+    with shadow(runner, RuleBook(log)) as trial:
+        trial.run_day(day, "impact")
+        yield trial
 
 
-def _hit(runner: Runner, rule: Rule, day: date) -> int:
-    """The rows that a rule changes: each is taken back once."""
+def _of_day(
+    before: Runner, after: Runner, rule: Rule, day: date, outcomes: Sequence[Outcome]
+) -> DayImpact:
+    positions = after.positions(day)
+    read = positions.version(after.graph.stage(stage_name(rule)).reads.name)
+    was, reach = _reach(before, rule, day), _reach(after, rule, day)
+    return DayImpact(
+        day=day,
+        affected=max(was.rows, reach.rows),
+        rows=sum(r.booked - r.reversed for r in read.live),
+        reach=reach,
+        stages=tuple(replace(o, seconds=0.0) for o in outcomes if o.rows),
+        figures=tuple(figures(before, after, day)),
+        revisions={t.name: positions.version(t.name).revision for t in after.graph.sources},
+    )
+
+
+def _reach(runner: Runner, rule: Rule, day: date) -> Reach:
     version = runner.positions(day).version(stage_name(rule))
-    if not version.live:
-        return 0
-    taken = (F.col("rule_id") == rule.id) & (F.col("sign") < 0)
-    return int(runner.reader.rows(version).where(taken).count())
+    with runner.clear_errors([version]):
+        return measure(runner.reader, version, [rule.id])[rule.id]
+
+
+def drift(
+    runner: Runner, log: EventLog, rule_id: str, times: Decimal
+) -> dict[date, tuple[str, ...]]:
+    """The calculated days on which a rule in force changes more than so many times what was seen
+    at its approval, each with the words for it."""
+    standing = Ledger(log.read()).standing(rule_id)
+    if standing is None:
+        return {}
+    seen, found = standing.proposal.seen, {}
+    for day in days_reached(runner, standing.rule):
+        if standing.in_force(day):
+            reach = _reach(runner, standing.rule, day)
+            if words := tuple(beyond_approved(seen, day, reach, times)):
+                found[day] = words
+    return found
 
 
 def figures(before: Runner, after: Runner, day: date) -> Iterator[Figure]:
     """The reported rows of a day as two runners see them."""
     was, now = before.positions(day), after.positions(day)
     for table in ratio_tables(before.graph):
-        yield from compared(before.reader, was.read(table), after.reader, now.read(table))
+        versions = was.read(table), now.read(table)
+        with before.clear_errors(versions):
+            found = list(compared(before.reader, versions[0], after.reader, versions[1]))
+        yield from found
 
 
 def ratio_tables(graph: Graph) -> tuple[Table, ...]:

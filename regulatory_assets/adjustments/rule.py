@@ -20,7 +20,9 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 Text = Annotated[str, Field(min_length=1)]
 Comparison = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "like", "is null"]
-Action = Literal["set", "multiply", "add", "cap", "floor", "scale", "reclassify", "exclude"]
+Action = Literal[
+    "set", "multiply", "add", "cap", "floor", "scale", "reclassify", "exclude", "insert"
+]
 
 
 class RuleError(Exception):
@@ -40,6 +42,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
+Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 Value = Annotated[str | int | bool | date | None, BeforeValidator(_plain)]
 
 
@@ -94,18 +97,29 @@ class Operation(_Document):
     ``basis`` running sees what earlier rules of the stage have made of the field, original the
     stage's input. ``where`` narrows the rows for this operation alone. ``currency`` is that of a
     money value: an amount in the deal's own currency is only changed in deals of that currency.
+    ``insert`` adds a row of its own with all ``values``; it is left out on each day on which
+    ``expected_source_id`` has been delivered.
     """
 
     op: Action
     field: str | None = None
     value: Value = None
-    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = None
+    currency: Currency | None = None
     basis: Literal["running", "original"] = "running"
     where: Condition | None = None
+    values: dict[str, Value] | None = None
+    expected_source_id: Text | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Operation:
-        if self.op == "exclude":
+        if self.op != "insert" and (self.values, self.expected_source_id) != (None, None):
+            raise ValueError("only insert takes values and expected_source_id")
+        if self.op == "insert":
+            if not self.values or self.expected_source_id is None:
+                raise ValueError("insert needs the values of the row and its expected_source_id")
+            if (self.field, self.value, self.where) != (None, None, None):
+                raise ValueError("insert takes values and expected_source_id alone")
+        elif self.op == "exclude":
             if self.field is not None or self.value is not None:
                 raise ValueError("exclude takes neither field nor value")
         elif self.op == "scale":
@@ -122,22 +136,26 @@ class Operation(_Document):
 
 
 class Evidence(_Document):
-    """A file that supports the rule, by its SHA-256."""
+    """A file that supports the rule, named from the folder of the rule's own file, and its SHA-256.
+    The file is read when the rule is validated or submitted, and must be the one stated."""
 
     file: Text
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Overlay(_Document):
-    """An expert's correction of named reports."""
+    """An expert's correction of named reports, at a stage that reaches no others."""
 
     overlay: Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
 class Limits(_Document):
-    """What the author expects at most; beyond it the rule needs another look."""
+    """What the rule may change on one day at most: rows, and by currency the sum of the differences
+    it makes to each money column, whatever their sign. A currency that is not named has limit zero.
+    Beyond it the rule is not approved, and a day on which it reaches further fails a check."""
 
     rows: Annotated[int, Field(ge=0)] | None = None
+    amounts: Annotated[dict[Currency, Value], Field(min_length=1)] | None = None
 
 
 class Rule(_Document):
@@ -166,6 +184,19 @@ class Rule(_Document):
                 f"expires on {self.expiry}, before it takes effect on {self.effective}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _inserts_alone(self) -> Rule:
+        if self.inserts and any(o.op != "insert" for o in self.operations):
+            raise ValueError("insert stands in a rule of its own")
+        if self.inserts and self.conditions != AllOf(all=()):
+            raise ValueError("insert adds rows whatever there is; write conditions: {all: []}")
+        return self
+
+    @property
+    def inserts(self) -> bool:
+        """Whether the rule adds rows of its own instead of changing some."""
+        return any(o.op == "insert" for o in self.operations)
 
     def in_force(self, day: date) -> bool:
         """Whether a reporting date lies in the rule's own window."""

@@ -5,6 +5,7 @@ With ``--as NAME`` in a demonstration, which every output then says, or ``--key 
 
 from __future__ import annotations
 
+import time
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,7 +51,7 @@ def validate(file: Annotated[Path, typer.Argument(help="Rules in YAML or JSON.")
     """Check the rules of a file without keeping anything."""
     runtime = open_runtime()
     for rule in load(file):
-        stage = runtime.governance.validate(rule)
+        stage = runtime.governance.validate(rule, file.parent)
         console.print(f"{rule.id}: fits {stage.reads.name}, {len(rule.operations)} operations")
 
 
@@ -66,9 +67,9 @@ def submit(
     actor = _actor(runtime, name, key)
     rules = load(file)
     for rule in rules:
-        runtime.governance.validate(rule)
+        runtime.governance.validate(rule, file.parent)
     for rule in rules:
-        event = runtime.governance.submit(actor, rule)
+        event = runtime.governance.submit(actor, rule, file.parent)
         _said(runtime, event, f"submitted {rule.id} version {rule.version}")
 
 
@@ -128,13 +129,15 @@ def approve(
     """Approve what waits; refused where its impact is no longer the one looked at."""
     runtime = open_runtime()
     actor = _actor(runtime, name, key)
+    start = time.monotonic()
     with waiting("looking again", as_json) as step:
         event, found = runtime.governance.approve(
             actor, rule_id, impact, runtime.runner("impact"), step
         )
     proposal = Ledger(runtime.events.read()).proposals[found.proposal]
     if as_json:
-        print_json({"event": event.seq, "state": proposal.state, **found.document()})
+        result = found.result(time.monotonic() - start)
+        print_json({"event": event.seq, "state": proposal.state, **found.document(), **result})
         return
     _said(runtime, event, f"approved {rule_id}")
     if proposal.state != "approved":

@@ -8,8 +8,10 @@ the id ``through <stage>``. So a key stands once in each layer, sign and rule.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
@@ -114,16 +116,18 @@ def groups(calculation: Calculation) -> DataFrame:
 # -- by the rules of a stage ----------------------------------------------------------------------
 
 
-def by_rules(calculation: Joining) -> DataFrame:
+def by_rules(calculation: Calculation) -> DataFrame:
     """What the rules in force change in the whole table as it stands after all stages before."""
-    return _applied(calculation, calculation.reader.net(calculation.driving.new))
+    rows = calculation.reader.net(calculation.driving.new)
+    return frames.union([*_applied(calculation, rows), *_inserted(calculation)])
 
 
-def change_by_rules(calculation: Joining) -> DataFrame:
+def change_by_rules(calculation: Calculation) -> DataFrame:
     """How that changes: recomputed for the keys that a moved input or a changed rule reaches.
 
     A changed rule reaches the rows that it has changed before, and those that it hits now; with
-    it all rules of these rows are applied again, since later ones build on earlier ones.
+    it all rules of these rows are applied again, since later ones build on earlier ones. Rows
+    that rules add are few, and looked at whatever has moved.
     """
     stage, reader, rules = calculation.stage, calculation.reader, calculation.rules
     key, content = stage.writes.key, stage.writes.content
@@ -133,26 +137,57 @@ def change_by_rules(calculation: Joining) -> DataFrame:
     if changed:
         stood = reader.rows(calculation.previous)
         reached.append(stood.where(F.col("rule_id").isin(changed)).select(*key))
-        if rules.hash:
+        if rules.hash and (hit := rules.hits(changed)) is not None:
             rows = _joined(calculation, reader.net(driving))
-            reached.append(rows.where(rules.hits(changed)).select(*key))
+            reached.append(rows.where(hit).select(*key))
     if not reached:  # what moved is a lookup that no rule in force looks at
         return reader.changes(calculation.previous, calculation.previous)
+    if rules.insertions:
+        own = [{k: made.row[k] for k in key} for made in rules.insertions]
+        reached.append(_keys(calculation, own))
     keys = calculation.store(frames.union(reached).distinct())
     old = frames.negative(reader.rows(calculation.previous, among=keys, on=key))
     if not rules.hash:
         return old.select(ENTRY, *content)
-    new = _applied(calculation, reader.net(driving, among=keys, on=key))
-    return frames.net(
-        frames.union([new.select(ENTRY, *content), old.select(ENTRY, *content)]), content
-    )
+    rows = reader.net(driving, among=keys, on=key)
+    parts = [*_applied(calculation, rows), *_inserted(calculation), old]
+    return frames.net(frames.union([part.select(ENTRY, *content) for part in parts]), content)
 
 
-def _applied(calculation: Joining, rows: DataFrame) -> DataFrame:
+def _inserted(calculation: Calculation) -> list[DataFrame]:
+    """The rows that rules add, but for those whose source row, or own key, has been delivered."""
+    stage, made = calculation.stage, calculation.rules.insertions
+    if not made:
+        return []
+    key, name = stage.writes.key, stage.inserts
+    own = [tuple(m.row[k] for k in key) for m in made]
+    source = [tuple(m.expected if k == name else m.row[k] for k in key) for m in made]
+    asked = _keys(calculation, [dict(zip(key, k, strict=True)) for k in {*own, *source}])
+    found = calculation.reader.base(calculation.driving.new, among=asked, on=key).select(*key)
+    delivered = {tuple(row[k] for k in key) for row in found.toArrow().to_pylist()}
+    rows = [
+        {ENTRY: 1, "layer": ADJUSTMENT, "sign": 1, "rule_id": m.rule_id, **m.row}
+        for m, mine, theirs in zip(made, own, source, strict=True)
+        if not {mine, theirs} & delivered
+    ]
+    return [calculation._frame(rows)]
+
+
+def _keys(calculation: Joining, keys: Sequence[dict[str, Any]]) -> DataFrame:
+    table = calculation.stage.writes
+    schema = pa.schema([pa.field(k, table.type_of(k).arrow) for k in table.key])
+    session = calculation.reader.lake.session
+    return session.createDataFrame(pa.Table.from_pylist(list(keys), schema=schema))
+
+
+def _applied(calculation: Joining, rows: DataFrame) -> list[DataFrame]:
     """The rules applied to the rows that they hit, which are set aside: each is looked at often."""
     rules, stage = calculation.rules, calculation.stage
-    hit = calculation.store(_joined(calculation, rows).where(rules.hits()))
-    return rules.apply(hit, stage, calculation.parameters)
+    hits = rules.hits()
+    if hits is None:
+        return []
+    hit = calculation.store(_joined(calculation, rows).where(hits))
+    return [rules.apply(hit, stage, calculation.parameters)]
 
 
 def _joined(calculation: Joining, rows: DataFrame) -> DataFrame:

@@ -6,7 +6,8 @@ How conditions and operations are written and compiled does not belong here.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
 
@@ -14,6 +15,16 @@ from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.ledger.stages import Stage
+
+
+@dataclass(frozen=True)
+class Insertion:
+    """A row that a rule adds: the values of its table's columns. It gives way to a delivered row
+    with its key but for the column that names it, where that holds ``expected``."""
+
+    rule_id: str
+    row: Mapping[str, Any]
+    expected: str
 
 
 class RuleSet(Protocol):
@@ -34,8 +45,14 @@ class RuleSet(Protocol):
         """The columns that conditions and operations look at."""
         ...
 
-    def hits(self, only: Collection[str] | None = None) -> Column:
-        """Whether a row meets the conditions of any rule, or of any of those named."""
+    @property
+    def insertions(self) -> tuple[Insertion, ...]:
+        """The rows that rules add; few, each written out in a rule."""
+        ...
+
+    def hits(self, only: Collection[str] | None = None) -> Column | None:
+        """Whether a row meets the conditions of any rule, or of any of those named; nothing where
+        none of them looks at rows."""
         ...
 
     def differing(self, before: str) -> frozenset[str]:
@@ -65,6 +82,7 @@ class NoRules:
     hash = ""
     order: tuple[str, ...] = ()
     needs: frozenset[str] = frozenset()
+    insertions: tuple[Insertion, ...] = ()
 
     def at(self, stage: Stage, day: date) -> NoRules:
         return self
@@ -72,7 +90,7 @@ class NoRules:
     def differing(self, before: str) -> frozenset[str]:
         return frozenset()
 
-    def hits(self, only: Collection[str] | None = None) -> Column:
+    def hits(self, only: Collection[str] | None = None) -> Column | None:
         raise LookupError("there are no rules")
 
     def apply(self, rows: DataFrame, stage: Stage, parameters: Any) -> DataFrame:

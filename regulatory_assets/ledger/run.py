@@ -174,7 +174,7 @@ class Runner:
         if plan.way is not Way.EMPTY:
             moves = (*plan.moves.values(), *plan.other_days)
             read = [previous, *(m.new for m in moves)]
-            with self._clear_errors(read), self.lake.scratch() as store:
+            with self.clear_errors(read), self.lake.scratch() as store:
                 calculation = self._calculation(plan, store)
                 if plan.way is Way.CHANGE:
                     entries = calculation.change()
@@ -242,7 +242,7 @@ class Runner:
         for _ in range(ATTEMPTS):
             start = time.monotonic()
             previous = Version(table, day, self.register.history(table.name, day))
-            with self._clear_errors([previous]), self.lake.scratch() as store:
+            with self.clear_errors([previous]), self.lake.scratch() as store:
                 entries = self._delivered(content, previous, mode, store)
                 posting, counts = self.write(previous, entries)
             revisions = [self._source_revision(previous, posting, counts, cause)]
@@ -339,7 +339,7 @@ class Runner:
         return (posting if counts.booked or counts.reversed else None), counts
 
     @contextmanager
-    def _clear_errors(self, versions: Iterable[Version]) -> Iterator[None]:
+    def clear_errors(self, versions: Iterable[Version]) -> Iterator[None]:
         """Turn an engine's failure to read into a word about which table lacks which file."""
         try:
             yield

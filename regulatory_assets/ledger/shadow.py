@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 from shutil import rmtree
 
+from pyspark.errors.exceptions.base import PySparkException
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.control.register import (
@@ -23,7 +24,7 @@ from regulatory_assets.control.register import (
     Revision,
 )
 from regulatory_assets.ledger.gate import Open
-from regulatory_assets.ledger.lake import Lake, new_posting
+from regulatory_assets.ledger.lake import Lake, LakeError, new_posting
 from regulatory_assets.ledger.rules import RuleSource
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.table import Table
@@ -72,6 +73,10 @@ class ShadowLake(Lake):
         mine = wanted & self._written
         real = self._real.scan(table, day, wanted - mine)
         return real.unionAll(super().scan(table, day, mine)) if mine else real
+
+    def explain_failure(self, table: Table, error: PySparkException) -> LakeError | None:
+        """What is missing is missing in the real lake: nobody else touches a shadow's own files."""
+        return self._real.explain_failure(table, error)
 
 
 @contextmanager

@@ -107,6 +107,7 @@ class Stage:
     days: DaysFunction | None = None
     derivation: Derivation | None = None
     fixed: tuple[str, ...] = ()
+    inserts: str | None = None
 
     def __post_init__(self) -> None:
         _check(self)
@@ -194,12 +195,14 @@ def adjustment_stage(
     derivation: Derivation | None = None,
     fixed: tuple[str, ...] = (),
     parameters: tuple[str, ...] = (),
+    inserts: str | None = None,
 ) -> Stage:
     """Where governed rules act on a table: for each row a rule changes, a contra and a rebooking.
 
     It opts a table in: whoever reads the table from then on reads these rows with it. ``lookups``
     bring columns that conditions may name. A rule sets neither the key, nor what is derived, nor
-    the columns named in ``fixed``.
+    the columns named in ``fixed``. ``inserts`` is the key column by which rows are named that
+    rules may add; without it they add none.
     """
     writes = replace(
         reads,
@@ -216,6 +219,7 @@ def adjustment_stage(
         parameters,
         derivation=derivation,
         fixed=fixed,
+        inserts=inserts,
     )
 
 
@@ -245,6 +249,8 @@ def _check(stage: Stage) -> None:
         derived = stage.derivation.columns if stage.derivation else ()
         if unknown := [c for c in (*derived, *stage.fixed) if c not in read.column_names]:
             refuse(f"derived or fixed columns {unknown} are not columns of {read.name}")
+        if stage.inserts is not None and (stage.inserts not in read.key or stage.derivation):
+            refuse("rows are added by a column of the key, and where nothing is derived")
         return
     if unknown := [c for c in stage.by if c not in read.column_names]:
         refuse(f"group columns {unknown} are not columns of {read.name}")

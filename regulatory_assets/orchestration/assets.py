@@ -4,6 +4,7 @@ No table and no stage is named here; a new stage in the graph is a new asset.
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -19,6 +20,8 @@ from dagster import (
 )
 from pyspark.sql.connect import functions as F
 
+from regulatory_assets.adjustments.impact import ratio_tables
+from regulatory_assets.adjustments.injection import injections
 from regulatory_assets.bank.conform import REJECTED_ROWS
 from regulatory_assets.bank.ingest import Ingested, ingest_table
 from regulatory_assets.ledger.fingerprint import code_fingerprint
@@ -224,6 +227,16 @@ def _rejected(
 # -- stages ------------------------------------------------------------------------------------
 
 
+def _injected(
+    context: AssetExecutionContext, runner: Runner, report: Table, day: date
+) -> dict[str, Any]:
+    """What the run has done by rules that were new, changed or gone."""
+    record = context.instance.get_run_record_by_id(context.run_id)
+    started = record.start_time if record and record.start_time else time.time()
+    found = injections(runner, report, day, context.run_id, time.time() - started)
+    return {"injections": MetadataValue.json(found)} if found else {}
+
+
 def _stage(graph: Graph, stage: Stage, partitions: PartitionsDefinition[Any]) -> AssetsDefinition:
     table = stage.writes
 
@@ -235,6 +248,8 @@ def _stage(graph: Graph, stage: Stage, partitions: PartitionsDefinition[Any]) ->
             version = _version(runner, table, day)
             told = run_metadata(outcome, version, runner.reader)
             told |= figures(stage, day, runtime.settings.lake, runner.register)
+            if table in ratio_tables(graph):
+                told |= _injected(context, runner, table, day)
             return _materialized(version, told)
 
     lineage = column_lineage(stage)

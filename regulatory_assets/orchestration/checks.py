@@ -20,6 +20,7 @@ from dagster import (
 from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
+from regulatory_assets.adjustments.book import RuleBook
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.orchestration.failures import plainly
@@ -62,8 +63,10 @@ def _of_table(
     ) -> Iterator[AssetCheckResult]:
         with plainly():
             day = date.fromisoformat(context.run.tags["dagster/partition"])
-            runner = bank.runtime(graph).runner(context.run.run_id)
-            examination = Examination(runner.positions(day), runner.reader, runner.register)
+            runtime = bank.runtime(graph)
+            runner = runtime.runner(context.run.run_id)
+            rules = RuleBook(runtime.events).snapshot()
+            examination = Examination(runner.positions(day), runner.reader, runner.register, rules)
             revision = examination.version(table).revision
             for key in sorted(context.selected_asset_check_keys, key=lambda k: k.name):
                 check = by_name[key.name]

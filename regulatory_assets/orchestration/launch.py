@@ -31,6 +31,8 @@ class DayResult:
     outcomes: tuple[Outcome, ...]
     failures: tuple[str, ...]
     warnings: tuple[str, ...]
+    injections: tuple[dict[str, Any], ...] = ()
+    """What rules did that were new, changed or gone; see ``adjustments.injection``."""
 
     def as_document(self) -> dict[str, Any]:
         """The result as plain values."""
@@ -108,6 +110,7 @@ def _run(
         outcomes=tuple(heard.outcomes),
         failures=tuple(heard.failures),
         warnings=tuple(heard.warnings),
+        injections=tuple(heard.injections),
     )
 
 
@@ -120,6 +123,7 @@ class _Listener:
         self.outcomes: list[Outcome] = []
         self.failures: list[str] = []
         self.warnings: list[str] = []
+        self.injections: list[dict[str, Any]] = []
 
     def __call__(self, entry: Any) -> None:
         event = entry.dagster_event
@@ -145,6 +149,7 @@ class _Listener:
             return
         table = materialization.asset_key.to_user_string()
         self.warnings += [f"{table}: {word}" for word in told.get("warnings", ())]
+        self.injections += told.get("injections", ())
         self.outcomes.append(
             Outcome(
                 table=table,

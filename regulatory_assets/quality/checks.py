@@ -1,7 +1,8 @@
 """The checks of every table, derived from the graph: no stage and no table is named here.
 
 Every table has its schema and its ledger's balance; sources have their deliveries; what a stage
-looks up in a source must stand there; what an aggregate sums must add up.
+looks up in a source must stand there; what an aggregate sums must add up; what rules change must
+be what was approved (``rules``).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from regulatory_assets.quality.examination import (
     differences,
     verdict,
 )
+from regulatory_assets.quality.rules import rule_checks
 from regulatory_assets.quality.schemas import broken_rules
 
 REJECTED_PER_MILLE = 10
@@ -44,6 +46,7 @@ def all_checks(graph: Graph) -> tuple[Check, ...]:
         found += (_deliveries(table), _rejected_share(table))
     found += _references(graph)
     found += [_sums(stage) for stage in graph.stages if stage.kind is StageKind.AGGREGATE]
+    found += rule_checks(graph)
     names = set(graph.tables)
     found += [c for c in _declared() if {c.table.name, *(t.name for t in c.reads)} <= names]
     return tuple(found)
@@ -163,7 +166,8 @@ def _rejected_share(table: Table) -> Check:
 
 
 def _references(graph: Graph) -> Iterator[Check]:
-    """What stages look up in sources, once for each driving table and key."""
+    """What stages look up in sources, once for each driving table and key, and for the rows that
+    rules make of it."""
     seen: set[tuple[str, tuple[str, ...], str]] = set()
     for stage in graph.stages:
         for lookup in stage.lookups:
@@ -173,12 +177,16 @@ def _references(graph: Graph) -> Iterator[Check]:
             if checked and of_row and place not in seen:
                 seen.add(place)
                 yield _reference(stage.reads, lookup)
+                if adjusting := graph.adjustments.get(stage.reads.name):
+                    yield _reference(adjusting.writes, lookup)
 
 
 def _reference(table: Table, lookup: Lookup) -> Check:
     named = ", ".join(lookup.by)
 
     def examine(day: Examination, since: int) -> Result:
+        if not day.version(table).live:
+            return Result(True, "there are no rows")
         given = reduce(and_, (F.col(c).isNotNull() for c in lookup.by))
         used = day.keys(table, lookup.by, among=given)
         known = day.keys(lookup.table, lookup.table.key).select(*lookup.table.key)

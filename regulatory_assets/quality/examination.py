@@ -12,6 +12,7 @@ from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
+from regulatory_assets.adjustments.book import Snapshot
 from regulatory_assets.control.register import Register
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.frames import ENTRY
@@ -40,6 +41,8 @@ class Examination:
     positions: Positions
     reader: Reader
     register: Register
+    rules: Snapshot = field(default_factory=lambda: Snapshot(()))
+    """The rules, for the checks of what they change."""
 
     def version(self, table: Table) -> Version:
         return self.positions.version(table.name)

@@ -14,6 +14,7 @@ market_adjustments = adjustment_stage(reads=FX_RATES, name="market_adjustments")
 deal_adjustments = adjustment_stage(
     reads=DEALS,
     name="deal_adjustments",
+    inserts="deal_id",
     lookups=(
         Lookup(ENTITIES, by=("entity_id",), take=("regime", "reporting_currency")),
         Lookup(COUNTERPARTIES, by=("counterparty_id",), take=("sector", "relationship")),

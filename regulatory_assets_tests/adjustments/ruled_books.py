@@ -14,7 +14,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from regulatory_assets.adjustments.compiler import CompiledRules, check
+from regulatory_assets.adjustments.compiler import CompiledRules
+from regulatory_assets.adjustments.fitting import check
 from regulatory_assets.adjustments.rule import Operation, Rule, Test
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.stages import (
@@ -36,6 +37,7 @@ deal = adjustment_stage(
     reads=books.DEALS,
     name="deal_adjustments",
     lookups=(Lookup(books.CUSTOMERS, ("book", "customer"), ("kind",)),),
+    inserts="id",
 )
 flow = adjustment_stage(
     reads=books.FLOWS,
@@ -139,6 +141,8 @@ def apply(rules: Sequence[Rule], rows: list[dict[str, Any]], looked: Any) -> lis
     for row in rows:
         seen, now, alive = {**row, **looked(row)}, dict(row), True
         for rule in rules:
+            if rule.inserts:
+                continue
             if not alive or not _meets(rule.conditions, seen):
                 continue
             for operation in rule.operations:
@@ -152,6 +156,26 @@ def apply(rules: Sequence[Rule], rows: list[dict[str, Any]], looked: Any) -> lis
         if alive:
             found.append(now)
     return found
+
+
+def inserted(rules: Iterable[Rule], delivered: Sources) -> list[dict[str, Any]]:
+    """The deals that rules add, but for those whose own has been delivered."""
+    return [
+        {
+            "book": values["book"],
+            "id": f"MAN-{rule.id}-{place + 1}",
+            "customer": values.get("customer"),
+            "currency": values.get("currency"),
+            "amount": exact(Decimal(str(values["amount"]))),
+            "due": None,
+            "active": values["active"],
+        }
+        for rule in rules
+        if rule.inserts
+        for place, operation in enumerate(rule.operations)
+        if (values := operation.values or {})
+        if (values["book"], operation.expected_source_id) not in delivered.deals
+    ]
 
 
 def _dicts(table: str, rows: Iterable[Row]) -> list[dict[str, Any]]:
@@ -183,6 +207,8 @@ def scenario(
         given.state("deals"),
         lambda row: {"kind": kinds.get((row["book"], row["customer"]))},
     )
+    made = inserted(book.of("deal_adjustments", day), given) if book else []
+    tables["deals"] += _state(made)
     tables["held"] = books_model.stage("held", tables, settings)
     flows = books_model.stage("flows", tables, settings)
     currencies = {(r[3], r[4]): r[6] for r in tables["deals"]}

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.book import Ledger, RuleBook, outdated
 from regulatory_assets.adjustments.governance import Governance, second_look
 from regulatory_assets.adjustments.impact import DayImpact, Figure, Impact, days_to_look_at
+from regulatory_assets.adjustments.injection import injections
 from regulatory_assets.adjustments.people import NotAllowed
+from regulatory_assets.adjustments.reach import Reach, beyond_limits, measure
 from regulatory_assets.adjustments.rule import Rule, RuleError, parse
-from regulatory_assets.control.database import connect
+from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.control.events import Actor, EventLog, chain_faults
+from regulatory_assets.control.register import Revision
 from regulatory_assets.engine import Engine
-from regulatory_assets.ledger.plan import NotReady, Way
+from regulatory_assets.ledger.lake import LakeError
+from regulatory_assets.ledger.plan import Way
+from regulatory_assets.ledger.reader import Version
+from regulatory_assets.runtime import production_graph
 from regulatory_assets_tests.adjustments import ruled_books as ruled
 from regulatory_assets_tests.adjustments.test_scenarios import DAY, Play
+from regulatory_assets_tests.kernel import books
 from regulatory_assets_tests.kernel.books_model import Deal
+from regulatory_assets_tests.laws.inputs import Given
 
 ANNA, BEN, CARLA = Actor("anna"), Actor("ben"), Actor("carla")
 FEW = {
@@ -129,13 +138,68 @@ def test_an_approval_names_what_was_looked_at(office: Office) -> None:
     deals = office.play.given.deals
     deals["b1", "d1"] = replace(deals["b1", "d1"], amount=Decimal(77))
     office.play.deliver()
-    with pytest.raises(NotReady, match="not up to date"):
+    with pytest.raises(RuleError, match="look at it again"):
         office.governance.approve(BEN, "R-1", seen.hash, office.runner)
+    ahead = office.governance.impact(office.runner, "R-1")
     office.runner.run_day(DAY, "test")
+    assert office.governance.impact(office.runner, "R-1") == ahead, "of the rule alone, either way"
     with pytest.raises(RuleError, match="look at it again"):
         office.governance.approve(BEN, "R-1", seen.hash, office.runner)
     office.approve("R-1")
     assert Ledger(office.log.read()).standing("R-1") is not None
+
+
+def test_a_run_tells_what_it_did_by_changed_rules(office: Office) -> None:
+    def told(run_id: str) -> list[dict[str, Any]]:
+        runner = replace(office.runner, run_id=run_id)
+        runner.run_day(DAY, "test")
+        return injections(runner, books.REPORT, DAY, run_id, 1.25)
+
+    def amounts() -> dict[str, str]:
+        version = office.runner.positions(DAY).read(books.REPORT)
+        rows = office.runner.reader.net(version).toArrow().to_pylist()
+        return {f"{r['book']} {r['part']}": format(r["amount"], "f") for r in rows}
+
+    before = amounts()
+    office.governance.submit(ANNA, rule())
+    office.approve("R-1")
+    (found,) = told("one")
+    after = amounts()
+    moved = {k for k in {*before, *after} if before.get(k) != after.get(k)}
+    ratios = found.pop("ratios")
+    assert found == {
+        "rule_id": "R-1",
+        "affected_records": 1,
+        "processing_time": 1.25,
+        "stages_updated": ["deal_adjustments", "held", "flows", "lines", "report"],
+    }
+    assert moved
+    assert {r["key"]: r["before"].get("amount") for r in ratios} == {
+        k: before.get(k) for k in moved
+    }
+    assert {r["key"]: r["after"].get("amount") for r in ratios} == {k: after.get(k) for k in moved}
+    assert told("two") == [], "nothing has been injected since"
+    office.governance.withdraw(ANNA, "R-1")
+    office.approve("R-1")
+    (gone,) = told("three")
+    assert (gone["rule_id"], gone["affected_records"]) == ("R-1", 1)
+    assert {r["key"]: r["after"] for r in gone["ratios"]} == {r["key"]: r["before"] for r in ratios}
+
+
+def test_a_missing_file_is_told_with_its_table(office: Office) -> None:
+    """Files of the deals, which the impact reads, and of the lines, which the shadow reads."""
+    office.governance.submit(ANNA, rule())
+    for table in ("deals", "lines"):
+        folder = office.play.lake.path(ruled.GRAPH.tables[table])
+        files = list(folder.rglob("*.parquet"))
+        kept = [(file, file.read_bytes()) for file in files]
+        for file in files:
+            file.unlink()
+        with pytest.raises(LakeError, match=f"^{table}: .* Restore them from backup"):
+            office.governance.impact(office.runner, "R-1")
+        for file, content in kept:
+            file.write_bytes(content)
+    assert office.governance.impact(office.runner, "R-1").days
 
 
 def test_a_large_effect_needs_two_approvals_of_two_people(office: Office) -> None:
@@ -213,6 +277,54 @@ def test_rules_whose_order_would_matter_need_different_priorities(
         assert office.governance.submit(ANNA, second).subject == "R-2"
 
 
+MORE_FACTOR = {"op": "multiply", "field": "factor", "value": "1.1"}
+MOVED = {"op": "reclassify", "value": "retail_less_stable"}
+SCALED = {"op": "scale", "value": "1.02"}
+ADDED = {"op": "add", "field": "weighted", "value": "5", "currency": "EUR"}
+ORIGINAL = {**MORE_FACTOR, "basis": "original"}
+LOWER = {"op": "add", "field": "factor", "value": "-0.1"}
+AMOUNT = {"op": "multiply", "field": "amount", "value": "2"}
+
+
+@pytest.mark.parametrize(
+    ("stage", "one", "other", "said"),
+    [
+        ("flow", MORE_FACTOR, MORE_FACTOR, ""),
+        ("flow", MORE_FACTOR, MOVED, "factor (by reclassify and multiply)"),
+        ("flow", MOVED, MOVED, "line (by reclassify)"),
+        ("flow", MOVED, AMOUNT, ""),
+        ("flow", MORE_FACTOR, LOWER, "factor (by add and multiply)"),
+        ("flow", MORE_FACTOR, ORIGINAL, "factor (by multiply, once from the field's original"),
+        ("flow", ORIGINAL, MORE_FACTOR, "factor (by multiply, once from the field's original"),
+        ("flow", MORE_FACTOR, {"op": "exclude"}, ""),
+        ("line", SCALED, SCALED, ""),
+        ("line", SCALED, AMOUNT, ""),
+        ("line", SCALED, ADDED, "weighted (by add and scale)"),
+        ("line", ADDED, SCALED, "weighted (by scale and add)"),
+    ],
+)
+def test_what_two_rules_may_both_act_on(
+    tmp_path: Path, stage: str, one: dict[str, Any], other: dict[str, Any], said: str
+) -> None:
+    """In the LCR's own stages; the log alone decides, so the first rule is approved unseen."""
+    database = connect(f"sqlite:///{tmp_path / 'control.sqlite'}")
+    migrate(database)
+    log = EventLog(database)
+    people.open_demo(log)
+    governance = Governance(log, production_graph())
+    every = {"stage": stage, "conditions": {"field": "line", "op": "like", "value": "retail%"}}
+    first = governance.submit(ANNA, rule("R-1", operations=[one], **every))
+    log.append(BEN, "approved", "R-1", {"needed": 1}, first.seq)
+    second = rule("R-2", operations=[other], **every)
+    if said:
+        with pytest.raises(RuleError, match="R-2 priority: R-1 has priority 100 too") as refusal:
+            governance.submit(ANNA, second)
+        assert said in str(refusal.value)
+        assert "choose another priority" in str(refusal.value)
+        second = rule("R-2", operations=[other], priority=101, **every)
+    assert governance.submit(ANNA, second).subject == "R-2"
+
+
 def test_rules_past_and_gone_are_found_in_the_log(office: Office) -> None:
     """A set that a day was made with is known by its hash, whatever has been decided since."""
     office.governance.submit(ANNA, rule())
@@ -229,6 +341,81 @@ def test_rules_past_and_gone_are_found_in_the_log(office: Office) -> None:
         now.differing("0123456789abcdef")
 
 
+# -- what a rule states of itself ------------------------------------------------------------------
+
+
+def test_evidence_is_the_file_it_names(tmp_path: Path) -> None:
+    governance = Governance(None, ruled.GRAPH)  # type: ignore[arg-type]
+    (tmp_path / "memo.txt").write_text("abc")
+    # SHA-256 of "abc", FIPS 180-2 appendix B.1
+    abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    good = rule(evidence={"file": "memo.txt", "sha256": abc})
+    assert governance.validate(good, tmp_path) is ruled.deal
+    assert good.document()["evidence"]["sha256"] == abc, "what the event holds"
+    with pytest.raises(RuleError, match=r"absent\.txt cannot be read .* name the file from"):
+        governance.validate(rule(evidence={"file": "absent.txt", "sha256": abc}), tmp_path)
+    (tmp_path / "memo.txt").write_text("abd")
+    with pytest.raises(RuleError, match=f"the rule states {abc}; if it is the file"):
+        governance.validate(good, tmp_path)
+    with pytest.raises(RuleError, match=r"memo\.txt has the SHA-256"):
+        governance.submit(ANNA, good, tmp_path)
+
+
+def test_nothing_is_approved_beyond_its_limits(office: Office) -> None:
+    """The rule halves the one deal of 60."""
+    office.governance.submit(ANNA, rule(limits={"rows": 0}))
+    with pytest.raises(RuleError, match="2026-01-05: it changes 1 rows, its limit is 0"):
+        office.approve("R-1")
+    office.governance.reject(BEN, "R-1", "beyond")
+    less = {"rows": 1, "amounts": {"EUR": "29.99999999"}}
+    office.governance.submit(ANNA, rule(version=2, limits=less))
+    with pytest.raises(RuleError, match=r"moves amount by 30\.0+ EUR, its limit is 29\.9"):
+        office.approve("R-1")
+    office.governance.reject(BEN, "R-1", "beyond")
+    office.governance.submit(ANNA, rule(version=3, limits={"rows": 1, "amounts": {"EUR": "30"}}))
+    office.approve("R-1")
+    (approval,) = Ledger(office.log.read()).of("R-1")[-1].approvals
+    (day,) = approval.document["impact"]["days"]
+    assert day["reach"] == {"rows": 1, "moved": {"amount": {"reporting currency": "30.00000000"}}}
+    office.runner.run_day(DAY, "test")
+    office.governance.withdraw(ANNA, "R-1")
+    office.approve("R-1")
+
+
+def test_reach_is_counted_by_rows_and_by_currency(sail: Engine) -> None:
+    """R takes 100 EUR to 70, 50 USD to 90, and moves 20 EUR to JPY; M books 5 EUR of its own."""
+    table = production_graph().stage("deal_adjustments").writes
+    named = {"layer": "adjustment", "entry": 1, "product_type": "LOAN", "collateral_value": None}
+    found = [
+        ("R", -1, "a", "EUR", 100), ("R", 1, "a", "EUR", 70), ("R", -1, "b", "USD", 50),
+        ("R", 1, "b", "USD", 90), ("R", -1, "c", "EUR", 20), ("R", 1, "c", "JPY", 20),
+        ("M", 1, "MAN-M-1", "EUR", 5), ("X", -1, "a", "EUR", 70),
+    ]  # fmt: skip
+    rows = [
+        {**named, "rule_id": r, "sign": s, "deal_id": d, "currency": c, "amount": Decimal(a)}
+        for r, s, d, c, a in found
+    ]
+    fields = [pa.field(c, table.type_of(c).arrow) for c in ("entry", *table.content)]
+    schema = pa.schema(fields)
+    frame = sail.session.createDataFrame(pa.Table.from_pylist(rows, schema=schema))
+    registered = Revision(
+        table.name, DAY, 1, "p", "delta", "", "", datetime(2026, 1, 5, tzinfo=UTC), 8, 0, "", "",
+        "", "", (),
+    )  # fmt: skip
+    version = Version(table, DAY, (registered,))
+    reach = measure(Given(sail, {table.name: frame}), version, ["R", "M", "none"])
+    amounts = {"EUR": Decimal(50), "JPY": Decimal(20), "USD": Decimal(40)}
+    assert reach["R"] == Reach(3, {"amount": amounts})
+    assert reach["M"] == Reach(1, {"amount": {"EUR": Decimal(5)}})
+    assert reach["none"] == Reach()
+    limited = rule(limits={"rows": 2, "amounts": {"EUR": "50", "USD": "39"}})
+    assert list(beyond_limits(limited, reach["R"])) == [
+        "it changes 3 rows, its limit is 2",
+        "it moves amount by 20.00000000 JPY, its limit is 0",
+        "it moves amount by 40.00000000 USD, its limit is 39",
+    ]
+
+
 # -- when one approval is not enough --------------------------------------------------------------
 
 
@@ -237,7 +424,7 @@ def seen(before: dict[str, str | None], after: dict[str, str | None], affected: 
         return {n: None if v is None else Decimal(v) for n, v in given.items()}
 
     figure = Figure("lcr", "A", amounts(before), amounts(after))
-    day = DayImpact(DAY, affected, 100, (), (figure,), {})
+    day = DayImpact(DAY, affected, 100, Reach(), (), (figure,), {})
     return Impact("R", 1, "digest", (DAY,), (day,))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from regulatory_assets.adjustments.rule import parse
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger import adjusted, joining
 from regulatory_assets.ledger.reader import Reader
+from regulatory_assets.ledger.rules import Insertion
 from regulatory_assets_tests.adjustments.test_scenarios import Play
+from regulatory_assets_tests.kernel.books_model import Deal
 
 Patch = pytest.MonkeyPatch
 
@@ -95,6 +98,23 @@ def excluded_rows_go_on(patch: Patch) -> None:
     patch.setattr(compiler._Chain, "_apply", mutant)
 
 
+def insertions_never_give_way(patch: Patch) -> None:
+    """A deal that a rule adds stands beside the delivered one."""
+    patch.setattr(compiler, "Insertion", lambda rule, row, _: Insertion(rule, row, "never"))
+
+
+def insertions_only_when_rules_change(patch: Patch) -> None:
+    """A delivery says nothing to the deals that rules add."""
+    keys = adjusted._keys
+
+    def mutant(calculation: Any, wanted: Any) -> Any:
+        found = keys(calculation, wanted)
+        asked = inspect.stack()[1].function == "change_by_rules"
+        return found.where(F.lit(False)) if asked else found
+
+    patch.setattr(adjusted, "_keys", mutant)
+
+
 # -- the histories --------------------------------------------------------------------------------
 
 
@@ -160,6 +180,25 @@ def other_amount(play: Play) -> None:
     run(play)
 
 
+def inserted(play: Play) -> None:
+    """Two deals that no source has yet; one comes, goes again, and the rule is taken back."""
+    values = {"book": "b0", "customer": "c0", "currency": "EUR", "amount": "12.5", "active": True}
+    made = [{"op": "insert", "values": values, "expected_source_id": f"new-{n}"} for n in (1, 2)]
+    put(play, "A", "deal", {"all": []}, *made)
+    put(play, "B", "deal", EVERY, HALVE, priority=200)
+    run(play)
+    play.given.deals["b0", "new-1"] = Deal("c0", "EUR", Decimal(13), None, active=True)
+    play.deliver()
+    run(play)
+    play.check_full()
+    del play.given.deals["b0", "new-1"]
+    play.deliver()
+    run(play)
+    del play.book.rules["A"]
+    run(play)
+    play.check_full()
+
+
 MUTANTS: tuple[tuple[Callable[[Patch], None], Callable[[Play], None]], ...] = (
     (only_the_new_form, moved_condition),
     (conditions_on_adjusted_values, chain),
@@ -169,6 +208,8 @@ MUTANTS: tuple[tuple[Callable[[Patch], None], Callable[[Play], None]], ...] = (
     (base_follows_the_rules, rate),
     (lost_rules, other_amount),
     (excluded_rows_go_on, excluded),
+    (insertions_never_give_way, inserted),
+    (insertions_only_when_rules_change, inserted),
 )
 
 

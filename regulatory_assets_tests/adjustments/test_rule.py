@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from regulatory_assets.adjustments.compiler import check
+from regulatory_assets.adjustments.compiler import CompiledRules
+from regulatory_assets.adjustments.fitting import check
 from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.rule import Rule, RuleError, load, parse
 from regulatory_assets.runtime import production_graph
@@ -26,6 +27,14 @@ VALID: dict[str, Any] = {
     "reason": "a reason",
     "owner": "an owner",
 }
+
+
+DEAL = {
+    "entity_id": "BANK_DE", "product_type": "LOAN", "currency": "EUR", "amount": "250000.00",
+    "maturity_date": "2026-06-30", "transactional": False, "insurable": False, "locked_in": False,
+    "eligible": False, "days_past_due": 0,
+}  # fmt: skip
+INSERT = {"op": "insert", "values": DEAL, "expected_source_id": "L-4711"}
 
 
 def checked(**changes: Any) -> Rule:
@@ -61,6 +70,13 @@ def test_a_valid_rule_is_what_it_was_written_as() -> None:
         ({"conditions": {"field": "amount", "op": "in", "value": "1"}}, "needs a list"),
         ({"conditions": {"field": "amount", "op": "is null", "value": "1"}}, "takes no value"),
         ({"conditions": {"any": []}}, "any"),
+        ({"operations": [{"op": "insert", "values": {"amount": "1"}}]}, "its expected_source_id"),
+        (
+            {"operations": [{"op": "exclude", "expected_source_id": "D1"}]},
+            "only insert takes values and expected_source_id",
+        ),
+        ({"operations": [INSERT]}, "write conditions: {all: []}"),
+        ({"operations": [INSERT, {"op": "exclude"}]}, "insert stands in a rule of its own"),
     ],
 )
 def test_a_document_of_another_shape_is_refused(changes: dict[str, Any], said: str) -> None:
@@ -71,6 +87,10 @@ def test_a_document_of_another_shape_is_refused(changes: dict[str, Any], said: s
 
 def condition(field: str, op: str = "=", value: Any = "x") -> dict[str, Any]:
     return {"conditions": {"all": [{"field": field, "op": op, "value": value}]}}
+
+
+def added(**changes: Any) -> dict[str, Any]:
+    return {"conditions": {"all": []}} | operation(**INSERT | {"values": DEAL | changes})
 
 
 def operation(**parts: Any) -> dict[str, Any]:
@@ -103,6 +123,15 @@ def operation(**parts: Any) -> dict[str, Any]:
         (operation(op="set", field="currency", value=None), "currency cannot be empty"),
         (operation(op="reclassify", value="level1_cash"), "have no line to move to"),
         (operation(op="scale", value="2"), "nothing adds up at deal"),
+        (operation(op="set", field="amount", value="-1", currency="EUR"), "-1 is less than 0"),
+        (added(colour="red"), "colour: the values of a row are entity_id, counterparty_id"),
+        (added(deal_id="D1"), "deal_id: the values of a row are entity_id"),
+        (added(currency=None), "currency: needed for a complete row; give a value"),
+        (added(amount="-0.01"), "operations.0.values: amount: -0.01 is less than 0"),
+        (added(amount="much"), "operations.0.values: amount: 'much' is not a number"),
+        (added(product_type="BOAT"), "'BOAT' is none of CASH"),
+        ({"limits": {"amounts": {"EUR": "much"}}}, "limits.amounts: EUR: 'much' is not a number"),
+        ({"limits": {"amounts": {"EUR": "-1"}}}, "EUR: -1 is less than zero"),
     ],
 )
 def test_a_rule_that_does_not_fit_its_stage_is_refused(changes: dict[str, Any], said: str) -> None:
@@ -128,10 +157,45 @@ def test_conditions_may_name_what_the_stage_looks_up() -> None:
         checked(**condition("sector", value="BANKS"))
 
 
+def test_a_manual_deal_is_complete_and_named_by_its_rule() -> None:
+    rule = checked(**added(counterparty_id="C1"))
+    (made,) = CompiledRules(STAGES["deal"], (rule,), lambda _: {}).insertions
+    assert (made.rule_id, made.expected) == ("R-1", "L-4711")
+    assert set(made.row) == set(STAGES["deal"].reads.column_names)
+    named = {"deal_id": "MAN-R-1-1", "counterparty_id": "C1", "security_id": None}
+    assert {k: made.row[k] for k in named} == named
+    assert made.row["maturity_date"] == date(2026, 6, 30)
+    with pytest.raises(RuleError, match="no row is added at flow; insert a deal at deal"):
+        checked(stage="flow", **added())
+
+
 def test_no_rule_acts_at_an_unknown_stage() -> None:
     governance = Governance(None, GRAPH)  # type: ignore[arg-type]
     with pytest.raises(RuleError, match=r"no rule acts at moon; stages: .*deal"):
         governance.validate(parse(VALID | {"stage": "moon"}, "r"))
+
+
+@pytest.mark.parametrize(
+    ("stage", "reports", "said"),
+    [
+        ("flow", ["lcr"], ""),
+        ("deal", ["lcr"], "deal also reaches branch, which the overlay does not name; act at flow"),
+        ("deal", ["branch", "lcr"], ""),
+        ("flow", ["branch"], "flow does not reach branch; from there on follow lcr"),
+        ("flow", ["lcr", "nsfr"], "flow does not reach nsfr"),
+    ],
+)  # fmt: skip
+def test_an_overlay_acts_on_the_reports_it_names(stage: str, reports: list[str], said: str) -> None:
+    field = {"deal": "product_type", "flow": "line"}[stage]
+    every = {"conditions": {"not": {"field": field, "op": "is null"}}}
+    rule = parse(VALID | every | {"stage": stage, "purpose": {"overlay": reports}}, "r")
+    governance = Governance(None, GRAPH)  # type: ignore[arg-type]
+    if not said:
+        assert governance.validate(rule).name == f"{stage}_adjustments"
+        return
+    with pytest.raises(RuleError) as refusal:
+        governance.validate(rule)
+    assert f"R-1 purpose: {said}" in str(refusal.value)
 
 
 FLAT = """

@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -144,13 +145,26 @@ class Play:
             chosen = [exclude]
         if random.random() < 0.2:
             tests = [{"not": tests[0]}]
+        conditions = {"all": [in_book, random.choice(tests)]}
+        if stage == "deal" and random.random() < 0.3:
+            chosen, conditions = [self._insertion() for _ in range(2)], {"all": []}
         document = {
             "id": identity, "stage": stage, "purpose": "data_correction",
-            "conditions": {"all": [in_book, random.choice(tests)]}, "operations": chosen,
+            "conditions": conditions, "operations": chosen,
             "priority": random.choice((1, 2, 3)), "effective": "2026-01-01",
             "reason": "a test", "owner": "tests",
         }  # fmt: skip
         return parse(document, identity)
+
+    def _insertion(self) -> dict[str, Any]:
+        """A deal of a rule's own, for one that is delivered, may be, or never will be."""
+        random, deal = self.random, self._deal()
+        values = {
+            "book": random.choice(BOOKS), "customer": deal.customer, "currency": deal.currency,
+            "amount": str(deal.amount), "active": deal.active,
+        }  # fmt: skip
+        expected = random.choice(("d5", "d6", "d9"))
+        return {"op": "insert", "values": values, "expected_source_id": expected}
 
     # -- what must hold -------------------------------------------------------------------------
 

@@ -16,7 +16,8 @@ import pyarrow as pa
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from regulatory_assets.adjustments.compiler import CompiledRules, check, settable
+from regulatory_assets.adjustments.compiler import CompiledRules
+from regulatory_assets.adjustments.fitting import check, settable
 from regulatory_assets.adjustments.rule import Rule, parse
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger import frames
@@ -162,7 +163,8 @@ def entries(table: Table, rows: Sequence[Row]) -> pa.Table:
 
 
 class Rules:
-    """Two rules for every adjustment stage, from its definition alone."""
+    """Rules for every adjustment stage, from its definition alone: one that changes, one that
+    excludes, and where rows may be added one that adds some, of which one has been delivered."""
 
     def at(self, stage: Stage, day: date) -> CompiledRules:
         columns = sorted(settable(stage).values(), key=lambda c: c.type not in _AMOUNTS)
@@ -171,12 +173,18 @@ class Rules:
             self._rule(stage, f"changes-{stage.name}", {"all": []}, _operation(columns[0])),
             self._rule(stage, f"excludes-{stage.name}", excluded, {"op": "exclude"}),
         ]
+        if stage.inserts:
+            values = {c.name: _written(c) for c in stage.reads.columns if not c.nullable}
+            del values[stage.inserts]
+            expected = [f"{stage.inserts}-{n}-0" for n in range(VALUES)]
+            made = [{"op": "insert", "values": values, "expected_source_id": e} for e in expected]
+            documents.append(self._rule(stage, f"adds-{stage.name}", {"all": []}, *made))
         return CompiledRules(stage, tuple(documents), lambda _: {})
 
-    def _rule(self, stage: Stage, name: str, conditions: Any, operation: Any) -> Rule:
+    def _rule(self, stage: Stage, name: str, conditions: Any, *operations: Any) -> Rule:
         document = {
             "id": name, "stage": stage.name.removesuffix("_adjustments"), "effective": "2020-01-01",
-            "purpose": "methodology", "conditions": conditions, "operations": [operation],
+            "purpose": "methodology", "conditions": conditions, "operations": operations,
             "reason": "laws", "owner": "laws",
         }  # fmt: skip
         rule = parse(document, name)
@@ -189,6 +197,18 @@ def _operation(column: Column) -> dict[str, Any]:
         return {"op": "multiply", "field": column.name, "value": "0.5"}
     value = True if column.type is ColumnType.BOOLEAN else (*column.allowed, "other")[0]
     return {"op": "set", "field": column.name, "value": value}
+
+
+def _written(column: Column) -> Any:
+    """A value of a column, as a rule writes it."""
+    match column.type:
+        case ColumnType.STRING:
+            return (*column.allowed, f"{column.name}-0")[0]
+        case ColumnType.DATE:
+            return "2026-02-01"
+        case ColumnType.BOOLEAN:
+            return True
+    return str(column.minimum or 1)
 
 
 _AMOUNTS = (ColumnType.MONEY, ColumnType.RATE)

@@ -1,0 +1,234 @@
+"""Whether a rule fits the stage at which it is to act: its fields, values and operations.
+
+Asked when a rule is validated and submitted. What it then makes of rows stands in ``compiler``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from regulatory_assets.adjustments.reach import DEAL_CURRENCY, money_columns
+from regulatory_assets.adjustments.rule import (
+    AllOf,
+    AnyOf,
+    Condition,
+    Not,
+    Operation,
+    Rule,
+    RuleError,
+    Test,
+    number,
+)
+from regulatory_assets.ledger.stages import Stage
+from regulatory_assets.ledger.table import SCALE, Column, ColumnType
+
+_NUMBERS = (ColumnType.MONEY, ColumnType.RATE, ColumnType.INTEGER, ColumnType.LONG)
+LINE = "line"
+
+
+def conditional(stage: Stage) -> dict[str, Column]:
+    """The columns that conditions at a stage may name: the table's and those it looks up."""
+    found = {c.name: c for c in stage.reads.columns}
+    for lookup in stage.lookups:
+        found |= {lookup.prefix + name: lookup.table.column(name) for name in lookup.take}
+    return found
+
+
+def settable(stage: Stage) -> dict[str, Column]:
+    """The columns that operations at a stage may change."""
+    derived = stage.derivation.columns if stage.derivation else ()
+    kept = {*stage.reads.key, *derived, *stage.fixed}
+    return {c.name: c for c in stage.reads.columns if c.name not in kept}
+
+
+def fields(operation: Operation, stage: Stage) -> tuple[str, ...]:
+    """The columns that an operation changes itself, without those that follow from them."""
+    match operation.op:
+        case "exclude" | "insert":
+            return ()
+        case "scale":
+            return tuple(c for c in stage.reads.additive if c in settable(stage))
+        case "reclassify":
+            return (LINE, *(stage.derivation.reclassifies if stage.derivation else ()))
+    return (operation.field or "",)
+
+
+def check(rule: Rule, stage: Stage) -> None:
+    """Refuse a rule whose fields, types or operations do not fit the stage.
+
+    Raises RuleError naming the place in the rule and the remedy.
+    """
+    for test, place in comparisons(rule.conditions, "conditions"):
+        _check_test(rule, test, place, stage)
+    for at, operation in enumerate(rule.operations):
+        place = f"operations.{at}"
+        _check_operation(rule, operation, place, stage)
+        if operation.where is not None:
+            for test, inner in comparisons(operation.where, f"{place}.where"):
+                _check_test(rule, test, inner, stage)
+    if rule.limits is not None and rule.limits.amounts is not None:
+        _check_limits(rule, rule.limits.amounts, stage)
+
+
+def comparisons(condition: Condition, place: str) -> Iterator[tuple[Test, str]]:
+    """Every comparison of a condition, with its place in the rule."""
+    match condition:
+        case Test():
+            yield condition, place
+        case AllOf():
+            for at, each in enumerate(condition.all):
+                yield from comparisons(each, f"{place}.all.{at}")
+        case AnyOf():
+            for at, each in enumerate(condition.any):
+                yield from comparisons(each, f"{place}.any.{at}")
+        case Not():
+            yield from comparisons(condition.not_, f"{place}.not")
+
+
+def _refuse(rule: Rule, place: str, why: str) -> RuleError:
+    return RuleError(f"{rule.id} {place}: {why}")
+
+
+def _check_test(rule: Rule, test: Test, place: str, stage: Stage) -> None:
+    known = conditional(stage)
+    column = known.get(test.field)
+    if column is None:
+        raise _refuse(
+            rule, place, f"{rule.stage} has no field {test.field}; use one of {', '.join(known)}"
+        )
+    if test.op == "like" and column.type is not ColumnType.STRING:
+        raise _refuse(rule, place, f"like is for text, {test.field} is {column.type.value}")
+    values = test.value if isinstance(test.value, tuple) else (test.value,)
+    for value in () if test.op == "is null" else values:
+        if test.op != "like":
+            _typed(rule, place, column, value)
+
+
+def _check_operation(rule: Rule, operation: Operation, place: str, stage: Stage) -> None:
+    if operation.op == "exclude":
+        return
+    if operation.op == "insert":
+        _check_insert(rule, operation, place, stage)
+        return
+    if operation.op == "scale":
+        if not stage.reads.additive:
+            raise _refuse(rule, place, f"nothing adds up at {rule.stage}; use multiply on a field")
+        _typed(rule, place, RATE, operation.value)
+        return
+    if operation.op == "reclassify":
+        brings = stage.derivation.reclassifies if stage.derivation else ()
+        if not brings:
+            raise _refuse(rule, place, f"rows of {rule.stage} have no line to move to")
+        _typed(rule, place, stage.reads.column(LINE), operation.value)
+        return
+    known = settable(stage)
+    field = operation.field or ""
+    column = known.get(field)
+    if column is None:
+        kept = field in stage.reads.column_names
+        why = "is a key, derived or fixed and cannot be set" if kept else "is not known here"
+        raise _refuse(rule, place, f"{field} {why}; fields to set: {', '.join(known)}")
+    if operation.op == "multiply" and column.type not in (ColumnType.MONEY, ColumnType.RATE):
+        raise _refuse(rule, place, f"multiply is for money and rates, {field} is neither")
+    if operation.op != "set" and column.type not in _NUMBERS:
+        raise _refuse(rule, place, f"{operation.op} is for numbers, {field} is {column.type.value}")
+    if operation.op == "set" and operation.value is None:
+        if not column.nullable:
+            raise _refuse(rule, place, f"{field} cannot be empty; give a value")
+        return
+    wanted = RATE if operation.op == "multiply" else column
+    _typed(rule, place, wanted, operation.value)
+    if operation.op == "set":
+        _bounded(rule, place, column, operation.value)
+    if column.type is ColumnType.MONEY and operation.op != "multiply" and not operation.currency:
+        raise _refuse(rule, place, f"{field} is money; name the currency of {operation.value}")
+
+
+def _check_insert(rule: Rule, operation: Operation, place: str, stage: Stage) -> None:
+    """Refuse a row that its table would not take."""
+    if stage.inserts is None:
+        raise _refuse(rule, place, f"no row is added at {rule.stage}; insert a deal at deal")
+    given = operation.values or {}
+    known = {c.name: c for c in stage.reads.columns if c.name != stage.inserts}
+    if unknown := [name for name in given if name not in known]:
+        raise _refuse(
+            rule, place, f"{', '.join(unknown)}: the values of a row are {', '.join(known)}"
+        )
+    needed = [c.name for c in known.values() if not c.nullable and given.get(c.name) is None]
+    if needed:
+        raise _refuse(rule, place, f"{', '.join(needed)}: needed for a complete row; give a value")
+    for name, value in given.items():
+        if value is not None:
+            _typed(rule, f"{place}.values", known[name], value)
+            _bounded(rule, f"{place}.values", known[name], value)
+
+
+def _bounded(rule: Rule, place: str, column: Column, value: object) -> None:
+    least, most = column.minimum, column.maximum
+    if least is not None and number(value) < Decimal(least):
+        raise _refuse(rule, place, f"{column.name}: {value} is less than {least}")
+    if most is not None and number(value) > Decimal(most):
+        raise _refuse(rule, place, f"{column.name}: {value} is more than {most}")
+
+
+def _check_limits(rule: Rule, amounts: Mapping[str, Any], stage: Stage) -> None:
+    money = money_columns(stage.reads)
+    if not money:
+        raise _refuse(rule, "limits.amounts", f"there is no money at {rule.stage}; limit the rows")
+    if DEAL_CURRENCY not in money.values() and len(amounts) > 1:
+        raise _refuse(
+            rule,
+            "limits.amounts",
+            f"all money at {rule.stage} is in the reporting currency; name that one alone",
+        )
+    for currency, amount in amounts.items():
+        column = Column(currency, ColumnType.MONEY, "A limit.")
+        if _typed(rule, "limits.amounts", column, amount) < 0:
+            raise _refuse(rule, "limits.amounts", f"{currency}: {amount} is less than zero")
+
+
+RATE = Column("value", ColumnType.RATE, "A factor.")
+
+
+def _typed(rule: Rule, place: str, column: Column, value: object) -> Any:
+    """The value as its column holds it. Raises RuleError where it is of another kind."""
+    try:
+        return convert(column, value)
+    except ValueError as error:
+        raise _refuse(rule, place, f"{column.name}: {error}") from None
+
+
+def convert(column: Column, value: object) -> Any:
+    """The value as the column holds it. Raises ValueError where it is of another kind."""
+    kind = column.type
+    match kind:
+        case ColumnType.MONEY | ColumnType.RATE:
+            found = number(value)
+            whole = 15 if kind is ColumnType.MONEY else 4
+            if found.adjusted() >= whole:
+                raise ValueError(f"{value} has more than {whole} digits before the point")
+            if found != found.quantize(Decimal(1).scaleb(-SCALE), ROUND_HALF_UP):
+                raise ValueError(f"{value} has more than {SCALE} decimals")
+            return found
+        case ColumnType.INTEGER | ColumnType.LONG:
+            found = number(value)
+            if found != found.to_integral_value() or abs(found) >= 2**31:
+                raise ValueError(f"{value} is not a whole number of at most 2147483647")
+            return int(found)
+        case ColumnType.BOOLEAN:
+            if not isinstance(value, bool):
+                raise ValueError(f"{value!r} is neither true nor false")  # noqa: TRY004
+            return value
+        case ColumnType.DATE:
+            if isinstance(value, date):
+                return value
+            return date.fromisoformat(str(value))
+        case ColumnType.STRING:
+            if not isinstance(value, str):
+                raise ValueError(f"{value!r} is not text; put it in quotes")  # noqa: TRY004
+            if column.allowed and value not in column.allowed:
+                raise ValueError(f"{value!r} is none of {', '.join(column.allowed)}")
+            return value

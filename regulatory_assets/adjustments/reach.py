@@ -1,0 +1,141 @@
+"""What a rule changes on a day: rows and amounts, measured alike at its approval and ever after.
+
+An amount is what moves: the sum, over the rows that the rule changes, of the difference it makes to
+a money column, whatever its sign. What is done where a rule reaches further than its limits stands
+in ``governance`` and in the checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from pyspark.sql.connect import functions as F
+
+from regulatory_assets.adjustments.rule import Rule, number
+from regulatory_assets.ledger.arithmetic import total
+from regulatory_assets.ledger.reader import Reader, Version
+from regulatory_assets.ledger.table import ColumnType, Table
+
+DEAL_CURRENCY = "deal currency"
+REPORTING = "reporting currency"
+
+Amounts = Mapping[str, Mapping[str, Decimal]]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Rows that a rule changes, and by money column and currency what moves in all.
+
+    Amounts that are not in a deal's own currency stand under ``reporting currency``.
+    """
+
+    rows: int = 0
+    moved: Amounts = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "rows": self.rows,
+            "moved": {c: {k: format(v, "f") for k, v in m.items()} for c, m in self.moved.items()},
+        }
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Reach:
+        """The reach that a document was made of."""
+        moved = document["moved"].items()
+        return cls(document["rows"], {c: {k: Decimal(v) for k, v in m.items()} for c, m in moved})
+
+
+NOTHING = Reach()
+
+
+def measure(reader: Reader, version: Version, rules: Sequence[str]) -> dict[str, Reach]:
+    """The reach of some rules, by the rows they have left in their stage's table."""
+    found = dict.fromkeys(rules, NOTHING)
+    if not rules or not version.live:
+        return found
+    table, up = version.table, F.col("sign") > 0
+    money = money_columns(table)
+    own = [c for c, unit in money.items() if unit == DEAL_CURRENCY]
+    currency = F.col("currency") if own else F.lit(None).cast("string")
+    changes = {c: total(F.when(up, F.col(c)).otherwise(-F.col(c))) for c in money}
+    of_row = (
+        reader.rows(version)
+        .where(F.col("rule_id").isin(list(rules)))
+        .withColumn("__currency", currency)
+        .groupBy("rule_id", "__currency", *table.key)
+        .agg(
+            F.sum(F.when(up, 0).otherwise(1)).alias("__taken"),
+            F.sum(F.when(up, 1).otherwise(0)).alias("__booked"),
+            *(change.alias(f"__moved_{c}") for c, change in changes.items()),
+        )
+    )
+    summed = of_row.groupBy("rule_id", "__currency").agg(
+        F.sum("__taken").alias("__taken"),
+        F.sum("__booked").alias("__booked"),
+        *(total(F.abs(F.col(f"__moved_{c}"))).alias(c) for c in money),
+    )
+    lines = summed.toArrow().to_pylist()
+    for rule in rules:
+        mine = [line for line in lines if line["rule_id"] == rule]
+        # Each changed row is taken back once; a row that a rule adds is only booked.
+        rows = max(sum(line["__taken"] for line in mine), sum(line["__booked"] for line in mine))
+        moved = {c: _by_currency(mine, c, c in own) for c in money}
+        found[rule] = Reach(rows, {c: amounts for c, amounts in moved.items() if amounts})
+    return found
+
+
+def _by_currency(lines: Sequence[Mapping[str, Any]], column: str, own: bool) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = {}
+    for line in lines:
+        name = (line["__currency"] or "no currency") if own else REPORTING
+        if line[column]:
+            found[name] = found.get(name, Decimal(0)) + line[column]
+    return dict(sorted(found.items()))
+
+
+def money_columns(table: Table) -> dict[str, str | None]:
+    """The money columns of a table, each with its unit."""
+    return {c.name: c.unit for c in table.columns if c.type is ColumnType.MONEY}
+
+
+def beyond_limits(rule: Rule, reach: Reach) -> Iterator[str]:
+    """In what a rule changes more than it states itself; nothing where it states no limit."""
+    limits = rule.limits
+    if limits is None:
+        return
+    if limits.rows is not None and reach.rows > limits.rows:
+        yield f"it changes {reach.rows} rows, its limit is {limits.rows}"
+    if limits.amounts is None:
+        return
+    for column, amounts in reach.moved.items():
+        for currency, moved in amounts.items():
+            key = next(iter(limits.amounts)) if currency == REPORTING else currency
+            most = number(limits.amounts.get(key, 0))
+            if moved > most:
+                yield f"it moves {column} by {moved:f} {key}, its limit is {most:f}"
+
+
+def beyond_approved(
+    seen: Mapping[date, Reach], day: date, reach: Reach, times: Decimal
+) -> Iterator[str]:
+    """In what a rule changes more than so many times what was seen when it was approved.
+
+    A day that was not looked at is held against the most that was seen on any; a rule for which no
+    day was looked at was seen to change nothing.
+    """
+    days = [seen[day]] if day in seen else list(seen.values())
+    rows = max((r.rows for r in days), default=0)
+    if reach.rows > times * rows:
+        yield f"it changes {reach.rows} rows, approved were {rows}"
+    for column, amounts in reach.moved.items():
+        for currency, moved in amounts.items():
+            most = max(
+                (r.moved.get(column, {}).get(currency, Decimal(0)) for r in days),
+                default=Decimal(0),
+            )
+            if moved > times * most:
+                yield f"it moves {column} by {moved:f} {currency}, approved were {most:f}"
