@@ -19,6 +19,7 @@ from dagster import (
 )
 from pyspark.sql.connect import functions as F
 
+from regulatory_assets.adjustments.releasing import document
 from regulatory_assets.bank.conform import REJECTED_ROWS
 from regulatory_assets.bank.ingest import Ingested, ingest_table
 from regulatory_assets.ledger.fingerprint import code_fingerprint
@@ -232,7 +233,9 @@ def _stage(graph: Graph, stage: Stage, partitions: PartitionsDefinition[Any]) ->
             outcome = runner.run_stage(stage, day, cause_of(dict(context.run.tags)))
             version = _version(runner, table, day)
             told = run_metadata(outcome, version, runner.reader)
-            told |= figures(stage, day, runtime.settings.lake, runner.register)
+            if of_report := figures(stage, day, runtime.settings.lake, runner.register):
+                beside = document(runtime.marks(version))
+                told |= of_report | {k: MetadataValue.json(v) for k, v in beside.items()}
             return _materialized(version, told)
 
     lineage = column_lineage(stage)
