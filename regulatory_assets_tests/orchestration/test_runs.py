@@ -244,4 +244,4 @@ def test_refusals_say_the_remedy_and_show_no_trace(tmp_path: Path) -> None:
         (unfit,) = run_days([FIRST], ["fx_rates"])
         assert "columns do not fit" in unfit.failures[0]
         (early,) = run_days([FIRST], ["lcr"])
-        assert "run lcr_scope_lines" in early.failures[0]
+        assert "run lcr_components" in early.failures[0]
