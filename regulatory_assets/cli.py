@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,7 +22,8 @@ from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_f
 from regulatory_assets.bank.ingest import pending
 from regulatory_assets.commands.audit import audit_app
 from regulatory_assets.commands.days import days_app
-from regulatory_assets.commands.figures import show_aml, show_branch, version_of
+from regulatory_assets.commands.figures import show_aml, show_branch
+from regulatory_assets.commands.lcr import print_lcr, show_lcr
 from regulatory_assets.commands.parameters import parameters_app
 from regulatory_assets.commands.people import people_app
 from regulatory_assets.commands.privacy import privacy_app
@@ -32,8 +32,7 @@ from regulatory_assets.commands.rules import print_impact, rules_app
 from regulatory_assets.commands.sources import generate, sources_app
 from regulatory_assets.ledger.compact import clean, compact, status
 from regulatory_assets.ledger.plan import NotReady, Way
-from regulatory_assets.ledger.reader import Reader
-from regulatory_assets.runtime import Runtime, open_runtime
+from regulatory_assets.runtime import open_runtime
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json, tell, waiting
 
 app = typer.Typer(
@@ -44,6 +43,7 @@ app = typer.Typer(
 show_app = typer.Typer(help="Show reported figures.", no_args_is_help=True)
 lake_app = typer.Typer(help="Look after the tables on disk.", no_args_is_help=True)
 app.add_typer(show_app, name="show")
+show_app.command("lcr")(show_lcr)
 show_app.command("branch")(show_branch)
 show_app.command("aml")(show_aml)
 app.add_typer(lake_app, name="lake")
@@ -159,78 +159,6 @@ def plan(
     for line in lines:
         grid.add_row(*(str(v) for v in line.values()))
     console.print(grid)
-
-
-@show_app.command("lcr")
-@plainly
-def show_lcr(
-    day: Day,
-    entity: Annotated[str | None, typer.Option(help="Only this entity or group.")] = None,
-    as_of: Annotated[int | None, typer.Option(help="As of this revision.")] = None,
-    as_json: Json = False,
-) -> None:
-    """The liquidity coverage ratio of each entity and group, with its operands."""
-    runtime = open_runtime()
-    rows = _lcr_rows(runtime, day.date(), as_of)
-    figures = [f for f in _lcr_figures(rows) if entity in (None, f["entity"])]
-    if entity is not None and not figures:
-        raise NotReady(f"no LCR of {entity} for {day.date()}; entities: {_scopes(rows)}")
-    if as_json:
-        print_json(figures)
-        return
-    console.print(_lcr_grid(figures, day.date()))
-
-
-def _lcr_figures(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What is reported, after all rules, and by how much rules have moved the ratio."""
-    names = ("hqla", "outflows", "inflows", "net_outflows", "ratio", "base_ratio", "revision")
-    return [
-        {
-            "entity": row["scope"],
-            "scope": row["consolidation"],
-            "currency": row["currency"],
-            **{name: row[name] for name in names},
-            "variance": _less(row["ratio"], row["base_ratio"]),
-        }
-        for row in rows
-    ]
-
-
-def _less(after: Decimal | None, before: Decimal | None) -> Decimal | None:
-    return None if after is None or before is None else after - before
-
-
-def _scopes(rows: list[dict[str, Any]]) -> str:
-    return ", ".join(str(r["scope"]) for r in rows)
-
-
-def _lcr_grid(figures: list[dict[str, Any]], day: date) -> Grid:
-    """Where rules have moved a ratio, that before any rule and the difference stand beside it."""
-    ruled = any(f["variance"] != 0 for f in figures)
-    amounts = ("HQLA", "outflows", "inflows", "net outflows")
-    ratios = ("base", "rules", "LCR") if ruled else ("LCR",)
-    grid = Grid("entity", "scope", *_right(*amounts, *ratios, "revision"), title_justify="left")
-    currencies = sorted({f["currency"] for f in figures})
-    grid.title = f"Liquidity coverage ratio, {day}, {', '.join(currencies)}"
-    for f in figures:
-        shown = [f"{f[k]:,.0f}" for k in ("hqla", "outflows", "inflows", "net_outflows")]
-        if ruled:
-            shown += [_percent(f["base_ratio"]), _percent(f["variance"], "+.2f")]
-        grid.add_row(f["entity"], f["scope"], *shown, _percent(f["ratio"]), str(f["revision"]))
-    return grid
-
-
-def _percent(ratio: Decimal | None, form: str = ".2f") -> str:
-    return "not defined" if ratio is None else f"{ratio * 100:{form}} %"
-
-
-def _lcr_rows(runtime: Runtime, day: date, as_of: int | None = None) -> list[dict[str, Any]]:
-    """The reported rows in key order, each with the ratio before any rule and the revision."""
-    wanted = version_of(runtime, "lcr", day, as_of)
-    reader = Reader(runtime.lake)
-    before = {r["scope"]: r["ratio"] for r in reader.base(wanted).toArrow().to_pylist()}
-    rows = reader.net(wanted).orderBy(*wanted.table.key).toArrow().to_pylist()
-    return [{**r, "revision": wanted.revision, "base_ratio": before.get(r["scope"])} for r in rows]
 
 
 @app.command()
@@ -362,7 +290,7 @@ def demo_sample() -> None:
             _print_outcomes,
             console.print,
             step,
-            partial(_print_lcr, runtime),
+            partial(print_lcr, runtime),
             partial(print_impact, runtime),
         )
         demo.sample(runtime.settings.data, screen, runtime)
@@ -384,13 +312,8 @@ def demo_real(
             bank,
             assumptions,
             settings.var,
-            demo.Screen(_print_outcomes, console.print, step, partial(_print_lcr, runtime)),
+            demo.Screen(_print_outcomes, console.print, step, partial(print_lcr, runtime)),
         )
-
-
-def _print_lcr(runtime: Runtime, day: date) -> None:
-    figures = _lcr_figures(_lcr_rows(runtime, day))
-    console.print(_lcr_grid(figures, day))
 
 
 if __name__ == "__main__":

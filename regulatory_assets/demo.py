@@ -13,6 +13,7 @@ from pathlib import Path
 from regulatory_assets.adjustments.book import Ledger, RuleBook, outdated
 from regulatory_assets.adjustments.impact import Impact
 from regulatory_assets.adjustments.people import open_demo
+from regulatory_assets.adjustments.releasing import last_released, set_hash
 from regulatory_assets.adjustments.rule import Rule, load
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days
 from regulatory_assets.control.events import Actor
@@ -43,6 +44,7 @@ def sample(data: Path, screen: Screen, runtime: Runtime) -> None:
     days = delivery_days(data)
     if not days:
         raise DeliveryError(f"{data}: holds no day folders; the sample bank is missing")
+    _release(screen, runtime)
     screen.say(f"The sample bank in {data.name}/, {len(days)} business days")
     if _run(days, data, screen):
         for day in days:
@@ -59,6 +61,17 @@ def sample(data: Path, screen: Screen, runtime: Runtime) -> None:
 
 
 AUTHOR, APPROVER = Actor("anna"), Actor("ben")
+
+
+def _release(screen: Screen, runtime: Runtime) -> None:
+    """Have the parameters released, as far as they have not been."""
+    releasing = runtime.releasing
+    if last_released(runtime.events.read())[0].set_hash == set_hash(releasing.at_hand):
+        return
+    event = releasing.propose(AUTHOR, "the sample bank's parameters")
+    releasing.release(APPROVER)
+    told = f"{AUTHOR.name} proposes parameter set {event.document['set']}"
+    screen.say(f"DEMO {told}, {APPROVER.name} releases it")
 
 
 def _rule(rule: Rule, data: Path, screen: Screen, runtime: Runtime) -> None:

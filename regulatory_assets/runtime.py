@@ -17,6 +17,13 @@ from regulatory_assets import reports
 from regulatory_assets.adjustments.book import RuleBook
 from regulatory_assets.adjustments.closing import ClosedDays
 from regulatory_assets.adjustments.governance import Governance
+from regulatory_assets.adjustments.releasing import (
+    Marks,
+    Releasing,
+    last_released,
+    marks,
+    unreleased,
+)
 from regulatory_assets.audit.anchors import Anchors
 from regulatory_assets.bank.conform import REJECTED_ROWS
 from regulatory_assets.bank.tables import SOURCES
@@ -26,7 +33,8 @@ from regulatory_assets.control.register import Register
 from regulatory_assets.engine import Engine, start
 from regulatory_assets.ledger.graph import Graph, discover
 from regulatory_assets.ledger.lake import Lake
-from regulatory_assets.ledger.run import ParameterSource, Runner
+from regulatory_assets.ledger.reader import Version
+from regulatory_assets.ledger.run import Runner
 from regulatory_assets.privacy.vault import Vault
 from regulatory_assets.regulation.parameters import Parameters, ParameterSet
 from regulatory_assets.settings import Settings
@@ -100,8 +108,23 @@ class Runtime:
         """What people may do with rules."""
         return Governance(self.events, self.graph)
 
+    @property
+    def releasing(self) -> Releasing:
+        """What people may do with the parameters at hand."""
+        return Releasing(self.events, Parameters.default())
+
+    def marks(self, version: Version) -> Marks:
+        """What to tell of the parameters behind a reported version."""
+        return marks(self.events.read(), self.graph, self.register, self.parameters.at, version)
+
+    def unreleased(self, day: date) -> list[str]:
+        """The files that the stages use on a day and no second person has released."""
+        names = dict.fromkeys(name for stage in self.graph.stages for name in stage.parameters)
+        released, _ = last_released(self.events.read())
+        return list(unreleased(released, self.parameters.at(day, names)))
+
     @cached_property
-    def parameters(self) -> ParameterSource:
+    def parameters(self) -> Rules:
         return Rules(Parameters.default(), self.settings.rules_not_before)
 
     def runner(self, run_id: str) -> Runner:

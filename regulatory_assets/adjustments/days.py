@@ -23,7 +23,7 @@ from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.shadow import shadow
 
 Examined = Callable[[date], Sequence[str]]
-"""What the blocking checks of a day say against closing it."""
+"""What speaks against closing a day: blocking checks, parameters that nobody has released."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Days:
             if plan.way is not Way.NOTHING:
                 raise NotReady(f"{stage.name} for {day} is not up to date ({plan.why}); run it")
         if against := self.blocking(day):
-            raise NotReady(f"{day} cannot be closed: {'; '.join(against)}. Run {day} again")
+            raise NotReady(f"{day} cannot be closed: {'; '.join(against)}")
         return {"revisions": revisions}
 
     def _to(self, day: date, waiting: Sequence[str]) -> dict[str, Any]:

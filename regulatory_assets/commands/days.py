@@ -32,7 +32,7 @@ def _days(runtime: Runtime) -> Days:
 
 
 def _against(runtime: Runtime, day: date) -> list[str]:
-    """What the checks say, as Dagster keeps it."""
+    """What the checks say, as Dagster keeps it, and parameters that nobody has released."""
     from dagster import DagsterInstance
 
     from regulatory_assets.orchestration.checks import blocking_faults
@@ -40,7 +40,12 @@ def _against(runtime: Runtime, day: date) -> list[str]:
     runner = runtime.runner("days")
     examination = Examination(runner.positions(day), runner.reader, runner.register)
     with DagsterInstance.get() as instance:
-        return list(blocking_faults(instance, examination, day))
+        faults = blocking_faults(instance, examination, day)
+        found = [f"{fault} (run {day} again)" for fault in faults]
+    if files := runtime.unreleased(day):
+        remedy = "parameters propose, then parameters release by somebody else"
+        found.append(f"parameters not released: {', '.join(files)} ({remedy})")
+    return found
 
 
 def _files(runtime: Runtime, day: date) -> list[str]:

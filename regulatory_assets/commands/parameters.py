@@ -1,4 +1,4 @@
-"""Commands about parameters: what is in force, whether the files are right, what differs."""
+"""``parameters``: what is in force, what differs, whether the files are right; release by two."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from typing import Annotated
 import typer
 from rich.table import Table as Grid
 
+from regulatory_assets.adjustments import people
+from regulatory_assets.adjustments.releasing import last_released, set_hash, states
+from regulatory_assets.commands.rules import As, Key, stamp
+from regulatory_assets.runtime import open_runtime
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json
 
 parameters_app = typer.Typer(help="Values and decisions of the regulations.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Name of a parameter, like lcr/lines.")]
 Regime = Annotated[str, typer.Option("--regime", help="Regime; others than basel lie over it.")]
+Reason = Annotated[str, typer.Option(help="Why.")]
 _FORMATS = ["%Y-%m-%d"]
 
 
@@ -86,3 +91,71 @@ def diff(
 
 def _texts(*values: str | None) -> Iterator[str]:
     yield from ("none" if value is None else value for value in values)
+
+
+# -- release by two persons -----------------------------------------------------------------------
+
+
+@parameters_app.command("propose")
+@plainly
+def propose(reason: Reason, name: As = None, key: Key = None) -> None:
+    """Propose the files as they are for figures that are released; somebody else releases them."""
+    runtime = open_runtime()
+    actor = people.identify(runtime.events.read(), name, key)
+    event = runtime.releasing.propose(actor, reason)
+    said = f"proposed parameter set {event.document['set']}: {reason}"
+    console.print(f"{stamp(runtime)}event {event.seq}: {actor.name} {said}", highlight=False)
+
+
+@parameters_app.command("release")
+@plainly
+def release(name: As = None, key: Key = None) -> None:
+    """Release the set that waits; refused where the files have moved since it was proposed."""
+    runtime = open_runtime()
+    actor = people.identify(runtime.events.read(), name, key)
+    event = runtime.releasing.release(actor)
+    found, _ = last_released(runtime.events.read())
+    said = f"released parameter set {found.set_hash}"
+    console.print(f"{stamp(runtime)}event {event.seq}: {actor.name} {said}", highlight=False)
+
+
+@parameters_app.command("reject")
+@plainly
+def reject(reason: Reason, name: As = None, key: Key = None) -> None:
+    """Reject the set that waits."""
+    runtime = open_runtime()
+    actor = people.identify(runtime.events.read(), name, key)
+    event = runtime.releasing.reject(actor, reason)
+    said = f"rejected what waited: {reason}"
+    console.print(f"{stamp(runtime)}event {event.seq}: {actor.name} {said}", highlight=False)
+
+
+@parameters_app.command("status")
+@plainly
+def status(as_json: Json = False) -> None:
+    """Whether what each file says has been released by a second person, and what waits."""
+    runtime = open_runtime()
+    released, waiting = last_released(runtime.events.read())
+    now = runtime.releasing.at_hand
+    files = states(released, now)
+    if as_json:
+        print_json(
+            {
+                "set": set_hash(now),
+                "released": released.set_hash or None,
+                "waiting": waiting.document["set"] if waiting else None,
+                "files": files,
+            }
+        )
+        return
+    grid = Grid("file", "state", title_justify="left")
+    grid.title = f"{stamp(runtime)}parameter set {set_hash(now)}"
+    for file, state in files.items():
+        grid.add_row(file, state if state == "released" else f"[red]{state}[/red]")
+    console.print(grid)
+    if released.proposal is not None and released.decision is not None:
+        by = f"{released.proposal.actor} and {released.decision.actor}"
+        console.print(f"released: {released.set_hash} by {by}", highlight=False)
+    if waiting is not None:
+        said = f"{waiting.document['set']} by {waiting.actor}: {waiting.document['reason']}"
+        console.print(f"waits as event {waiting.seq}: {said}", highlight=False)

@@ -14,7 +14,7 @@ from openpyxl import Workbook
 from openpyxl.styles import Alignment, Font
 from openpyxl.worksheet.worksheet import Worksheet
 
-from regulatory_assets.disclosure.liq1 import NOTES, Page, PageRow
+from regulatory_assets.disclosure.liq1 import Page, PageRow
 
 _HEAD = (
     "Row",
@@ -44,7 +44,7 @@ def write_html(pages: Sequence[Page], target: Path) -> None:
     )
     environment.filters["shown"] = _shown
     template = environment.get_template("liq1.html.jinja")
-    target.write_text(template.render(pages=pages, notes=NOTES, lines=lines, head=_HEAD))
+    target.write_text(template.render(pages=pages, lines=lines, head=_HEAD))
 
 
 def write_xlsx(pages: Sequence[Page], target: Path) -> None:
@@ -95,7 +95,7 @@ def _fill(sheet: Worksheet, page: Page) -> None:
                 cell.alignment = Alignment(wrap_text=True, vertical="top")
                 cell.number_format = _PERCENT if row.is_ratio else _AMOUNT
     sheet.append([])
-    for note in NOTES:
+    for note in page.notes:
         sheet.append(["", note])
         sheet.cell(sheet.max_row, 2).alignment = Alignment(wrap_text=True, vertical="top")
         sheet.merge_cells(

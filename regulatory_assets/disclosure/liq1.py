@@ -7,7 +7,7 @@ page's day. How a page is written to a file belongs to ``files``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -31,7 +31,6 @@ NOTES = (
     "20, nor row 23 from rows 21 and 22.",
     "Adjusted figures are those after every governed rule in force. Rates shown are those of the "
     "regime basel on the last day; an entity of another regime is weighted with its own.",
-    "No parameter set has been released by a second person: every figure is a draft.",
 )
 
 
@@ -62,13 +61,25 @@ class PageRow:
 
 @dataclass(frozen=True)
 class Page:
-    """LIQ1 of one scope; ``revision`` is that of the table it was read from."""
+    """LIQ1 of one scope; ``revision`` is that of the table it was read from.
+
+    ``unreleased`` names the parameter files behind its figures that no second person has released.
+    """
 
     scope: str
     currency: str
     days: tuple[date, ...]
     revision: int
     rows: tuple[PageRow, ...]
+    unreleased: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of the page."""
+        files = ", ".join(self.unreleased)
+        draft = f"Every figure is a draft: no second person has released the parameters {files}."
+        released = "A second person has released all parameters behind these figures."
+        return (*NOTES, draft if files else released)
 
 
 def pages(runtime: Runtime, day: date, expected: Sequence[date]) -> tuple[Page, ...]:
@@ -81,7 +92,9 @@ def pages(runtime: Runtime, day: date, expected: Sequence[date]) -> tuple[Page, 
     reader = Reader(runtime.lake)
     base, adjusted = (read(version).toArrow().to_pylist() for read in (reader.base, reader.net))
     parameters = Parameters.default().at(day, PARAMETERS, runtime.settings.rules_not_before)
-    return tuple(make_pages(base, adjusted, tuple(expected), version.revision, parameters))
+    made = make_pages(base, adjusted, tuple(expected), version.revision, parameters)
+    unreleased = runtime.marks(version).unreleased
+    return tuple(replace(page, unreleased=unreleased) for page in made)
 
 
 def make_pages(

@@ -22,6 +22,7 @@ from pyspark.sql.connect import functions as F
 
 from regulatory_assets.adjustments.impact import ratio_tables
 from regulatory_assets.adjustments.injection import injections
+from regulatory_assets.adjustments.releasing import document
 from regulatory_assets.bank.conform import REJECTED_ROWS
 from regulatory_assets.bank.ingest import Ingested, ingest_table
 from regulatory_assets.ledger.fingerprint import code_fingerprint
@@ -247,7 +248,9 @@ def _stage(graph: Graph, stage: Stage, partitions: PartitionsDefinition[Any]) ->
             outcome = runner.run_stage(stage, day, cause_of(dict(context.run.tags)))
             version = _version(runner, table, day)
             told = run_metadata(outcome, version, runner.reader)
-            told |= figures(stage, day, runtime.settings.lake, runner.register)
+            if of_report := figures(stage, day, runtime.settings.lake, runner.register):
+                beside = document(runtime.marks(version))
+                told |= of_report | {k: MetadataValue.json(v) for k, v in beside.items()}
             if table in ratio_tables(graph):
                 told |= _injected(context, runner, table, day)
             return _materialized(version, told)

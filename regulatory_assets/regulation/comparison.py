@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -69,6 +71,30 @@ def entries(table: RateTable | DecisionTable, regime: str = BASEL) -> dict[str, 
         )
         for rule in table.rules(regime)
     }
+
+
+def own_entries(table: RateTable | DecisionTable) -> dict[str, tuple[Entry, ...]]:
+    """The entries of a table by the regime whose file has them; each entry once."""
+    found = {
+        regime: tuple(e for e in entries(table, regime).values() if e.regime == regime)
+        for regime in table.regimes
+    }
+    return {regime: own for regime, own in found.items() if own}
+
+
+def digests(table: RateTable | DecisionTable) -> dict[str, str]:
+    """A hash of what each regime's file says, with citations; order and comments do not count."""
+    return {
+        regime: hashlib.sha256(
+            json.dumps(sorted([*vars(entry).values()] for entry in own)).encode()
+        ).hexdigest()
+        for regime, own in own_entries(table).items()
+    }
+
+
+def file_label(name: str, regime: str) -> str:
+    """How people call the file of a parameter and regime."""
+    return name if regime == BASEL else f"{name} {regime}"
 
 
 def _condition(rule: Rule) -> str:

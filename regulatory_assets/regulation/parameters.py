@@ -41,10 +41,16 @@ AnyTable = RateTable | DecisionTable
 
 
 class ParameterSet:
-    """The tables in force on a day, for the declared names only."""
+    """The tables in force on a day, for the declared names only.
 
-    def __init__(self, day: date, tables: Mapping[str, AnyTable]) -> None:
+    ``in_force`` is the day whose values these are: ``day``, or a later one that older days follow.
+    """
+
+    def __init__(
+        self, day: date, tables: Mapping[str, AnyTable], in_force: date | None = None
+    ) -> None:
         self.day = day
+        self.in_force = in_force or day
         self._tables = dict(tables)
 
     @property
@@ -118,7 +124,11 @@ class Parameters:
         ``not_before`` gives days that are older than a regulation its first values.
         """
         force = max(day, not_before)
-        return ParameterSet(day, {name: self._at(force, name) for name in names})
+        return ParameterSet(day, {name: self._at(force, name) for name in names}, force)
+
+    def history(self, name: str) -> Sequence[tuple[date, AnyTable | None]]:
+        """A parameter's table from each day on which something begins or ends; None: no values."""
+        return self._histories[name]
 
     def is_in_force(self, name: str, day: date) -> bool:
         """Whether a known parameter has values on a day."""

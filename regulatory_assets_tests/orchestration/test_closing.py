@@ -60,6 +60,17 @@ def days(*words: str, by: str = "", fails: bool = False) -> str:
 
 
 def test_a_closed_day_is_held_restated_and_closed_again(home: Home, tmp_path: Path) -> None:
+    refused = days("close", by="anna", fails=True)
+    assert "cannot be closed: parameters not released" in refused
+    (draft, *_) = json.loads(call("show", "lcr", "--date", str(DAY), "--json"))
+    assert {"lcr/lines", "lcr/caps"} < {*draft["unreleased"]}
+    call("parameters", "propose", "--reason", "first set", "--as", "anna")
+    call("parameters", "release", "--as", "ben")
+    (figure, *_) = json.loads(call("show", "lcr", "--date", str(DAY), "--json"))
+    assert figure["unreleased"] == []
+    assert "lcr/window: lcr" in figure["unverified"]
+    assert "entries not read in the text" in call("show", "lcr", "--date", str(DAY))
+
     assert "proposed to close 2026-01-05" in days("close", by="anna")
     assert "somebody else decides" in days("approve", by="anna", fails=True)
     assert "DEMO event" in days("approve", by="ben")

@@ -129,6 +129,8 @@ def test_the_report_shows_its_figures_and_its_ratio_over_the_days(
     assert "data:image/png;base64,iVBOR" in told["ratio_over_days"]
     assert len(told["ratio_over_days"]) < 100_000
     assert "| scope | consolidation |" in told["figures"]
+    assert "lcr/lines" in told["unreleased"], "nobody has released anything"
+    assert "lcr/window: lcr" in told["unverified"]
 
 
 def test_a_second_run_posts_nothing_and_keeps_data_versions(
@@ -242,4 +244,4 @@ def test_refusals_say_the_remedy_and_show_no_trace(tmp_path: Path) -> None:
         (unfit,) = run_days([FIRST], ["fx_rates"])
         assert "columns do not fit" in unfit.failures[0]
         (early,) = run_days([FIRST], ["lcr"])
-        assert "run lcr_scope_lines" in early.failures[0]
+        assert "run lcr_components" in early.failures[0]

@@ -265,6 +265,9 @@ def test_the_html_holds_every_row_and_both_readings(tmp_path: Path) -> None:
     assert rows[2][2:6] == ["350", "17", "350", "1,017"]
     assert [cells[3] for cells in rows[-2:]] == ["208.32 %", "161.98 %"]
     assert [cells[5] for cells in rows[-2:]] == ["208.32 %", "161.98 %"]
+    assert "A second person has released all parameters" in target.read_text()
+    WRITERS[".html"]([replace(_page(), unreleased=("lcr/lines", "lcr/caps"))], target)
+    assert "no second person has released the parameters lcr/lines, lcr/caps" in target.read_text()
     assert "average of 3 days" in target.read_text()
 
 
@@ -282,6 +285,9 @@ def test_the_workbook_holds_every_row_and_both_readings(tmp_path: Path) -> None:
     assert rows[2][5] == rows[2][3] + 1000
     assert [round(Decimal(repr(r[3])), 8) for r in rows[-2:]] == [MEAN_OF_RATIOS, RATIO_OF_MEANS]
     assert "3 days" in sheet["A1"].value
+    WRITERS[".xlsx"]([replace(_page(), unreleased=("lcr/lines",))], target)
+    said = [cell.value for cell in load_workbook(target)["BANK"]["B"]]
+    assert any("released the parameters lcr/lines." in str(text) for text in said)
 
 
 def test_scopes_of_one_name_to_a_spreadsheet_get_sheets_of_their_own(tmp_path: Path) -> None:
@@ -310,6 +316,7 @@ def test_three_days_from_files_to_the_page(tmp_path: Path, sail: Engine) -> None
     flows = [row for day in LEAP for row in rows_of_day(runner, "lcr_flows", day)]
     ratios = [row for day in LEAP for row in rows_of_day(runner, "lcr", day)]
     assert set(given) == {row["scope"] for row in ratios}
+    assert all({"lcr/lines", "lcr/liq1_rows"} < {*page.unreleased} for page in given.values())
     for scope, page in given.items():
         shown = {row.number: row for row in page.rows}
         for number, lines in {7: ("wholesale_nonfinancial", "wholesale_other"), 18: LOANS}.items():
