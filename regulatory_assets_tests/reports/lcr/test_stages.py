@@ -17,9 +17,11 @@ from regulatory_assets.bank.ingest import ingest_table
 from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.control.register import Register
 from regulatory_assets.engine import Engine
+from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.run import Runner
+from regulatory_assets.ledger.table import Table
 from regulatory_assets.regulation.cases import DealBank, load_cases
 from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.runtime import production_graph
@@ -36,10 +38,14 @@ def _text(value: Any) -> str:
     return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
+def _delivered(bank: DealBank, graph: Graph) -> list[Table]:
+    return [table for table in graph.sources if not table.optional or bank.rows.get(table.name)]
+
+
 def _deliver(bank: DealBank, folder: Path) -> None:
     day = folder / bank.day.isoformat()
     day.mkdir()
-    for table in production_graph().sources:
+    for table in _delivered(bank, production_graph()):
         with (day / f"{table.name}.csv").open("w", newline="") as stream:
             writer = csv.writer(stream)
             writer.writerow(table.column_names)
@@ -59,7 +65,7 @@ def run_bank(bank: DealBank, folder: Path, engine: Engine) -> Runner:
         engine.identity,
         "cases",
     )
-    for table in runner.graph.sources:
+    for table in _delivered(bank, runner.graph):
         (taken,) = ingest_table(runner, folder, table, bank.day)
         assert taken.delivery.rejected == 0, table.name
     runner.run_day(bank.day, "cases")
