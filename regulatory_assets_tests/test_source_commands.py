@@ -22,7 +22,7 @@ def run(*arguments: str) -> tuple[int, str]:
 
 def generate(out: Path, *more: str) -> dict[str, bytes]:
     code, said = run(
-        "generate", "--deals", "600", "--days", "2", "--seed", "7", "--out", str(out), *more
+        "generate", "--deals", "800", "--days", "2", "--seed", "7", "--out", str(out), *more
     )
     assert code == 0, said
     return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*.csv"))}
@@ -38,7 +38,7 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", [("--deals", "10"), ("--dirty", "2"), ("--dirty", "much")])
 def test_what_cannot_be_generated_is_said_plainly(tmp_path: Path, wrong: tuple[str, str]) -> None:
-    code, said = run("generate", "--deals", "600", "--seed", "7", "--out", str(tmp_path), *wrong)
+    code, said = run("generate", "--deals", "800", "--seed", "7", "--out", str(tmp_path), *wrong)
     assert code == 2
     assert "Error" in said
 

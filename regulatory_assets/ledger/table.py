@@ -71,6 +71,19 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """Columns that, where all are given, name a row of another table by that table's key.
+
+    ``blocking``: a wrong number would follow from a name that is not known. Details of a row that
+    nobody reads without that row only deserve a warning.
+    """
+
+    columns: tuple[str, ...]
+    table: Table
+    blocking: bool = True
+
+
+@dataclass(frozen=True)
 class Table:
     """A ledger's business shape. ``key`` identifies one row of a reporting date.
 
@@ -93,6 +106,8 @@ class Table:
     optional: bool = field(default=False)
     """True for a source that a bank need not deliver: a day is complete without it, and what is
     calculated from it is left out."""
+    references: tuple[Reference, ...] = ()
+    """What a source names in other sources, beyond what stages look up there."""
 
     def __post_init__(self) -> None:
         names = self.column_names
@@ -110,6 +125,11 @@ class Table:
             )
         if self.additive and "n" not in self.additive:
             raise ValueError(f"table {self.name}: additive columns need a count n among them")
+        for named in self.references:
+            if len(named.columns) != len(named.table.key) or set(named.columns) - set(names):
+                raise ValueError(
+                    f"table {self.name}: {named.columns} is no key of {named.table.name}"
+                )
         decimals = (ColumnType.MONEY, ColumnType.RATE)
         if any(self.column(k).type in decimals for k in self.key):
             raise ValueError(f"table {self.name}: a decimal cannot be a key column")

@@ -433,8 +433,8 @@ def test_dirt_is_a_share(tmp_path: Path, share: str) -> None:
 
 
 def test_a_bank_too_small_to_hold_every_kind_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="at least 500 deals"):
-        generate(tmp_path, 499, DAYS, SEED)
+    with pytest.raises(ValueError, match="at least 800 deals"):
+        generate(tmp_path, 799, DAYS, SEED)
 
 
 def test_the_command_writes_the_same(
