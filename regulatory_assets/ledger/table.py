@@ -106,7 +106,7 @@ class Table:
     optional: bool = field(default=False)
     """True for a source that a bank need not deliver: a day is complete without it, and what is
     calculated from it is left out."""
-    references: tuple[Reference, ...] = ()
+    references: tuple[Reference, ...] = field(default=(), compare=False, repr=False)
     """What a source names in other sources, beyond what stages look up there."""
 
     def __post_init__(self) -> None:

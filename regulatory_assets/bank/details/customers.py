@@ -17,7 +17,7 @@ from regulatory_assets.bank.rows import codes, identifiers, money
 from regulatory_assets.bank.tables.customers import RATING_SCALE
 
 AGENCIES = ("AGENCY_A", "AGENCY_B", "AGENCY_C")
-_GROUPED_PER_MILLE = 40
+_GROUPED_PER_MILLE = 250
 _SALES_CENTS = {"SMALL_BUSINESS": 80_000_000, "CORPORATE": 4_000_000_000}
 _RATED = {"SOVEREIGN": 1000, "PSE": 700, "MDB": 1000, "CENTRAL_BANK": 1000, "BANK": 600,
           "OTHER_FINANCIAL": 300, "CORPORATE": 200}  # fmt: skip
@@ -54,7 +54,7 @@ def group_rows(book: Book, day: date) -> Iterator[pa.Table]:
         firms = [SECTORS.index(name) for name in _SALES_CENTS]
         ends = (sector_of(book, third * 3), sector_of(book, third * 3 + 2))
         whole = np.isin(ends[0], firms) & np.isin(ends[1], firms)
-        grouped = whole & book.draw.chance(_GROUPED_PER_MILLE * 3, "grouped", third)
+        grouped = whole & book.draw.chance(_GROUPED_PER_MILLE, "grouped", third)
         control = book.draw.chance(700, "control", third)
         reason = np.where(control, 0, 1)[grouped]
         yield pa.table(
