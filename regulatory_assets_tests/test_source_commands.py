@@ -34,9 +34,16 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
     clean = generate(tmp_path / "three")
     assert {name for name in first if first[name] != clean[name]} == {"2026-01-05/deals.csv"}
     assert {name.partition("/")[0] for name in first} == {"2026-01-05", "2026-01-06"}
+    corrected = generate(tmp_path / "four", "--delta", "0.02")
+    deltas = corrected.keys() - clean.keys()
+    assert deltas == {f"2026-01-0{n}/deals.delta-001.csv" for n in (5, 6)}
+    assert {corrected[name].count(b"\n") for name in deltas} == {1 + 16}
+    assert {name: corrected[name] for name in clean} == clean
 
 
-@pytest.mark.parametrize("wrong", [("--deals", "10"), ("--dirty", "2"), ("--dirty", "much")])
+@pytest.mark.parametrize(
+    "wrong", [("--deals", "10"), ("--dirty", "2"), ("--dirty", "much"), ("--delta", "0.0001")]
+)
 def test_what_cannot_be_generated_is_said_plainly(tmp_path: Path, wrong: tuple[str, str]) -> None:
     code, said = run("generate", "--deals", "800", "--seed", "7", "--out", str(tmp_path), *wrong)
     assert code == 2

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from pyspark.sql.connect import functions as F
 
-from regulatory_assets.bank import book, generator, sample
+from regulatory_assets.bank import book, dirty, generator, sample
 from regulatory_assets.bank.details import derivatives, secured
 from regulatory_assets.bank.generator import FIRST_DAY, business_days, generate
 from regulatory_assets.bank.ingest import ingest_table
+from regulatory_assets.bank.tables import DEALS as DEALS_TABLE
 from regulatory_assets.bank.tables import DETAILS, SOURCES
 from regulatory_assets.bank.tables.customers import RATING_SCALE
 from regulatory_assets.bank.tables.structure import ACCOUNT_CLASSES
@@ -401,6 +402,28 @@ class TestDelivered:
         unset = said["derivatives", "netting_sets_of_netting_set_id"]
         assert (unset.passed, unset.said) == (True, "netting_sets was not delivered")
         assert not said["derivatives", "counterparties_of_counterparty_id"].passed
+
+
+def test_every_kind_of_dirty_row_is_rejected(desk: Desk) -> None:
+    """And costs no other row, but the one whose key it repeats."""
+    generate(desk.deliveries, 800, [desk.day], SEED, Decimal("0.01875"), tables=[DEALS_TABLE])
+    (taken,) = ingest_table(desk.runner, desk.deliveries, DEALS_TABLE, desk.day)
+    assert len(dirty.KINDS) == 15
+    assert (taken.delivery.delivered, taken.delivery.rejected) == (815, 16)
+    lines = (desk.here / "deals.csv").read_text().splitlines()
+    reasons = {n: reason for n, (reason, _) in desk.rejected().items()}
+    known = [reasons[n + 1] for n, line in enumerate(lines) if line.startswith("X")]
+    assert len(known) == 14
+    for said, column in zip(known, BROKEN, strict=True):
+        assert column in said, (said, column)
+
+
+BROKEN = (
+    "amount", "maturity_date", "product_type", "entity_id", "fields", "amount", "fields",
+    "insurable", "amount", "maturity_date", "product_type", "amount", "collateral_value",
+    "days_past_due",
+)  # fmt: skip
+"""What the reasons name, in the order of the kinds; a repeated key has no line of its own."""
 
 
 @pytest.mark.parametrize(
