@@ -85,7 +85,7 @@ from regulatory_assets.bank.tables.structure import (
     ENTITY_STRUCTURE,
     GENERAL_LEDGER,
 )
-from regulatory_assets.bank.writing import write_delta, write_full
+from regulatory_assets.bank.writing import write_control_totals, write_delta, write_full
 from regulatory_assets.ledger.table import Table
 
 FIRST_DAY = date(2026, 1, 5)
@@ -161,12 +161,14 @@ def generate(
     progress: Progress | None = None,
     tables: Sequence[Table] = SOURCES,
     first_day: date | None = None,
+    totals: bool = False,
 ) -> Generated:
     """Write a delivery folder for each day under ``out``, with the files of some ``tables``.
 
     ``dirty`` is a share of ``deals``; so many broken rows are added to the first day's deals
     (``dirty.KINDS`` by turns). Existing files of the same names are replaced. The book is as it is
-    on these days if it began on ``first_day``, by default the first of them.
+    on these days if it began on ``first_day``, by default the first of them. ``totals`` writes
+    control totals beside the files.
     """
     if not 0 <= dirty < 1:
         raise ValueError(f"the share of dirty rows must be from 0 to below 1, not {dirty}")
@@ -176,11 +178,17 @@ def generate(
     for day in days:
         added = broken if day == days[0] else 0
         rows = _with_progress(_deal_chunks(book, day, progress), deals, day, progress)
-        for table in tables:
-            if table == DEALS:
-                write_full(out, day, table, _with_dirty_rows(rows, deals, added))
-            else:
-                write_full(out, day, table, _ROWS[table](book, day))
+        counted = [
+            write_full(
+                out,
+                day,
+                table,
+                _with_dirty_rows(rows, deals, added) if table == DEALS else _ROWS[table](book, day),
+            )
+            for table in tables
+        ]
+        if totals:
+            write_control_totals(out, day, counted)
         written[day] = deals + added
     return Generated(written, broken)
 

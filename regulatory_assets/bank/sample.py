@@ -39,7 +39,7 @@ def write_sample(out: Path) -> None:
 
 def write_details(out: Path) -> None:
     """The tables beyond positions, for one of the days and apart from the others."""
-    generate(out, DEALS, [DETAILS_DAY], SEED, tables=DETAILS, first_day=FIRST_DAY)
+    generate(out, DEALS, [DETAILS_DAY], SEED, tables=DETAILS, first_day=FIRST_DAY, totals=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ import pytest
 from pyspark.sql.connect import functions as F
 
 from regulatory_assets.bank import book, dirty, generator, sample
+from regulatory_assets.bank.control_totals import control_totals
+from regulatory_assets.bank.delivery import CONTROL_TOTALS
 from regulatory_assets.bank.details import derivatives, secured
 from regulatory_assets.bank.generator import FIRST_DAY, business_days, generate
 from regulatory_assets.bank.ingest import ingest_table
@@ -66,7 +68,7 @@ class TestGenerated:
     def test_the_repository_holds_a_day_of_them(self, tmp_path: Path) -> None:
         sample.write_details(tmp_path)
         written = {p.name: p.read_bytes() for p in tmp_path.rglob("*.csv")}
-        assert set(written) == {f"{t.name}.csv" for t in DETAILS}
+        assert set(written) == {f"{t.name}.csv" for t in DETAILS} | {CONTROL_TOTALS}
         kept = DATA / "details" / sample.DETAILS_DAY.isoformat()
         assert written == {p.name: p.read_bytes() for p in kept.iterdir()}
 
@@ -279,7 +281,7 @@ def taken(_desk: Desk) -> Desk:
     """A small bank with all its tables in the ledgers."""
     _desk.next_day()
     day = _desk.day
-    generate(_desk.deliveries, 800, [day], SEED)
+    generate(_desk.deliveries, 800, [day], SEED, totals=True)
     for table in SOURCES:
         ingest_table(_desk.runner, _desk.deliveries, table, day)
     return _desk
@@ -331,6 +333,16 @@ class TestDelivered:
 
             key = [[plain(r, kinds) for r in rows] for rows in (stored.to_pylist(), expected)]
             assert sorted(key[0]) == sorted(key[1]), table.name
+
+    def test_control_totals_speak_of_every_table(self, taken: Desk, day: date) -> None:
+        """They were compared when the tables were taken, each with its rows and its amounts."""
+        totals = {t.table: t for t in control_totals(taken.deliveries, day, SOURCES)}
+        assert totals.keys() == {t.name for t in SOURCES}
+        for name, amount in (("deals", "amount"), ("cash_flows", "principal")):
+            rows = read(taken.deliveries / str(day) / f"{name}.csv")
+            assert (totals[name].rows, totals[name].sum_column) == (len(rows), amount)
+            assert totals[name].total == sum(Decimal(r[amount]) for r in rows)
+        assert totals["securities"].sum_column is None
 
     def test_every_check_passes(self, taken: Desk, day: date) -> None:
         said = {
@@ -406,8 +418,11 @@ class TestDelivered:
 
 def test_every_kind_of_dirty_row_is_rejected(desk: Desk) -> None:
     """And costs no other row, but the one whose key it repeats."""
-    generate(desk.deliveries, 800, [desk.day], SEED, Decimal("0.01875"), tables=[DEALS_TABLE])
+    generate(desk.deliveries, 800, [desk.day], SEED, Decimal("0.01875"), tables=[DEALS_TABLE],
+             totals=True)  # fmt: skip
     (taken,) = ingest_table(desk.runner, desk.deliveries, DEALS_TABLE, desk.day)
+    (counted,) = control_totals(desk.deliveries, desk.day, SOURCES)
+    assert (counted.rows, counted.sum_column) == (815, None)
     assert len(dirty.KINDS) == 15
     assert (taken.delivery.delivered, taken.delivery.rejected) == (815, 16)
     lines = (desk.here / "deals.csv").read_text().splitlines()
