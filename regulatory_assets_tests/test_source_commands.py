@@ -22,7 +22,7 @@ def run(*arguments: str) -> tuple[int, str]:
 
 def generate(out: Path, *more: str) -> dict[str, bytes]:
     code, said = run(
-        "generate", "--deals", "600", "--days", "2", "--seed", "7", "--out", str(out), *more
+        "generate", "--deals", "800", "--days", "2", "--seed", "7", "--out", str(out), *more
     )
     assert code == 0, said
     return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*.csv"))}
@@ -32,13 +32,23 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
     first = generate(tmp_path / "one", "--dirty", "0.01")
     assert first == generate(tmp_path / "two", "--dirty", "0.01")
     clean = generate(tmp_path / "three")
-    assert {name for name in first if first[name] != clean[name]} == {"2026-01-05/deals.csv"}
+    assert {name for name in first if first[name] != clean[name]} == {
+        "2026-01-05/deals.csv",
+        "2026-01-05/control_totals.csv",
+    }
     assert {name.partition("/")[0] for name in first} == {"2026-01-05", "2026-01-06"}
+    corrected = generate(tmp_path / "four", "--delta", "0.02")
+    deltas = corrected.keys() - clean.keys()
+    assert deltas == {f"2026-01-0{n}/deals.delta-001.csv" for n in (5, 6)}
+    assert {corrected[name].count(b"\n") for name in deltas} == {1 + 16}
+    assert {name: corrected[name] for name in clean} == clean
 
 
-@pytest.mark.parametrize("wrong", [("--deals", "10"), ("--dirty", "2"), ("--dirty", "much")])
+@pytest.mark.parametrize(
+    "wrong", [("--deals", "10"), ("--dirty", "2"), ("--dirty", "much"), ("--delta", "0.0001")]
+)
 def test_what_cannot_be_generated_is_said_plainly(tmp_path: Path, wrong: tuple[str, str]) -> None:
-    code, said = run("generate", "--deals", "600", "--seed", "7", "--out", str(tmp_path), *wrong)
+    code, said = run("generate", "--deals", "800", "--seed", "7", "--out", str(tmp_path), *wrong)
     assert code == 2
     assert "Error" in said
 

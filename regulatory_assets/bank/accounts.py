@@ -68,21 +68,18 @@ def account_rows(book: Book, day: date) -> Iterator[pa.Table]:
     """The account behind each deposit and loan of a customer."""
     for found in _with_accounts(book, day):
         deals, at = found.deals, found.at
-        branch = _FIRST_BRANCH[deals.entity] + book.draw.below(
-            _BRANCH_COUNT[deals.entity], "branch", deals.counterparty
-        )
-        online = book.draw.chance(80, "online", at.key)
+        branch = branch_of(book, found)
         yield pa.table(
             {
                 "account_id": identifiers("A", deals.number),
                 "counterparty_id": identifiers("C", deals.counterparty + 1),
                 "entity_id": codes(ENTITIES, deals.entity),
-                "branch_id": codes([b.number for b in BRANCHES], np.where(online, -1, branch)),
+                "branch_id": codes([b.number for b in BRANCHES], branch),
                 "product": codes(ACCOUNT_PRODUCTS, _PRODUCT[at.kind]),
                 "currency": codes(CURRENCIES, deals.currency),
                 "opened": pa.array(book.begun(at).astype(np.int32), pa.date32()),
                 "status": codes(ACCOUNT_STATUSES, _status(book, found)),
-                "opened_remotely": pa.array(online | book.draw.chance(50, "remote", at.key)),
+                "opened_remotely": pa.array((branch < 0) | book.draw.chance(50, "remote", at.key)),
                 "held_for_others": pa.array(book.draw.chance(8, "nominee", at.key)),
             }
         )
@@ -105,17 +102,32 @@ def risk_rows(book: Book, day: date) -> Iterator[pa.Table]:
         exposed = book.draw.chance(6, "exposed", number)
         drawn = book.draw.below(1000, "risk", number)
         band = (drawn >= 800).astype(np.int64) + (drawn >= 970)
-        foreign = 2 + book.draw.below(_ABROAD, "foreign", number)
-        home = np.where(book.at_home(number), 0, 1)
-        country = np.where(book.draw.chance(40, "non-resident", number), foreign, home)
         yield pa.table(
             {
                 "counterparty_id": identifiers("C", number + 1),
                 "risk_band": codes(RISK_BANDS, np.where(exposed, 2, band)),
-                "country": codes(COUNTRIES, country),
+                "country": codes(COUNTRIES, country_of(book, number)),
                 "politically_exposed": pa.array(exposed),
             }
         )
+
+
+def branch_of(book: Book, found: Positions) -> Ints:
+    """The branch that keeps each deal's account; -1 for accounts online, and where there is none.
+
+    A customer has one branch in each entity.
+    """
+    deals = found.deals
+    drawn = book.draw.below(_BRANCH_COUNT[deals.entity], "branch", deals.counterparty)
+    nowhere = ~deals.has_account | book.draw.chance(80, "online", found.at.key)
+    return np.where(nowhere, -1, _FIRST_BRANCH[deals.entity] + drawn)
+
+
+def country_of(book: Book, counterparty: Ints) -> Ints:
+    """The country of each counterparty's residence, mostly that of its bank."""
+    foreign = 2 + book.draw.below(_ABROAD, "foreign", counterparty)
+    home = np.where(book.at_home(counterparty), 0, 1)
+    return np.where(book.draw.chance(40, "non-resident", counterparty), foreign, home)
 
 
 def _with_accounts(book: Book, day: date) -> Iterator[Positions]:

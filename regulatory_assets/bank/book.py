@@ -11,7 +11,7 @@ Only the liquid assets know of the other deals: all places are weighed once per 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import date
 from math import gcd
@@ -49,7 +49,8 @@ from regulatory_assets.bank.positions import (
 from regulatory_assets.bank.treasury import TARGETS, Needs, Treasury
 
 CHUNK = 200_000
-MINIMUM_DEALS = 500
+MINIMUM_DEALS = 800
+"""With fewer, the least numbers of the other kinds leave none to the first."""
 
 _OCCUPANCY = 333
 _AMOUNT_PERIOD = 145
@@ -146,13 +147,17 @@ class Book:
 
     def position(self, day: date, places: Ints, progress: Progress | None = None) -> Deals:
         """The deals that hold these places of the book on a day, liquid assets included."""
+        return self.settled(day, places, progress).deals
+
+    def settled(self, day: date, places: Ints, progress: Progress | None = None) -> Positions:
+        """The same, with what they were made from."""
         book, treasury = self.before_treasury(day, places), self.treasury(day, progress)
         deals, kind = book.deals, book.at.kind
         factor = table(treasury.security_factor)[deals.entity]
         reserve = table(treasury.reserve)[deals.entity]
         amount = np.where(book.at.is_security, deals.amount * factor // 10**6, deals.amount)
         amount = np.where(kind == KIND["central bank reserve"], reserve, amount)
-        return replace(deals, amount=amount)
+        return replace(book, deals=replace(deals, amount=amount))
 
     def is_retail_deposit(self, day: date, places: Ints) -> Bools:
         """Whether a place holds a retail customer's deposit in euro."""
@@ -192,6 +197,15 @@ class Book:
         """All places, in pieces of bounded size."""
         for start in range(0, self.deals, CHUNK):
             yield np.arange(start, min(start + CHUNK, self.deals), dtype=np.int64)
+
+    def places_of(self, names: Iterable[str]) -> Iterator[Ints]:
+        """The places of some kinds of deals, kind by kind, in pieces of bounded size."""
+        back = pow(self._stride, -1, self.deals)
+        for name in names:
+            start, end = self._starts[KIND[name]], self._starts[KIND[name] + 1]
+            for first in range(start, end, CHUNK):
+                index = np.arange(first, min(first + CHUNK, end), dtype=np.int64)
+                yield index * back % self.deals
 
     def before_treasury(self, day: date, numbers: Ints) -> Positions:
         """The deals of places of the book, the liquid assets not yet sized."""

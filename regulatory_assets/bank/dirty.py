@@ -54,6 +54,11 @@ KINDS: dict[str, Callable[[Row, str], bytes]] = {
     "too many columns": _long,
     "bad boolean": partial(_changed, "insurable", "yes"),
     "amount too large": partial(_changed, "amount", "1" + "0" * 15),
+    "another date format": partial(_changed, "maturity_date", "05.02.2026"),
+    "code in small letters": partial(_changed, "product_type", "deposit"),
+    "too many decimals": partial(_changed, "amount", "1250.123456789"),
+    "a word for nothing": partial(_changed, "collateral_value", "NULL"),
+    "fraction of a day": partial(_changed, "days_past_due", "1.5"),
 }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -21,13 +21,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from regulatory_assets.bank.accounts import (
-    account_rows,
-    branch_rows,
-    risk_rows,
-    transaction_rows,
-)
+from regulatory_assets.bank import accounts
 from regulatory_assets.bank.book import Book
+from regulatory_assets.bank.details import (
+    capital,
+    customers,
+    deposits,
+    derivatives,
+    lending,
+    secured,
+    securities,
+    structure,
+)
 from regulatory_assets.bank.dirty import dirty_rows
 from regulatory_assets.bank.draw import Bools
 from regulatory_assets.bank.mapping import OPERATION
@@ -52,11 +57,77 @@ from regulatory_assets.bank.tables import (
     SECURITIES,
     SOURCES,
 )
-from regulatory_assets.bank.writing import write_delta, write_full
+from regulatory_assets.bank.tables.capital import OTHER_RWA, OWN_DEBT, OWN_FUNDS
+from regulatory_assets.bank.tables.customers import (
+    COUNTERPARTY_DETAILS,
+    COUNTERPARTY_RATINGS,
+    CUSTOMER_GROUPS,
+)
+from regulatory_assets.bank.tables.deposits import ACCOUNT_HOLDERS, DEPOSIT_TERMS
+from regulatory_assets.bank.tables.derivatives import (
+    COLLATERAL_FLOWS,
+    DERIVATIVE_FLOWS,
+    DERIVATIVES,
+    MARGIN_BALANCES,
+    NETTING_SETS,
+)
+from regulatory_assets.bank.tables.lending import CASH_FLOWS, FACILITIES, LOANS, PROVISIONS
+from regulatory_assets.bank.tables.securities import (
+    COLLATERAL_PIECES,
+    FINANCING_LEGS,
+    HOLDINGS,
+    PLEDGED_POOLS,
+    SECURITY_RATINGS,
+    SECURITY_TERMS,
+)
+from regulatory_assets.bank.tables.structure import (
+    DEPOSIT_SCHEMES,
+    ENTITY_STRUCTURE,
+    GENERAL_LEDGER,
+)
+from regulatory_assets.bank.writing import write_control_totals, write_delta, write_full
 from regulatory_assets.ledger.table import Table
 
 FIRST_DAY = date(2026, 1, 5)
 
+
+_ROWS: Mapping[Table, Callable[[Book, date], Iterable[pa.Table]]] = {
+    ENTITIES: lambda book, day: [entity_rows()],
+    FX_RATES: lambda book, day: [rate_rows(book, day)],
+    SECURITIES: lambda book, day: [security_rows(book)],
+    COUNTERPARTIES: counterparty_rows,
+    BRANCHES: lambda book, day: [accounts.branch_rows()],
+    ACCOUNTS: accounts.account_rows,
+    ACCOUNT_TRANSACTIONS: accounts.transaction_rows,
+    CUSTOMER_RISK: accounts.risk_rows,
+    ENTITY_STRUCTURE: structure.structure_rows,
+    DEPOSIT_SCHEMES: structure.scheme_rows,
+    COUNTERPARTY_DETAILS: customers.detail_rows,
+    CUSTOMER_GROUPS: customers.group_rows,
+    COUNTERPARTY_RATINGS: customers.rating_rows,
+    ACCOUNT_HOLDERS: deposits.holder_rows,
+    DEPOSIT_TERMS: deposits.deposit_rows,
+    LOANS: lending.loan_rows,
+    CASH_FLOWS: lending.flow_rows,
+    PROVISIONS: lending.provision_rows,
+    FACILITIES: lending.facility_rows,
+    SECURITY_TERMS: securities.term_rows,
+    SECURITY_RATINGS: securities.rating_rows,
+    PLEDGED_POOLS: securities.pool_rows,
+    HOLDINGS: securities.holding_rows,
+    FINANCING_LEGS: secured.leg_rows,
+    COLLATERAL_PIECES: secured.piece_rows,
+    NETTING_SETS: derivatives.netting_rows,
+    MARGIN_BALANCES: derivatives.margin_rows,
+    DERIVATIVES: derivatives.trade_rows,
+    DERIVATIVE_FLOWS: derivatives.flow_rows,
+    COLLATERAL_FLOWS: derivatives.collateral_rows,
+    OWN_DEBT: capital.own_debt_rows,
+    OWN_FUNDS: capital.own_funds_rows,
+    OTHER_RWA: capital.other_rwa_rows,
+    GENERAL_LEDGER: structure.general_ledger_rows,
+}
+"""How the rows of each table are made, but those of the deals."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -89,33 +160,35 @@ def generate(
     dirty: Decimal = Decimal(0),
     progress: Progress | None = None,
     tables: Sequence[Table] = SOURCES,
+    first_day: date | None = None,
+    totals: bool = False,
 ) -> Generated:
     """Write a delivery folder for each day under ``out``, with the files of some ``tables``.
 
     ``dirty`` is a share of ``deals``; so many broken rows are added to the first day's deals
-    (``dirty.KINDS`` by turns). Existing files of the same names are replaced.
+    (``dirty.KINDS`` by turns). Existing files of the same names are replaced. The book is as it is
+    on these days if it began on ``first_day``, by default the first of them. ``totals`` writes
+    control totals beside the files.
     """
     if not 0 <= dirty < 1:
         raise ValueError(f"the share of dirty rows must be from 0 to below 1, not {dirty}")
-    book = _book(deals, days[0], seed)
+    book = _book(deals, first_day or days[0], seed)
     broken = int(deals * dirty)
     written = {}
     for day in days:
         added = broken if day == days[0] else 0
         rows = _with_progress(_deal_chunks(book, day, progress), deals, day, progress)
-        for table, pieces in (
-            (ENTITIES, [entity_rows()]),
-            (FX_RATES, [rate_rows(book, day)]),
-            (SECURITIES, [security_rows(book)]),
-            (COUNTERPARTIES, counterparty_rows(book, day)),
-            (DEALS, _with_dirty_rows(rows, deals, added)),
-            (BRANCHES, [branch_rows()]),
-            (ACCOUNTS, account_rows(book, day)),
-            (ACCOUNT_TRANSACTIONS, transaction_rows(book, day)),
-            (CUSTOMER_RISK, risk_rows(book, day)),
-        ):
-            if table in tables:
-                write_full(out, day, table, pieces)
+        counted = [
+            write_full(
+                out,
+                day,
+                table,
+                _with_dirty_rows(rows, deals, added) if table == DEALS else _ROWS[table](book, day),
+            )
+            for table in tables
+        ]
+        if totals:
+            write_control_totals(out, day, counted)
         written[day] = deals + added
     return Generated(written, broken)
 

@@ -11,6 +11,7 @@ from datetime import date
 
 ENTITIES = ("BANK_DE", "BANK_FR", "BROKER_DE")
 ENTITY_NAMES = ("Beispielbank AG", "Banque Exemple SA", "Beispiel Wertpapierhaus GmbH")
+ENTITY_COUNTRIES = ("DE", "FR", "DE")
 GROUP = "GROUP"
 
 CURRENCIES = ("EUR", "USD", "GBP", "CHF", "CZK")

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -134,6 +134,7 @@ class SourceMapping:
         return hashlib.sha256(self.text.encode()).hexdigest()[:16] if self.text else ""
 
 
+@cache
 def standard(table: Table, mode: Mode) -> SourceMapping:
     """The mapping of a table that needs none: CSV, the columns and codes of the table."""
     return SourceMapping(

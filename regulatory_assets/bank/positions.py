@@ -19,6 +19,7 @@ SECTORS = tuple(name for name, _, _ in SECTOR_POOLS)
 KIND = {k.name: n for n, k in enumerate(KINDS)}
 LOAN, DEPOSIT = PRODUCTS.index("LOAN"), PRODUCTS.index("DEPOSIT")
 REPO, REVERSE_REPO = PRODUCTS.index("REPO"), PRODUCTS.index("REVERSE_REPO")
+LIABILITIES = (DEPOSIT, REPO)
 
 _EPOCH = date(1970, 1, 1).toordinal()
 

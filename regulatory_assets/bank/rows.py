@@ -63,7 +63,7 @@ def entity_rows() -> pa.Table:
 
 def rate_rows(book: Book, day: date) -> pa.Table:
     rates = np.array([book.rate(day, c) for c in range(len(CURRENCIES))], dtype=np.int64)
-    return pa.table({"currency": CURRENCIES, "rate": _decimals(rates, scale=8)})
+    return pa.table({"currency": CURRENCIES, "rate": decimals(rates, scale=8)})
 
 
 def security_rows(book: Book) -> pa.Table:
@@ -120,12 +120,17 @@ def codes(names: Sequence[str], places: Ints) -> pa.Array:
     return pa.DictionaryArray.from_arrays(indices, pa.array(names)).cast(pa.string())
 
 
+def dates(days: Ints, null: Bools | None = None) -> pa.Array:
+    """Days since 1970-01-01 as dates."""
+    return pa.array(days.astype(np.int32), pa.date32(), mask=null)
+
+
 def money(cents: Ints, null: Bools | None = None) -> pa.Array:
     """Cents as decimals."""
-    return _decimals(cents, scale=2, null=null)
+    return decimals(cents, scale=2, null=null)
 
 
-def _decimals(units: Ints, scale: int, null: Bools | None = None) -> pa.Array:
+def decimals(units: Ints, scale: int, null: Bools | None = None) -> pa.Array:
     """Whole numbers of the smallest unit as decimals, without arithmetic on them."""
     wide = np.zeros((len(units), 2), dtype="<i8")
     wide[:, 0] = units

@@ -5,22 +5,74 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from regulatory_assets.bank.delivery import CONTROL_TOTALS
 from regulatory_assets.bank.mapping import OPERATION
-from regulatory_assets.ledger.table import Table
+from regulatory_assets.ledger.table import ColumnType, Table
 
 _AS_DELIVERED = pacsv.WriteOptions(include_header=False, quoting_style="none")
 
 
-def write_full(out: Path, day: date, table: Table, pieces: Iterable[pa.Table | bytes]) -> None:
-    """Write the full delivery of a table. A piece given as bytes is written as it is."""
-    _write(_folder(out, day) / f"{table.name}.csv", table.delivered_names, pieces)
+@dataclass(frozen=True)
+class Written:
+    """What stands in the full file of a table; ``total`` is None where nothing was added up."""
+
+    table: Table
+    rows: int
+    sum_column: str | None
+    total: Decimal | None
+
+
+def write_full(out: Path, day: date, table: Table, pieces: Iterable[pa.Table | bytes]) -> Written:
+    """Write the full delivery of a table. A piece given as bytes is one line, written as it is.
+
+    The table's first amount is added up, if all pieces are rows.
+    """
+    amount = next((c.name for c in table.columns if c.type is ColumnType.MONEY), None)
+    counted = _Counted(amount)
+    _write(
+        _folder(out, day) / f"{table.name}.csv", table.delivered_names, map(counted.look, pieces)
+    )
+    known = amount is not None and not counted.lines
+    return Written(table, counted.rows, amount if known else None, counted.total if known else None)
+
+
+def write_control_totals(out: Path, day: date, written: Iterable[Written]) -> None:
+    """Write what was counted beside the files of a day (``control_totals``)."""
+    lines = "".join(
+        f"{w.table.name},{w.rows},{w.sum_column or ''},{'' if w.total is None else w.total}\n"
+        for w in written
+    )
+    with _replacing(_folder(out, day) / CONTROL_TOTALS) as sink:
+        sink.write(f"table,rows,sum_column,sum\n{lines}".encode())
+
+
+@dataclass
+class _Counted:
+    """Counts rows and adds up an amount on their way to a file."""
+
+    amount: str | None
+    rows: int = 0
+    lines: int = 0
+    total: Decimal = Decimal(0)
+
+    def look(self, piece: pa.Table | bytes) -> pa.Table | bytes:
+        if isinstance(piece, bytes):
+            self.rows, self.lines = self.rows + 1, self.lines + 1
+            return piece
+        self.rows += piece.num_rows
+        if self.amount is not None and piece.num_rows:
+            self.total += pc.sum(piece[self.amount]).as_py() or Decimal(0)
+        return piece
 
 
 def write_delta(out: Path, day: date, table: Table, changes: pa.Table) -> Path:

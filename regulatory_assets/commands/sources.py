@@ -41,17 +41,36 @@ def generate(
     dirty: Annotated[
         Decimal, typer.Option(parser=_share, metavar="SHARE", help="Share of broken rows.")
     ] = Decimal(0),
+    delta: Annotated[
+        Decimal,
+        typer.Option(
+            parser=_share, metavar="SHARE", help="Share of each day's deals that a delta corrects."
+        ),
+    ] = Decimal(0),
     as_json: Json = False,
 ) -> None:
-    """Write a sample bank: full deliveries of each day, the same bytes for the same options."""
+    """Write a sample bank: full deliveries of each day with control totals, the same bytes for the
+    same options.
+
+    With --delta each day's deals are followed by a delta: of its rows 80 % change an amount, 10 %
+    are new and 10 % delete a deal.
+    """
     from regulatory_assets.bank import generator
 
     wanted = generator.business_days(first_day.date(), days)
     with waiting("generating", as_json) as step:
         try:
             made = generator.generate(
-                out, deals, wanted, seed, dirty, lambda what, done, all_: step(f"{what} {done:,}")
+                out,
+                deals,
+                wanted,
+                seed,
+                dirty,
+                lambda what, done, all_: step(f"{what} {done:,}"),
+                totals=True,
             )
+            for day in wanted if delta else ():
+                generator.generate_correction(out, deals, wanted[0], seed, delta, day)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
     if as_json:

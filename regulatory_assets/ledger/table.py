@@ -71,6 +71,19 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """Columns that, where all are given, name a row of another table by that table's key.
+
+    ``blocking``: a wrong number would follow from a name that is not known. Details of a row that
+    nobody reads without that row only deserve a warning.
+    """
+
+    columns: tuple[str, ...]
+    table: Table
+    blocking: bool = True
+
+
+@dataclass(frozen=True)
 class Table:
     """A ledger's business shape. ``key`` identifies one row of a reporting date.
 
@@ -96,6 +109,8 @@ class Table:
     personal: tuple[Column, ...] = ()
     """Columns that a source's files hold beside ``columns`` and that no ledger holds: they are
     text, and go to the vault under the key, which is the customer's pseudonymous identifier."""
+    references: tuple[Reference, ...] = field(default=(), compare=False, repr=False)
+    """What a source names in other sources, beyond what stages look up there."""
 
     def __post_init__(self) -> None:
         names = self.delivered_names
@@ -113,6 +128,11 @@ class Table:
             )
         if self.additive and "n" not in self.additive:
             raise ValueError(f"table {self.name}: additive columns need a count n among them")
+        for named in self.references:
+            if len(named.columns) != len(named.table.key) or set(named.columns) - set(names):
+                raise ValueError(
+                    f"table {self.name}: {named.columns} is no key of {named.table.name}"
+                )
         decimals = (ColumnType.MONEY, ColumnType.RATE)
         if any(self.column(k).type in decimals for k in self.key):
             raise ValueError(f"table {self.name}: a decimal cannot be a key column")

@@ -11,6 +11,7 @@ from typing import Any
 
 from dagster import (
     AssetExecutionContext,
+    AssetKey,
     AssetsDefinition,
     DataVersion,
     MaterializeResult,
@@ -34,6 +35,7 @@ from regulatory_assets.ledger.stages import Stage, StageKind
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.orchestration.failures import plainly
 from regulatory_assets.orchestration.figures import figures
+from regulatory_assets.orchestration.files import left_out
 from regulatory_assets.orchestration.metadata import (
     column_lineage,
     column_schema,
@@ -56,6 +58,16 @@ def all_assets(graph: Graph, partitions: PartitionsDefinition[Any]) -> list[Asse
         *([rules_asset(graph, partitions)] if graph.adjustments else []),
         *(_stage(graph, stage, partitions) for stage in graph.stages),
     ]
+
+
+def delivered_assets(graph: Graph, bank: RuntimeResource, day: date) -> list[AssetKey]:
+    """What a whole day runs: every table but the optional ones that were not delivered.
+
+    Raises DeliveryError for a folder that cannot be read.
+    """
+    absent = left_out(bank.deliveries, day, graph, bank.runtime(graph).register)
+    rules = [ADJUSTMENT_RULES] if graph.adjustments else []
+    return [AssetKey(name) for name in (*graph.tables, *rules) if name not in absent]
 
 
 def _asset(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from regulatory_assets.bank.delivery import DeliveryError
 from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.ledger.run import Outcome
 
@@ -54,28 +55,42 @@ def run_days(
 ) -> Iterator[DayResult]:
     """Run each day in one Dagster run and give its result as soon as it is there.
 
-    ``selection`` names tables, all if None; ``folder`` is where deliveries lie, ``on_event`` hears
-    what has just happened. The instance is that of DAGSTER_HOME if none is given. Raises NotReady
-    for a table that does not exist.
+    ``selection`` names tables, if None all but the optional ones that were not delivered;
+    ``folder`` is where deliveries lie, ``on_event`` hears what has just happened. The instance is
+    that of DAGSTER_HOME if none is given. Raises NotReady for a table that does not exist.
     """
     from dagster import DagsterInstance
 
     from regulatory_assets.definitions import build_definitions
+    from regulatory_assets.orchestration.assets import delivered_assets
     from regulatory_assets.orchestration.calendar import Calendar
     from regulatory_assets.orchestration.jobs import WHOLE_DAY
+    from regulatory_assets.orchestration.resources import RuntimeResource
+    from regulatory_assets.runtime import production_graph
 
-    calendar = Calendar()
+    calendar, graph = Calendar(), production_graph()
     first = min((calendar.first_day, *days))
     definitions = build_definitions(
-        calendar=calendar.model_copy(update={"first_day": first}), var=var, delivery_folder=folder
+        graph,
+        calendar.model_copy(update={"first_day": first}),
+        var=var,
+        delivery_folder=folder,
+    )
+    bank = RuntimeResource(
+        var=None if var is None else str(var),
+        delivery_folder=None if folder is None else str(folder),
     )
     job = definitions.resolve_job_def(WHOLE_DAY)
     known = {key.to_user_string(): key for key in job.asset_layer.executable_asset_keys}
     if unknown := [name for name in selection or () if name not in known]:
         raise NotReady(f"no asset {', '.join(unknown)}; assets: {', '.join(sorted(known))}")
-    wanted = [known[name] for name in selection] if selection else None
     with nullcontext(instance) if instance else DagsterInstance.get() as opened:
         for day in days:
+            wanted = [known[name] for name in selection] if selection else None
+            if wanted is None:
+                # Where the folder cannot be read, the tables themselves say what is wrong.
+                with suppress(DeliveryError, OSError):
+                    wanted = delivered_assets(graph, bank, day)
             yield _run(job, day, wanted, opened, cause, on_event)
 
 

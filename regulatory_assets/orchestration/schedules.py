@@ -10,6 +10,7 @@ from dagster import (
 )
 
 from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.orchestration.assets import delivered_assets
 from regulatory_assets.orchestration.calendar import Calendar, business_day_before
 from regulatory_assets.orchestration.files import missing
 from regulatory_assets.orchestration.jobs import WHOLE_DAY
@@ -35,6 +36,10 @@ def weekdays(graph: Graph, calendar: Calendar) -> ScheduleDefinition:
                 f"{day}: {', '.join(names)} not delivered in {bank.deliveries / str(day)}; "
                 "deliver the files, the sensor delivered_files runs the day then"
             )
-        return RunRequest(partition_key=day.isoformat(), tags={CAUSE_TAG: f"schedule of {day}"})
+        return RunRequest(
+            partition_key=day.isoformat(),
+            tags={CAUSE_TAG: f"schedule of {day}"},
+            asset_selection=delivered_assets(graph, bank, day),
+        )
 
     return previous_business_day

@@ -16,6 +16,7 @@ from dagster import (
 
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days
 from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.orchestration.assets import delivered_assets
 from regulatory_assets.orchestration.calendar import Calendar
 from regulatory_assets.orchestration.files import Cursor, Seen, contents, look, missing
 from regulatory_assets.orchestration.jobs import WHOLE_DAY
@@ -68,6 +69,7 @@ def delivered_files(graph: Graph, calendar: Calendar) -> SensorDefinition:
                         run_key=f"{day}-{contents(found)}-{sequence}",
                         partition_key=day.isoformat(),
                         tags={CAUSE_TAG: f"delivered: {names}"},
+                        asset_selection=delivered_assets(graph, bank, day),
                     )
                 )
             kept |= found

@@ -1,8 +1,8 @@
 """The checks of every table, derived from the graph: no stage and no table is named here.
 
-Every table has its schema and its ledger's balance; sources have their deliveries; what a stage
-looks up in a source must stand there; what an aggregate sums must add up; what rules change must
-be what was approved (``rules``).
+Every table has its schema and its ledger's balance; sources have their deliveries; what a source
+names in another, or a stage looks up there, must stand there; what an aggregate sums must add up;
+what rules change must be what was approved (``rules``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from regulatory_assets.bank.conform import REJECTED_ROWS
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.graph import Graph
-from regulatory_assets.ledger.stages import COUNTS, Lookup, Stage, StageKind
+from regulatory_assets.ledger.stages import COUNTS, Stage, StageKind
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.quality import reports
 from regulatory_assets.quality.examination import (
@@ -32,6 +32,7 @@ from regulatory_assets.quality.examination import (
 )
 from regulatory_assets.quality.rules import rule_checks
 from regulatory_assets.quality.schemas import broken_rules
+from regulatory_assets.quality.ties import ties
 
 REJECTED_PER_MILLE = 10
 """From this share of rejected lines on, a delivery is worth a warning."""
@@ -48,7 +49,8 @@ def all_checks(graph: Graph) -> tuple[Check, ...]:
     found += [_sums(stage) for stage in graph.stages if stage.kind is StageKind.AGGREGATE]
     found += rule_checks(graph)
     names = set(graph.tables)
-    found += [c for c in _declared() if {c.table.name, *(t.name for t in c.reads)} <= names]
+    declared = (*_declared(), *(tie.check() for tie in ties()))
+    found += [c for c in declared if {c.table.name, *(t.name for t in c.reads)} <= names]
     return tuple(found)
 
 
@@ -166,9 +168,13 @@ def _rejected_share(table: Table) -> Check:
 
 
 def _references(graph: Graph) -> Iterator[Check]:
-    """What stages look up in sources, once for each driving table and key, and for the rows that
-    rules make of it."""
+    """What sources name in sources and stages look up there, once for each table and key, and for
+    the rows that rules make of it."""
     seen: set[tuple[str, tuple[str, ...], str]] = set()
+    for table in graph.sources:
+        for named in table.references:
+            seen.add((table.name, named.columns, named.table.name))
+            yield _reference(table, named.columns, named.table, named.blocking)
     for stage in graph.stages:
         for lookup in stage.lookups:
             place = (stage.reads.name, lookup.by, lookup.table.name)
@@ -176,34 +182,35 @@ def _references(graph: Graph) -> Iterator[Check]:
             checked = lookup.table in graph.sources and not lookup.optional
             if checked and of_row and place not in seen:
                 seen.add(place)
-                yield _reference(stage.reads, lookup)
+                yield _reference(stage.reads, lookup.by, lookup.table, True)
                 if adjusting := graph.adjustments.get(stage.reads.name):
-                    yield _reference(adjusting.writes, lookup)
+                    yield _reference(adjusting.writes, lookup.by, lookup.table, True)
 
 
-def _reference(table: Table, lookup: Lookup) -> Check:
-    named = ", ".join(lookup.by)
+def _reference(table: Table, by: tuple[str, ...], known: Table, blocking: bool) -> Check:
+    named = ", ".join(by)
 
     def examine(day: Examination, since: int) -> Result:
         if not day.version(table).live:
             return Result(True, "there are no rows")
-        given = reduce(and_, (F.col(c).isNotNull() for c in lookup.by))
-        used = day.keys(table, lookup.by, among=given)
-        known = day.keys(lookup.table, lookup.table.key).select(*lookup.table.key)
-        renamed = known.withColumnsRenamed(dict(zip(lookup.table.key, lookup.by, strict=True)))
-        unknown = frames.anti(used, renamed, lookup.by)
+        if known.optional and not day.version(known).chain:
+            return Result(True, f"{known.name} was not delivered")
+        given = reduce(and_, (F.col(c).isNotNull() for c in by))
+        used = day.keys(table, by, among=given)
+        keys = day.keys(known, known.key).select(*known.key)
+        renamed = keys.withColumnsRenamed(dict(zip(known.key, by, strict=True)))
+        unknown = frames.anti(used, renamed, by)
         found = unknown.agg(F.count("*").alias("keys"), F.sum("rows").alias("rows")).collect()[0]
-        wrong = f"{named} not in {lookup.table.name} ({found['rows']} rows of {table.name})"
-        right = f"every {named} is in {lookup.table.name}"
-        return verdict(found["keys"], unknown, lookup.by, wrong, right)
+        wrong = f"{named} not in {known.name} ({found['rows']} rows of {table.name})"
+        return verdict(found["keys"], unknown, by, wrong, f"every {named} is in {known.name}")
 
     return Check(
         table,
-        f"{lookup.table.name}_of_{'_'.join(lookup.by)}",
-        f"Every {named} that is given stands in {lookup.table.name}.",
-        True,
+        f"{known.name}_of_{'_'.join(by)}",
+        f"Every {named} that is given stands in {known.name}.",
+        blocking,
         examine,
-        (lookup.table,),
+        (known,),
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from regulatory_assets.bank.berka import BerkaReport, deliver, months_later
 from regulatory_assets.bank.delivery import DeliveryError, find_files
-from regulatory_assets.bank.tables import SOURCES
+from regulatory_assets.bank.tables import POSITIONS, SOURCES
 from regulatory_assets.regulation.document import ParameterError
 from regulatory_assets_tests.bank.small_lcr import read, scopes
 
@@ -157,9 +157,9 @@ def test_liquid_assets_are_those_assumed(report: BerkaReport, tmp_path: Path) ->
     assert any("assumed" in line for line in report.lines())
 
 
-def test_every_source_table_is_delivered(report: BerkaReport, tmp_path: Path) -> None:
+def test_every_table_of_positions_is_delivered(report: BerkaReport, tmp_path: Path) -> None:
     files = find_files(tmp_path, DAY, SOURCES)
-    assert {f.table.name for f in files} == {t.name for t in SOURCES if not t.personal}
+    assert {f.table.name for f in files} == {t.name for t in POSITIONS}
     for file in files:
         with file.path.open(encoding="utf-8") as stream:
             assert tuple(next(csv.reader(stream))) == file.table.column_names

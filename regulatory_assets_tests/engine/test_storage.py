@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from regulatory_assets.bank.tables import SOURCES
+from regulatory_assets.bank.tables import POSITIONS
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.table import PARTITION_COLUMNS, Column, ColumnType, Table
@@ -34,7 +34,7 @@ EVERYTHING = Table(
     ),
 )
 
-TABLES = (EVERYTHING, *SOURCES)
+TABLES = (EVERYTHING, *POSITIONS)
 
 TEXTS = (
     "",

@@ -79,7 +79,8 @@ def _tamper(runner: Runner, name: str, column: str, value: Column, miscount: int
 
 
 def test_the_sample_passes_every_check_but_the_rejected_line(runner: Runner) -> None:
-    failed = {(t, name) for t in runner.graph.tables for name in _failed(runner, t)}
+    there = [t for t in runner.graph.tables if runner.register.history(t, DAY)]
+    failed = {(t, name) for t in there for name in _failed(runner, t)}
     assert failed == {("fx_rates", "rejected_share")}
     assert "1 of" in _answers(runner, "fx_rates")["rejected_share"].said
 

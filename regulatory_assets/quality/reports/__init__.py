@@ -1,1 +1,1 @@
-"""Checks that only one report can know; a module here is found without being named elsewhere."""
+"""Checks that no declaration implies; a module here is found without being named elsewhere."""

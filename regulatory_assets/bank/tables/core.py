@@ -1,8 +1,4 @@
-"""The source tables, each declared once: columns, types, units, keys, allowed codes, meaning.
-
-A new source table is a new entry here; its asset, validation, Delta schema and documentation
-follow. Calculated tables do not belong here: they stand beside the stages that write them.
-"""
+"""What every bank must deliver: entities, counterparties, rates, securities and deals."""
 
 from __future__ import annotations
 
@@ -14,12 +10,11 @@ from regulatory_assets.ledger.table import (
     Table,
 )
 
-_MONEY_MAX = "9" * MONEY_LIMIT_DIGITS
+MONEY_MAX = "9" * MONEY_LIMIT_DIGITS
 _STRING, _DATE, _INT = ColumnType.STRING, ColumnType.DATE, ColumnType.INTEGER
 _BOOL, _MONEY, _RATE = ColumnType.BOOLEAN, ColumnType.MONEY, ColumnType.RATE
 _PUBLIC: Classification = "public"
 _CONFIDENTIAL: Classification = "confidential"
-_PERSONAL: Classification = "personal"
 
 PRODUCT_TYPES = (
     "CASH",
@@ -72,11 +67,6 @@ SECTORS = (
 )
 ASSET_CLASSES = ("SOVEREIGN", "COVERED_BOND", "CORPORATE_BOND", "RMBS", "EQUITY", "OTHER")
 CREDIT_QUALITIES = ("AAA_TO_AA_MINUS", "A_PLUS_TO_BBB_MINUS", "BELOW_BBB_MINUS", "UNRATED")
-ACCOUNT_PRODUCTS = ("CURRENT", "SAVINGS", "TERM_DEPOSIT", "LOAN")
-ACCOUNT_STATUSES = ("ACTIVE", "DORMANT", "BLOCKED", "CLOSED")
-CREDIT, DEBIT = "CREDIT", "DEBIT"
-CHANNELS = ("BRANCH", "ATM", "CARD", "TRANSFER", "INTERNAL")
-RISK_BANDS = ("LOW", "MEDIUM", "HIGH")
 
 ENTITIES = Table(
     name="entities",
@@ -214,7 +204,7 @@ DEALS = Table(
             "drawn of a promise; the netted or needed amount of a delivered one.",
             unit="deal currency",
             minimum="0",
-            maximum=_MONEY_MAX,
+            maximum=MONEY_MAX,
             classification=_CONFIDENTIAL,
         ),
         Column(
@@ -236,7 +226,7 @@ DEALS = Table(
             unit="deal currency",
             nullable=True,
             minimum="0",
-            maximum=_MONEY_MAX,
+            maximum=MONEY_MAX,
             classification=_CONFIDENTIAL,
         ),
         Column(
@@ -246,7 +236,7 @@ DEALS = Table(
             unit="deal currency",
             nullable=True,
             minimum="0",
-            maximum=_MONEY_MAX,
+            maximum=MONEY_MAX,
             classification=_CONFIDENTIAL,
         ),
         Column("transactional", _BOOL, "Transactional account (BCBS 238 para 75)."),
@@ -270,221 +260,4 @@ DEALS = Table(
             classification=_CONFIDENTIAL,
         ),
     ),
-)
-
-BRANCHES = Table(
-    name="branches",
-    description="Places of business: where the accounts of an entity are kept.",
-    key=("branch_id",),
-    group="sources",
-    bounded=True,
-    optional=True,
-    columns=(
-        Column("branch_id", _STRING, "Identifier of the branch.", classification=_PUBLIC),
-        Column("entity_id", _STRING, "Entity that the branch belongs to.", classification=_PUBLIC),
-        Column("name", _STRING, "Name of the branch.", classification=_PUBLIC),
-        Column("region", _STRING, "Region in which it lies.", classification=_PUBLIC),
-        Column("country", _STRING, "ISO 3166 code of its country.", classification=_PUBLIC),
-        Column(
-            "opened",
-            _DATE,
-            "First day of business; empty if not known.",
-            nullable=True,
-            classification=_PUBLIC,
-        ),
-        Column(
-            "staff",
-            _INT,
-            "Staff in full-time equivalents, rounded; empty if not known.",
-            nullable=True,
-            minimum="0",
-        ),
-        Column(
-            "atms",
-            _INT,
-            "Cash machines; empty if not known.",
-            nullable=True,
-            minimum="0",
-            classification=_PUBLIC,
-        ),
-    ),
-)
-
-ACCOUNTS = Table(
-    name="accounts",
-    description="Customers' accounts: who holds them, where they are kept, what is to be watched.",
-    key=("account_id",),
-    group="sources",
-    optional=True,
-    columns=(
-        Column("account_id", _STRING, "Identifier of the account.", classification=_CONFIDENTIAL),
-        Column("counterparty_id", _STRING, "The holder.", classification=_CONFIDENTIAL),
-        Column("entity_id", _STRING, "Entity that keeps the account."),
-        Column(
-            "branch_id",
-            _STRING,
-            "Branch that keeps it; empty where no branch does (an online account).",
-            nullable=True,
-        ),
-        Column("product", _STRING, "Kind of account.", allowed=ACCOUNT_PRODUCTS),
-        Column("currency", _STRING, "ISO 4217 code in which it is kept."),
-        Column("opened", _DATE, "Day on which it was opened.", classification=_CONFIDENTIAL),
-        Column(
-            "status",
-            _STRING,
-            "State of the account.",
-            allowed=ACCOUNT_STATUSES,
-            classification=_CONFIDENTIAL,
-        ),
-        Column(
-            "opened_remotely",
-            _BOOL,
-            "Opened without the customer being present (FATF Recommendation 10).",
-            classification=_CONFIDENTIAL,
-        ),
-        Column(
-            "held_for_others",
-            _BOOL,
-            "The holder acts for others: trust, nominee or client money (FATF Recommendation 10).",
-            classification=_CONFIDENTIAL,
-        ),
-    ),
-)
-
-ACCOUNT_TRANSACTIONS = Table(
-    name="account_transactions",
-    description="Movements on customers' accounts that the reporting date brought.",
-    key=("transaction_id",),
-    group="sources",
-    optional=True,
-    columns=(
-        Column(
-            "transaction_id",
-            _STRING,
-            "Identifier of the movement.",
-            classification=_CONFIDENTIAL,
-        ),
-        Column("account_id", _STRING, "Account that is moved.", classification=_CONFIDENTIAL),
-        Column(
-            "booking_date",
-            _DATE,
-            "Day on which it is booked; the reporting date, or a day without business before it.",
-            classification=_CONFIDENTIAL,
-        ),
-        Column("direction", _STRING, "CREDIT increases the balance.", allowed=(CREDIT, DEBIT)),
-        Column("currency", _STRING, "ISO 4217 code of the amount."),
-        Column(
-            "amount",
-            _MONEY,
-            "Amount moved, without sign.",
-            unit="transaction currency",
-            minimum="0",
-            maximum=_MONEY_MAX,
-            classification=_CONFIDENTIAL,
-        ),
-        Column(
-            "channel",
-            _STRING,
-            "How it came about; INTERNAL is booked by the bank itself (interest, charges).",
-            allowed=CHANNELS,
-        ),
-        Column("cash", _BOOL, "Notes or coins changed hands.", classification=_CONFIDENTIAL),
-        Column(
-            "counter_country",
-            _STRING,
-            "ISO 3166 code of the country of the other side's bank; empty where there is none.",
-            nullable=True,
-            classification=_CONFIDENTIAL,
-        ),
-    ),
-)
-
-CUSTOMER_RISK = Table(
-    name="customer_risk",
-    description="What the bank's own assessment says of each customer (FATF Recommendation 1).",
-    key=("counterparty_id",),
-    group="sources",
-    optional=True,
-    columns=(
-        Column("counterparty_id", _STRING, "The customer.", classification=_CONFIDENTIAL),
-        Column(
-            "risk_band",
-            _STRING,
-            "Risk of money laundering as assessed.",
-            allowed=RISK_BANDS,
-            classification=_CONFIDENTIAL,
-        ),
-        Column(
-            "country",
-            _STRING,
-            "ISO 3166 code of the country of residence or of the seat.",
-            classification=_CONFIDENTIAL,
-        ),
-        Column(
-            "politically_exposed",
-            _BOOL,
-            "Politically exposed person, or close to one (FATF Recommendation 12).",
-            classification=_CONFIDENTIAL,
-        ),
-    ),
-)
-
-PERSONS = Table(
-    name="persons",
-    description="Customers who are natural persons. Who they are is kept in the vault alone.",
-    key=("counterparty_id",),
-    group="sources",
-    optional=True,
-    columns=(
-        Column(
-            "counterparty_id",
-            _STRING,
-            "The customer's pseudonymous identifier, as in all other tables.",
-            classification=_CONFIDENTIAL,
-        ),
-    ),
-    personal=(
-        Column("name", _STRING, "Full name.", classification=_PERSONAL),
-        Column(
-            "address",
-            _STRING,
-            "Address of residence; empty if not known.",
-            nullable=True,
-            classification=_PERSONAL,
-        ),
-        Column(
-            "birth_number",
-            _STRING,
-            "National identification number; empty if not known.",
-            nullable=True,
-            classification=_PERSONAL,
-        ),
-        Column(
-            "birth_date",
-            _STRING,
-            "Date of birth; empty if not known.",
-            nullable=True,
-            classification=_PERSONAL,
-        ),
-        Column(
-            "contact",
-            _STRING,
-            "Telephone number or e-mail address; empty if not known.",
-            nullable=True,
-            classification=_PERSONAL,
-        ),
-    ),
-)
-
-SOURCES: tuple[Table, ...] = (
-    ENTITIES,
-    COUNTERPARTIES,
-    FX_RATES,
-    SECURITIES,
-    DEALS,
-    BRANCHES,
-    ACCOUNTS,
-    ACCOUNT_TRANSACTIONS,
-    CUSTOMER_RISK,
-    PERSONS,
 )
