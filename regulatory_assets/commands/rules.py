@@ -6,6 +6,7 @@ With ``--as NAME`` in a demonstration, which every output then says, or ``--key 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,9 +15,10 @@ import typer
 from rich.table import Table as Grid
 
 from regulatory_assets.adjustments import people
-from regulatory_assets.adjustments.book import Ledger, Proposal
+from regulatory_assets.adjustments.book import Ledger, Proposal, RuleBook, stage_name
 from regulatory_assets.adjustments.impact import Figure, Impact, days_reached
-from regulatory_assets.adjustments.rule import Rule, load
+from regulatory_assets.adjustments.rule import Rule, RuleError, load
+from regulatory_assets.adjustments.trial import trial
 from regulatory_assets.adjustments.waterfall import waterfall
 from regulatory_assets.control.events import Actor, Event
 from regulatory_assets.ledger.plan import NotReady
@@ -115,6 +117,59 @@ def _amount(name: str, value: Any) -> str:
     if value is None:
         return "not defined"
     return f"{value * 100:.2f} %" if name == "ratio" else f"{value:,.2f}"
+
+
+@rules_app.command("test")
+@plainly
+def try_rule(
+    rule: Annotated[str, typer.Argument(help="Id of a rule, or a file with one.")],
+    day: Day,
+    limit: Annotated[int, typer.Option(min=0, max=1000, help="Rows to show.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Which rows of a day a rule matches and what it makes of them; nothing is posted."""
+    runtime = open_runtime()
+    snapshot = RuleBook(runtime.events).snapshot()
+    tried = _to_try(runtime, snapshot.ledger, rule)
+    stage = runtime.graph.stage(stage_name(tried))
+    found = trial(runtime.runner("test"), tried, snapshot, stage, day.date(), limit)
+    if as_json:
+        print_json({**vars(found), "rows": [vars(row) for row in found.rows]})
+        return
+    grid = Grid("key", "field", "before", "after", title_justify="left")
+    grid.title = (
+        f"{stamp(runtime)}{tried.id} on {found.day}: {found.matched:,} rows match, "
+        f"{found.changed:,} are changed, {len(found.rows)} shown"
+    )
+    for row in found.rows:
+        before, after = row.before or {}, row.after or {}
+        for name in dict.fromkeys((*before, *after)):
+            key = " ".join(str(v) for v in row.key.values())
+            was, now = (_value(side, name) for side in (row.before, row.after))
+            grid.add_row(key, name, was, now)
+    console.print(grid)
+
+
+def _to_try(runtime: Runtime, ledger: Ledger, rule: str) -> Rule:
+    """The rule of a file, the one that waits, or the one that stands, in this order."""
+    if Path(rule).is_file():
+        rules = load(Path(rule))
+        if len(rules) > 1:
+            raise RuleError(f"{rule}: holds {len(rules)} rules; submit them, or test one a file")
+        runtime.governance.validate(rules[0], Path(rule).parent)
+        return rules[0]
+    if known := ledger.of(rule):
+        standing, waiting = ledger.standing(rule), ledger.open(rule)
+        if waiting is None and standing is not None:
+            return standing.rule
+        return ledger.rule_of(waiting or known[-1])
+    raise RuleError(f"{rule}: neither a rule nor a file; rules list names the rules")
+
+
+def _value(side: Mapping[str, Any] | None, name: str) -> str:
+    if side is None:
+        return "no row"
+    return "" if side[name] is None else str(side[name])
 
 
 @rules_app.command("approve")

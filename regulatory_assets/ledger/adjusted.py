@@ -154,6 +154,15 @@ def change_by_rules(calculation: Calculation) -> DataFrame:
     return frames.net(frames.union([part.select(ENTRY, *content) for part in parts]), content)
 
 
+def matched(calculation: Calculation, rule: str) -> int:
+    """How many rows meet the conditions of one rule, whether it changes them or not."""
+    hit = calculation.rules.hits((rule,))
+    if hit is None:
+        return 0
+    rows = _joined(calculation, calculation.reader.net(calculation.driving.new))
+    return int(rows.where(hit).count())
+
+
 def _inserted(calculation: Calculation) -> list[DataFrame]:
     """The rows that rules add, but for those whose source row, or own key, has been delivered."""
     stage, made = calculation.stage, calculation.rules.insertions

@@ -1,0 +1,97 @@
+"""Which rows of a day a rule matches and what it makes of them, without anything being posted.
+
+A look at the rule's own stage, before it is proposed or after; what follows from it further down
+stands in ``impact``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from pyspark.sql.connect import functions as F
+
+from regulatory_assets.adjustments.book import Snapshot
+from regulatory_assets.adjustments.compiler import CompiledRules
+from regulatory_assets.adjustments.rule import Rule, RuleError
+from regulatory_assets.ledger import adjusted, frames
+from regulatory_assets.ledger.change import Calculation
+from regulatory_assets.ledger.run import Runner
+from regulatory_assets.ledger.stages import Stage
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Changed:
+    """One row that a rule changes: its key, and the columns that differ as they were and will be.
+
+    A row that is taken out has nothing after, one that is added nothing before.
+    """
+
+    key: Values
+    before: Values | None
+    after: Values | None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How many rows meet a rule's conditions, how many it changes, and the first of these."""
+
+    rule_id: str
+    day: date
+    matched: int
+    changed: int
+    rows: tuple[Changed, ...]
+
+
+def trial(runner: Runner, rule: Rule, rules: Snapshot, stage: Stage, day: date, most: int) -> Trial:
+    """Try a rule among the others in force on a day; of the changed rows show so many at most.
+
+    Raises RuleError for a day outside the rule's window, NotReady where inputs are missing.
+    """
+    if not rule.in_force(day):
+        until = rule.expiry or "it is ended"
+        raise RuleError(f"{rule.id}: holds from {rule.effective} until {until}, not on {day}")
+    others = [r for r in rules.at(stage, day).rules if r.id != rule.id]
+    compiled = CompiledRules(
+        stage, tuple(sorted((*others, rule), key=lambda r: r.order)), lambda _: {}
+    )
+    plan = runner.plan(stage, day)
+    versions = [move.new for move in plan.moves.values()]
+    with runner.clear_errors(versions), runner.lake.scratch() as store:
+        calculation = Calculation(
+            stage,
+            dict(plan.moves),
+            plan.previous,
+            runner.parameters_for(stage, day),
+            runner.reader,
+            store,
+            rules=compiled,
+        )
+        return _tried(calculation, rule, day, most)
+
+
+def _tried(calculation: Calculation, rule: Rule, day: date, most: int) -> Trial:
+    key = calculation.stage.writes.key
+    mine = calculation.store(calculation.full().where(F.col("rule_id") == rule.id))
+    keys = mine.select(*key).distinct()
+    shown = calculation.store(keys.orderBy(*key).limit(most))
+    found: dict[tuple[Any, ...], dict[int, Values]] = {}
+    for row in frames.semi(mine, shown, key).toArrow().to_pylist():
+        side = {c: row[c] for c in calculation.stage.writes.column_names if c not in key}
+        found.setdefault(tuple(row[k] for k in key), {})[row["sign"]] = side
+    rows = (
+        _changed(dict(zip(key, place, strict=True)), sides.get(-1), sides.get(1))
+        for place, sides in sorted(found.items(), key=repr)
+    )
+    return Trial(rule.id, day, adjusted.matched(calculation, rule.id), keys.count(), tuple(rows))
+
+
+def _changed(key: Values, before: Values | None, after: Values | None) -> Changed:
+    if before is None or after is None:
+        return Changed(key, before, after)
+    moved = [c for c in before if before[c] != after[c]]
+    return Changed(key, {c: before[c] for c in moved}, {c: after[c] for c in moved})
