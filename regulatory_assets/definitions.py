@@ -15,6 +15,7 @@ from regulatory_assets.orchestration.assets import all_assets
 from regulatory_assets.orchestration.calendar import Calendar
 from regulatory_assets.orchestration.checks import asset_checks
 from regulatory_assets.orchestration.jobs import all_jobs
+from regulatory_assets.orchestration.later_days import later_days
 from regulatory_assets.orchestration.resources import RuntimeResource
 from regulatory_assets.orchestration.rules import changed_rules
 from regulatory_assets.orchestration.schedules import weekdays
@@ -29,7 +30,7 @@ def build_definitions(
     var: Path | None = None,
     delivery_folder: Path | None = None,
 ) -> Definitions:
-    """Assets, checks, jobs, schedule, sensor and resource of a graph; production by default."""
+    """Assets, checks, jobs, schedule, sensors and resource of a graph; production by default."""
     graph = graph or production_graph()
     calendar = calendar or Calendar()
     bank = RuntimeResource(
@@ -41,7 +42,11 @@ def build_definitions(
         asset_checks=asset_checks(graph, calendar.partitions),
         jobs=all_jobs(graph, calendar.partitions),
         schedules=[weekdays(graph, calendar)],
-        sensors=[delivered_files(graph, calendar), changed_rules(graph, calendar)],
+        sensors=[
+            delivered_files(graph, calendar),
+            changed_rules(graph, calendar),
+            later_days(graph, calendar),
+        ],
         resources={"bank": bank},
         executor=in_process_executor,
     )

@@ -126,6 +126,45 @@ class Positions:
         self._chains[place] = (*self._chains.get(place, ()), revision)
 
 
+@dataclass(frozen=True)
+class Behind:
+    """What stages over several days have read of other days for one day: the tables as they stand,
+    those that have moved since they were read, and the stages that have not followed yet."""
+
+    stages: tuple[Stage, ...]
+    moved: tuple[Version, ...]
+    read: tuple[Version, ...]
+
+
+def moved_days(graph: Graph, register: Register) -> dict[date, Behind]:
+    """The calculated days of stages over several days on which one of these is behind."""
+    found: dict[date, list[tuple[Stage, Version, bool]]] = {}
+    for stage in graph.stages:
+        if stage.days is None:
+            continue
+        read = [stage.reads.name]
+        if stage.reads.name in graph.adjustments:
+            read.append(graph.adjustments[stage.reads.name].name)
+        days = {name: register.days(name) for name in (stage.name, *read)}
+        chains = register.histories([(name, day) for name, of in days.items() for day in of])
+        for day in days[stage.name]:
+            consumed = {(c.table, c.day): c.revision for c in chains[stage.name, day][-1].inputs}
+            for name in read:
+                for other in sorted({*stage.days(day)} & {*days[name]} - {day}):
+                    version = Version(graph.tables[name], other, chains[name, other])
+                    moved = bool(version.since(consumed.get((name, other), 0)))
+                    found.setdefault(day, []).append((stage, version, moved))
+    return {
+        day: Behind(
+            tuple(dict.fromkeys(stage for stage, _, moved in looks if moved)),
+            tuple(version for _, version, moved in looks if moved),
+            tuple(version for _, version, _ in looks),
+        )
+        for day, looks in sorted(found.items())
+        if any(moved for _, _, moved in looks)
+    }
+
+
 def plan_stage(
     graph: Graph, positions: Positions, stage: Stage, identity: Identity, rules: RuleSet
 ) -> Plan:

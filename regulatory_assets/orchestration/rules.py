@@ -130,8 +130,13 @@ def changed_rules(graph: Graph, calendar: Calendar) -> SensorDefinition:
 
 def reached(graph: Graph, moved: Iterable[Stage], day: Positions) -> tuple[str, ...]:
     """The rules, the stages they have moved at, and all that follows from these on a day."""
+    return (ADJUSTMENT_RULES, *following(graph, moved, day))
+
+
+def following(graph: Graph, moved: Iterable[Stage], day: Positions) -> tuple[str, ...]:
+    """Stages and all that follows from them on a day."""
     names = {s.name for s in moved}
     for stage in graph.stages:
         if names & {t.name for t in graph.inputs(stage)} and not day.undelivered(stage):
             names.add(stage.name)
-    return (ADJUSTMENT_RULES, *sorted(names))
+    return tuple(sorted(names))

@@ -382,7 +382,7 @@ def test_nothing_is_approved_beyond_its_limits(office: Office) -> None:
     office.approve("R-1")
 
 
-def test_reach_is_counted_by_rows_and_by_currency(sail: Engine) -> None:
+def test_reach_is_counted_by_rows_and_by_currency(engine: Engine) -> None:
     """R takes 100 EUR to 70, 50 USD to 90, and moves 20 EUR to JPY; M books 5 EUR of its own."""
     table = production_graph().stage("deal_adjustments").writes
     named = {"layer": "adjustment", "entry": 1, "product_type": "LOAN", "collateral_value": None}
@@ -397,13 +397,13 @@ def test_reach_is_counted_by_rows_and_by_currency(sail: Engine) -> None:
     ]
     fields = [pa.field(c, table.type_of(c).arrow) for c in ("entry", *table.content)]
     schema = pa.schema(fields)
-    frame = sail.session.createDataFrame(pa.Table.from_pylist(rows, schema=schema))
+    frame = engine.session.createDataFrame(pa.Table.from_pylist(rows, schema=schema))
     registered = Revision(
         table.name, DAY, 1, "p", "delta", "", "", datetime(2026, 1, 5, tzinfo=UTC), 8, 0, "", "",
         "", "", (),
     )  # fmt: skip
     version = Version(table, DAY, (registered,))
-    reach = measure(Given(sail, {table.name: frame}), version, ["R", "M", "none"])
+    reach = measure(Given(engine, {table.name: frame}), version, ["R", "M", "none"])
     amounts = {"EUR": Decimal(50), "JPY": Decimal(20), "USD": Decimal(40)}
     assert reach["R"] == Reach(3, {"amount": amounts})
     assert reach["M"] == Reach(1, {"amount": {"EUR": Decimal(5)}})

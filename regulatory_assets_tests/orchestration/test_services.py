@@ -226,6 +226,33 @@ def test_an_approved_rule_starts_the_day_it_reaches_through_the_daemon(services:
     names = {m["assetKey"]["path"][0] for m in made}
     assert {"adjustment_rules", "deal_adjustments", "lcr_flows", "lcr"} <= names
     assert not names & {"deals", "counterparties", "reference_adjustments", "market_adjustments"}
+    query = """query($id: ID!) { runOrError(runId: $id) { ... on Run { assetMaterializations {
+        assetKey { path }
+        metadataEntries { label ... on JsonMetadataEntry { jsonString } } } } } }"""
+    made = services.ask(query, id=run["runId"])["runOrError"]["assetMaterializations"]
+    (told,) = (
+        json.loads(entry["jsonString"])
+        for m in made
+        if m["assetKey"]["path"] == ["lcr"]
+        for entry in m["metadataEntries"]
+        if entry["label"] == "injections"
+    )
+    (injected,) = told
+    assert injected["rule_id"] == rule.id
+    assert injected["affected_records"] == seen.days[0].affected
+    assert {r["key"]: r["after"] for r in injected["ratios"]} == {
+        f.key: f.document()["after"] for f in seen.days[0].figures if f.before != f.after
+    }
+
+    services.ask(mutation, s={**LOCATION, "sensorName": "later_days"})
+    (later,) = services.until(
+        "the run of the later day", services.succeeded("dagster/sensor_name", "later_days", 1)
+    )
+    tags = {t["key"]: t["value"] for t in later["tags"]}
+    assert tags["dagster/partition"] == SECOND
+    assert tags["regulatory_assets/cause"] == f"changed days: {FIRST}"
+    made = services.ask(query, id=later["runId"])["runOrError"]["assetMaterializations"]
+    assert {m["assetKey"]["path"][0] for m in made} == {"lcr_quarter", "liq1"}
 
 
 def test_a_delivered_file_starts_its_day_through_the_daemon(services: Services) -> None:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
 
+from regulatory_assets.adjustments.book import stage_name
+from regulatory_assets.adjustments.compiler import CompiledRules
+from regulatory_assets.adjustments.rule import Rule, load
 from regulatory_assets.bank.ingest import ingest_table
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.lake import new_posting
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.run import Runner
+from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination, Result
 from regulatory_assets.runtime import open_runtime
@@ -134,3 +139,32 @@ def test_a_solo_line_that_is_not_the_entitys_line_is_found(runner: Runner) -> No
 def test_rows_that_the_register_does_not_count_are_found(runner: Runner) -> None:
     _tamper(runner, "lcr_flows", "amount", F.col("amount"), miscount=1)
     assert _failed(runner, "lcr_flows") == {"ledger"}
+
+
+class OneRule:
+    """A rule that is in force at its stage on every day, whoever approved it."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+
+    def at(self, stage: Stage, day: date) -> CompiledRules:
+        mine = stage.name == stage_name(self.rule)
+        return CompiledRules(stage, (self.rule,) if mine else (), lambda _: {})
+
+
+def test_an_inserted_deal_is_checked_like_a_delivered_one(runner: Runner) -> None:
+    examples = Path(__file__).parents[2] / "docs" / "how-to" / "rules" / "examples.yaml"
+    (written,) = (rule for rule in load(examples) if rule.inserts)
+    stage = runner.graph.stage("deal_adjustments")
+    for counterparty, failing in (
+        ("C0000000004", set()),
+        ("nobody", {"counterparties_of_counterparty_id"}),
+    ):
+        (made,) = written.operations
+        values = {**(made.values or {}), "counterparty_id": counterparty}
+        rule = written.model_copy(
+            update={"operations": (made.model_copy(update={"values": values}),)}
+        )
+        ruled = replace(runner, rules=OneRule(rule))
+        assert ruled.run_stage(stage, DAY, "test").booked == 1
+        assert _failed(runner, stage.name) == failing
