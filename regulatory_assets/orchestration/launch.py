@@ -51,12 +51,13 @@ def run_days(
     cause: str = CAUSE,
     instance: Any = None,
     var: Path | None = None,
+    job_name: str | None = None,
 ) -> Iterator[DayResult]:
     """Run each day in one Dagster run and give its result as soon as it is there.
 
-    ``selection`` names tables, all if None; ``folder`` is where deliveries lie, ``on_event`` hears
-    what has just happened. The instance is that of DAGSTER_HOME if none is given. Raises NotReady
-    for a table that does not exist.
+    ``selection`` names tables of the job (that of a whole day if none is named), all if None;
+    ``folder`` is where deliveries lie, ``on_event`` hears what has just happened. The instance is
+    that of DAGSTER_HOME if none is given. Raises NotReady for a table that does not exist.
     """
     from dagster import DagsterInstance
 
@@ -69,7 +70,7 @@ def run_days(
     definitions = build_definitions(
         calendar=calendar.model_copy(update={"first_day": first}), var=var, delivery_folder=folder
     )
-    job = definitions.resolve_job_def(WHOLE_DAY)
+    job = definitions.resolve_job_def(job_name or WHOLE_DAY)
     known = {key.to_user_string(): key for key in job.asset_layer.executable_asset_keys}
     if unknown := [name for name in selection or () if name not in known]:
         raise NotReady(f"no asset {', '.join(unknown)}; assets: {', '.join(sorted(known))}")

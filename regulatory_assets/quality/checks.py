@@ -10,8 +10,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator
-from functools import reduce
-from operator import and_
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
@@ -28,6 +26,7 @@ from regulatory_assets.quality.examination import (
     Examination,
     Result,
     differences,
+    unknown_keys,
     verdict,
 )
 from regulatory_assets.quality.rules import rule_checks
@@ -187,11 +186,7 @@ def _reference(table: Table, lookup: Lookup) -> Check:
     def examine(day: Examination, since: int) -> Result:
         if not day.version(table).live:
             return Result(True, "there are no rows")
-        given = reduce(and_, (F.col(c).isNotNull() for c in lookup.by))
-        used = day.keys(table, lookup.by, among=given)
-        known = day.keys(lookup.table, lookup.table.key).select(*lookup.table.key)
-        renamed = known.withColumnsRenamed(dict(zip(lookup.table.key, lookup.by, strict=True)))
-        unknown = frames.anti(used, renamed, lookup.by)
+        unknown = unknown_keys(day, table, lookup.by, lookup.table)
         found = unknown.agg(F.count("*").alias("keys"), F.sum("rows").alias("rows")).collect()[0]
         wrong = f"{named} not in {lookup.table.name} ({found['rows']} rows of {table.name})"
         right = f"every {named} is in {lookup.table.name}"
