@@ -177,6 +177,21 @@ def test_a_delta_is_measured_with_the_file_that_it_changes(desk: Desk) -> None:
     assert found["rows: change of their number"] == Decimal("-0.533333")  # 7 of 15
 
 
+def test_what_is_delivered_empty_has_shares_of_nothing(desk: Desk) -> None:
+    desk.next_day()
+    desk.deliver("accounts.csv", ACCOUNTS)
+    desk.deliver("fx_rates.csv", "currency,rate\n")
+    for name in ("accounts", "fx_rates"):
+        desk.take(name)
+    found = measured(desk, "accounts")
+    assert {name: value for name, value in found.items() if value} == {
+        "rows: change of their number": -1
+    }
+    assert "currency: share not in fx_rates" in found
+    rates = judged(desk, "fx_rates")
+    assert rates.failed == ("rows: number is 0, expected at least 1",)
+
+
 def test_great_expectations_judges_and_writes_a_page_alone(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
