@@ -14,6 +14,7 @@ from regulatory_assets.orchestration import quiet as quiet
 from regulatory_assets.orchestration.assets import all_assets
 from regulatory_assets.orchestration.calendar import Calendar
 from regulatory_assets.orchestration.checks import asset_checks
+from regulatory_assets.orchestration.expectations import delivery_report
 from regulatory_assets.orchestration.jobs import all_jobs
 from regulatory_assets.orchestration.later_days import later_days
 from regulatory_assets.orchestration.resources import RuntimeResource
@@ -38,7 +39,10 @@ def build_definitions(
         delivery_folder=None if delivery_folder is None else str(delivery_folder),
     )
     return Definitions(
-        assets=all_assets(graph, calendar.partitions),
+        assets=[
+            *all_assets(graph, calendar.partitions),
+            delivery_report(graph, calendar.partitions),
+        ],
         asset_checks=asset_checks(graph, calendar.partitions),
         jobs=all_jobs(graph, calendar.partitions),
         schedules=[weekdays(graph, calendar)],

@@ -63,6 +63,11 @@ class Settings(BaseSettings):
         return (self.var / "lake").resolve()
 
     @property
+    def reports(self) -> Path:
+        """Folder of pages for people, absolute."""
+        return (self.var / "reports").resolve()
+
+    @property
     def cache(self) -> Path:
         """Folder for what can be fetched or computed again, absolute."""
         return (self.cache_folder or self.var / "cache").resolve()

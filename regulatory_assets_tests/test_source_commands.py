@@ -69,7 +69,7 @@ def test_a_template_can_be_delivered(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     run("sources", "template", "--out", str(desk.here))
     for table in desk.runtime.graph.sources:
-        (taken,) = ingest_table(desk.runner, desk.deliveries, table, desk.day)
+        (taken,) = ingest_table(desk.runner, desk.deliveries, table, desk.day, desk.runtime.vault)
         assert taken.delivery.delivered == 0
 
 

@@ -52,10 +52,11 @@ from regulatory_assets.bank.tables import (
     COUNTERPARTIES,
     CUSTOMER_RISK,
     DEALS,
+    DETAILS,
     ENTITIES,
     FX_RATES,
+    POSITIONS,
     SECURITIES,
-    SOURCES,
 )
 from regulatory_assets.bank.tables.capital import OTHER_RWA, OWN_DEBT, OWN_FUNDS
 from regulatory_assets.bank.tables.customers import (
@@ -159,7 +160,7 @@ def generate(
     seed: int,
     dirty: Decimal = Decimal(0),
     progress: Progress | None = None,
-    tables: Sequence[Table] = SOURCES,
+    tables: Sequence[Table] = (*POSITIONS, *DETAILS),
     first_day: date | None = None,
     totals: bool = False,
 ) -> Generated:

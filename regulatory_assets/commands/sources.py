@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from regulatory_assets.terminal import Day, Json, console, plainly, print_json, waiting
+from regulatory_assets.terminal import Day, Json, console, plainly, print_json, tell, waiting
 
 sources_app = typer.Typer(help="What a delivery of the bank's data looks like.")
 
@@ -131,3 +131,27 @@ def rejected(
         words = (row["file_name"], str(row["line_number"]), row["reasons"], row["raw_text"][:200])
         grid.add_row(*(escape(word) for word in words))
     console.print(grid if rows else f"no rejected lines for {day.date()}")
+
+
+@sources_app.command("report")
+@plainly
+def report(day: Day, as_json: Json = False) -> None:
+    """Judge a date's deliveries by what was expected of them; one page a table."""
+    from regulatory_assets.orchestration.expectations import DELIVERY_REPORT
+    from regulatory_assets.orchestration.launch import run_days
+    from regulatory_assets.settings import Settings
+
+    with waiting("judging", as_json) as step:
+        (result,) = run_days([day.date()], on_event=step, job_name=f"{DELIVERY_REPORT}_day")
+    folder = Settings().reports / "deliveries" / day.date().isoformat()
+    pages = sorted(str(path) for path in folder.glob("*.html"))
+    if as_json:
+        print_json({"unexpected": result.warnings, "failures": result.failures, "pages": pages})
+    else:
+        for warning in result.warnings:
+            tell("unexpected", warning, "yellow")
+        for failure in result.failures:
+            tell("error", failure, "red")
+        console.print(f"{len(pages)} pages in {folder}", highlight=False, soft_wrap=True)
+    if not result.success:
+        raise typer.Exit(1)

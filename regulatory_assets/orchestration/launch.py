@@ -52,10 +52,12 @@ def run_days(
     cause: str = CAUSE,
     instance: Any = None,
     var: Path | None = None,
+    job_name: str | None = None,
 ) -> Iterator[DayResult]:
     """Run each day in one Dagster run and give its result as soon as it is there.
 
-    ``selection`` names tables, if None all but the optional ones that were not delivered;
+    ``selection`` names tables of the job. Where there is none, a whole day takes all tables but
+    the optional ones that were not delivered, another job all;
     ``folder`` is where deliveries lie, ``on_event`` hears what has just happened. The instance is
     that of DAGSTER_HOME if none is given. Raises NotReady for a table that does not exist.
     """
@@ -80,14 +82,14 @@ def run_days(
         var=None if var is None else str(var),
         delivery_folder=None if folder is None else str(folder),
     )
-    job = definitions.resolve_job_def(WHOLE_DAY)
+    job = definitions.resolve_job_def(job_name or WHOLE_DAY)
     known = {key.to_user_string(): key for key in job.asset_layer.executable_asset_keys}
     if unknown := [name for name in selection or () if name not in known]:
         raise NotReady(f"no asset {', '.join(unknown)}; assets: {', '.join(sorted(known))}")
     with nullcontext(instance) if instance else DagsterInstance.get() as opened:
         for day in days:
             wanted = [known[name] for name in selection] if selection else None
-            if wanted is None:
+            if wanted is None and job_name is None:
                 # Where the folder cannot be read, the tables themselves say what is wrong.
                 with suppress(DeliveryError, OSError):
                     wanted = delivered_assets(graph, bank, day)

@@ -10,8 +10,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator
-from functools import reduce
-from operator import and_
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
@@ -28,6 +26,7 @@ from regulatory_assets.quality.examination import (
     Examination,
     Result,
     differences,
+    unknown_keys,
     verdict,
 )
 from regulatory_assets.quality.rules import rule_checks
@@ -195,11 +194,7 @@ def _reference(table: Table, by: tuple[str, ...], known: Table, blocking: bool) 
             return Result(True, "there are no rows")
         if known.optional and not day.version(known).chain:
             return Result(True, f"{known.name} was not delivered")
-        given = reduce(and_, (F.col(c).isNotNull() for c in by))
-        used = day.keys(table, by, among=given)
-        keys = day.keys(known, known.key).select(*known.key)
-        renamed = keys.withColumnsRenamed(dict(zip(known.key, by, strict=True)))
-        unknown = frames.anti(used, renamed, by)
+        unknown = unknown_keys(day, table, by, known)
         found = unknown.agg(F.count("*").alias("keys"), F.sum("rows").alias("rows")).collect()[0]
         wrong = f"{named} not in {known.name} ({found['rows']} rows of {table.name})"
         return verdict(found["keys"], unknown, by, wrong, f"every {named} is in {known.name}")

@@ -7,6 +7,8 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import and_
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
@@ -105,6 +107,14 @@ class Check:
         source = inspect.getsource(sys.modules[self.examine.__module__])
         told = f"{source}{self.table!r}{self.reads!r}{self.description}"
         return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+def unknown_keys(day: Examination, table: Table, by: tuple[str, ...], other: Table) -> DataFrame:
+    """The values of some columns, where given, that are no key of another table, and ``rows``."""
+    given = reduce(and_, (F.col(c).isNotNull() for c in by))
+    used = day.keys(table, by, among=given)
+    known = day.keys(other, other.key).select(*other.key)
+    return frames.anti(used, known.withColumnsRenamed(dict(zip(other.key, by, strict=True))), by)
 
 
 Reading = Callable[[Version], DataFrame]

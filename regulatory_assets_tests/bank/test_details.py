@@ -19,7 +19,7 @@ from regulatory_assets.bank.details import derivatives, secured
 from regulatory_assets.bank.generator import FIRST_DAY, business_days, generate
 from regulatory_assets.bank.ingest import ingest_table
 from regulatory_assets.bank.tables import DEALS as DEALS_TABLE
-from regulatory_assets.bank.tables import DETAILS, SOURCES
+from regulatory_assets.bank.tables import DETAILS, POSITIONS
 from regulatory_assets.bank.tables.customers import RATING_SCALE
 from regulatory_assets.bank.tables.structure import ACCOUNT_CLASSES
 from regulatory_assets.control.register import Revision
@@ -34,6 +34,7 @@ from regulatory_assets.regulation.document import ParameterError
 from regulatory_assets_tests.bank.desk import Desk
 from regulatory_assets_tests.bank.small_lcr import Row, read
 
+GENERATED = (*POSITIONS, *DETAILS)
 DATA = Path(__file__).resolve().parents[2] / "data"
 DAYS = business_days(FIRST_DAY, 2)
 DEALS, SEED = 3_000, 11
@@ -41,7 +42,7 @@ Bank = Mapping[str, Sequence[Row]]
 
 
 def bank_of(folder: Path) -> Bank:
-    return {t.name: read(folder / f"{t.name}.csv") for t in SOURCES}
+    return {t.name: read(folder / f"{t.name}.csv") for t in GENERATED}
 
 
 @pytest.fixture(scope="module")
@@ -282,7 +283,7 @@ def taken(_desk: Desk) -> Desk:
     _desk.next_day()
     day = _desk.day
     generate(_desk.deliveries, 800, [day], SEED, totals=True)
-    for table in SOURCES:
+    for table in GENERATED:
         ingest_table(_desk.runner, _desk.deliveries, table, day)
     return _desk
 
@@ -336,8 +337,8 @@ class TestDelivered:
 
     def test_control_totals_speak_of_every_table(self, taken: Desk, day: date) -> None:
         """They were compared when the tables were taken, each with its rows and its amounts."""
-        totals = {t.table: t for t in control_totals(taken.deliveries, day, SOURCES)}
-        assert totals.keys() == {t.name for t in SOURCES}
+        totals = {t.table: t for t in control_totals(taken.deliveries, day, GENERATED)}
+        assert totals.keys() == {t.name for t in GENERATED}
         for name, amount in (("deals", "amount"), ("cash_flows", "principal")):
             rows = read(taken.deliveries / str(day) / f"{name}.csv")
             assert (totals[name].rows, totals[name].sum_column) == (len(rows), amount)
@@ -403,7 +404,7 @@ class TestDelivered:
 
     def test_an_undelivered_table_is_no_fault(self, desk: Desk) -> None:
         generate(desk.deliveries, 800, [desk.day], SEED)
-        for table in SOURCES:
+        for table in GENERATED:
             if table.name in ("general_ledger", "collateral_pieces", "entities", "derivatives"):
                 ingest_table(desk.runner, desk.deliveries, table, desk.day)
         day, said = desk.day, {}
@@ -421,7 +422,7 @@ def test_every_kind_of_dirty_row_is_rejected(desk: Desk) -> None:
     generate(desk.deliveries, 800, [desk.day], SEED, Decimal("0.01875"), tables=[DEALS_TABLE],
              totals=True)  # fmt: skip
     (taken,) = ingest_table(desk.runner, desk.deliveries, DEALS_TABLE, desk.day)
-    (counted,) = control_totals(desk.deliveries, desk.day, SOURCES)
+    (counted,) = control_totals(desk.deliveries, desk.day, GENERATED)
     assert (counted.rows, counted.sum_column) == (815, None)
     assert len(dirty.KINDS) == 15
     assert (taken.delivery.delivered, taken.delivery.rejected) == (815, 16)

@@ -26,6 +26,7 @@ def test_every_table_is_an_asset_that_describes_itself() -> None:
     assert {k.to_user_string() for k in assets.get_all_asset_keys()} == {
         *graph.tables,
         "adjustment_rules",
+        "delivery_report",
     }
     for stage in graph.stages:
         node = assets.get(AssetKey(stage.name))
@@ -56,6 +57,22 @@ def test_checks_that_guard_a_number_block() -> None:
     assert checks["lcr_lines:sums"].blocking
     assert not checks["deals:rejected_share"].blocking
     assert all(spec.partitions_def is not None for spec in checks.values())
+
+
+def test_the_report_on_deliveries_blocks_nothing_and_is_made_on_request() -> None:
+    graph = defs.resolve_asset_graph()
+    of_report = [k for k in graph.asset_check_keys if k.asset_key == AssetKey("delivery_report")]
+    assert {k.name for k in of_report} == {t.name for t in production_graph().sources}
+    assert not any(graph.get_check_spec(k).blocking for k in of_report)
+    made = {
+        name: {
+            k.to_user_string() for k in defs.resolve_job_def(name).asset_layer.selected_asset_keys
+        }
+        for name in (JOB, "sources_day", "delivery_report_day")
+    }
+    assert made["delivery_report_day"] == {"delivery_report"}
+    assert not made["delivery_report_day"] & (made[JOB] | made["sources_day"])
+    assert {"lcr", "deals"} <= made[JOB]
 
 
 def test_dagster_validates_the_module(tmp_path: Path) -> None:

@@ -1,0 +1,110 @@
+"""The report on a day's deliveries: an asset with a check and a page for each source table.
+
+It never blocks, and is no part of a day's run: Great Expectations takes seconds to be imported, and
+what makes a figure wrong has been checked by then. The job ``delivery_report_day`` makes it.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetObservation,
+    AssetsDefinition,
+    MaterializeResult,
+    MetadataValue,
+    PartitionsDefinition,
+    asset,
+)
+
+from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.ledger.table import Table
+from regulatory_assets.orchestration.failures import plainly
+from regulatory_assets.orchestration.metadata import markdown
+from regulatory_assets.orchestration.resources import RuntimeResource
+from regulatory_assets.quality.examination import Examination
+from regulatory_assets.quality.expectations.profile import profile
+from regulatory_assets.quality.expectations.report import Judged, judge
+from regulatory_assets.quality.expectations.suite import suite
+
+DELIVERY_REPORT = "delivery_report"
+
+
+def delivery_report(graph: Graph, partitions: PartitionsDefinition[Any]) -> AssetsDefinition:
+    """The asset. Each page is linked from it, from its check, and from the asset of its table."""
+
+    def report(
+        context: AssetExecutionContext, bank: RuntimeResource
+    ) -> Iterator[MaterializeResult[Any]]:
+        with plainly():
+            day = date.fromisoformat(context.partition_key)
+            runtime = bank.runtime(graph)
+            runner = runtime.runner(context.run_id)
+            examination = Examination(runner.positions(day), runner.reader, runner.register)
+            folder = runtime.settings.reports / "deliveries" / day.isoformat()
+            checks, lines, pages = [], [], {}
+            for table in graph.sources:
+                judged = _judged(graph, table, examination)
+                told: dict[str, Any] = {}
+                if judged is not None:
+                    page = _write(folder, table, examination, judged)
+                    told["report"] = pages[table.name] = MetadataValue.url(page.as_uri())
+                    seen = AssetObservation(table.name, partition=str(day), metadata=told)
+                    context.log_event(seen)
+                said = "nothing was delivered" if judged is None else judged.said
+                lines.append({"table": table.name, "found": said})
+                checks.append(
+                    AssetCheckResult(
+                        check_name=table.name,
+                        passed=judged is None or judged.passed,
+                        severity=AssetCheckSeverity.WARN,
+                        description=said,
+                        metadata=told,
+                    )
+                )
+            found = MetadataValue.md(markdown(lines))
+            yield MaterializeResult(metadata={"found": found, **pages}, check_results=checks)
+
+    made: AssetsDefinition = asset(
+        name=DELIVERY_REPORT,
+        description=(
+            "How a day's deliveries compare with what was expected: shares missing, doubled, out "
+            "of range or unknown, and the change from the day before. A page for each table."
+        ),
+        group_name="quality",
+        kinds={"html"},
+        partitions_def=partitions,
+        deps=[t.name for t in (*graph.sources, *graph.beside)],
+        check_specs=[
+            AssetCheckSpec(
+                table.name,
+                asset=DELIVERY_REPORT,
+                description=f"The delivery of {table.name} is as expected.",
+                partitions_def=partitions,
+            )
+            for table in graph.sources
+        ],
+    )(report)
+    return made
+
+
+def _judged(graph: Graph, table: Table, examination: Examination) -> Judged | None:
+    version = examination.version(table)
+    if not version.chain:
+        return None
+    expected = suite(graph, table)
+    title = f"{table.name} {version.day} revision {version.revision}"
+    return judge(title, expected, profile(examination, table, expected))
+
+
+def _write(folder: Path, table: Table, examination: Examination, judged: Judged) -> Path:
+    """A page for each revision, so that a link goes on saying what it said."""
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / f"{table.name}.{examination.version(table).revision}.html"
+    page.write_text(judged.page, encoding="utf-8")
+    return page

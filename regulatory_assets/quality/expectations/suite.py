@@ -1,0 +1,158 @@
+"""The expectations on a source table: made from its definition, with thresholds from data.
+
+``thresholds.yaml`` says how much is too much, and what no definition can: which columns that may be
+empty are critical, which numbers are plausible, which rows look alike. How a day is measured stands
+in ``profile``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from pathlib import Path
+
+from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.ledger.table import Column, ColumnType, Table
+from regulatory_assets.regulation.document import Node, read
+
+THRESHOLDS = Path(__file__).parent / "thresholds.yaml"
+
+_LIMITS = ("missing", "duplicates", "outside", "unknown", "change")
+_NUMBERS = (ColumnType.INTEGER, ColumnType.LONG, ColumnType.MONEY, ColumnType.RATE)
+
+
+class Kind(Enum):
+    """What is measured; the value is how it reads."""
+
+    ROWS = "number"
+    ROWS_CHANGE = "change of their number"
+    MISSING = "share missing"
+    TWICE = "share of lines whose key stands twice"
+    ALIKE = "share of rows like another one"
+    OUTSIDE = "share outside its range"
+    UNCODED = "share not one of its codes"
+    UNKNOWN = "share not in"
+    TOTAL_CHANGE = "change of its total"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One measure of a table and day, and the bounds between which it is expected, inclusive.
+
+    ``plausible`` are the bounds of a value for OUTSIDE, ``other`` the table that UNKNOWN looks in.
+    """
+
+    kind: Kind
+    columns: tuple[str, ...] = ()
+    at_least: Decimal | None = None
+    at_most: Decimal | None = None
+    plausible: tuple[Decimal | None, Decimal | None] = (None, None)
+    other: Table | None = None
+
+    @property
+    def name(self) -> str:
+        of = ", ".join(self.columns) or "rows"
+        return f"{of}: {self.kind.value}{f' {self.other.name}' if self.other else ''}"
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What ``thresholds.yaml`` says of one table."""
+
+    limits: Mapping[str, Decimal]
+    critical: Mapping[str, Decimal] = field(default_factory=dict)
+    alike: tuple[str, ...] = ()
+    plausible: Mapping[str, tuple[Decimal | None, Decimal | None]] = field(default_factory=dict)
+
+
+def suite(graph: Graph, table: Table) -> tuple[Expectation, ...]:
+    """Every expectation on a source table. Raises ParameterError for thresholds that do not fit."""
+    return tuple(_made(graph, table, thresholds(graph.sources)[table.name]))
+
+
+def _made(graph: Graph, table: Table, given: Thresholds) -> Iterator[Expectation]:
+    limits, change = given.limits, given.limits["change"]
+    yield Expectation(Kind.ROWS, at_least=Decimal(0 if table.optional else 1))
+    yield Expectation(Kind.ROWS_CHANGE, at_least=-change, at_most=change)
+    yield Expectation(Kind.TWICE, table.key, at_most=limits["duplicates"])
+    if given.alike:
+        yield Expectation(Kind.ALIKE, given.alike, at_most=limits["duplicates"])
+    for column in table.delivered:
+        of = (column.name,)
+        critical = given.critical.get(column.name, None if column.nullable else limits["missing"])
+        if critical is not None:
+            yield Expectation(Kind.MISSING, of, at_most=critical)
+        if column.allowed:
+            yield Expectation(Kind.UNCODED, of, at_most=limits["outside"])
+        low, high = given.plausible.get(column.name, (None, None))
+        if column.type in _NUMBERS and {low, high, column.minimum, column.maximum} != {None}:
+            yield Expectation(Kind.OUTSIDE, of, at_most=limits["outside"], plausible=(low, high))
+        if column.type is ColumnType.MONEY and not column.nullable:
+            yield Expectation(Kind.TOTAL_CHANGE, of, at_least=-change, at_most=change)
+        other = _master(graph, column)
+        if other is not None and other is not table:
+            yield Expectation(Kind.UNKNOWN, of, at_most=limits["unknown"], other=other)
+
+
+def _master(graph: Graph, column: Column) -> Table | None:
+    """The table that a column names a row of: the first one declared whose key it is."""
+    return next((t for t in graph.sources if t.key == (column.name,)), None)
+
+
+# -- thresholds --------------------------------------------------------------------------------
+
+
+@cache
+def thresholds(tables: tuple[Table, ...], path: Path = THRESHOLDS) -> Mapping[str, Thresholds]:
+    """The thresholds of each table. Raises ParameterError with file and line."""
+    root = read(path).fields(("default", "tables"))
+    default = _limits(root["default"].fields(_LIMITS), {})
+    of_tables = root["tables"].pairs()
+    by_name = {t.name: t for t in tables}
+    for name, node in of_tables.items():
+        if name not in by_name:
+            raise node.error(f"no source table {name}", f"Use one of {', '.join(by_name)}")
+    return {
+        name: _of_table(of_tables[name], table, default)
+        if name in of_tables
+        else Thresholds(default)
+        for name, table in by_name.items()
+    }
+
+
+def _limits(given: Mapping[str, Node], default: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    return {
+        name: given[name].decimal(ColumnType.RATE) if name in given else default[name]
+        for name in _LIMITS
+    }
+
+
+def _of_table(node: Node, table: Table, default: Mapping[str, Decimal]) -> Thresholds:
+    fields = node.fields((), (*_LIMITS, "critical", "alike", "plausible"))
+    numbers = [c.name for c in table.columns if c.type in _NUMBERS]
+    plausible = {}
+    for name, bounds in fields["plausible"].pairs().items() if "plausible" in fields else ():
+        if name not in numbers:
+            raise bounds.error(
+                f"{table.name} has no number column {name}", f"Use one of {', '.join(numbers)}"
+            )
+        given = bounds.fields((), ("at_least", "at_most"))
+        plausible[name] = (_bound(given, "at_least"), _bound(given, "at_most"))
+    return Thresholds(
+        _limits(fields, default),
+        _critical(fields["critical"], table) if "critical" in fields else {},
+        fields["alike"].codes(table.column_names, "the column") if "alike" in fields else (),
+        plausible,
+    )
+
+
+def _critical(node: Node, table: Table) -> dict[str, Decimal]:
+    given = node.fields((), table.delivered_names)
+    return {name: value.decimal(ColumnType.RATE) for name, value in given.items()}
+
+
+def _bound(given: Mapping[str, Node], name: str) -> Decimal | None:
+    return given[name].decimal(ColumnType.MONEY) if name in given else None
