@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from regulatory_assets.adjustments.compiler import CompiledRules, check
+from regulatory_assets.adjustments.compiler import CompiledRules
+from regulatory_assets.adjustments.fitting import check
 from regulatory_assets.adjustments.form import read_form
 from regulatory_assets.adjustments.rule import parse
 from regulatory_assets.engine import Engine
