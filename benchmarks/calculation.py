@@ -231,12 +231,13 @@ _LINE = """CASE
              WHEN sector = 'RETAIL' THEN concat('retail_', part)
              ELSE concat('small_business_', part) END
     WHEN product_type = 'DEPOSIT' THEN
-        CASE WHEN due = 'BEYOND' THEN 'out_of_scope_maturity'
+        CASE WHEN due = 'BEYOND' THEN 'out_of_scope_liability'
              WHEN part IN ('operational_insured', 'operational_uninsured') THEN part
              WHEN sector IN ('BANK', 'OTHER_FINANCIAL', 'OTHER_LEGAL_ENTITY')
                  THEN 'wholesale_other'
              WHEN part = 'insured' THEN 'wholesale_nonfinancial_insured'
              ELSE 'wholesale_nonfinancial' END
+    WHEN due = 'BEYOND' AND product_type = 'REPO' THEN 'out_of_scope_liability'
     WHEN due = 'BEYOND' THEN 'out_of_scope_maturity'
     WHEN product_type = 'REPO' THEN
         CASE WHEN sector = 'CENTRAL_BANK' THEN 'secured_funding_central_bank'

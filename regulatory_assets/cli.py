@@ -23,7 +23,7 @@ from regulatory_assets.bank.ingest import pending
 from regulatory_assets.commands.audit import audit_app
 from regulatory_assets.commands.days import days_app
 from regulatory_assets.commands.figures import show_aml, show_branch
-from regulatory_assets.commands.lcr import print_lcr, show_lcr
+from regulatory_assets.commands.lcr import print_lcr, show_currencies, show_lcr
 from regulatory_assets.commands.parameters import parameters_app
 from regulatory_assets.commands.people import people_app
 from regulatory_assets.commands.privacy import privacy_app
@@ -44,6 +44,7 @@ show_app = typer.Typer(help="Show reported figures.", no_args_is_help=True)
 lake_app = typer.Typer(help="Look after the tables on disk.", no_args_is_help=True)
 app.add_typer(show_app, name="show")
 show_app.command("lcr")(show_lcr)
+show_app.command("currencies")(show_currencies)
 show_app.command("branch")(show_branch)
 show_app.command("aml")(show_aml)
 app.add_typer(lake_app, name="lake")

@@ -222,6 +222,9 @@ def _lcr(day: date) -> Iterator[str]:
     for worked in coverage.cases().calculations:
         for line in (*worked.lines, *worked.amounts):
             using.setdefault(line, {})[worked.name] = None
+    for views in coverage.cases().currencies:
+        for taken in views.rows:
+            using.setdefault(taken["line"], {})[views.name] = None
     yield from (_LCR, "")
     by_component: dict[str, list[tuple[str, ...]]] = {}
     for (line,), regime, row in _entries(parameters.rates("lcr/lines")):

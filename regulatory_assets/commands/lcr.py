@@ -1,7 +1,9 @@
-"""``show lcr``: the liquidity coverage ratio of each scope, and what to know of its parameters."""
+"""``show lcr`` and ``show currencies``: the ratio of each scope, in all and in each significant
+currency, and what to know of the parameters behind it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
@@ -13,9 +15,11 @@ from rich.table import Table as Grid
 from regulatory_assets.adjustments.releasing import Marks, document, told
 from regulatory_assets.commands.figures import AsOf, version_of
 from regulatory_assets.ledger.plan import NotReady
-from regulatory_assets.ledger.reader import Reader
+from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.runtime import Runtime, open_runtime
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json
+
+VIEWS = "lcr_currency"
 
 
 @plainly
@@ -38,6 +42,50 @@ def show_lcr(
     _print_figures(figures, day.date(), beside)
 
 
+@plainly
+def show_currencies(
+    day: Day,
+    entity: Annotated[str | None, typer.Option(help="Only this entity or group.")] = None,
+    currency: Annotated[str | None, typer.Option(help="Only this currency.")] = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """The ratio of each entity and group in each of its significant currencies, by itself."""
+    runtime = open_runtime()
+    version = version_of(runtime, VIEWS, day.date(), as_of)
+    rows = _rows(runtime, version)
+    found = [
+        {
+            "entity": row["scope"],
+            "scope": row["consolidation"],
+            **{name: row[name] for name in ("currency", "reporting_currency")},
+            **{name: row[name] for name in ("liabilities", "share")},
+            **_figures(row),
+        }
+        for row in rows
+        if entity in (None, row["scope"]) and currency in (None, row["currency"])
+    ]
+    if not found:
+        known = ", ".join(f"{row['scope']} {row['currency']}" for row in rows)
+        raise NotReady(f"no such view for {day.date()}; significant currencies: {known}")
+    beside = runtime.marks(version)
+    if as_json:
+        print_json([{**figure, **document(beside)} for figure in found])
+        return
+    right = ("share", "HQLA", "outflows", "inflows", "net outflows", "LCR", "revision")
+    grid = Grid("entity", "scope", "currency", *_right(*right), title_justify="left")
+    reported = ", ".join(sorted({figure["reporting_currency"] for figure in found}))
+    grid.title = f"LCR by significant currency, {day.date()}, amounts in {reported}, never summed"
+    for figure in found:
+        share = "" if figure["share"] is None else _percent(figure["share"])
+        names = (figure["entity"], figure["scope"], figure["currency"])
+        ratio, revision = _percent(figure["ratio"]), str(figure["revision"])
+        grid.add_row(*names, share, *_amounts(figure), ratio, revision)
+    console.print(grid)
+    for line in told(beside):
+        console.print(line, highlight=False)
+
+
 def _beside(runtime: Runtime, day: date, as_of: int | None = None) -> Marks:
     return runtime.marks(version_of(runtime, "lcr", day, as_of))
 
@@ -50,17 +98,23 @@ def _print_figures(figures: list[dict[str, Any]], day: date, beside: Marks) -> N
 
 def _lcr_figures(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What is reported, after all rules, and by how much rules have moved the ratio."""
-    names = ("hqla", "outflows", "inflows", "net_outflows", "ratio", "base_ratio", "revision")
     return [
         {
             "entity": row["scope"],
             "scope": row["consolidation"],
             "currency": row["currency"],
-            **{name: row[name] for name in names},
-            "variance": _less(row["ratio"], row["base_ratio"]),
+            **_figures(row),
         }
         for row in rows
     ]
+
+
+def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("hqla", "outflows", "inflows", "net_outflows", "ratio", "base_ratio", "revision")
+    return {
+        **{name: row[name] for name in names},
+        "variance": _less(row["ratio"], row["base_ratio"]),
+    }
 
 
 def _less(after: Decimal | None, before: Decimal | None) -> Decimal | None:
@@ -76,12 +130,11 @@ def _lcr_grid(figures: list[dict[str, Any]], day: date) -> Grid:
     ruled = any(f["variance"] != 0 for f in figures)
     amounts = ("HQLA", "outflows", "inflows", "net outflows")
     ratios = ("base", "rules", "LCR") if ruled else ("LCR",)
-    right = (GridColumn(n, justify="right", no_wrap=True) for n in (*amounts, *ratios, "revision"))
-    grid = Grid("entity", "scope", *right, title_justify="left")
+    grid = Grid("entity", "scope", *_right(*amounts, *ratios, "revision"), title_justify="left")
     currencies = sorted({f["currency"] for f in figures})
     grid.title = f"Liquidity coverage ratio, {day}, {', '.join(currencies)}"
     for f in figures:
-        shown = [f"{f[k]:,.0f}" for k in ("hqla", "outflows", "inflows", "net_outflows")]
+        shown = _amounts(f)
         if ruled:
             shown += [_percent(f["base_ratio"]), _percent(f["variance"], "+.2f")]
         grid.add_row(f["entity"], f["scope"], *shown, _percent(f["ratio"]), str(f["revision"]))
@@ -98,9 +151,28 @@ def print_lcr(runtime: Runtime, day: date) -> None:
 
 
 def _lcr_rows(runtime: Runtime, day: date, as_of: int | None = None) -> list[dict[str, Any]]:
+    return _rows(runtime, version_of(runtime, "lcr", day, as_of))
+
+
+def _rows(runtime: Runtime, version: Version) -> list[dict[str, Any]]:
     """The reported rows in key order, each with the ratio before any rule and the revision."""
-    wanted = version_of(runtime, "lcr", day, as_of)
-    reader = Reader(runtime.lake)
-    before = {r["scope"]: r["ratio"] for r in reader.base(wanted).toArrow().to_pylist()}
-    rows = reader.net(wanted).orderBy(*wanted.table.key).toArrow().to_pylist()
-    return [{**r, "revision": wanted.revision, "base_ratio": before.get(r["scope"])} for r in rows]
+    reader, key = Reader(runtime.lake), version.table.key
+    base = reader.base(version).toArrow().to_pylist()
+    before = {tuple(row[name] for name in key): row["ratio"] for row in base}
+    rows = reader.net(version).orderBy(*key).toArrow().to_pylist()
+    return [
+        {
+            **row,
+            "revision": version.revision,
+            "base_ratio": before.get(tuple(row[name] for name in key)),
+        }
+        for row in rows
+    ]
+
+
+def _amounts(figure: Mapping[str, Any]) -> list[str]:
+    return [f"{figure[name]:,.0f}" for name in ("hqla", "outflows", "inflows", "net_outflows")]
+
+
+def _right(*names: str) -> tuple[GridColumn, ...]:
+    return tuple(GridColumn(name, justify="right", no_wrap=True) for name in names)

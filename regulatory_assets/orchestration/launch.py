@@ -57,7 +57,7 @@ def run_days(
     """Run each day in one Dagster run and give its result as soon as it is there.
 
     ``selection`` names tables of the job. Where there is none, a whole day takes all tables but
-    the optional ones that were not delivered, another job all;
+    the optional ones that were not delivered, another job all.
     ``folder`` is where deliveries lie, ``on_event`` hears what has just happened. The instance is
     that of DAGSTER_HOME if none is given. Raises NotReady for a table that does not exist.
     """

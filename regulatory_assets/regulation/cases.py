@@ -1,6 +1,6 @@
 """Worked examples of a regulation, as YAML beside its parameters, and their loader.
 
-A file is one of three kinds; every number is a quoted decimal, every date plain.
+A file is one of four kinds; every number is a quoted decimal, every date plain.
 
 ``cases: calculation`` gives weighted amounts per line and the result of a calculation; ``amounts``
 are those before weighting, where the calculation looks at them::
@@ -15,6 +15,16 @@ are those before weighting, where the calculation looks at them::
         lines: {level1_security: "100", level2a_security: "300"}
         amounts: {lending_nonfinancial: "50"}
         result: {hqla: "166.66666667", ratio: not defined}
+
+``cases: currencies`` gives the same by currency, and the result of every currency that has one::
+
+    items:
+      - case: five_percent_exactly
+        why: ...
+        reporting_currency: EUR
+        lines: {EUR: {retail_stable: "47.5"}, USD: {own_debt: "50"}}
+        amounts: {EUR: {retail_stable: "950"}, USD: {own_debt: "50"}}
+        results: {EUR: {ratio: "0"}, USD: {ratio: "0"}}
 
 ``cases: profile`` gives total flows and the dated ones by day, and the net outflows that follow::
 
@@ -63,7 +73,15 @@ from regulatory_assets.bank.tables import SOURCES
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.regulation.document import Node, read
 
-__all__ = ["CalculationCase", "Cases", "DealBank", "DealCase", "ExpectedPart", "load_cases"]
+__all__ = [
+    "CalculationCase",
+    "Cases",
+    "CurrencyCase",
+    "DealBank",
+    "DealCase",
+    "ExpectedPart",
+    "load_cases",
+]
 
 NOT_DEFINED = "not defined"
 """How a result that does not exist is written; it is None in Python."""
@@ -88,14 +106,42 @@ class CalculationCase:
     @property
     def rows(self) -> list[dict[str, Any]]:
         """The lines as a calculation reads them; an amount that is not given is 0."""
+        return _rows(self.lines, self.amounts)
+
+
+@dataclass(frozen=True)
+class CurrencyCase:
+    """Weighted amounts and amounts per line by currency, and the results by currency."""
+
+    name: str
+    why: str
+    regime: str
+    day: date
+    reporting_currency: str
+    lines: Mapping[str, Mapping[str, Decimal]]
+    amounts: Mapping[str, Mapping[str, Decimal]]
+    results: Mapping[str, Result]
+    place: str
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The lines of all currencies as a calculation reads them."""
         return [
-            {
-                "line": line,
-                "amount": self.amounts.get(line, Decimal(0)),
-                "weighted": self.lines.get(line, Decimal(0)),
-            }
-            for line in dict.fromkeys((*self.lines, *self.amounts))
+            {"currency": currency, **row}
+            for currency in dict.fromkeys((*self.lines, *self.amounts))
+            for row in _rows(self.lines.get(currency, {}), self.amounts.get(currency, {}))
         ]
+
+
+def _rows(weighted: Mapping[str, Decimal], amounts: Mapping[str, Decimal]) -> list[dict[str, Any]]:
+    return [
+        {
+            "line": line,
+            "amount": amounts.get(line, Decimal(0)),
+            "weighted": weighted.get(line, Decimal(0)),
+        }
+        for line in dict.fromkeys((*weighted, *amounts))
+    ]
 
 
 @dataclass(frozen=True)
@@ -160,6 +206,7 @@ class Cases:
     calculations: tuple[CalculationCase, ...]
     banks: tuple[DealBank, ...]
     profiles: tuple[ProfileCase, ...] = ()
+    currencies: tuple[CurrencyCase, ...] = ()
 
 
 def load_cases(folder: Path, tables: Iterable[Table] = SOURCES) -> Cases:
@@ -167,19 +214,24 @@ def load_cases(folder: Path, tables: Iterable[Table] = SOURCES) -> Cases:
     calculations: list[CalculationCase] = []
     banks: list[DealBank] = []
     profiles: list[ProfileCase] = []
+    currencies: list[CurrencyCase] = []
     for path in sorted(folder.glob("*.yaml")):
         root = read(path)
         head = root.pairs()
         if "cases" not in head:
             raise root.error("the key cases is missing", "Add cases: calculation or cases: deals")
-        kind = head["cases"].code(("calculation", "deals", "profile"), "kind of cases")
+        kind = head["cases"].code(
+            ("calculation", "currencies", "deals", "profile"), "kind of cases"
+        )
         if kind == "calculation":
             calculations += _calculations(root)
         elif kind == "profile":
             profiles += _profiles(root)
+        elif kind == "currencies":
+            currencies += _currencies(root)
         else:
             banks.append(_Bank(root, tables).load())
-    return Cases(tuple(calculations), tuple(banks), tuple(profiles))
+    return Cases(tuple(calculations), tuple(banks), tuple(profiles), tuple(currencies))
 
 
 def _calculations(root: Node) -> list[CalculationCase]:
@@ -230,6 +282,28 @@ def _profiles(root: Node) -> list[ProfileCase]:
                 fields["inflows"].decimal(ColumnType.MONEY),
                 profile,
                 _result(fields["result"]),
+                node.place,
+            )
+        )
+    return result
+
+
+def _currencies(root: Node) -> list[CurrencyCase]:
+    head = root.fields(("cases", "title", "regime", "day", "items"))
+    head["title"].text()
+    result = []
+    for name, node in _named(head["items"], "case"):
+        fields = node.fields(("case", "why", "reporting_currency", "lines", "amounts", "results"))
+        result.append(
+            CurrencyCase(
+                name,
+                fields["why"].text(),
+                head["regime"].text(),
+                head["day"].date(),
+                fields["reporting_currency"].text(),
+                {c: _amounts(own) for c, own in fields["lines"].pairs().items()},
+                {c: _amounts(own) for c, own in fields["amounts"].pairs().items()},
+                {c: _result(own) for c, own in fields["results"].pairs().items()},
                 node.place,
             )
         )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from typing import Any
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.quality.examination import Check, Examination, Result, differences, verdict
 from regulatory_assets.reports.lcr.calculation import EXCESS, NO_COMPONENT
+from regulatory_assets.reports.lcr.currency import LCR_CURRENCY, lcr_currency
 from regulatory_assets.reports.lcr.stages import lcr, lcr_components, lcr_scope_lines
 from regulatory_assets.reports.lcr.tables import (
     LCR,
@@ -20,7 +22,9 @@ from regulatory_assets.reports.lcr.tables import (
     LCR_SCOPE_LINES,
 )
 
-Totals = Mapping[tuple[str, str], Decimal]
+Totals = Mapping[tuple[str, ...], Decimal]
+"""By the columns of a place, the component last."""
+
 _ZERO = Decimal(0)
 
 
@@ -53,8 +57,9 @@ def _components(day: Examination, since: int) -> Result:
 
 def _of_lines(lines: Totals, components: Totals) -> Iterator[str]:
     places = {place for place in lines if place[1] not in NO_COMPONENT} | {*components}
-    for scope, component in sorted(places):
-        found, expected = (t.get((scope, component), _ZERO) for t in (components, lines))
+    for place in sorted(places):
+        scope, component = place
+        found, expected = (t.get(place, _ZERO) for t in (components, lines))
         if component != EXCESS and found != expected:
             yield f"{scope} {component}: {found}, its lines give {expected}"
     for scope in sorted({scope for scope, _ in lines} - {scope for scope, _ in components}):
@@ -73,19 +78,48 @@ def _ratio(day: Examination, since: int) -> Result:
     return Result(not wrong, said, {"offending": len(wrong)})
 
 
-def _totals(rows: DataFrame, of: str = "amount") -> Totals:
-    sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    for row in rows.select("scope", "component", of).toArrow().to_pylist():
-        sums[row["scope"], row["component"]] += row[of]
+def _currencies(day: Examination, since: int) -> Result:
+    """Before any rule and after all rules, each by itself; a currency without a view has no say."""
+    lines, views = day.read_by(lcr_currency, LCR_SCOPE_LINES), day.as_read(LCR_CURRENCY)
+    wrong = []
+    for which, read in (("before rules ", day.reader.base), ("", day.reader.net)):
+        of_lines = _totals(read(lines), "weighted", LCR_CURRENCY.key)
+        found = read(views).orderBy(*LCR_CURRENCY.key).toArrow().to_pylist()
+        excess = {(*_place(v, LCR_CURRENCY.key), EXCESS): v[EXCESS] for v in found}
+        faults = _operands({**of_lines, **excess}, found, LCR_CURRENCY.key)
+        wrong += [f"{which}{fault}" for fault in faults]
+        without = {scope for scope, *_ in of_lines} - {view["scope"] for view in found}
+        wrong += [f"{which}{scope}: has lines but no view" for scope in sorted(without)]
+    said = "; ".join(wrong) or "the operands of every view are the sums of its currency's lines"
+    return Result(not wrong, said, {"offending": len(wrong)})
+
+
+def _totals(rows: DataFrame, of: str = "amount", by: tuple[str, ...] = ("scope",)) -> Totals:
+    sums: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
+    for row in rows.select(*by, "component", of).toArrow().to_pylist():
+        sums[*_place(row, by), row["component"]] += row[of]
     return sums
+
+
+def _place(row: Mapping[str, Any], by: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(row[name] for name in by)
 
 
 def _faults(sums: Totals, figures: DataFrame) -> Iterator[str]:
     found = figures.orderBy("scope").toArrow().to_pylist()
-    for figure in found:
+    yield from _operands(sums, found, ("scope",))
+    for scope in sorted({scope for scope, _ in sums} - {figure["scope"] for figure in found}):
+        yield f"{scope}: has components but no ratio"
 
-        def of(component: str, scope: str = figure["scope"]) -> Decimal:
-            return sums.get((scope, component), _ZERO)
+
+def _operands(
+    sums: Totals, figures: Iterable[Mapping[str, Any]], by: tuple[str, ...]
+) -> Iterator[str]:
+    for figure in figures:
+        place = _place(figure, by)
+
+        def of(component: str, place: tuple[str, ...] = place) -> Decimal:
+            return sums.get((*place, component), _ZERO)
 
         levels = figure["level1"] + figure["level2a"] + figure["level2b"]
         expected = {
@@ -100,9 +134,7 @@ def _faults(sums: Totals, figures: DataFrame) -> Iterator[str]:
         }
         for name, amount in expected.items():
             if figure[name] != amount:
-                yield f"{figure['scope']} {name}: {figure[name]}, its parts give {amount}"
-    for scope in sorted({scope for scope, _ in sums} - {figure["scope"] for figure in found}):
-        yield f"{scope}: has components but no ratio"
+                yield f"{' '.join(place)} {name}: {figure[name]}, its parts give {amount}"
 
 
 unclassified = Check(
@@ -132,4 +164,12 @@ ratio_ties = Check(
     True,
     _ratio,
     (LCR_COMPONENTS,),
+)
+currencies_tie = Check(
+    LCR_CURRENCY,
+    "ties",
+    "The operands of every view are the sums of its currency's lines; every scope has a view.",
+    True,
+    _currencies,
+    (LCR_SCOPE_LINES,),
 )

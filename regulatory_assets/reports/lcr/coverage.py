@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.cases import (
     CalculationCase,
     Cases,
+    CurrencyCase,
     DealBank,
     ProfileCase,
     load_cases,
@@ -24,6 +26,7 @@ from regulatory_assets.regulation.cases import (
 from regulatory_assets.regulation.parameters import BASEL, Parameters, ParameterSet, RateTable
 from regulatory_assets.regulation.tables import Key, Row
 from regulatory_assets.reports.lcr.calculation import liquidity_coverage_ratio
+from regulatory_assets.reports.lcr.currency import currency_views
 from regulatory_assets.reports.lcr.mismatch import total_net_outflows
 from regulatory_assets.reports.lcr.plain import PARAMETERS, Bank, Entry, Part, Reading
 
@@ -99,6 +102,9 @@ def failing(number: Number | None = None, by: Decimal = Decimal(0)) -> list[str]
     for profile in cases().profiles:
         if _net(profile, _at(profile, number, by)) != profile.result:
             found.append(profile.name)
+    for views in cases().currencies:
+        if _views(views, _at(views, number, by)) != views.results:
+            found.append(views.name)
     for bank in cases().banks:
         found += _failing(bank, _at(bank, number, by))
     return found
@@ -140,8 +146,15 @@ def _net(case: ProfileCase, parameters: ParameterSet) -> Mapping[str, Decimal] |
         return None
 
 
+def _views(case: CurrencyCase, parameters: ParameterSet) -> Mapping[str, Mapping[str, Any]]:
+    views = currency_views(case.rows, case.reporting_currency, parameters, case.regime)
+    return {view.pop("currency"): view for view in views}
+
+
 def _at(
-    case: CalculationCase | DealBank | ProfileCase, number: Number | None, by: Decimal
+    case: CalculationCase | CurrencyCase | DealBank | ProfileCase,
+    number: Number | None,
+    by: Decimal,
 ) -> ParameterSet:
     parameters = Parameters.default().at(case.day, PARAMETERS)
     return parameters if number is None else changed(parameters, number, by)

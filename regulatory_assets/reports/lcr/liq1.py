@@ -70,6 +70,8 @@ def liq1(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     amounts: dict[str, Decimal] = defaultdict(Decimal)
     weighted: dict[str, Decimal] = defaultdict(Decimal)
     quarter = lines[-1]
+    if quarter["days"] is None:  # rules have excluded every component: there is no ratio to show
+        return
     excess = {"line": EXCESS, "amount": _ZERO, "weighted": quarter[EXCESS] * quarter["days"]}
     for line in (*lines, excess):
         row = row_of.text(line["line"], "row")

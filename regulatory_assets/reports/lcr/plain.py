@@ -34,6 +34,7 @@ PARAMETERS = (
     "lcr/inflow_lines",
     "lcr/lending_excess",
     "lcr/lending_lines",
+    "lcr/liability_lines",
     "lcr/lines",
     "lcr/loan_lines",
     "lcr/outflow_adjustment",
@@ -41,6 +42,7 @@ PARAMETERS = (
     "lcr/risk_weight_bands",
     "lcr/secured_lines",
     "lcr/security_level",
+    "lcr/significant_currency",
     "lcr/small_business",
     "lcr/window",
 )

@@ -368,10 +368,10 @@ def lcr_scope_lines(lines: DataFrame, p: Any) -> DataFrame:
     )
 
 
-_REGIME = Lookup(ENTITIES, by=("scope",), take=("regime",), optional=True)
+REGIME_OF_SCOPE = Lookup(ENTITIES, by=("scope",), take=("regime",), optional=True)
 
 
-def _regime(row: ReportRow, among: Sequence[str]) -> str:
+def regime_of(row: ReportRow, among: Sequence[str]) -> str:
     """The regime of a scope: an entity has its own, a group that is none has Basel's.
 
     Parts of an entity whose regime nobody knows have no factor, which fails a check.
@@ -383,13 +383,13 @@ def _regime(row: ReportRow, among: Sequence[str]) -> str:
     reads=LCR_SCOPE_LINES,
     writes=LCR_COMPONENTS,
     by=("scope",),
-    lookups=(_REGIME,),
+    lookups=(REGIME_OF_SCOPE,),
     parameters=("lcr/lending_excess",),
 )
 def lcr_components(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     """The components of one scope's ratio, each with a row, also where it has no line."""
     first = lines[0]
-    regime = _regime(first, p["lcr/lending_excess"].regimes)
+    regime = regime_of(first, p["lcr/lending_excess"].regimes)
     for component, amount in component_totals(lines, p, regime).items():
         yield {
             "scope": first["scope"],
@@ -404,7 +404,7 @@ def lcr_components(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     reads=LCR_COMPONENTS,
     writes=LCR,
     by=("scope",),
-    lookups=(_REGIME,),
+    lookups=(REGIME_OF_SCOPE,),
     parameters=("lcr/cap_excess", "lcr/caps"),
 )
 def lcr(components: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
@@ -413,7 +413,7 @@ def lcr(components: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     A component that a rule excludes counts as nothing.
     """
     first = components[0]
-    regime = _regime(first, p["lcr/caps"].regimes)
+    regime = regime_of(first, p["lcr/caps"].regimes)
     amounts = dict.fromkeys(COMPONENTS, Decimal(0))
     amounts.update((row["component"], row["amount"]) for row in components)
     yield {

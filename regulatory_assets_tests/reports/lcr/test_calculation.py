@@ -133,6 +133,7 @@ unwind_level2a 85 unwind_level2a
 unwind_level2b_rmbs 75 unwind_level2b
 unwind_level2b_other 50 unwind_level2b
 out_of_scope_maturity 0 out_of_scope
+out_of_scope_liability 0 out_of_scope
 out_of_scope_open_loan 0 out_of_scope
 out_of_scope_overdue 0 out_of_scope
 out_of_scope_not_liquid 0 out_of_scope
