@@ -129,7 +129,8 @@ class Table:
         if self.additive and "n" not in self.additive:
             raise ValueError(f"table {self.name}: additive columns need a count n among them")
         for named in self.references:
-            if len(named.columns) != len(named.table.key) or set(named.columns) - set(names):
+            unknown_columns = set(named.columns) - set(self.column_names)
+            if len(named.columns) != len(named.table.key) or unknown_columns:
                 raise ValueError(
                     f"table {self.name}: {named.columns} is no key of {named.table.name}"
                 )
