@@ -277,14 +277,14 @@ def _calculated(
 
 
 def told(found: Marks) -> list[str]:
-    """The marks in sentences, entries counted by file."""
+    """The marks in sentences: unreleased files by name, unverified entries by number."""
     lines = []
     if found.unreleased:
         lines.append(f"not released by a second person: {', '.join(found.unreleased)}")
     if found.unverified:
-        files = [entry.partition(":")[0] for entry in found.unverified]
-        counts = ", ".join(f"{file} {files.count(file)}" for file in dict.fromkeys(files))
-        lines.append(f"entries not read in the text they cite: {counts}")
+        files = {entry.partition(":")[0] for entry in found.unverified}
+        many = f"{len(found.unverified)} entries not read in the text they cite"
+        lines.append(f"{many}, in {len(files)} parameter files; --json names them")
     return lines
 
 
