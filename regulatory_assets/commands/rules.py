@@ -136,11 +136,9 @@ def try_rule(
     if as_json:
         print_json({**vars(found), "rows": [vars(row) for row in found.rows]})
         return
-    grid = Grid("key", "field", "before", "after", title_justify="left")
-    grid.title = (
-        f"{stamp(runtime)}{tried.id} on {found.day}: {found.matched:,} rows match, "
-        f"{found.changed:,} are changed, {len(found.rows)} shown"
-    )
+    counts = f"rows matched {found.matched:,}, changed {found.changed:,}, shown {len(found.rows)}"
+    console.print(f"{stamp(runtime)}{tried.id} on {found.day}: {counts}", highlight=False)
+    grid = Grid("key", "field", "before", "after")
     for row in found.rows:
         before, after = row.before or {}, row.after or {}
         for name in dict.fromkeys((*before, *after)):

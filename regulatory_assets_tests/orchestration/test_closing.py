@@ -82,7 +82,7 @@ def test_a_closed_day_is_held_restated_and_closed_again(home: Home, tmp_path: Pa
     tried = json.loads(call("rules", "test", str(tmp_path / "rule.yaml"), *on_day, "--json"))
     assert tried["matched"] >= tried["changed"] >= len(tried["rows"]) == 10
     call("rules", "submit", str(tmp_path / "rule.yaml"), "--as", "anna")
-    assert "rows match" in call("rules", "test", "R-1", *on_day, "--limit", "1")
+    assert "rows matched" in call("rules", "test", "R-1", *on_day, "--limit", "1")
     assert "neither a rule nor a file" in call("rules", "test", "R-9", *on_day, fails=True)
     seen = json.loads(call("rules", "impact", "R-1", "--json"))
     approved = call("rules", "approve", "R-1", "--impact", seen["impact"], "--as", "ben")
