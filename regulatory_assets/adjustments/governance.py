@@ -270,7 +270,7 @@ def second_look(found: Impact) -> Iterator[str]:
     """Why a proposal needs a second approval; nothing where one is enough."""
     limits = thresholds()
     for day in found.days:
-        for figure in day.figures:
+        for figure in (f for f in day.figures if f.table in limits["filed"]):
             for reason in _figure_reasons(figure, limits):
                 yield f"{day.day} {figure.table} {figure.key}: {reason}"
         if day.affected * 100 > number(limits["rows_percent"]) * day.rows:

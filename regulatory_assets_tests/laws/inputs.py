@@ -7,6 +7,7 @@ Nothing here names a stage or a table.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
@@ -162,9 +163,12 @@ def entries(table: Table, rows: Sequence[Row]) -> pa.Table:
     return pa.table(columns | {n: own.column(n) for n in own.column_names})
 
 
+@dataclass(frozen=True)
 class Rules:
     """Rules for every adjustment stage, from its definition alone: one that changes, one that
     excludes, and where rows may be added one that adds some, of which one has been delivered."""
+
+    adding: bool = True
 
     def at(self, stage: Stage, day: date) -> CompiledRules:
         columns = sorted(settable(stage).values(), key=lambda c: c.type not in _AMOUNTS)
@@ -173,7 +177,7 @@ class Rules:
             self._rule(stage, f"changes-{stage.name}", {"all": []}, _operation(columns[0])),
             self._rule(stage, f"excludes-{stage.name}", excluded, {"op": "exclude"}),
         ]
-        if stage.inserts:
+        if stage.inserts and self.adding:
             values = {c.name: _written(c) for c in stage.reads.columns if not c.nullable}
             del values[stage.inserts]
             expected = [f"{stage.inserts}-{n}-0" for n in range(VALUES)]
