@@ -311,7 +311,7 @@ FILE` checks more: fields and values against the stage."""
 
 _FLAT = """\
 A rule may also be written with `conditions` as a list, all of which must hold, and `adjustments`.
-What else its names stand for (no rule acts at a stage `component` yet):"""
+What else its names stand for:"""
 
 
 def _rules(graph: Graph) -> Iterator[str]:

@@ -14,6 +14,7 @@ from regulatory_assets.adjustments.compiler import CompiledRules
 from regulatory_assets.adjustments.fitting import check
 from regulatory_assets.adjustments.form import read_form
 from regulatory_assets.adjustments.rule import parse
+from regulatory_assets.adjustments.waterfall import BEFORE, waterfall
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.rules import NoRules, RuleSet
@@ -86,6 +87,13 @@ def test_a_rule_on_a_component_moves_the_ratio_and_nothing_before_it(
         "ratio": ratio if ratio is None else Decimal(ratio),
     }
     assert figures() == before | {"E1": expected}
+
+    steps = waterfall(ruled, runner.graph.stage("lcr"), BANK.day, "net_outflows")
+    assert [(s.rule, s.figure) for s in steps if s.key == ("E1",)] == [
+        (BEFORE, before["E1"]["net_outflows"]),
+        ("ADD-ON", Decimal(net)),
+    ]
+    assert {s.rule for s in steps if s.key != ("E1",)} == {BEFORE}
 
     rows = ruled.reader.net(ruled.positions(BANK.day).read(runner.graph.tables["liq1"]))
     of_page = {
