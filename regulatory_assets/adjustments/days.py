@@ -15,7 +15,6 @@ from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.book import APPROVED, REJECTED, RuleBook
 from regulatory_assets.adjustments.closing import CLOSE, RESTATEMENT, Closing, closings, subject
 from regulatory_assets.adjustments.impact import Figure, compared, figures, ratio_tables
-from regulatory_assets.adjustments.people import NotAllowed
 from regulatory_assets.adjustments.rule import RuleError
 from regulatory_assets.control.events import Actor, Event, EventLog
 from regulatory_assets.ledger.plan import NotReady, Way
@@ -86,9 +85,7 @@ class Days:
         proposal = closings(events).get(day, Closing(day, [])).waiting
         if proposal is None:
             raise NotReady(f"{day}: nothing waits for a decision")
-        if proposal.actor == actor.name:
-            raise NotAllowed(f"{actor.name} has proposed this; somebody else decides")
-        people.require(events, actor, "approver")
+        people.require_decider(events, actor, proposal)
         return proposal
 
     # -- what is decided on ---------------------------------------------------------------------

@@ -161,9 +161,7 @@ class Governance:
         """Approve what waits, or what a rule does that has drifted, having seen its impact. Refused
         where the impact is another now."""
         waiting, drifted = self._decidable(runner, rule_id)
-        if waiting.event.actor == actor.name:
-            raise people.NotAllowed(f"{actor.name} has proposed this; somebody else decides")
-        people.require(self.log.read(), actor, "approver")
+        people.require_decider(self.log.read(), actor, waiting.event)
         found = impact(runner, self.log, waiting.event.seq, say, tuple(drifted))
         if found.hash != seen:
             raise RuleError(
@@ -184,9 +182,7 @@ class Governance:
     def reject(self, actor: Actor, rule_id: str, reason: str) -> Event:
         """Reject what waits."""
         waiting = self.waiting(rule_id)
-        if waiting.event.actor == actor.name:
-            raise people.NotAllowed(f"{actor.name} has proposed this; somebody else decides")
-        people.require(self.log.read(), actor, "approver")
+        people.require_decider(self.log.read(), actor, waiting.event)
         return self.log.append(actor, REJECTED, rule_id, {"reason": reason}, waiting.event.seq)
 
 

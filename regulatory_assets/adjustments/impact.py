@@ -26,7 +26,7 @@ from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.run import Outcome, Runner
 from regulatory_assets.ledger.shadow import shadow
 from regulatory_assets.ledger.stages import StageKind
-from regulatory_assets.ledger.table import ColumnType, Table
+from regulatory_assets.ledger.table import Table
 
 RATIO = "ratio"
 
@@ -194,7 +194,7 @@ def _of_day(
     return DayImpact(
         day=day,
         affected=max(was.rows, reach.rows),
-        rows=sum(r.booked - r.reversed for r in read.live),
+        rows=read.standing,
         reach=reach,
         stages=tuple(replace(o, seconds=0.0) for o in outcomes if o.rows),
         figures=tuple(figures(before, after, day)),
@@ -252,9 +252,8 @@ def _rows(reader: Reader, version: Version) -> dict[str, dict[str, Decimal | Non
     table = version.table
     if not version.chain:
         return {}
-    money = [c.name for c in table.columns if c.type is ColumnType.MONEY]
-    rows = reader.net(version).select(*table.key, *money).toArrow().to_pylist()
-    return {" ".join(str(r[k]) for k in table.key): {m: r[m] for m in money} for r in rows}
+    rows = reader.net(version).select(*table.key, *table.money).toArrow().to_pylist()
+    return {" ".join(str(r[k]) for k in table.key): {m: r[m] for m in table.money} for r in rows}
 
 
 def _text(value: Decimal | None) -> str | None:

@@ -124,6 +124,13 @@ def require(log: Sequence[Event], actor: Actor, role: Role) -> None:
         raise NotAllowed(f"{actor.name} is {person.role}; this is for an {role}")
 
 
+def require_decider(log: Sequence[Event], actor: Actor, proposal: Event) -> None:
+    """Refuse who has proposed what is to be decided, and who is no approver."""
+    if proposal.actor == actor.name:
+        raise NotAllowed(f"{actor.name} has proposed this; somebody else decides")
+    require(log, actor, "approver")
+
+
 def identify(log: Sequence[Event], name: str | None, key: Path | None) -> Actor:
     """Who acts: in a demonstration by name, else by the private key in a file."""
     if not log:

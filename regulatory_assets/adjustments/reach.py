@@ -18,7 +18,7 @@ from pyspark.sql.connect import functions as F
 from regulatory_assets.adjustments.rule import Rule, number
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.reader import Reader, Version
-from regulatory_assets.ledger.table import ColumnType, Table
+from regulatory_assets.ledger.table import Table
 
 DEAL_CURRENCY = "deal currency"
 REPORTING = "reporting currency"
@@ -99,7 +99,7 @@ def _by_currency(lines: Sequence[Mapping[str, Any]], column: str, own: bool) -> 
 
 def money_columns(table: Table) -> dict[str, str | None]:
     """The money columns of a table, each with its unit."""
-    return {c.name: c.unit for c in table.columns if c.type is ColumnType.MONEY}
+    return {name: table.column(name).unit for name in table.money}
 
 
 def beyond_limits(rule: Rule, reach: Reach) -> Iterator[str]:

@@ -20,7 +20,6 @@ from typing import Any
 from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.book import APPROVED, REJECTED
 from regulatory_assets.adjustments.closing import closings
-from regulatory_assets.adjustments.people import NotAllowed
 from regulatory_assets.control.events import Actor, Event, EventLog
 from regulatory_assets.control.register import Consumed, Register, Revision
 from regulatory_assets.ledger.graph import Graph
@@ -189,9 +188,7 @@ class Releasing:
         _, proposal = last_released(events)
         if proposal is None:
             raise NotReady("no parameters wait for a decision; parameters propose comes first")
-        if proposal.actor == actor.name:
-            raise NotAllowed(f"{actor.name} has proposed this; somebody else decides")
-        people.require(events, actor, "approver")
+        people.require_decider(events, actor, proposal)
         return proposal
 
 

@@ -21,7 +21,7 @@ from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Stage, StageKind
-from regulatory_assets.ledger.table import ColumnType, Table
+from regulatory_assets.ledger.table import Table
 
 BEFORE = "before rules"
 
@@ -149,7 +149,6 @@ def _followed(
 ) -> list[dict[str, Any]]:
     """The rows that a report has made, with what is looked up for them and what rules add."""
     table = level.stage.reads
-    money = [c.name for c in table.columns if c.type is ColumnType.MONEY]
     standing = _by_key(table, level.rows)
     made = {
         place: dict(standing.get(place, {})) | dict(row)
@@ -158,7 +157,7 @@ def _followed(
     for row in level.rows:
         if row["rule_id"] in level.rules & taken:
             for place in _by_key(table, [row]).keys() & made.keys():
-                for name in money:
+                for name in table.money:
                     made[place][name] += row[name] * row["sign"]
     return [{c: v for c, v in row.items() if c not in _OWN} for row in made.values()]
 

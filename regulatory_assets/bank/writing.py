@@ -17,7 +17,7 @@ import pyarrow.csv as pacsv
 
 from regulatory_assets.bank.delivery import CONTROL_TOTALS
 from regulatory_assets.bank.mapping import OPERATION
-from regulatory_assets.ledger.table import ColumnType, Table
+from regulatory_assets.ledger.table import Table
 
 _AS_DELIVERED = pacsv.WriteOptions(include_header=False, quoting_style="none")
 
@@ -37,7 +37,7 @@ def write_full(out: Path, day: date, table: Table, pieces: Iterable[pa.Table | b
 
     The table's first amount is added up, if all pieces are rows.
     """
-    amount = next((c.name for c in table.columns if c.type is ColumnType.MONEY), None)
+    amount = next(iter(table.money), None)
     counted = _Counted(amount)
     _write(
         _folder(out, day) / f"{table.name}.csv", table.delivered_names, map(counted.look, pieces)

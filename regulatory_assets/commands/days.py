@@ -16,8 +16,7 @@ from regulatory_assets.adjustments.days import Days
 from regulatory_assets.adjustments.impact import Figure
 from regulatory_assets.bank.delivery import find_files
 from regulatory_assets.bank.ingest import pending
-from regulatory_assets.commands.rules import As, Key, stamp
-from regulatory_assets.control.events import Event
+from regulatory_assets.commands.rules import As, Key, say_event, stamp
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.runtime import Runtime, open_runtime
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json
@@ -59,10 +58,6 @@ def _files(runtime: Runtime, day: date) -> list[str]:
     ]
 
 
-def _said(runtime: Runtime, event: Event, what: str) -> None:
-    console.print(f"{stamp(runtime)}event {event.seq}: {event.actor} {what}", highlight=False)
-
-
 @days_app.command("close")
 @plainly
 def close(day: Day, name: As = None, key: Key = None) -> None:
@@ -71,7 +66,7 @@ def close(day: Day, name: As = None, key: Key = None) -> None:
     actor = people.identify(runtime.events.read(), name, key)
     event = _days(runtime).close(actor, day.date())
     tables = len(event.document["revisions"])
-    _said(runtime, event, f"proposed to close {day.date()} at the revisions of {tables} tables")
+    say_event(runtime, event, f"proposed to close {day.date()} at the revisions of {tables} tables")
 
 
 @days_app.command("restate")
@@ -85,7 +80,7 @@ def restate(day: Day, reason: Reason, name: As = None, key: Key = None) -> None:
     _print_figures(days.pending(day.date()), "would move", ("now", "restated"))
     for file in event.document["files"]:
         console.print(f"waits to be taken: {file.partition(' ')[0]}", highlight=False)
-    _said(runtime, event, f"proposed to restate {day.date()}: {reason}")
+    say_event(runtime, event, f"proposed to restate {day.date()}: {reason}")
 
 
 @days_app.command("approve")
@@ -97,7 +92,7 @@ def approve(day: Day, name: As = None, key: Key = None) -> None:
     days = _days(runtime)
     event = days.approve(actor, day.date(), _files(runtime, day.date()))
     state = days.of(day.date()).state
-    _said(runtime, event, f"approved; {day.date()} is {state}")
+    say_event(runtime, event, f"approved; {day.date()} is {state}")
     if state == "restating":
         console.print(f"now run --date {day.date()}, look at days show, and close it again")
 
@@ -109,7 +104,7 @@ def reject(day: Day, reason: Reason, name: As = None, key: Key = None) -> None:
     runtime = open_runtime()
     actor = people.identify(runtime.events.read(), name, key)
     event = _days(runtime).reject(actor, day.date(), reason)
-    _said(runtime, event, f"rejected what waited for {day.date()}")
+    say_event(runtime, event, f"rejected what waited for {day.date()}")
 
 
 @days_app.command("list")

@@ -12,7 +12,7 @@ from rich.table import Table as Grid
 
 from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.releasing import last_released, set_hash, states
-from regulatory_assets.commands.rules import As, Key, stamp
+from regulatory_assets.commands.rules import As, Key, say_event, stamp
 from regulatory_assets.runtime import open_runtime
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json
 
@@ -103,8 +103,7 @@ def propose(reason: Reason, name: As = None, key: Key = None) -> None:
     runtime = open_runtime()
     actor = people.identify(runtime.events.read(), name, key)
     event = runtime.releasing.propose(actor, reason)
-    said = f"proposed parameter set {event.document['set']}: {reason}"
-    console.print(f"{stamp(runtime)}event {event.seq}: {actor.name} {said}", highlight=False)
+    say_event(runtime, event, f"proposed parameter set {event.document['set']}: {reason}")
 
 
 @parameters_app.command("release")
@@ -115,8 +114,7 @@ def release(name: As = None, key: Key = None) -> None:
     actor = people.identify(runtime.events.read(), name, key)
     event = runtime.releasing.release(actor)
     found, _ = last_released(runtime.events.read())
-    said = f"released parameter set {found.set_hash}"
-    console.print(f"{stamp(runtime)}event {event.seq}: {actor.name} {said}", highlight=False)
+    say_event(runtime, event, f"released parameter set {found.set_hash}")
 
 
 @parameters_app.command("reject")
@@ -126,8 +124,7 @@ def reject(reason: Reason, name: As = None, key: Key = None) -> None:
     runtime = open_runtime()
     actor = people.identify(runtime.events.read(), name, key)
     event = runtime.releasing.reject(actor, reason)
-    said = f"rejected what waited: {reason}"
-    console.print(f"{stamp(runtime)}event {event.seq}: {actor.name} {said}", highlight=False)
+    say_event(runtime, event, f"rejected what waited: {reason}")
 
 
 @parameters_app.command("status")

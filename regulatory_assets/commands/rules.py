@@ -43,7 +43,8 @@ def _actor(runtime: Runtime, name: str | None, key: Path | None) -> Actor:
     return people.identify(runtime.events.read(), name, key)
 
 
-def _said(runtime: Runtime, event: Event, what: str) -> None:
+def say_event(runtime: Runtime, event: Event, what: str) -> None:
+    """What somebody has done, and as which event of the log."""
     console.print(f"{stamp(runtime)}event {event.seq}: {event.actor} {what}", highlight=False)
 
 
@@ -72,7 +73,7 @@ def submit(
         runtime.governance.validate(rule, file.parent)
     for rule in rules:
         event = runtime.governance.submit(actor, rule, file.parent)
-        _said(runtime, event, f"submitted {rule.id} version {rule.version}")
+        say_event(runtime, event, f"submitted {rule.id} version {rule.version}")
 
 
 @rules_app.command("impact")
@@ -192,7 +193,7 @@ def approve(
         result = found.result(time.monotonic() - start)
         print_json({"event": event.seq, "state": proposal.state, **found.document(), **result})
         return
-    _said(runtime, event, f"approved {rule_id}")
+    say_event(runtime, event, f"approved {rule_id}")
     if proposal.state != "approved":
         for reason in event.document["reasons"]:
             console.print(f"a second approval is needed: {reason}", highlight=False)
@@ -209,7 +210,7 @@ def reject(
     """Reject what waits."""
     runtime = open_runtime()
     event = runtime.governance.reject(_actor(runtime, name, key), rule_id, reason)
-    _said(runtime, event, f"rejected {rule_id}")
+    say_event(runtime, event, f"rejected {rule_id}")
 
 
 @rules_app.command("end")
@@ -226,7 +227,7 @@ def end(
     """Propose that a rule no longer holds from a day on."""
     runtime = open_runtime()
     event = runtime.governance.end(_actor(runtime, name, key), rule_id, first.date())
-    _said(runtime, event, f"proposed to end {rule_id} from {first.date()} on")
+    say_event(runtime, event, f"proposed to end {rule_id} from {first.date()} on")
 
 
 @rules_app.command("withdraw")
@@ -235,7 +236,7 @@ def withdraw(rule_id: RuleId, name: As = None, key: Key = None) -> None:
     """Propose that a rule has never held."""
     runtime = open_runtime()
     event = runtime.governance.withdraw(_actor(runtime, name, key), rule_id)
-    _said(runtime, event, f"proposed to withdraw {rule_id}")
+    say_event(runtime, event, f"proposed to withdraw {rule_id}")
 
 
 @rules_app.command("list")

@@ -58,6 +58,15 @@ class EventTable:
     refusals: tuple[Refusal, ...] = ()
 
 
+def _chained(table: str) -> Refusal:
+    return Refusal(
+        "chained",
+        f"NEW.seq > 1 AND NOT EXISTS (SELECT 1 FROM {table}"
+        " WHERE seq = NEW.seq - 1 AND hash = NEW.previous)",
+        "an event names the hash of the one before it",
+    )
+
+
 APPEND_ONLY: tuple[EventTable, ...] = (
     EventTable(
         "register",
@@ -86,12 +95,7 @@ APPEND_ONLY: tuple[EventTable, ...] = (
                 " WHERE decides = NEW.decides AND actor = NEW.actor)",
                 "nobody decides twice on one proposal",
             ),
-            Refusal(
-                "chained",
-                "NEW.seq > 1 AND NOT EXISTS (SELECT 1 FROM events"
-                " WHERE seq = NEW.seq - 1 AND hash = NEW.previous)",
-                "an event names the hash of the one before it",
-            ),
+            _chained("events"),
         ),
     ),
     EventTable("anchors", keys=(("number",), ("hash",)), numbered=Numbered((), "number", "at")),
@@ -106,12 +110,7 @@ APPEND_ONLY: tuple[EventTable, ...] = (
                 " WHERE kind = 'erased' AND subject = NEW.subject)",
                 "a person is erased once",
             ),
-            Refusal(
-                "chained",
-                "NEW.seq > 1 AND NOT EXISTS (SELECT 1 FROM privacy_log"
-                " WHERE seq = NEW.seq - 1 AND hash = NEW.previous)",
-                "an event names the hash of the one before it",
-            ),
+            _chained("privacy_log"),
         ),
     ),
 )

@@ -7,6 +7,7 @@ append-only stands in ``append_only``.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -141,20 +142,27 @@ deliveries = Table(
 )
 """Every file that arrived, also one that led to no revision (``revision`` is empty then)."""
 
-# The order of the columns is the order of the fields of Event.
+
+def _of_event() -> tuple[Column[Any], ...]:
+    """The columns of a log of events; their order is that of the fields of Event."""
+    return (
+        Column("seq", Integer, nullable=False, autoincrement=False),
+        Column("at", Moment, nullable=False),
+        Column("actor", Text, nullable=False),
+        Column("kind", Text, nullable=False),
+        Column("subject", Text, nullable=False),
+        Column("decides", Integer),
+        Column("payload", Text, nullable=False),
+        Column("previous", Text, nullable=False),
+        Column("hash", Text, nullable=False),
+        Column("signature", Text, nullable=False),
+    )
+
+
 events = Table(
     "events",
     METADATA,
-    Column("seq", Integer, nullable=False, autoincrement=False),
-    Column("at", Moment, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("decides", Integer),
-    Column("payload", Text, nullable=False),
-    Column("previous", Text, nullable=False),
-    Column("hash", Text, nullable=False),
-    Column("signature", Text, nullable=False),
+    *_of_event(),
     PrimaryKeyConstraint("seq", name="events_key"),
     UniqueConstraint("hash", name="events_hash_unique"),
     CheckConstraint("seq >= 1", name="events_seq_from_one"),
@@ -163,20 +171,10 @@ events = Table(
 )
 """Who proposed and who decided what, each event chained to the one before by its hash."""
 
-# The same columns as those of ``events``.
 privacy_log = Table(
     "privacy_log",
     METADATA,
-    Column("seq", Integer, nullable=False, autoincrement=False),
-    Column("at", Moment, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("decides", Integer),
-    Column("payload", Text, nullable=False),
-    Column("previous", Text, nullable=False),
-    Column("hash", Text, nullable=False),
-    Column("signature", Text, nullable=False),
+    *_of_event(),
     PrimaryKeyConstraint("seq", name="privacy_log_key"),
     UniqueConstraint("hash", name="privacy_log_hash_unique"),
     CheckConstraint("seq >= 1", name="privacy_log_seq_from_one"),

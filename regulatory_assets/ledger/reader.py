@@ -53,6 +53,11 @@ class Version:
         return tuple(r for r in self.chain[start:] if r.posting is not None)
 
     @property
+    def standing(self) -> int:
+        """How many rows stand, by the register's counts."""
+        return sum(r.booked - r.reversed for r in self.live)
+
+    @property
     def data_revision(self) -> int:
         """The last revision that changed the state; zero if none did."""
         changing = (r.revision for r in self.chain if r.kind == "delta" and r.posting is not None)

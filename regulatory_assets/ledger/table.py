@@ -153,6 +153,11 @@ class Table:
         return tuple(c.name for c in self.columns)
 
     @property
+    def money(self) -> tuple[str, ...]:
+        """The columns that hold amounts."""
+        return tuple(c.name for c in self.columns if c.type is ColumnType.MONEY)
+
+    @property
     def delivered(self) -> tuple[Column, ...]:
         """What a source's files hold: the columns of its ledger, and those for the vault."""
         return (*self.columns, *self.personal)

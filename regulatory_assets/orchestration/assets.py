@@ -41,7 +41,6 @@ from regulatory_assets.orchestration.metadata import (
     column_schema,
     markdown,
     run_metadata,
-    standing,
 )
 from regulatory_assets.orchestration.resources import RuntimeResource
 from regulatory_assets.orchestration.rules import ADJUSTMENT_RULES, rules_asset
@@ -211,7 +210,7 @@ def _rejected(
             day, runner = _day(context), bank.runtime(graph).runner(context.run_id)
             version = _version(runner, table, day)
             told: dict[str, Any] = {
-                "dagster/row_count": standing(version),
+                "dagster/row_count": version.standing,
                 "revision": version.revision,
                 "data_revision": version.data_revision,
             }

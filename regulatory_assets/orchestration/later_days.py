@@ -17,13 +17,12 @@ from dagster import (
     sensor,
 )
 
-from regulatory_assets.adjustments.closing import closings, is_held
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import Behind, Positions, moved_days
 from regulatory_assets.orchestration.calendar import Calendar
 from regulatory_assets.orchestration.jobs import WHOLE_DAY
 from regulatory_assets.orchestration.resources import RuntimeResource
-from regulatory_assets.orchestration.rules import following
+from regulatory_assets.orchestration.rules import following, idle, not_held
 from regulatory_assets.orchestration.tags import CAUSE_TAG
 
 
@@ -41,16 +40,10 @@ def later_days(graph: Graph, calendar: Calendar) -> SensorDefinition:
         context: SensorEvaluationContext, bank: RuntimeResource
     ) -> SensorResult | SkipReason:
         runtime = bank.runtime(graph)
-        held = closings(runtime.events.read())
         found = moved_days(graph, runtime.register)
-        behind = {day: of for day, of in found.items() if not is_held(held, day)}
+        behind = not_held(found, runtime.events.read())
         if not behind:
-            waits = ", ".join(str(day) for day in found)
-            return SkipReason(
-                f"closed, each waits for a restatement: {waits}"
-                if found
-                else "no day was calculated from another that has moved since"
-            )
+            return idle(found, "no day was calculated from another that has moved since")
         requests = []
         for day, of in behind.items():
             positions = Positions(graph, runtime.register, day)

@@ -78,7 +78,7 @@ def column_lineage(stage: Stage) -> TableColumnLineage | None:
 def run_metadata(outcome: Outcome, version: Version, reader: Reader) -> dict[str, Any]:
     """What a run did: rows, revision, way and why, keys affected, inputs, first rows."""
     told: dict[str, Any] = {
-        "dagster/row_count": standing(version),
+        "dagster/row_count": version.standing,
         "rows_booked": outcome.booked,
         "rows_reversed": outcome.reversed,
         "revision": outcome.revision,
@@ -97,11 +97,6 @@ def run_metadata(outcome: Outcome, version: Version, reader: Reader) -> dict[str
         told |= affected(version, reader)
         told["preview"] = MetadataValue.md(preview(version, reader))
     return told
-
-
-def standing(version: Version) -> int:
-    """How many rows stand, by the register's counts."""
-    return sum(r.booked - r.reversed for r in version.live)
 
 
 def consumed_table(inputs: Iterable[Consumed]) -> str:

@@ -6,9 +6,9 @@ and its undoing, asks for exactly what is behind.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from dagster import (
     AssetExecutionContext,
@@ -30,6 +30,7 @@ from dagster import (
 
 from regulatory_assets.adjustments.book import RuleBook, Snapshot, outdated
 from regulatory_assets.adjustments.closing import closings, is_held
+from regulatory_assets.control.events import Event
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import Positions
 from regulatory_assets.ledger.stages import Stage
@@ -41,6 +42,7 @@ from regulatory_assets.orchestration.resources import RuntimeResource
 from regulatory_assets.orchestration.tags import CAUSE_TAG
 
 ADJUSTMENT_RULES = "adjustment_rules"
+Found = TypeVar("Found")
 
 
 def _hashes(snapshot: Snapshot, stages: list[Stage], day: date) -> str:
@@ -102,15 +104,9 @@ def changed_rules(graph: Graph, calendar: Calendar) -> SensorDefinition:
         runtime = bank.runtime(graph)
         snapshot = RuleBook(runtime.events).snapshot()
         found = outdated(snapshot, stages, runtime.register)
-        held = closings(snapshot.events)
-        behind = {day: moved for day, moved in found.items() if not is_held(held, day)}
+        behind = not_held(found, snapshot.events)
         if not behind:
-            waits = ", ".join(str(day) for day in found)
-            return SkipReason(
-                f"closed, each waits for a restatement: {waits}"
-                if found
-                else "every calculated day was made with the rules in force"
-            )
+            return idle(found, "every calculated day was made with the rules in force")
         requests = [
             RunRequest(
                 run_key=f"rules-{day}-{_hashes(snapshot, stages, day)}-{snapshot.decided}",
@@ -126,6 +122,18 @@ def changed_rules(graph: Graph, calendar: Calendar) -> SensorDefinition:
         return SensorResult(run_requests=requests)
 
     return look_for_rules
+
+
+def not_held(found: Mapping[date, Found], events: Iterable[Event]) -> dict[date, Found]:
+    """Of days that are behind, those that take postings."""
+    held = closings(events)
+    return {day: of for day, of in found.items() if not is_held(held, day)}
+
+
+def idle(found: Collection[date], none_found: str) -> SkipReason:
+    """Why nothing is requested: every day that is behind is closed, or none is behind."""
+    waits = ", ".join(str(day) for day in found)
+    return SkipReason(f"closed, each waits for a restatement: {waits}" if found else none_found)
 
 
 def reached(graph: Graph, moved: Iterable[Stage], day: Positions) -> tuple[str, ...]:

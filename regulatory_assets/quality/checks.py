@@ -84,7 +84,7 @@ def _ledger(table: Table) -> Check:
     def examine(day: Examination, since: int) -> Result:
         version = day.version(table)
         posted = sum(r.booked - r.reversed for r in version.chain if r.kind == "delta")
-        live = sum(r.booked - r.reversed for r in version.live)
+        live = version.standing
         standing = day.rows(table).count() if version.live else 0
         facts = {"registered": posted, "since_snapshot": live, "standing": standing}
         if posted == live == standing:

@@ -21,7 +21,7 @@ from regulatory_assets.bank.conform import REASONS, REJECTED_ROWS
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.reader import Version
-from regulatory_assets.ledger.table import ColumnType, Table
+from regulatory_assets.ledger.table import Table
 from regulatory_assets.quality.examination import Examination, unknown_keys
 from regulatory_assets.quality.expectations.suite import Expectation, Kind
 
@@ -144,14 +144,12 @@ def _changes(
 ) -> dict[Expectation, Decimal]:
     """Changes against the last day before on which the table was delivered."""
     now = day.version(table)
-    earlier = [d for name, d in day.register.heads() if name == table.name and d < now.day]
+    earlier = [d for d in day.register.days(table.name) if d < now.day]
     if not earlier:
         return {}
-    history = day.register.history(table.name, max(earlier))
-    before = Version(table, max(earlier), history)
-    money = tuple(c.name for c in table.columns if c.type is ColumnType.MONEY)
-    rows_before = sum(r.booked - r.reversed for r in before.live)
-    sums, sums_before = (_totals(day, version, money) for version in (now, before))
+    before = Version(table, earlier[-1], day.register.history(table.name, earlier[-1]))
+    rows_before = before.standing
+    sums, sums_before = (_totals(day, version, table.money) for version in (now, before))
     found = {}
     for e in expected:
         if e.kind is Kind.ROWS_CHANGE and rows_before:
