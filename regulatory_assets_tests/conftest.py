@@ -29,6 +29,7 @@ class InGroups(LoadScopeScheduling):
         return group(nodeid)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InGroups:
     config.option.loadscopereorder = False
     return InGroups(config, log)

@@ -97,8 +97,9 @@ class Days:
         revisions = {name: revision for name, revision in found.items() if revision}
         if not revisions:
             raise NotReady(f"nothing is registered for {day}; run it first")
+        left_out = positions.left_out()
         for stage in self.runner.graph.stages:
-            if positions.undelivered(stage):
+            if stage.name in left_out:
                 continue
             plan = self.runner.plan(stage, day, positions)
             if plan.way is not Way.NOTHING:

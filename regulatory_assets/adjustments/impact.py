@@ -176,7 +176,8 @@ def _up_to_date(runner: Runner, log: EventLog, day: date) -> Iterator[Runner]:
     """The runner, or where something of the day is still to be run a shadow that has run it: so an
     impact is that of the rule alone."""
     positions = runner.positions(day)
-    stages = (s for s in runner.graph.stages if not positions.undelivered(s))
+    left_out = positions.left_out()
+    stages = (s for s in runner.graph.stages if s.name not in left_out)
     if all(runner.plan(stage, day, positions).way is Way.NOTHING for stage in stages):
         yield runner
         return

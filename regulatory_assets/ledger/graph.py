@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -79,6 +79,17 @@ class Graph:
                 if name in writers:
                     waiting.extend(t.name for t in self.inputs(writers[name]))
         return tuple(found)
+
+    def without(self, absent: Collection[str]) -> frozenset[str]:
+        """Source tables that are not there, and what cannot be calculated then: the stages that
+        are driven by one of these, or must find every key in it. An optional lookup finds nothing.
+        """
+        gone = set(absent)
+        for stage in self.stages:
+            needed = (stage.reads, *(k.table for k in stage.lookups if not k.optional))
+            if gone & {table.name for table in needed}:
+                gone.add(stage.name)
+        return frozenset(gone)
 
     @cached_property
     def adjustments(self) -> dict[str, Stage]:

@@ -105,7 +105,10 @@ class Joining:
             lookup = self.stage.lookups[place]
             move = self.moves[lookup.table.name]
             version = move.old if place in old else move.new
-            rows = self._attach(rows, lookup, self.reader.lookup(lookup, version))
+            if version.empty:
+                rows = _nothing_found(rows, lookup)
+            else:
+                rows = self._attach(rows, lookup, self.reader.lookup(lookup, version))
         return rows
 
     def _join_net(
@@ -120,6 +123,9 @@ class Joining:
         for place in places:
             lookup = self.stage.lookups[place]
             version = self.moves[lookup.table.name].new
+            if version.empty:
+                rows = _nothing_found(rows, lookup)
+                continue
             among = None
             if few is not None and set(lookup.by) <= set(self.stage.reads.column_names):
                 pairs = zip(lookup.by, lookup.table.key, strict=True)
@@ -203,3 +209,9 @@ class Joining:
         taken = [lookup.prefix + c for lookup in stage.lookups for c in lookup.take]
         day = [DAY] if stage.days is not None else []
         return [ENTRY, *stage.reads.content, *taken, *day]
+
+
+def _nothing_found(rows: DataFrame, lookup: Lookup) -> DataFrame:
+    """Rows joined with a table that has none; most banks deliver few of the optional ones."""
+    types = {lookup.prefix + c: lookup.table.type_of(c).value for c in lookup.take}
+    return rows.withColumns({name: F.lit(None).cast(type_) for name, type_ in types.items()})

@@ -7,7 +7,7 @@ revision. Reading and posting do not belong here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
@@ -60,8 +60,9 @@ class Plan:
 
     @property
     def consumes(self) -> tuple[Consumed, ...]:
+        """The revisions read. A table that has none was read as empty, and is not among them."""
         versions = [move.new for move in (*self.moves.values(), *self.other_days)]
-        parts = [part for version in versions for part in version.parts]
+        parts = [part for version in versions for part in version.parts if part.chain]
         return tuple(Consumed(v.table.name, v.day, v.revision) for v in parts)
 
 
@@ -111,14 +112,15 @@ class Positions:
         layered = any(r.posting is not None for chain in above for r in chain)
         return Version(self.graph.tables[name], day, chains.get((name, day), ()), None, layered)
 
-    def undelivered(self, stage: Stage) -> tuple[str, ...]:
-        """The optional sources behind a stage of which the day has nothing."""
-        behind = set(self.graph.ancestors(stage))
-        return tuple(
+    def left_out(self, arrived: Collection[str] = ()) -> frozenset[str]:
+        """The optional sources of which the day has nothing, and what is not calculated for want
+        of them. Those ``arrived`` are about to have rows."""
+        absent = {
             t.name
             for t in self.graph.sources
-            if t.optional and t.name in behind and not self.version(t.name).chain
-        )
+            if t.optional and t.name not in arrived and not self.version(t.name).chain
+        }
+        return self.graph.without(absent)
 
     def add(self, revision: Revision) -> None:
         """Take note of a revision just registered, without asking the register again."""
@@ -176,8 +178,10 @@ def plan_stage(
     def move(new: Version) -> Move:
         return Move(new.as_consumed(consumed), new)
 
+    left_out = positions.left_out()
     for table in graph.inputs(stage):
-        if not positions.version(table.name).chain:
+        done_without = table.name in left_out and stage.name not in left_out
+        if not positions.version(table.name).chain and not done_without:
             remedy = (
                 f"deliver {table.name} for {positions.day}"
                 if table in graph.sources
@@ -224,6 +228,8 @@ def _consistent_cut(positions: Positions, inputs: Iterable[Table], stage: Stage)
 
     Other days need no look: a stage reads one table there, so one path leads to each ancestor.
     """
+    graph = positions.graph
+    writers = {s.name: s for s in graph.stages}
     seen: dict[tuple[str, date], tuple[int, str]] = {}
 
     def visit(table: str, day: date, revision: int, reader: str) -> None:
@@ -234,11 +240,14 @@ def _consistent_cut(positions: Positions, inputs: Iterable[Table], stage: Stage)
                 f"{stage.name}: its inputs saw different revisions of {table} for {day} "
                 f"({known[0]} and {revision}); run {behind} first"
             )
-        if day == positions.day:
-            chain = positions.version(table).chain
-            if revision:
-                for consumed in chain[revision - 1].inputs:
-                    visit(consumed.table, consumed.day, consumed.revision, table)
+        if day != positions.day or not revision:
+            return
+        inputs_then = positions.version(table).chain[revision - 1].inputs
+        read = {(c.table, c.day): c.revision for c in inputs_then}
+        if table in writers:  # what had no revision then is not among them
+            read = {(t.name, day): 0 for t in graph.inputs(writers[table])} | read
+        for (name, of), at in read.items():
+            visit(name, of, at, table)
 
     for table in inputs:
         version = positions.version(table.name)

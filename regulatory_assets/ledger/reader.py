@@ -58,6 +58,11 @@ class Version:
         return sum(r.booked - r.reversed for r in self.live)
 
     @property
+    def empty(self) -> bool:
+        """Whether no row stands or ever stood since the last snapshot, also none that adjusts."""
+        return not any(part.live for part in self.parts)
+
+    @property
     def data_revision(self) -> int:
         """The last revision that changed the state; zero if none did."""
         changing = (r.revision for r in self.chain if r.kind == "delta" and r.posting is not None)

@@ -130,8 +130,8 @@ class Runner:
         """
         wanted = None if only is None else set(only)
         if wanted is None:
-            delivered = self.positions(day)
-            stages = [s for s in self.graph.stages if not delivered.undelivered(s)]
+            left_out = self.positions(day).left_out()
+            stages = [s for s in self.graph.stages if s.name not in left_out]
         else:
             stages = [s for s in self.graph.stages if s.name in wanted]
         done: dict[str, Outcome] = {}

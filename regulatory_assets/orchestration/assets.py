@@ -5,7 +5,7 @@ No table and no stage is named here; a new stage in the graph is a new asset.
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -70,7 +70,7 @@ def delivered_assets(graph: Graph, bank: RuntimeResource, day: date) -> list[Ass
 
 
 def _asset(
-    compute: Callable[..., MaterializeResult[Any] | Iterator[MaterializeResult[Any]]],
+    compute: Callable[..., MaterializeResult[Any]],
     table: Table,
     partitions: PartitionsDefinition[Any],
     *,
@@ -94,7 +94,6 @@ def _asset(
         code_version=code_version,
         partitions_def=partitions,
         deps=list(reads),
-        output_required=not table.optional,
         metadata={"dagster/column_schema": column_schema(table), **(metadata or {})},
     )(compute)
     return made
@@ -134,13 +133,25 @@ def _materialized(version: Version, metadata: dict[str, Any]) -> MaterializeResu
     )
 
 
+def _left_out(version: Version) -> MaterializeResult[Any]:
+    """Of what is left out for a day. Without a result Dagster would skip all that reads it, also
+    what reads it as empty."""
+    return _materialized(version, {"dagster/row_count": 0, "left_out": "nothing was delivered"})
+
+
+def _lacking(context: AssetExecutionContext, left_out: frozenset[str]) -> bool:
+    """Whether a table is left out of a run that asks for what it lacks as well; a run that asks
+    for the table alone is told what to deliver."""
+    own, asked = context.asset_key.to_user_string(), context.run.asset_selection
+    others = left_out - {own}
+    return own in left_out and (asked is None or any(AssetKey(name) in asked for name in others))
+
+
 # -- sources -----------------------------------------------------------------------------------
 
 
 def _source(graph: Graph, table: Table, partitions: PartitionsDefinition[Any]) -> AssetsDefinition:
-    def deliver(
-        context: AssetExecutionContext, bank: RuntimeResource
-    ) -> Iterator[MaterializeResult[Any]]:
+    def deliver(context: AssetExecutionContext, bank: RuntimeResource) -> MaterializeResult[Any]:
         with plainly():
             day, runtime = _day(context), bank.runtime(graph)
             runner = runtime.runner(context.run_id)
@@ -149,7 +160,7 @@ def _source(graph: Graph, table: Table, partitions: PartitionsDefinition[Any]) -
             version = _version(runner, table, day)
             if not version.chain and table.optional:
                 context.log.info(f"{table.name} was not delivered for {day}; what needs it waits")
-                return
+                return _left_out(version)
             if not version.chain:
                 where = bank.deliveries / day.isoformat() / f"{table.name}.csv"
                 raise NotReady(f"{table.name} has no rows for {day}; deliver {where} first")
@@ -158,7 +169,7 @@ def _source(graph: Graph, table: Table, partitions: PartitionsDefinition[Any]) -
                 told["deliveries"] = MetadataValue.md(_deliveries(taken))
             if warnings := [w for t in taken for w in t.warnings]:
                 told["warnings"] = MetadataValue.json(warnings)
-            yield _materialized(version, told)
+            return _materialized(version, told)
 
     return _asset(
         deliver,
@@ -256,7 +267,13 @@ def _stage(graph: Graph, stage: Stage, partitions: PartitionsDefinition[Any]) ->
         with plainly():
             day, runtime = _day(context), bank.runtime(graph)
             runner = runtime.runner(context.run_id)
-            outcome = runner.run_stage(stage, day, cause_of(dict(context.run.tags)))
+            try:
+                outcome = runner.run_stage(stage, day, cause_of(dict(context.run.tags)))
+            except NotReady as waits:
+                if not _lacking(context, runner.positions(day).left_out()):
+                    raise
+                context.log.info(f"left out: {waits}")
+                return _left_out(_version(runner, table, day))
             version = _version(runner, table, day)
             told = run_metadata(outcome, version, runner.reader)
             if of_report := figures(stage, day, runtime.settings.lake, runner.register):

@@ -25,20 +25,13 @@ def missing(folder: Path, day: date, graph: Graph) -> tuple[str, ...]:
 
 
 def left_out(folder: Path, day: date, graph: Graph, register: Register) -> frozenset[str]:
-    """The optional tables of which a day has neither a file nor rows, and the stages behind them.
+    """The optional tables of which a day has neither a file nor rows, and what needs them.
 
     A run that does not name its tables leaves them out: a step that has nothing to do costs a tenth
     of a second, and most banks deliver few of the optional tables. Raises DeliveryError.
     """
     arrived = {f.table.name for f in find_files(folder, day, graph.sources)}
-    positions = Positions(graph, register, day)
-    absent = {
-        t.name
-        for t in graph.sources
-        if t.optional and t.name not in arrived and not positions.version(t.name).chain
-    }
-    behind = {s.name for s in graph.stages if absent & {*graph.ancestors(s)}}
-    return frozenset(absent | behind)
+    return Positions(graph, register, day).left_out(arrived)
 
 
 @dataclass(frozen=True)

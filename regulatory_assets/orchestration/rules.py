@@ -143,8 +143,8 @@ def reached(graph: Graph, moved: Iterable[Stage], day: Positions) -> tuple[str, 
 
 def following(graph: Graph, moved: Iterable[Stage], day: Positions) -> tuple[str, ...]:
     """Stages and all that follows from them on a day."""
-    names = {s.name for s in moved}
+    names, left_out = {s.name for s in moved}, day.left_out()
     for stage in graph.stages:
-        if names & {t.name for t in graph.inputs(stage)} and not day.undelivered(stage):
+        if names & {t.name for t in graph.inputs(stage)} and stage.name not in left_out:
             names.add(stage.name)
     return tuple(sorted(names))

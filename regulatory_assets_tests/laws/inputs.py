@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -20,6 +20,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from regulatory_assets.adjustments.compiler import CompiledRules
 from regulatory_assets.adjustments.fitting import check, settable
 from regulatory_assets.adjustments.rule import Rule, parse
+from regulatory_assets.control.register import Revision
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.change import Calculation, Move
@@ -236,6 +237,14 @@ class Given(Reader):
         return found if among is None else frames.semi(found, among, on)
 
 
+def _posted(table: Table, day: date) -> Revision:
+    """That the table has rows; what they are is given."""
+    moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return Revision(
+        table.name, day, 1, "given", "delta", "", "", moment, 1, 0, "", "", "", "", inputs=()
+    )
+
+
 def apply(
     stage: Stage,
     given: Mapping[str, DataFrame],
@@ -244,11 +253,11 @@ def apply(
     day: date,
 ) -> pa.Table:
     """The whole output of a stage for the given inputs."""
-    versions = {t.name: Version(t, day, ()) for t in (*stage.inputs, stage.writes)}
+    versions = {t.name: Version(t, day, (_posted(t, day),)) for t in stage.inputs}
     calculation = Calculation(
         stage,
         {t.name: Move(versions[t.name], versions[t.name]) for t in stage.inputs},
-        versions[stage.name],
+        Version(stage.writes, day, ()),
         parameters.at(day, stage.parameters),
         Given(engine, given),
         store=lambda frame: frame,

@@ -215,6 +215,9 @@ def test_a_day_without_optional_tables_leaves_out_what_needs_them(tmp_path: Path
         assert groups == {"sources", "adjustments", "lcr"}
         (asked,) = run_days([FIRST], ["branch_units"])
         assert "deliver branches for 2026-01-05 first" in asked.failures[0]
+        (both,) = run_days([FIRST], ["branches", "branch_units", "rejected_rows"])
+        assert both.success, both.failures
+        assert {o.table for o in both.outcomes} <= {"rejected_rows"}
         for path in late:
             (tmp_path / path.name).rename(path)
         reports = [t.name for t in graph.tables.values() if t.group in ("aml", "branch")]
