@@ -105,10 +105,10 @@ def groups(calculation: Calculation) -> DataFrame:
     found = []
     for move in (calculation.driving, *calculation.other_days):
         if move.new.layered:
-            rows = reader.entries(move.new).where(F.col("layer") != BASE)
+            rows = calculation.counted(reader.entries(move.new)).where(F.col("layer") != BASE)
             found.append(rows.select(*stage.by))
     if calculation.lookups_layered:
-        rows = reader.net(calculation.driving.new)
+        rows = calculation.counted(reader.net(calculation.driving.new))
         found.append(calculation.marked(rows).where(F.col(TOUCHED)).select(*stage.by))
     return frames.union(found).distinct()
 

@@ -78,7 +78,7 @@ class Calculation(Joining):
     def _row_change(self) -> DataFrame:
         stage, driving = self.stage, self.driving
         content, columns = stage.writes.content, self._joined_columns()
-        keys, rows = None, self.reader.rows(driving.new)
+        keys = rows = None
         if self.lookups_layered:  # all that follows looks at the same few rows: one scan for all
             keys = adjusted.keys_of_lookups(self)
             rows = self.store(self.reader.rows(driving.new, among=keys, on=stage.reads.key))
@@ -90,7 +90,7 @@ class Calculation(Joining):
             if self.moves[lookup.table.name].changed:
                 terms.append(self._hit(place, rows))
         terms = [term.select(*columns) for term in terms]
-        if keys is None:
+        if keys is None or rows is None:
             return frames.net(self._apply(frames.union(terms)), content)
         # One application of the function for all: planning it is what a small change costs.
         terms.append(adjusted.of_lookups(self, self.reader.net_of(rows, driving.new)))
@@ -119,15 +119,18 @@ class Calculation(Joining):
 
         return side(move.new, 1).unionAll(side(move.old, -1))
 
-    def _hit(self, place: int, rows: DataFrame) -> DataFrame:
+    def _hit(self, place: int, few: DataFrame | None) -> DataFrame:
         """The term of one moved lookup: driving rows that meet a moved key, signed by its side.
 
-        The rows are found before other lookups are joined, save those that supply its key.
+        The rows are found before other lookups are joined, save those that supply its key; they
+        are among a few, where these are given.
         """
         lookup = self.stage.lookups[place]
         first = self._supplying(place)
         before = tuple(i for i in self._all if i < place)
-        rows = self._join(rows, first, old=before)
+        if few is None and not first:
+            few = self._meeting(lookup, self._moved_keys(lookup))
+        rows = self._join(self.reader.rows(self.driving.new) if few is None else few, first, before)
         named = self._named(lookup)
         hit = frames.attach(rows, self._lookup_change(lookup), lookup.by, named, "inner")
         signed = hit.withColumn(ENTRY, F.col(ENTRY) * F.col("__lookup_entry"))
@@ -184,7 +187,7 @@ class Calculation(Joining):
     def _of_days(self, read: Callable[[Version], DataFrame]) -> DataFrame:
         """What is read of the driving table, on the stage's day and the others it reads."""
         versions = [self.driving.new, *(m.new for m in self.other_days)]
-        rows = [read(v) for v in versions]
+        rows = [self.counted(read(v)) for v in versions]
         if self.stage.days is not None:
             dated = zip(rows, versions, strict=True)
             rows = [r.withColumn(DAY, F.lit(v.day)) for r, v in dated]

@@ -83,6 +83,10 @@ class Joining:
         days = (self.driving, *self.other_days)
         return self.lookups_layered or any(move.new.layered for move in days)
 
+    def counted(self, rows: DataFrame) -> DataFrame:
+        """Those driving rows that the stage looks at."""
+        return rows if self.stage.only is None else rows.where(self.stage.only())
+
     @property
     def _all(self) -> tuple[int, ...]:
         return tuple(range(len(self.stage.lookups)))
@@ -163,7 +167,7 @@ class Joining:
         """
         reader, driving = self.reader, self.driving
         found = [
-            reader.changes(move.new, move.old).select(*columns)
+            self.counted(reader.changes(move.new, move.old)).select(*columns)
             for move in (driving, *self.other_days)
             if move.changed
         ]
@@ -172,7 +176,7 @@ class Joining:
             if not self.moves[lookup.table.name].changed:
                 continue
             supplying = self._supplying(place)
-            rows = reader.rows(driving.new)
+            rows = self.counted(reader.rows(driving.new))
             if supplying or not self.lookups_layered:
                 hit = self._join(rows, supplying)
                 found.append(self._hitting(hit, lookup, self._moved_keys(lookup), columns))
@@ -181,6 +185,13 @@ class Joining:
                 moved = self._moved_keys(lookup, net=True)
                 found.append(self._hitting(hit, lookup, moved, columns))
         return found
+
+    def _meeting(self, lookup: Lookup, keys: DataFrame) -> DataFrame:
+        """The driving rows that meet keys of a lookup, which name columns of the driving table:
+        found in one scan, since rows taken back are told apart afterwards."""
+        named = dict(zip(lookup.table.key, lookup.by, strict=True))
+        among = keys.withColumnsRenamed(named)
+        return self.reader.rows(self.driving.new, among=among, on=lookup.by)
 
     def _hitting(
         self, rows: DataFrame, lookup: Lookup, moved: DataFrame, columns: Sequence[str]

@@ -17,6 +17,7 @@ from datetime import date
 from enum import Enum
 from typing import Any, Protocol
 
+from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.ledger.table import ColumnType, Table
@@ -38,6 +39,10 @@ ReportFunction = Callable[[Sequence[ReportRow], Any], Iterable[ReportRow]]
 
 DaysFunction = Callable[[date], Iterable[date]]
 """The days of the driving table that a reporting date's result is made from, itself among them."""
+
+
+Condition = Callable[[], Column]
+"""A condition on the columns of a driving row."""
 
 
 class StageKind(Enum):
@@ -105,6 +110,7 @@ class Stage:
     by: tuple[str, ...] = ()
     sums: tuple[str, ...] = ()
     days: DaysFunction | None = None
+    only: Condition | None = None
     derivation: Derivation | None = None
     fixed: tuple[str, ...] = ()
     inserts: str | None = None
@@ -156,11 +162,16 @@ def group_stage(
     by: tuple[str, ...],
     lookups: tuple[Lookup, ...] = (),
     parameters: tuple[str, ...] = (),
+    only: Condition | None = None,
 ) -> Callable[[RowFunction], Stage]:
-    """Recomputed whole for each group that a change reaches; the written key contains ``by``."""
+    """Recomputed whole for each group that a change reaches; the written key contains ``by``.
+
+    With ``only`` the other driving rows are as if they were not there: they make no group, and a
+    change of theirs reaches none.
+    """
 
     def declare(function: RowFunction) -> Stage:
-        return Stage(StageKind.GROUP, reads, writes, function, lookups, parameters, by)
+        return Stage(StageKind.GROUP, reads, writes, function, lookups, parameters, by, only=only)
 
     return declare
 

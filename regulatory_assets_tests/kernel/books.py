@@ -150,13 +150,13 @@ def _worth() -> Any:
         _PARTNER_KIND,
     ),
     parameters=("limit",),
+    only=lambda: F.col("active"),
 )
 def held(deals: DataFrame, p: Any) -> DataFrame:
     """Not linear: capped per customer. A customer with no active deal has no row."""
     limit = F.lit(p["limit"]).cast(_MONEY.value)
     return (
-        deals.where(F.col("active"))
-        .groupBy("book", "customer")
+        deals.groupBy("book", "customer")
         .agg(total(_worth()).alias("total"), F.max("partner_kind").alias("related"))
         .withColumn("capped", F.least(F.col("total"), limit))
     )

@@ -50,6 +50,7 @@ _NOTHING = F.lit(0).cast(_MONEY)
     by=("entity_id", "counterparty_id"),
     lookups=(_RATE_OF_DAY,),
     parameters=("lcr/deposit_insurance",),
+    only=lambda: _is("DEPOSIT"),
 )
 def depositors(deals: DataFrame, p: Any) -> DataFrame:
     """Insured amount per depositor and insured institution (BCBS 238 paras 75-76, convention 7).
@@ -59,7 +60,7 @@ def depositors(deals: DataFrame, p: Any) -> DataFrame:
     """
     limit = F.lit(p["lcr/deposit_insurance"].value("default", "limit")).cast(_MONEY)
     key = ("entity_id", "counterparty_id")
-    deposits = deals.where(F.col("product_type") == "DEPOSIT").select(
+    deposits = deals.select(
         *key,
         "deal_id",
         product(F.col("amount"), F.col("rate")).alias("held"),
