@@ -58,18 +58,28 @@ def sail(engine_state: Path) -> Engine:
     return start(Settings(engine="sail", var=engine_state, cache_folder=Settings().cache))
 
 
+INTERPRETED = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+
+
 @pytest.fixture(scope="session")
 def spark(engine_state: Path) -> Engine:
     """Local Apache Spark; its first use takes some 20 s. Short runs gain by compiling less.
 
-    Compiling less also makes Java's code cache small, and a session of many tests fills it.
+    Compiling less also makes Java's code cache small, and a session of many tests fills it. The
+    servers that commands under test start (``verify``) compile as they do for everybody.
     """
     os.environ.setdefault(
         "JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
     )
-    return start(
+    started = start(
         Settings(engine="spark", spark_remote=None, var=engine_state, cache_folder=Settings().cache)
     )
+    for name, value in INTERPRETED.items():
+        started.session.conf.set(name, value)
+    return started
 
 
 @pytest.fixture(scope="session", params=["sail", "spark"])
