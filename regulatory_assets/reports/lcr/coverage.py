@@ -20,6 +20,7 @@ from regulatory_assets.regulation.cases import (
     Cases,
     CurrencyCase,
     DealBank,
+    ExpectedPart,
     ProfileCase,
     load_cases,
 )
@@ -167,14 +168,15 @@ def _failing(bank: DealBank, parameters: ParameterSet) -> Iterator[str]:
     for deal in bank.rows["deals"]:
         given[deal["deal_id"]] = list(book.parts(deal))
     for case in bank.cases:
-        expected = {(p.deal_id, p.part, p.line, p.amount, p.weighted) for p in case.parts}
         own = (part for deal_id in case.deal_ids for part in given[deal_id])
-        if {(p.deal_id, p.part, p.line, p.amount, p.weighted) for p in own} != expected:
+        if {_content(part) for part in own} != {_content(part) for part in case.parts}:
             yield case.name
     regimes = {row["entity_id"]: row["regime"] for row in bank.rows["entities"]}
     for scope, result in bank.results.items():
-        lines: list[Mapping[str, object]] = [
-            vars(part) for own in given.values() for part in own if part.entity_id == scope
-        ]
+        lines: list[Mapping[str, object]] = [vars(part) for part in book.lines_of(scope)]
         if liquidity_coverage_ratio(lines, parameters, regimes.get(scope, BASEL)) != result:
             yield f"{bank.path.stem}: {scope}"
+
+
+def _content(part: Part | ExpectedPart) -> tuple[object, ...]:
+    return part.deal_id, part.part, part.only_in, part.line, part.amount, part.weighted

@@ -65,6 +65,8 @@ class Part:
     component: str
     amount: Decimal
     weighted: Decimal
+    only_in: str | None = None
+    """The scope that alone treats the deal so; None where all scopes of the entity agree."""
 
 
 @dataclass
@@ -104,7 +106,7 @@ def window(deal: Deal, day: date, reading: Reading, regime: str) -> str:
 def parts(rows: Rows, day: date, reading: Reading) -> Iterator[Part]:
     """Every part of every deal of a small bank; parts without an amount fall away."""
     bank = Bank(rows, day, reading)
-    for deal in rows["deals"]:
+    for deal in bank.deals:
         yield from bank.parts(deal)
 
 
@@ -113,10 +115,17 @@ class Bank:
 
     def __init__(self, rows: Rows, day: date, reading: Reading) -> None:
         self.day, self.reading = day, reading
+        self.deals = rows["deals"]
         self.rates = {row["currency"]: row["rate"] for row in rows["fx_rates"]}
         self.regimes = {row["entity_id"]: row["regime"] for row in rows["entities"]}
         self.counterparties = {row["counterparty_id"]: row for row in rows["counterparties"]}
         self.securities = {row["security_id"]: row for row in rows["securities"]}
+        self.scopes = {
+            row["entity_id"]: [row["entity_id"], *(row["group_path"] or "").split("/")]
+            for row in rows["entities"]
+        }
+        members = rows.get("customer_groups", ())
+        self.groups = {row["counterparty_id"]: row["group_id"] for row in members}
         self.balances: dict[tuple[str, str], Decimal] = {}
         self.insured: dict[str, Decimal] = {}
         self.all_insured: set[tuple[str, str]] = set()
@@ -149,11 +158,40 @@ class Bank:
             self.insured.update(held)
 
     def parts(self, deal: Deal) -> Iterator[Part]:
+        """The parts as all scopes of the entity see them, or as each does where they differ."""
         regime = self.regimes[deal["entity_id"]]
+        sectors = {
+            scope: self._sector(deal, regime, scope)
+            for scope in self.scopes[deal["entity_id"]]
+            if scope
+        }
+        if len(set(sectors.values())) == 1:
+            yield from self._parts(deal, regime, sectors.popitem()[1], None)
+            return
+        for scope, sector in sectors.items():
+            yield from self._parts(deal, regime, sector, scope)
+
+    def lines_of(self, scope: str) -> list[Part]:
+        """The parts that a scope reports: of deals of its entities with parties outside."""
+        return [
+            part
+            for deal in self.deals
+            if scope in self.scopes[deal["entity_id"]]
+            and scope not in self.scopes.get(self._partner(deal), ())
+            for part in self.parts(deal)
+            if part.only_in in (None, scope)
+        ]
+
+    def _partner(self, deal: Deal) -> str:
+        """The entity of the group on the other side."""
+        counterparty = self.counterparties.get(deal["counterparty_id"])
+        return str(counterparty["partner_entity_id"]) if counterparty else ""
+
+    def _parts(self, deal: Deal, regime: str, sector: str, only_in: str | None) -> Iterator[Part]:
         level = self._level(deal, regime)
         known = {
             "product_type": deal["product_type"],
-            "sector": self._sector(deal, regime),
+            "sector": sector,
             "window": window(deal, self.day, self.reading, regime),
             "locked": _yes(deal["locked_in"]),
             "eligible": _yes(deal["eligible"]),
@@ -166,10 +204,12 @@ class Bank:
                 weighted = _product(amount, row.values["rate"])
                 component = row.texts["component"]
                 entity = deal["entity_id"]
-                yield Part(deal["deal_id"], part, entity, line, component, amount, weighted)
+                yield Part(
+                    deal["deal_id"], part, entity, line, component, amount, weighted, only_in
+                )
 
-    def _sector(self, deal: Deal, regime: str) -> str:
-        """The delivered sector; a depositor's small business is a corporate from its limit on."""
+    def _sector(self, deal: Deal, regime: str, scope: str) -> str:
+        """The delivered sector; a small business whose group reaches the limit is a corporate."""
         counterparty = self.counterparties.get(deal["counterparty_id"])
         if counterparty is None:
             return "NONE"
@@ -177,8 +217,20 @@ class Bank:
         if sector != "SMALL_BUSINESS" or deal["product_type"] != "DEPOSIT":
             return sector
         limit = self.reading.row("lcr/small_business", "lcr", regime).values["limit"]
-        balance = self.balances[deal["entity_id"], deal["counterparty_id"]]
-        return sector if balance < limit else "CORPORATE"
+        group = self.groups.get(deal["counterparty_id"])
+        funding = sum(
+            (
+                balance
+                for (entity, depositor), balance in self.balances.items()
+                if scope in self.scopes[entity]
+                and (
+                    depositor == deal["counterparty_id"]
+                    or (group is not None and self.groups.get(depositor) == group)
+                )
+            ),
+            _ZERO,
+        )
+        return sector if funding < limit else "CORPORATE"
 
     def _level(self, deal: Deal, regime: str) -> str:
         security = self.securities.get(deal["security_id"])

@@ -1,7 +1,8 @@
 """The LCR's calculation, from deals to the ratio.
 
 deals -> depositors -> lcr_flows -> lcr_lines -> lcr_scope_lines -> lcr. Factors, limits and the
-assignment of parts to lines are parameters; no number of the regulation stands here.
+assignment of parts to lines are parameters; no number of the regulation stands here. Whose
+deposits are added up before lcr_flows looks at their size stands in ``customers``.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.expressions import decide, text, value
 from regulatory_assets.regulation.parameters import BASEL
 from regulatory_assets.reports.lcr.calculation import component_totals, ratio_of
+from regulatory_assets.reports.lcr.customers import LARGE_DEPOSITORS, SMALL, scopes_of
 from regulatory_assets.reports.lcr.tables import (
     COMPONENTS,
     DEPOSITORS,
@@ -109,7 +111,6 @@ _FLOW_PARAMETERS = (
     "lcr/risk_weight_bands",
     "lcr/secured_lines",
     "lcr/security_level",
-    "lcr/small_business",
     "lcr/window",
 )
 
@@ -119,7 +120,7 @@ _FLOW_PARAMETERS = (
     writes=LCR_FLOWS,
     lookups=(
         _RATE_OF_DAY,
-        Lookup(ENTITIES, by=("entity_id",), take=("regime",)),
+        Lookup(ENTITIES, by=("entity_id",), take=("regime", "group_path")),
         Lookup(
             COUNTERPARTIES,
             by=("counterparty_id",),
@@ -135,15 +136,23 @@ _FLOW_PARAMETERS = (
             by=("entity_id", "counterparty_id"),
             take=("balance", "eligible_balance", "insured_amount", "residue_deal_id", "residue"),
         ),
+        Lookup(
+            LARGE_DEPOSITORS,
+            by=("entity_id", "counterparty_id"),
+            take=("scopes",),
+            prefix="large_",
+            optional=True,
+        ),
     ),
     parameters=_FLOW_PARAMETERS,
 )
 def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
-    """Every part of every deal with its line (BCBS 238 paras 45-160, conventions 1, 4, 7, 9-11).
+    """Every part of every deal with its line (BCBS 238 paras 45-160, conventions 1, 4, 7-11).
 
-    A part that no line takes gets the line ``unclassified`` and fails a check.
+    A part that no line takes gets the line ``unclassified`` and fails a check. Where the scopes of
+    an entity treat a deal differently, each has its own parts.
     """
-    described = _describe(deals, p)
+    described = _describe(_as_treated(deals), p)
     parts = described.withColumn("part", F.explode(_parts(p))).withColumn("amount", _part_amount(p))
     present = (F.col("part") == "whole") | (F.col("amount") != 0) | F.col("held").isNull()
     line = F.when(F.col("amount").isNotNull(), _line(p))
@@ -157,6 +166,22 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
         .withColumn("factor", value(lines, F.col("line"), "rate", regime))
         .withColumn("weighted", product(F.col("amount"), F.col("factor")))
     )
+
+
+def _as_treated(deals: DataFrame) -> DataFrame:
+    """Each deal once, or once for every scope of its entity where these do not agree on it.
+
+    A small business is a corporate in the scopes in which its group's funding reaches the limit.
+    """
+    all_scopes = scopes_of("entity_id", "group_path")
+    large = F.when(_is("DEPOSIT") & (F.col("sector") == SMALL), F.split(F.col("large_scopes"), "/"))
+    differ = F.coalesce(F.size(large) < F.size(all_scopes), F.lit(False))
+    alike = F.array(F.lit(None).cast("string"))
+    scope = F.col("only_in")
+    corporate = large.isNotNull() & (scope.isNull() | F.array_contains(large, scope))
+    return deals.withColumn(
+        "only_in", F.explode(F.when(differ, all_scopes).otherwise(alike))
+    ).withColumn("sector", F.when(corporate, F.lit("CORPORATE")).otherwise(F.col("sector")))
 
 
 def _yes(condition: Column) -> Column:
@@ -208,15 +233,11 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
     insured = F.when(F.col("insured_amount") == F.col("eligible_balance"), F.col("held")).otherwise(
         (share + F.coalesce(residue, _NOTHING)).cast(_MONEY)
     )
-    large = F.col("balance") >= F.lit(p["lcr/small_business"].value("lcr", "limit")).cast(_MONEY)
-    sector = F.when(
-        _is("DEPOSIT") & (F.col("sector") == "SMALL_BUSINESS") & large, F.lit("CORPORATE")
-    ).otherwise(F.coalesce(F.col("sector"), F.lit("NONE")))
     operational = F.coalesce(product(F.col("operational_amount"), F.col("rate")), _NOTHING)
     return (
         deals.withColumn("window", window)
         .withColumn("level", F.coalesce(level, F.lit("none")))
-        .withColumn("sector", sector)
+        .withColumn("sector", F.coalesce(F.col("sector"), F.lit("NONE")))
         .withColumn("held", product(F.col("amount"), F.col("rate")))
         .withColumn("pledged", product(F.col("collateral_value"), F.col("rate")))
         .withColumn("insured", F.when(eligible, insured).otherwise(_NOTHING))
@@ -351,17 +372,14 @@ lcr_lines = aggregate_stage(
 def lcr_scope_lines(lines: DataFrame, p: Any) -> DataFrame:
     """Lines fanned out to the scopes they belong to (convention 13).
 
-    Solo first, then every scope of consolidation above the entity; in a scope that holds both
-    parties the deal falls out.
+    Solo first, then every scope of consolidation above the entity, or the one scope that alone
+    treats its deals so; in a scope that holds both parties the deal falls out.
     """
-
-    def scopes(entity: str, path: str) -> Column:
-        above = F.coalesce(F.split(F.col(path), "/"), F.array().cast("array<string>"))
-        return F.concat(F.array(F.col(entity)), above)
-
-    inside = F.array_contains(scopes("partner_entity_id", "partner_group_path"), F.col("scope"))
+    inside = F.array_contains(scopes_of("partner_entity_id", "partner_group_path"), F.col("scope"))
+    alone = F.when(F.col("only_in").isNotNull(), F.array(F.col("only_in")))
+    scopes = F.coalesce(alone, scopes_of("entity_id", "group_path"))
     return (
-        lines.withColumn("scope", F.explode(scopes("entity_id", "group_path")))
+        lines.withColumn("scope", F.explode(scopes))
         .where(~F.coalesce(inside, F.lit(False)))
         .withColumn(
             "consolidation", F.when(F.col("scope") == F.col("entity_id"), "solo").otherwise("group")

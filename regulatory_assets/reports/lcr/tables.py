@@ -35,14 +35,22 @@ DEPOSITORS = Table(
     ),
 )
 
+_ONLY_IN = Column(
+    "only_in",
+    _STRING,
+    "Scope that alone treats the deal so; empty where all scopes of its entity agree.",
+    nullable=True,
+)
+
 LCR_FLOWS = Table(
     name="lcr_flows",
     description="One row per part of a deal: the LCR line that takes it, and its weighted amount.",
-    key=("deal_id", "part"),
+    key=("deal_id", "part", "only_in"),
     group="lcr",
     columns=(
         Column("deal_id", _STRING, "Identifier of the deal."),
         Column("part", _STRING, "Part of the deal that one line takes."),
+        _ONLY_IN,
         Column("entity_id", _STRING, "Entity that books the deal."),
         Column(
             "partner_entity_id", _STRING, "Group entity on the other side, if any.", nullable=True
@@ -66,6 +74,7 @@ _LINE_COLUMNS = (
     Column("entity_id", _STRING, "Entity that books the deals."),
     Column("partner_entity_id", _STRING, "Group entity on the other side, if any.", nullable=True),
     Column("currency", _STRING, "ISO 4217 code of the deals."),
+    _ONLY_IN,
     Column("component", _STRING, "Part of the ratio that the line enters."),
     Column("line", _STRING, "LCR line."),
 )

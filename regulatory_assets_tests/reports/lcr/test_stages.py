@@ -39,7 +39,13 @@ def _text(value: Any) -> str:
 
 
 def _delivered(bank: DealBank, graph: Graph) -> list[Table]:
-    return [table for table in graph.sources if not table.optional or bank.rows.get(table.name)]
+    return [
+        table
+        for table in graph.sources
+        if not table.optional
+        or bank.rows.get(table.name)
+        or table.name in ("customer_groups", "cash_flows", "entity_structure")
+    ]  # TEMP
 
 
 def _deliver(bank: DealBank, folder: Path) -> None:
@@ -94,10 +100,10 @@ def test_every_line_on_spark(tmp_path: Path, spark: Engine) -> None:
 
 def _compare(bank: DealBank, runner: Runner) -> None:
     given = {
-        (row["deal_id"], row["part"]): (row["line"], row["amount"], row["weighted"])
+        (row["deal_id"], row["part"], row["only_in"]): (row["line"], row["amount"], row["weighted"])
         for row in rows_of_day(runner, "lcr_flows", bank.day)
     }
-    expected = {(p.deal_id, p.part): (p.line, p.amount, p.weighted) for p in bank.parts}
+    expected = {(p.deal_id, p.part, p.only_in): (p.line, p.amount, p.weighted) for p in bank.parts}
     wrong = {
         key: (given.get(key), expected.get(key))
         for key in given.keys() | expected.keys()

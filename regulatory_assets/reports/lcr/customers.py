@@ -1,0 +1,127 @@
+"""Connected customers: what a group of them funds in each scope, and who is small no longer.
+
+depositors -> connected_depositors -> connected_funding -> large_depositors. Only small businesses
+and members of groups have rows here, so nothing grows with the deals. What follows from the size
+of a depositor belongs to ``stages``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.bank.tables import COUNTERPARTIES, ENTITIES
+from regulatory_assets.bank.tables.customers import CUSTOMER_GROUPS
+from regulatory_assets.ledger.stages import Lookup, aggregate_stage, group_stage, row_stage
+from regulatory_assets.ledger.table import Column as TableColumn
+from regulatory_assets.ledger.table import ColumnType, Table
+from regulatory_assets.reports.lcr.tables import DEPOSITORS
+
+_STRING, _MONEY, _LONG = ColumnType.STRING, ColumnType.MONEY, ColumnType.LONG
+_REPORTING = "reporting currency"
+SMALL = "SMALL_BUSINESS"
+
+CONNECTED_DEPOSITORS = Table(
+    name="connected_depositors",
+    description="Small businesses and members of customer groups: what each holds, by scope.",
+    key=("entity_id", "counterparty_id", "scope"),
+    group="lcr",
+    columns=(
+        TableColumn("entity_id", _STRING, "Entity that took the deposits."),
+        TableColumn("counterparty_id", _STRING, "Depositor."),
+        TableColumn("scope", _STRING, "Scope that the entity belongs to, itself among them."),
+        TableColumn("connected_id", _STRING, "Group of connected customers, or who is in none."),
+        TableColumn("small", ColumnType.BOOLEAN, "A small business by its delivered sector."),
+        TableColumn("balance", _MONEY, "Deposits at the entity.", unit=_REPORTING),
+    ),
+)
+
+CONNECTED_FUNDING = Table(
+    name="connected_funding",
+    description="Deposits of each group of connected customers in each scope.",
+    key=("connected_id", "scope"),
+    group="lcr",
+    additive=("balance", "n_rows", "n"),
+    columns=(
+        TableColumn("connected_id", _STRING, "Group of connected customers, or who is in none."),
+        TableColumn("scope", _STRING, "Scope in which their deposits are added up."),
+        TableColumn("balance", _MONEY, "Deposits at all entities of the scope.", unit=_REPORTING),
+        TableColumn("n_rows", _LONG, "Ledger rows of the group."),
+        TableColumn("n", _LONG, "Ledger rows by sign; contra and rebooking cancel."),
+    ),
+)
+
+LARGE_DEPOSITORS = Table(
+    name="large_depositors",
+    description="Small businesses whose group's funding reaches the limit, and where it does.",
+    key=("entity_id", "counterparty_id"),
+    group="lcr",
+    columns=(
+        TableColumn("entity_id", _STRING, "Entity that took the deposits."),
+        TableColumn("counterparty_id", _STRING, "Depositor."),
+        TableColumn("scopes", _STRING, "Scopes of the entity in which the limit is reached, "
+                    "separated by '/'."),
+    ),
+)  # fmt: skip
+
+
+def scopes_of(entity: str, path: str) -> Column:
+    """The scopes of an entity: itself, then those of consolidation above it, outermost first."""
+    return F.split(F.concat_ws("/", F.col(entity), F.col(path)), "/")
+
+
+@row_stage(
+    reads=DEPOSITORS,
+    writes=CONNECTED_DEPOSITORS,
+    lookups=(
+        Lookup(COUNTERPARTIES, by=("counterparty_id",), take=("sector",)),
+        Lookup(CUSTOMER_GROUPS, by=("counterparty_id",), take=("group_id",), optional=True),
+        Lookup(ENTITIES, by=("entity_id",), take=("group_path",)),
+    ),
+)
+def connected_depositors(depositors: DataFrame, p: Any) -> DataFrame:
+    """Who counts as one, in each scope (BCBS 238 paras 89-92, convention 8).
+
+    Who is in no group stands for itself. All members of a group count, whatever their sector.
+    """
+    small = F.coalesce(F.col("sector") == SMALL, F.lit(False))
+    group = F.concat(F.lit("group "), F.col("group_id"))
+    return (
+        depositors.withColumn("small", small)
+        .withColumn("connected_id", F.coalesce(group, F.col("counterparty_id")))
+        .where(F.col("small") | F.col("group_id").isNotNull())
+        .withColumn("scope", F.explode(scopes_of("entity_id", "group_path")))
+    )
+
+
+connected_funding = aggregate_stage(
+    reads=CONNECTED_DEPOSITORS,
+    writes=CONNECTED_FUNDING,
+    by=("connected_id", "scope"),
+    sums=("balance",),
+)
+
+
+@group_stage(
+    reads=CONNECTED_DEPOSITORS,
+    writes=LARGE_DEPOSITORS,
+    by=("entity_id", "counterparty_id"),
+    lookups=(
+        Lookup(
+            CONNECTED_FUNDING,
+            by=("connected_id", "scope"),
+            take=("balance",),
+            prefix="connected_",
+        ),
+    ),
+    parameters=("lcr/small_business",),
+)
+def large_depositors(members: DataFrame, p: Any) -> DataFrame:
+    """Small businesses that are corporates, and in which scopes (BCBS 238 paras 89-92)."""
+    limit = F.lit(p["lcr/small_business"].value("lcr", "limit")).cast(_MONEY.value)
+    large = members.where(F.col("small") & (F.col("connected_balance") >= limit))
+    scopes = F.array_join(F.sort_array(F.collect_set("scope")), "/")
+    return large.groupBy("entity_id", "counterparty_id").agg(scopes.alias("scopes"))
