@@ -46,11 +46,13 @@ PARAMETERS = (
     "lcr/small_business",
     "lcr/window",
 )
-MEMO = ("collateral", "unwind_cash", "unwind_collateral")
-"""Parts beside a deal's amount: what its collateral is to the stock and to the caps."""
+MEMO = ("collateral", "interest", "unwind_cash", "unwind_collateral")
+"""Parts beside a deal's amount: what its collateral is to the stock and to the caps, and interest
+to come."""
 
 _ZERO, _UNIT = Decimal(0), Decimal("0.00000001")
 _FINANCIAL = ("BANK", "OTHER_FINANCIAL", "OTHER_LEGAL_ENTITY")
+_INSTALMENTS = {"overdue": "OVERDUE", "due": "WITHIN", "interest": "WITHIN", "later": "BEYOND"}
 _FAMILIES = ("asset", "facility", "inflow", "lending", "outflow", "secured")
 
 
@@ -126,6 +128,9 @@ class Bank:
         }
         members = rows.get("customer_groups", ())
         self.groups = {row["counterparty_id"]: row["group_id"] for row in members}
+        self.instalments: dict[str, list[Deal]] = {}
+        for flow in rows.get("cash_flows", ()):
+            self.instalments.setdefault(flow["deal_id"], []).append(flow)
         self.balances: dict[tuple[str, str], Decimal] = {}
         self.insured: dict[str, Decimal] = {}
         self.all_insured: set[tuple[str, str]] = set()
@@ -199,7 +204,10 @@ class Bank:
         }
         for part, amount in self._amounts(deal, known, regime).items():
             if amount or part == "whole":
-                line = self._line(part, known, regime)
+                when = known["window"]
+                if part in _INSTALMENTS and not (part == "later" and when == "OPEN"):
+                    when = _INSTALMENTS[part]
+                line = self._line(part, {**known, "window": when}, regime)
                 row = self.reading.row("lcr/lines", line, regime)
                 weighted = _product(amount, row.values["rate"])
                 component = row.texts["component"]
@@ -264,6 +272,9 @@ class Bank:
                 row = self.reading.row("lcr/lines", f"unwind_{known['level']}", regime)
                 posted = min(held, _product(pledged, row.values["rate"]))
             return {"posted": posted, "undrawn": held - posted}
+        flows = self.instalments.get(deal["deal_id"])
+        if flows and (kind == "OWN_DEBT" or (kind == "LOAN" and when != "OVERDUE")):
+            return self._repaid(deal, flows, held, regime)
         found = {"whole": held}
         if kind == "REPO" and liquid and when in ("WITHIN", "OPEN"):
             found |= {"unwind_cash": -held, "unwind_collateral": pledged}
@@ -272,6 +283,24 @@ class Bank:
             if when == "WITHIN":
                 found |= {"unwind_cash": held, "unwind_collateral": -pledged}
         return found
+
+    def _repaid(
+        self, deal: Deal, flows: Iterable[Deal], held: Decimal, regime: str
+    ) -> dict[str, Decimal]:
+        """Principal by window, the rest later; interest that counts in the window (convention 5)."""
+        days = int(self.reading.row("lcr/window", "lcr", regime).values["days"])
+        sums = dict.fromkeys(("overdue", "due", "interest"), _ZERO)
+        for flow in flows:
+            left = ((flow["payment_date"] or flow["due_date"]) - self.day).days
+            if left <= 0:
+                sums["overdue"] += flow["principal"]
+            elif left <= days:
+                sums["due"] += flow["principal"]
+            if 0 < left <= days or (left <= 0 and deal["product_type"] == "OWN_DEBT"):
+                sums["interest"] += flow["interest"]
+        rate = self.rates[deal["currency"]]
+        found = {part: _product(amount, rate) for part, amount in sums.items()}
+        return {**found, "later": held - found["overdue"] - found["due"]}
 
     def _deposit(self, deal: Deal, held: Decimal, sector: str) -> dict[str, Decimal]:
         depositor = self.counterparties.get(deal["counterparty_id"])

@@ -31,6 +31,7 @@ from regulatory_assets.regulation.expressions import decide, text, value
 from regulatory_assets.regulation.parameters import BASEL
 from regulatory_assets.reports.lcr.calculation import component_totals, ratio_of
 from regulatory_assets.reports.lcr.customers import LARGE_DEPOSITORS, SMALL, scopes_of
+from regulatory_assets.reports.lcr.instalments import INSTALMENTS_DUE
 from regulatory_assets.reports.lcr.tables import (
     COMPONENTS,
     DEPOSITORS,
@@ -143,6 +144,12 @@ _FLOW_PARAMETERS = (
             prefix="large_",
             optional=True,
         ),
+        Lookup(
+            INSTALMENTS_DUE,
+            by=("deal_id",),
+            take=("principal_overdue", "principal_due", "interest_overdue", "interest_due"),
+            optional=True,
+        ),
     ),
     parameters=_FLOW_PARAMETERS,
 )
@@ -153,7 +160,11 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     an entity treat a deal differently, each has its own parts.
     """
     described = _describe(_as_treated(deals), p)
-    parts = described.withColumn("part", F.explode(_parts(p))).withColumn("amount", _part_amount(p))
+    parts = (
+        described.withColumn("part", F.explode(_parts(p)))
+        .withColumn("amount", _part_amount(p))
+        .withColumn("window", _part_window())
+    )
     present = (F.col("part") == "whole") | (F.col("amount") != 0) | F.col("held").isNull()
     line = F.when(F.col("amount").isNotNull(), _line(p))
     taken = parts.where(present).withColumn("line", F.coalesce(line, F.lit("unclassified")))
@@ -227,6 +238,8 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
         "level",
         F.col("regime"),
     )
+    repaid = _is("LOAN") & (window != "OVERDUE") | _is("OWN_DEBT")
+    by_instalments = repaid & F.col("principal_due").isNotNull()
     eligible = F.col("insurable") & _is("DEPOSIT")
     share = mul_div(F.col("held"), F.col("insured_amount"), F.col("eligible_balance"))
     residue = F.when(F.col("deal_id") == F.col("residue_deal_id"), F.col("residue"))
@@ -242,6 +255,7 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
         .withColumn("pledged", product(F.col("collateral_value"), F.col("rate")))
         .withColumn("insured", F.when(eligible, insured).otherwise(_NOTHING))
         .withColumn("operational", F.least(operational, F.col("held")))
+        .withColumn("by_instalments", by_instalments)
     )
 
 
@@ -261,6 +275,7 @@ def _parts(p: Any) -> Column:
         .when(_is("REPO"), parts("whole", "unwind_cash", "unwind_collateral"))
         .when(_is("REVERSE_REPO"), parts("whole", "collateral", "unwind_cash", "unwind_collateral"))
         .when(_decided_by(p["lcr/facility_lines"]), parts("posted", "undrawn"))
+        .when(F.col("by_instalments"), parts("overdue", "due", "interest", "later"))
         .otherwise(parts("whole"))
     )
 
@@ -280,6 +295,11 @@ def _part_amount(p: Any) -> Column:
     posted = F.when(liquid, F.least(held, F.coalesce(after_haircut, _NOTHING))).otherwise(_NOTHING)
     lent = _is("REVERSE_REPO")
     kept = F.col("window").isin("WITHIN", "BEYOND")  # its owner cannot recall it at will
+    rate, owed = F.col("rate"), _is("OWN_DEBT")
+    overdue = product(F.col("principal_overdue"), rate)
+    due = product(F.col("principal_due"), rate)
+    unpaid = F.when(owed, product(F.col("interest_overdue"), rate)).otherwise(_NOTHING)
+    interest = (product(F.col("interest_due"), rate) + unpaid).cast(_MONEY)
     part = F.col("part")
     return (
         F.when(part == "whole", held)
@@ -292,10 +312,25 @@ def _part_amount(p: Any) -> Column:
         .when(part == "collateral", F.when(liquid & kept, pledged))
         .when(part == "posted", posted)
         .when(part == "undrawn", (held - posted).cast(_MONEY))
+        .when(part == "overdue", overdue)
+        .when(part == "due", due)
+        .when(part == "interest", interest)
+        .when(part == "later", (held - overdue - due).cast(_MONEY))
         .when(part == "unwind_cash", F.when(unwound, F.when(lent, held).otherwise(-held)))
         .when(
             part == "unwind_collateral", F.when(unwound, F.when(lent, -pledged).otherwise(pledged))
         )
+    )
+
+
+def _part_window() -> Column:
+    """Where a part's date lies: the deal's, but for what is repaid by instalments."""
+    part, window = F.col("part"), F.col("window")
+    return (
+        F.when(part == "overdue", "OVERDUE")
+        .when(part.isin("due", "interest"), "WITHIN")
+        .when((part == "later") & (window != "OPEN"), "BEYOND")
+        .otherwise(window)
     )
 
 
