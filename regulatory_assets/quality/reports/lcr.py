@@ -37,8 +37,10 @@ def _unclassified(day: Examination, since: int) -> Result:
 
 
 def _solo(day: Examination, since: int) -> Result:
+    """But for lines that are not the entity's own: of deals that a group above treats otherwise."""
     columns = (*LCR_LINES.key, "amount", "weighted")
-    lines = day.reader.rows(day.read_by(lcr_scope_lines, LCR_LINES))
+    own = F.col("only_in").isNull() | (F.col("only_in") == F.col("entity_id"))
+    lines = day.reader.rows(day.read_by(lcr_scope_lines, LCR_LINES)).where(own)
     solo = day.rows(LCR_SCOPE_LINES).where(F.col("consolidation") == "solo")
     return differences(lines, solo, columns)
 

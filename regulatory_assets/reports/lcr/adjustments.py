@@ -11,7 +11,7 @@ from typing import Any
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
-from regulatory_assets.bank.tables import DEALS, ENTITIES
+from regulatory_assets.bank.tables import DEALS
 from regulatory_assets.ledger.arithmetic import product
 from regulatory_assets.ledger.stages import RECLASSIFIED, Derivation, Lookup, adjustment_stage
 from regulatory_assets.regulation.expressions import text, value
@@ -35,7 +35,6 @@ flow_adjustments = adjustment_stage(
     reads=LCR_FLOWS,
     name="flow_adjustments",
     lookups=(
-        Lookup(ENTITIES, by=("entity_id",), take=("regime",)),
         Lookup(
             DEALS,
             by=("deal_id",),
@@ -45,10 +44,9 @@ flow_adjustments = adjustment_stage(
     derivation=Derivation(
         columns=("component", "weighted"),
         function=_flow,
-        needs=("regime",),
         reclassifies=("factor",),
     ),
-    fixed=("entity_id", "partner_entity_id", "currency", "line"),
+    fixed=("entity_id", "partner_entity_id", "currency", "regime", "line"),
     parameters=("lcr/lines",),
 )
 

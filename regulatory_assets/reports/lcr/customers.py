@@ -10,14 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 from pyspark.sql.connect import functions as F
-from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.tables import COUNTERPARTIES, ENTITIES
 from regulatory_assets.bank.tables.customers import CUSTOMER_GROUPS
 from regulatory_assets.ledger.stages import Lookup, aggregate_stage, group_stage, row_stage
-from regulatory_assets.ledger.table import Column as TableColumn
-from regulatory_assets.ledger.table import ColumnType, Table
+from regulatory_assets.ledger.table import Column, ColumnType, Table
+from regulatory_assets.reports.lcr.scopes import scopes_of
 from regulatory_assets.reports.lcr.tables import DEPOSITORS
 
 _STRING, _MONEY, _LONG = ColumnType.STRING, ColumnType.MONEY, ColumnType.LONG
@@ -30,12 +29,12 @@ CONNECTED_DEPOSITORS = Table(
     key=("entity_id", "counterparty_id", "scope"),
     group="lcr",
     columns=(
-        TableColumn("entity_id", _STRING, "Entity that took the deposits."),
-        TableColumn("counterparty_id", _STRING, "Depositor."),
-        TableColumn("scope", _STRING, "Scope that the entity belongs to, itself among them."),
-        TableColumn("connected_id", _STRING, "Group of connected customers, or who is in none."),
-        TableColumn("small", ColumnType.BOOLEAN, "A small business by its delivered sector."),
-        TableColumn("balance", _MONEY, "Deposits at the entity.", unit=_REPORTING),
+        Column("entity_id", _STRING, "Entity that took the deposits."),
+        Column("counterparty_id", _STRING, "Depositor."),
+        Column("scope", _STRING, "Scope that the entity belongs to, itself among them."),
+        Column("connected_id", _STRING, "Group of connected customers, or who is in none."),
+        Column("small", ColumnType.BOOLEAN, "A small business by its delivered sector."),
+        Column("balance", _MONEY, "Deposits at the entity.", unit=_REPORTING),
     ),
 )
 
@@ -46,11 +45,11 @@ CONNECTED_FUNDING = Table(
     group="lcr",
     additive=("balance", "n_rows", "n"),
     columns=(
-        TableColumn("connected_id", _STRING, "Group of connected customers, or who is in none."),
-        TableColumn("scope", _STRING, "Scope in which their deposits are added up."),
-        TableColumn("balance", _MONEY, "Deposits at all entities of the scope.", unit=_REPORTING),
-        TableColumn("n_rows", _LONG, "Ledger rows of the group."),
-        TableColumn("n", _LONG, "Ledger rows by sign; contra and rebooking cancel."),
+        Column("connected_id", _STRING, "Group of connected customers, or who is in none."),
+        Column("scope", _STRING, "Scope in which their deposits are added up."),
+        Column("balance", _MONEY, "Deposits at all entities of the scope.", unit=_REPORTING),
+        Column("n_rows", _LONG, "Ledger rows of the group."),
+        Column("n", _LONG, "Ledger rows by sign; contra and rebooking cancel."),
     ),
 )
 
@@ -60,17 +59,12 @@ LARGE_DEPOSITORS = Table(
     key=("entity_id", "counterparty_id"),
     group="lcr",
     columns=(
-        TableColumn("entity_id", _STRING, "Entity that took the deposits."),
-        TableColumn("counterparty_id", _STRING, "Depositor."),
-        TableColumn("scopes", _STRING, "Scopes of the entity in which the limit is reached, "
+        Column("entity_id", _STRING, "Entity that took the deposits."),
+        Column("counterparty_id", _STRING, "Depositor."),
+        Column("scopes", _STRING, "Scopes of the entity in which the limit is reached, "
                     "separated by '/'."),
     ),
 )  # fmt: skip
-
-
-def scopes_of(entity: str, path: str) -> Column:
-    """The scopes of an entity: itself, then those of consolidation above it, outermost first."""
-    return F.split(F.concat_ws("/", F.col(entity), F.col(path)), "/")
 
 
 @row_stage(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from regulatory_assets.ledger.arithmetic import fraction
-from regulatory_assets.regulation.parameters import ParameterSet
+from regulatory_assets.regulation.parameters import BASEL, ParameterSet
 from regulatory_assets.regulation.tables import Row, Rule
 
 Deal = Mapping[str, Any]
@@ -123,9 +123,14 @@ class Bank:
         self.counterparties = {row["counterparty_id"]: row for row in rows["counterparties"]}
         self.securities = {row["security_id"]: row for row in rows["securities"]}
         self.scopes = {
-            row["entity_id"]: [row["entity_id"], *(row["group_path"] or "").split("/")]
+            row["entity_id"]: [
+                row["entity_id"],
+                *(row["group_path"].split("/") if row["group_path"] else ()),
+            ]
             for row in rows["entities"]
         }
+        structure = rows.get("entity_structure", ())
+        self.parents = {row["entity_id"]: row["parent_entity_id"] for row in structure}
         members = rows.get("customer_groups", ())
         self.groups = {row["counterparty_id"]: row["group_id"] for row in members}
         self.instalments: dict[str, list[Deal]] = {}
@@ -164,17 +169,25 @@ class Bank:
 
     def parts(self, deal: Deal) -> Iterator[Part]:
         """The parts as all scopes of the entity see them, or as each does where they differ."""
-        regime = self.regimes[deal["entity_id"]]
-        sectors = {
-            scope: self._sector(deal, regime, scope)
-            for scope in self.scopes[deal["entity_id"]]
-            if scope
-        }
-        if len(set(sectors.values())) == 1:
-            yield from self._parts(deal, regime, sectors.popitem()[1], None)
+        host = self.regimes[deal["entity_id"]]
+        seen: dict[str, tuple[str, str]] = {}
+        for scope in self.scopes[deal["entity_id"]]:
+            sector = self._sector(deal, host, scope)
+            retail = deal["product_type"] == "DEPOSIT" and sector in ("RETAIL", "SMALL_BUSINESS")
+            seen[scope] = (host if retail else self.regime_of(scope)), sector
+        if len(set(seen.values())) == 1:
+            yield from self._parts(deal, *seen.popitem()[1], None)
             return
-        for scope, sector in sectors.items():
+        for scope, (regime, sector) in seen.items():
             yield from self._parts(deal, regime, sector, scope)
+
+    def regime_of(self, scope: str) -> str:
+        """An entity's own; of a group that of its one member whose parent is outside (conv. 13)."""
+        if scope in self.regimes:
+            return str(self.regimes[scope])
+        members = {entity for entity, scopes in self.scopes.items() if scope in scopes}
+        heads = [e for e in members if e in self.parents and self.parents[e] not in members]
+        return str(self.regimes[heads[0]]) if len(heads) == 1 else BASEL
 
     def lines_of(self, scope: str) -> list[Part]:
         """The parts that a scope reports: of deals of its entities with parties outside."""
@@ -287,7 +300,7 @@ class Bank:
     def _repaid(
         self, deal: Deal, flows: Iterable[Deal], held: Decimal, regime: str
     ) -> dict[str, Decimal]:
-        """Principal by window, the rest later; interest that counts in the window (convention 5)."""
+        """Principal by window, the rest later; interest of the window (convention 5)."""
         days = int(self.reading.row("lcr/window", "lcr", regime).values["days"])
         sums = dict.fromkeys(("overdue", "due", "interest"), _ZERO)
         for flow in flows:

@@ -30,8 +30,9 @@ from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.expressions import decide, text, value
 from regulatory_assets.regulation.parameters import BASEL
 from regulatory_assets.reports.lcr.calculation import component_totals, ratio_of
-from regulatory_assets.reports.lcr.customers import LARGE_DEPOSITORS, SMALL, scopes_of
+from regulatory_assets.reports.lcr.customers import LARGE_DEPOSITORS, SMALL
 from regulatory_assets.reports.lcr.instalments import INSTALMENTS_DUE
+from regulatory_assets.reports.lcr.scopes import ENTITY_SCOPES, SCOPES, scopes_of
 from regulatory_assets.reports.lcr.tables import (
     COMPONENTS,
     DEPOSITORS,
@@ -121,7 +122,7 @@ _FLOW_PARAMETERS = (
     writes=LCR_FLOWS,
     lookups=(
         _RATE_OF_DAY,
-        Lookup(ENTITIES, by=("entity_id",), take=("regime", "group_path")),
+        Lookup(ENTITY_SCOPES, by=("entity_id",), take=("regime", "scopes", "regimes", "mixed")),
         Lookup(
             COUNTERPARTIES,
             by=("counterparty_id",),
@@ -182,17 +183,33 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
 def _as_treated(deals: DataFrame) -> DataFrame:
     """Each deal once, or once for every scope of its entity where these do not agree on it.
 
-    A small business is a corporate in the scopes in which its group's funding reaches the limit.
+    A small business is a corporate in the scopes in which its group's funding reaches the limit
+    (convention 8). A group's regime is its head's, but retail and small business deposits keep
+    that of the entity that took them (convention 13).
     """
-    all_scopes = scopes_of("entity_id", "group_path")
+    scopes, scope, own = F.split(F.col("scopes"), "/"), F.col("only_in"), F.col("regime")
     large = F.when(_is("DEPOSIT") & (F.col("sector") == SMALL), F.split(F.col("large_scopes"), "/"))
-    differ = F.coalesce(F.size(large) < F.size(all_scopes), F.lit(False))
+    host = _is_retail_deposit() & large.isNull()
+    differ = (F.col("mixed") & ~host) | (F.size(large) < F.size(scopes))
     alike = F.array(F.lit(None).cast("string"))
-    scope = F.col("only_in")
     corporate = large.isNotNull() & (scope.isNull() | F.array_contains(large, scope))
-    return deals.withColumn(
-        "only_in", F.explode(F.when(differ, all_scopes).otherwise(alike))
-    ).withColumn("sector", F.when(corporate, F.lit("CORPORATE")).otherwise(F.col("sector")))
+    place = F.array_position(scopes, scope).cast("int")
+    of_scope = F.when(
+        scope.isNotNull() & ~_is_retail_deposit(),
+        F.element_at(F.split(F.col("regimes"), "/"), place),
+    )
+    return (
+        deals.withColumn(
+            "only_in", F.explode(F.when(F.coalesce(differ, F.lit(False)), scopes).otherwise(alike))
+        )
+        .withColumn("sector", F.when(corporate, F.lit("CORPORATE")).otherwise(F.col("sector")))
+        .withColumn("regime", F.coalesce(of_scope, own))
+    )
+
+
+def _is_retail_deposit() -> Column:
+    retail = F.col("sector").isin("RETAIL", SMALL)
+    return _is("DEPOSIT") & F.coalesce(retail, F.lit(False))
 
 
 def _yes(condition: Column) -> Column:
@@ -422,11 +439,11 @@ def lcr_scope_lines(lines: DataFrame, p: Any) -> DataFrame:
     )
 
 
-REGIME_OF_SCOPE = Lookup(ENTITIES, by=("scope",), take=("regime",), optional=True)
+REGIME_OF_SCOPE = Lookup(SCOPES, by=("scope",), take=("regime",), optional=True)
 
 
 def regime_of(row: ReportRow, among: Sequence[str]) -> str:
-    """The regime of a scope: an entity has its own, a group that is none has Basel's.
+    """The regime of a scope, or Basel's where a parameter does not know it.
 
     Parts of an entity whose regime nobody knows have no factor, which fails a check.
     """

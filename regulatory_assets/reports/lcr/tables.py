@@ -56,6 +56,7 @@ LCR_FLOWS = Table(
             "partner_entity_id", _STRING, "Group entity on the other side, if any.", nullable=True
         ),
         Column("currency", _STRING, "ISO 4217 code of the deal."),
+        Column("regime", _STRING, "Regime whose parameters were applied.", nullable=True),
         Column("component", _STRING, "Part of the ratio that the line enters."),
         Column("line", _STRING, "LCR line; its factor and paragraph are in lcr/lines."),
         _money("amount", "Amount of the part.", nullable=True),
