@@ -39,13 +39,7 @@ def _text(value: Any) -> str:
 
 
 def _delivered(bank: DealBank, graph: Graph) -> list[Table]:
-    return [
-        table
-        for table in graph.sources
-        if not table.optional
-        or bank.rows.get(table.name)
-        or table.name in ("customer_groups", "cash_flows", "entity_structure")
-    ]  # TEMP
+    return [table for table in graph.sources if not table.optional or bank.rows.get(table.name)]
 
 
 def _deliver(bank: DealBank, folder: Path) -> None:
