@@ -251,7 +251,8 @@ def flows(dialect: Dialect, deals: str = "deals") -> str:
         FROM parts WHERE part = 'whole' OR part_amount <> 0 OR held IS NULL
     )
     SELECT deal_id, part, only_in, entity_id, partner_entity_id, currency, f.component, f.line,
-           part_amount AS amount, f.factor, {_product("part_amount", "f.factor")} AS weighted
+           CAST(NULL AS INTEGER) AS due_day, part_amount AS amount, f.factor,
+           {_product("part_amount", "f.factor")} AS weighted
     FROM classified c JOIN factors f ON c.line = f.line"""
 
 
@@ -294,7 +295,7 @@ _LINE = """CASE
     WHEN sector IN ('CENTRAL_BANK', 'BANK', 'OTHER_FINANCIAL') THEN 'loan_financial'
     ELSE 'loan_nonfinancial' END"""
 
-LINE_KEY = "entity_id, partner_entity_id, currency, only_in, component, line"
+LINE_KEY = "entity_id, partner_entity_id, currency, only_in, component, line, due_day"
 
 
 def lines(source: str = "lcr_flows") -> str:
@@ -373,6 +374,7 @@ def ratio(row: dict[str, Any]) -> dict[str, Any]:
             "outflows": row["outflow"],
             "inflows_uncapped": row["inflow"],
             "inflows": inflows,
+            "mismatch_add_on": Decimal(0),  # Basel has none
             "net_outflows": net,
             "ratio": rounded(hqla / net) if net else None,
         }

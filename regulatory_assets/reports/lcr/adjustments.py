@@ -19,15 +19,18 @@ from regulatory_assets.reports.lcr.tables import LCR_COMPONENTS, LCR_FLOWS, LCR_
 
 
 def _flow(flows: DataFrame, p: Any) -> DataFrame:
-    """Component of the line, factor of a new line, amount times factor."""
+    """Component of the line, factor of a new line, amount times factor; the day on which it is due
+    only where the line is looked at by day."""
     lines, line = p["lcr/lines"], F.col("line")
     of_line = value(lines, line, "rate", F.col("regime"))
+    by_day = text(p["lcr/mismatch_lines"], line, "flow", F.col("regime")).isNotNull()
     return (
         flows.withColumn(
             "component", F.coalesce(text(lines, line, "component"), F.col("component"))
         )
         .withColumn("factor", F.when(F.col(RECLASSIFIED), of_line).otherwise(F.col("factor")))
         .withColumn("weighted", product(F.col("amount"), F.col("factor")))
+        .withColumn("due_day", F.when(by_day, F.col("due_day")))
     )
 
 
@@ -44,10 +47,10 @@ flow_adjustments = adjustment_stage(
     derivation=Derivation(
         columns=("component", "weighted"),
         function=_flow,
-        reclassifies=("factor",),
+        reclassifies=("factor", "due_day"),
     ),
     fixed=("entity_id", "partner_entity_id", "currency", "regime", "line"),
-    parameters=("lcr/lines",),
+    parameters=("lcr/lines", "lcr/mismatch_lines"),
 )
 
 line_adjustments = adjustment_stage(reads=LCR_LINES, name="line_adjustments", fixed=("n_rows", "n"))

@@ -37,6 +37,7 @@ PARAMETERS = (
     "lcr/liability_lines",
     "lcr/lines",
     "lcr/loan_lines",
+    "lcr/mismatch_lines",
     "lcr/outflow_adjustment",
     "lcr/outflow_lines",
     "lcr/risk_weight_bands",
@@ -69,6 +70,8 @@ class Part:
     weighted: Decimal
     only_in: str | None = None
     """The scope that alone treats the deal so; None where all scopes of the entity agree."""
+    due_day: int | None = None
+    """The day of the window on which it is paid, of lines that are looked at by day."""
 
 
 @dataclass
@@ -225,9 +228,35 @@ class Bank:
                 weighted = _product(amount, row.values["rate"])
                 component = row.texts["component"]
                 entity = deal["entity_id"]
+                paid = self._paid(deal, part) if self._by_day(line, regime) else None
                 yield Part(
-                    deal["deal_id"], part, entity, line, component, amount, weighted, only_in
+                    deal["deal_id"], part, entity, line, component, amount, weighted, only_in, paid
                 )
+
+    def _by_day(self, line: str, regime: str) -> bool:
+        if (line,) not in self.reading.parameters.rates("lcr/mismatch_lines").rows(regime):
+            return False
+        self.reading.row("lcr/mismatch_lines", line, regime)
+        return True
+
+    def _paid(self, deal: Deal, part: str) -> int | None:
+        """Days to the payment: of several, an inflow on the last, an outflow on the first."""
+        owed = deal["product_type"] == "OWN_DEBT"
+        if part in ("due", "interest"):
+            window = int(self.reading.row("lcr/window", "lcr", BASEL).values["days"])
+            days = [
+                left
+                for flow in self.instalments[deal["deal_id"]]
+                if (left := self._left(flow)) <= window
+                and (left > 0 or (owed and part == "interest" and flow["interest"] > 0))
+            ]
+            return max(min(days) if owed else max(days), 1)
+        due = deal["maturity_date"]
+        return 1 if part == "overdue" else None if due is None else max((due - self.day).days, 1)
+
+    def _left(self, flow: Deal) -> int:
+        """Days from the reporting date to the payment of an instalment."""
+        return int(((flow["payment_date"] or flow["due_date"]) - self.day).days)
 
     def _sector(self, deal: Deal, regime: str, scope: str) -> str:
         """The delivered sector; a small business whose group reaches the limit is a corporate."""
@@ -304,7 +333,7 @@ class Bank:
         days = int(self.reading.row("lcr/window", "lcr", regime).values["days"])
         sums = dict.fromkeys(("overdue", "due", "interest"), _ZERO)
         for flow in flows:
-            left = ((flow["payment_date"] or flow["due_date"]) - self.day).days
+            left = self._left(flow)
             if left <= 0:
                 sums["overdue"] += flow["principal"]
             elif left <= days:

@@ -109,6 +109,7 @@ _FLOW_PARAMETERS = (
     "lcr/lending_lines",
     "lcr/lines",
     "lcr/loan_lines",
+    "lcr/mismatch_lines",
     "lcr/outflow_lines",
     "lcr/risk_weight_bands",
     "lcr/secured_lines",
@@ -148,7 +149,14 @@ _FLOW_PARAMETERS = (
         Lookup(
             INSTALMENTS_DUE,
             by=("deal_id",),
-            take=("principal_overdue", "principal_due", "interest_overdue", "interest_due"),
+            take=(
+                "principal_overdue",
+                "principal_due",
+                "interest_overdue",
+                "interest_due",
+                "first_due",
+                "last_due",
+            ),
             optional=True,
         ),
     ),
@@ -177,6 +185,7 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
         )
         .withColumn("factor", value(lines, F.col("line"), "rate", regime))
         .withColumn("weighted", product(F.col("amount"), F.col("factor")))
+        .withColumn("due_day", _due_day(p))
     )
 
 
@@ -351,6 +360,21 @@ def _part_window() -> Column:
     )
 
 
+def _due_day(p: Any) -> Column:
+    """The day on which a dated part is paid, for lines looked at by day (12 CFR 249.30(b)).
+
+    What is due already is paid on day 1. Of several instalments in the window an inflow counts
+    on the last day, an outflow on the first: the net outflow is never taken for less than it is.
+    """
+    part, owed = F.col("part"), _is("OWN_DEBT")
+    instalment = F.when(owed, F.col("first_due")).otherwise(F.col("last_due"))
+    paid = F.when(part.isin("due", "interest"), instalment).otherwise(F.col("maturity_date"))
+    late = (part == "overdue") | (owed & (part == "interest") & (F.col("interest_overdue") > 0))
+    days = F.datediff(paid, F.lit(p.day))
+    flow = text(p["lcr/mismatch_lines"], F.col("line"), "flow", F.col("regime"))
+    return F.when(flow.isNotNull(), F.when(late | (days < 1), F.lit(1)).otherwise(days))
+
+
 def _due() -> Column:
     """Secured lending is unwound by the dates of its inflow: open lending gives none."""
     return _is("REVERSE_REPO") & (F.col("window") == "WITHIN")
@@ -455,7 +479,7 @@ def regime_of(row: ReportRow, among: Sequence[str]) -> str:
     writes=LCR_COMPONENTS,
     by=("scope",),
     lookups=(REGIME_OF_SCOPE,),
-    parameters=("lcr/lending_excess",),
+    parameters=("lcr/lending_excess", "lcr/window"),
 )
 def lcr_components(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     """The components of one scope's ratio, each with a row, also where it has no line."""
@@ -476,7 +500,7 @@ def lcr_components(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     writes=LCR,
     by=("scope",),
     lookups=(REGIME_OF_SCOPE,),
-    parameters=("lcr/cap_excess", "lcr/caps"),
+    parameters=("lcr/cap_excess", "lcr/caps", "lcr/outflow_adjustment"),
 )
 def lcr(components: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     """Stock, caps, net outflows and ratio of one scope (BCBS 238 paras 46-51, 69, Annex 1).

@@ -42,6 +42,14 @@ _ONLY_IN = Column(
     nullable=True,
 )
 
+_DUE_DAY = Column(
+    "due_day",
+    ColumnType.INTEGER,
+    "Day of the window on which it is due, where the regime asks for it; empty elsewhere.",
+    unit="days",
+    nullable=True,
+)
+
 LCR_FLOWS = Table(
     name="lcr_flows",
     description="One row per part of a deal: the LCR line that takes it, and its weighted amount.",
@@ -59,6 +67,7 @@ LCR_FLOWS = Table(
         Column("regime", _STRING, "Regime whose parameters were applied.", nullable=True),
         Column("component", _STRING, "Part of the ratio that the line enters."),
         Column("line", _STRING, "LCR line; its factor and paragraph are in lcr/lines."),
+        _DUE_DAY,
         _money("amount", "Amount of the part.", nullable=True),
         Column(
             "factor",
@@ -78,6 +87,7 @@ _LINE_COLUMNS = (
     _ONLY_IN,
     Column("component", _STRING, "Part of the ratio that the line enters."),
     Column("line", _STRING, "LCR line."),
+    _DUE_DAY,
 )
 _LINE_SUMS = (
     _money("amount", "Sum of the parts' amounts."),
@@ -126,8 +136,10 @@ COMPONENTS = (
     "outflow",
     "lending_excess",
     "inflow",
+    "mismatch_add_on",
 )
-"""The totals that the ratio is computed from; all but the lending excess are sums of lines."""
+"""The totals that the ratio is computed from; sums of lines, but for the lending excess and the
+add-on for maturity mismatch."""
 
 LCR_COMPONENTS = Table(
     name="lcr_components",
@@ -167,6 +179,7 @@ LCR = Table(
         _money("outflows", "Total expected cash outflows, the lending excess among them."),
         _money("inflows_uncapped", "Total expected cash inflows."),
         _money("inflows", "Inflows after the cap of 75 % of outflows (paras 69, 144)."),
+        _money("mismatch_add_on", "Add-on for maturity mismatch (12 CFR 249.30); none in Basel."),
         _money("net_outflows", "Total net cash outflows."),
         Column(
             "ratio",
