@@ -250,8 +250,8 @@ def flows(dialect: Dialect, deals: str = "deals") -> str:
         SELECT *, CASE WHEN part_amount IS NULL THEN 'unclassified' ELSE {_LINE} END AS line
         FROM parts WHERE part = 'whole' OR part_amount <> 0 OR held IS NULL
     )
-    SELECT deal_id, part, only_in, entity_id, partner_entity_id, currency, f.component, f.line,
-           CAST(NULL AS INTEGER) AS due_day, part_amount AS amount, f.factor,
+    SELECT deal_id, part, only_in, entity_id, partner_entity_id, currency, 'basel' AS regime,
+           f.component, f.line, CAST(NULL AS INTEGER) AS due_day, part_amount AS amount, f.factor,
            {_product("part_amount", "f.factor")} AS weighted
     FROM classified c JOIN factors f ON c.line = f.line"""
 
@@ -295,7 +295,7 @@ _LINE = """CASE
     WHEN sector IN ('CENTRAL_BANK', 'BANK', 'OTHER_FINANCIAL') THEN 'loan_financial'
     ELSE 'loan_nonfinancial' END"""
 
-LINE_KEY = "entity_id, partner_entity_id, currency, only_in, component, line, due_day"
+LINE_KEY = "entity_id, partner_entity_id, currency, only_in, regime, component, line, due_day"
 
 
 def lines(source: str = "lcr_flows") -> str:

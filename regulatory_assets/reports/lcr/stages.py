@@ -463,7 +463,7 @@ def lcr_scope_lines(lines: DataFrame, p: Any) -> DataFrame:
     )
 
 
-REGIME_OF_SCOPE = Lookup(SCOPES, by=("scope",), take=("regime",), optional=True)
+REGIME_OF_SCOPE = Lookup(SCOPES, by=("scope",), take=("regime",), prefix="scope_", optional=True)
 
 
 def regime_of(row: ReportRow, among: Sequence[str]) -> str:
@@ -471,7 +471,7 @@ def regime_of(row: ReportRow, among: Sequence[str]) -> str:
 
     Parts of an entity whose regime nobody knows have no factor, which fails a check.
     """
-    return row["regime"] if row["regime"] in among else BASEL
+    return row["scope_regime"] if row["scope_regime"] in among else BASEL
 
 
 @report_stage(

@@ -50,6 +50,8 @@ _DUE_DAY = Column(
     nullable=True,
 )
 
+_REGIME = Column("regime", _STRING, "Regime whose parameters were applied.", nullable=True)
+
 LCR_FLOWS = Table(
     name="lcr_flows",
     description="One row per part of a deal: the LCR line that takes it, and its weighted amount.",
@@ -64,7 +66,7 @@ LCR_FLOWS = Table(
             "partner_entity_id", _STRING, "Group entity on the other side, if any.", nullable=True
         ),
         Column("currency", _STRING, "ISO 4217 code of the deal."),
-        Column("regime", _STRING, "Regime whose parameters were applied.", nullable=True),
+        _REGIME,
         Column("component", _STRING, "Part of the ratio that the line enters."),
         Column("line", _STRING, "LCR line; its factor and paragraph are in lcr/lines."),
         _DUE_DAY,
@@ -85,6 +87,7 @@ _LINE_COLUMNS = (
     Column("partner_entity_id", _STRING, "Group entity on the other side, if any.", nullable=True),
     Column("currency", _STRING, "ISO 4217 code of the deals."),
     _ONLY_IN,
+    _REGIME,
     Column("component", _STRING, "Part of the ratio that the line enters."),
     Column("line", _STRING, "LCR line."),
     _DUE_DAY,
