@@ -1,6 +1,6 @@
-"""Connected customers: what a group of them funds in each scope, and who is small no longer.
+"""Connected customers: what a group of them funds in each scope, and where that is much.
 
-depositors -> connected_depositors -> connected_funding -> large_depositors. Only small businesses
+depositors -> connected_depositors -> connected_funding -> depositor_sizes. Only small businesses
 and members of groups have rows here, so nothing grows with the deals. What follows from the size
 of a depositor belongs to ``stages``.
 """
@@ -33,7 +33,6 @@ CONNECTED_DEPOSITORS = Table(
         Column("counterparty_id", _STRING, "Depositor."),
         Column("scope", _STRING, "Scope that the entity belongs to, itself among them."),
         Column("connected_id", _STRING, "Group of connected customers, or who is in none."),
-        Column("small", ColumnType.BOOLEAN, "A small business by its delivered sector."),
         Column("balance", _MONEY, "Deposits at the entity.", unit=_REPORTING),
     ),
 )
@@ -53,18 +52,22 @@ CONNECTED_FUNDING = Table(
     ),
 )
 
-LARGE_DEPOSITORS = Table(
-    name="large_depositors",
-    description="Small businesses whose group's funding reaches the limit, and where it does.",
+DEPOSITOR_SIZES = Table(
+    name="depositor_sizes",
+    description="Where the funding of a depositor's connected customers reaches the limit.",
     key=("entity_id", "counterparty_id"),
     group="lcr",
     columns=(
         Column("entity_id", _STRING, "Entity that took the deposits."),
         Column("counterparty_id", _STRING, "Depositor."),
-        Column("scopes", _STRING, "Scopes of the entity in which the limit is reached, "
-                    "separated by '/'."),
+        Column(
+            "large_scopes",
+            _STRING,
+            "Scopes of the entity in which the limit is reached, separated by '/'; empty in none.",
+            nullable=True,
+        ),
     ),
-)  # fmt: skip
+)
 
 
 @row_stage(
@@ -84,9 +87,8 @@ def connected_depositors(depositors: DataFrame, p: Any) -> DataFrame:
     small = F.coalesce(F.col("sector") == SMALL, F.lit(False))
     group = F.concat(F.lit("group "), F.col("group_id"))
     return (
-        depositors.withColumn("small", small)
+        depositors.where(small | F.col("group_id").isNotNull())
         .withColumn("connected_id", F.coalesce(group, F.col("counterparty_id")))
-        .where(F.col("small") | F.col("group_id").isNotNull())
         .withColumn("scope", F.explode(scopes_of("entity_id", "group_path")))
     )
 
@@ -101,7 +103,7 @@ connected_funding = aggregate_stage(
 
 @group_stage(
     reads=CONNECTED_DEPOSITORS,
-    writes=LARGE_DEPOSITORS,
+    writes=DEPOSITOR_SIZES,
     by=("entity_id", "counterparty_id"),
     lookups=(
         Lookup(
@@ -113,9 +115,13 @@ connected_funding = aggregate_stage(
     ),
     parameters=("lcr/small_business",),
 )
-def large_depositors(members: DataFrame, p: Any) -> DataFrame:
-    """Small businesses that are corporates, and in which scopes (BCBS 238 paras 89-92)."""
+def depositor_sizes(members: DataFrame, p: Any) -> DataFrame:
+    """From how much funding on a small business is a corporate (BCBS 238 paras 89-92)."""
     limit = F.lit(p["lcr/small_business"].value("lcr", "limit")).cast(_MONEY.value)
-    large = members.where(F.col("small") & (F.col("connected_balance") >= limit))
-    scopes = F.array_join(F.sort_array(F.collect_set("scope")), "/")
-    return large.groupBy("entity_id", "counterparty_id").agg(scopes.alias("scopes"))
+    large = F.when(F.col("connected_balance") >= limit, F.col("scope"))
+    scopes = F.array_join(F.sort_array(F.collect_set(large)), "/")
+    return (
+        members.groupBy("entity_id", "counterparty_id")
+        .agg(scopes.alias("scopes"))
+        .withColumn("large_scopes", F.when(F.col("scopes") != "", F.col("scopes")))
+    )

@@ -30,7 +30,7 @@ from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.expressions import decide, text, value
 from regulatory_assets.regulation.parameters import BASEL
 from regulatory_assets.reports.lcr.calculation import component_totals, ratio_of
-from regulatory_assets.reports.lcr.customers import LARGE_DEPOSITORS, SMALL
+from regulatory_assets.reports.lcr.customers import DEPOSITOR_SIZES, SMALL
 from regulatory_assets.reports.lcr.instalments import INSTALMENTS_DUE
 from regulatory_assets.reports.lcr.scopes import ENTITY_SCOPES, SCOPES, scopes_of
 from regulatory_assets.reports.lcr.tables import (
@@ -140,10 +140,9 @@ _FLOW_PARAMETERS = (
             take=("balance", "eligible_balance", "insured_amount", "residue_deal_id", "residue"),
         ),
         Lookup(
-            LARGE_DEPOSITORS,
+            DEPOSITOR_SIZES,
             by=("entity_id", "counterparty_id"),
-            take=("scopes",),
-            prefix="large_",
+            take=("large_scopes",),
             optional=True,
         ),
         Lookup(
