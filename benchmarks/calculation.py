@@ -30,6 +30,8 @@ class Dialect:
     split: str
     contains: str
     prepend: str
+    length: str
+    gather: str
     quotient: str
     """Half-up a * b / c on non-negative money, as money."""
 
@@ -40,6 +42,8 @@ DUCKDB = Dialect(
     split="string_split({0}, '/')",
     contains="list_contains({0}, {1})",
     prepend="list_prepend({1}, {0})",
+    length="len({0})",
+    gather="list({0})",
     # A product of two decimals(38,8) does not fit 38 digits; whole numbers of 10**-8 do.
     quotient=f"""CAST(CAST(
         (CAST({{0}} * 100000000 AS HUGEINT) * CAST({{1}} * 100000000 AS HUGEINT) * 2
@@ -53,6 +57,8 @@ SPARK = Dialect(
     split="split({0}, '/')",
     contains="array_contains({0}, {1})",
     prepend="concat(array({1}), {0})",
+    length="size({0})",
+    gather="collect_list({0})",
     quotient=f"""CAST(CAST(
         (CAST(CAST({{0}} * 100000000 AS DECIMAL(23,0)) * CAST({{1}} * 100000000 AS DECIMAL(14,0))
               AS DECIMAL(37,0)) * 2 + CAST({{2}} * 100000000 AS DECIMAL(38,0)))
@@ -115,6 +121,28 @@ def depositors(dialect: Dialect, deals: str = "deals") -> str:
          AND h.counterparty_id IS NOT DISTINCT FROM s.c"""
 
 
+def _scopes(dialect: Dialect, entity: str, path: str) -> str:
+    above = f"coalesce({dialect.split.format(path)}, {dialect.array.format('')})"
+    return dialect.prepend.format(above, entity)
+
+
+def large(dialect: Dialect) -> str:
+    """Small businesses that reach the limit, and the scopes in which they do; no groups here."""
+    return f"""
+    WITH fanned AS (
+        SELECT d.entity_id, d.counterparty_id, d.balance,
+               {dialect.explode.format(_scopes(dialect, "d.entity_id", "e.group_path"))} AS scope
+        FROM depositors d JOIN counterparties c ON d.counterparty_id = c.counterparty_id
+        JOIN entities e ON d.entity_id = e.entity_id WHERE c.sector = 'SMALL_BUSINESS'
+    ), funding AS (
+        SELECT counterparty_id, scope, sum(balance) AS balance FROM fanned
+        GROUP BY counterparty_id, scope
+    )
+    SELECT f.entity_id, f.counterparty_id, {dialect.gather.format("f.scope")} AS scopes
+    FROM fanned f JOIN funding a ON f.counterparty_id = a.counterparty_id AND f.scope = a.scope
+    WHERE a.balance >= {_SMALL_BUSINESS} GROUP BY f.entity_id, f.counterparty_id"""
+
+
 LEVELS = """
     SELECT security_id, CASE
         WHEN asset_class = 'SOVEREIGN' AND NOT financial_issuer AND risk_weight = 0 THEN 'level1'
@@ -153,12 +181,17 @@ def flows(dialect: Dialect, deals: str = "deals") -> str:
     )
     last = (DAY + timedelta(days=WINDOW_DAYS)).isoformat()
     zero = f"CAST(0 AS {MONEY})"
+    of_entity = _scopes(dialect, "d.entity_id", "e.group_path")
+    alike = dialect.array.format("CAST(NULL AS STRING)")
+    treated = dialect.explode.format(
+        f"""CASE WHEN product_type = 'DEPOSIT'
+                 AND {dialect.length.format("g.scopes")} < {dialect.length.format(of_entity)}
+            THEN {of_entity} ELSE {alike} END"""
+    )
     return f"""
     WITH joined AS (
-        SELECT d.*, c.partner_entity_id, c.relationship, CASE
-                WHEN c.sector = 'SMALL_BUSINESS' AND product_type = 'DEPOSIT'
-                     AND p.balance >= {_SMALL_BUSINESS} THEN 'CORPORATE'
-                ELSE coalesce(c.sector, 'NONE') END AS sector,
+        SELECT d.*, c.partner_entity_id, c.relationship, c.sector AS delivered,
+            CASE WHEN product_type = 'DEPOSIT' THEN g.scopes END AS large, {treated} AS only_in,
             coalesce(s.level, 'none') AS level, p.balance, p.eligible_balance, p.insured_amount,
             CASE WHEN d.deal_id = p.residue_deal_id THEN p.residue ELSE {zero} END AS residue,
             {_product("d.amount", "r.rate")} AS held,
@@ -174,6 +207,13 @@ def flows(dialect: Dialect, deals: str = "deals") -> str:
         LEFT JOIN levels s ON d.security_id = s.security_id
         LEFT JOIN depositors p ON d.entity_id = p.entity_id
              AND d.counterparty_id IS NOT DISTINCT FROM p.counterparty_id
+        LEFT JOIN entities e ON d.entity_id = e.entity_id
+        LEFT JOIN large g ON d.entity_id = g.entity_id AND d.counterparty_id = g.counterparty_id
+    ), sized AS (
+        SELECT *, CASE WHEN large IS NOT NULL
+                       AND (only_in IS NULL OR {dialect.contains.format("large", "only_in")})
+                  THEN 'CORPORATE' ELSE coalesce(delivered, 'NONE') END AS sector
+        FROM joined
     ), described AS (
         SELECT *, least(needed, held) AS operational,
             CASE WHEN NOT (insurable AND product_type = 'DEPOSIT') THEN {zero}
@@ -186,7 +226,7 @@ def flows(dialect: Dialect, deals: str = "deals") -> str:
             eligible AND level <> 'none'
                 AND (due = 'WITHIN' OR (due = 'OPEN' AND product_type = 'REPO')) AS unwound,
             product_type = 'REVERSE_REPO' AS lent
-        FROM joined
+        FROM sized
     ), divided AS (
         SELECT *, {exploded} AS part FROM described
     ), parts AS (
@@ -210,8 +250,9 @@ def flows(dialect: Dialect, deals: str = "deals") -> str:
         SELECT *, CASE WHEN part_amount IS NULL THEN 'unclassified' ELSE {_LINE} END AS line
         FROM parts WHERE part = 'whole' OR part_amount <> 0 OR held IS NULL
     )
-    SELECT deal_id, part, entity_id, partner_entity_id, currency, f.component, f.line,
-           part_amount AS amount, f.factor, {_product("part_amount", "f.factor")} AS weighted
+    SELECT deal_id, part, only_in, entity_id, partner_entity_id, currency, 'basel' AS regime,
+           f.component, f.line, CAST(NULL AS INTEGER) AS due_day, part_amount AS amount, f.factor,
+           {_product("part_amount", "f.factor")} AS weighted
     FROM classified c JOIN factors f ON c.line = f.line"""
 
 
@@ -254,7 +295,7 @@ _LINE = """CASE
     WHEN sector IN ('CENTRAL_BANK', 'BANK', 'OTHER_FINANCIAL') THEN 'loan_financial'
     ELSE 'loan_nonfinancial' END"""
 
-LINE_KEY = "entity_id, partner_entity_id, currency, component, line"
+LINE_KEY = "entity_id, partner_entity_id, currency, only_in, regime, component, line, due_day"
 
 
 def lines(source: str = "lcr_flows") -> str:
@@ -267,13 +308,12 @@ def lines(source: str = "lcr_flows") -> str:
 
 def scope_lines(dialect: Dialect) -> str:
     """Lines in each scope, without deals that have both parties in it."""
-
-    def scopes(entity: str, path: str) -> str:
-        above = f"coalesce({dialect.split.format(path)}, {dialect.array.format('')})"
-        return dialect.prepend.format(above, entity)
-
-    inside = dialect.contains.format(scopes("partner_entity_id", "partner_path"), "scope")
-    fanned = dialect.explode.format(scopes("l.entity_id", "e.group_path"))
+    inside = dialect.contains.format(_scopes(dialect, "partner_entity_id", "partner_path"), "scope")
+    alone = dialect.array.format("l.only_in")
+    fanned = dialect.explode.format(
+        f"""CASE WHEN l.only_in IS NULL THEN {_scopes(dialect, "l.entity_id", "e.group_path")}
+            ELSE {alone} END"""
+    )
     return f"""
     WITH fanned AS (
         SELECT {fanned} AS scope, e.reporting_currency, p.group_path AS partner_path, l.*
@@ -334,6 +374,7 @@ def ratio(row: dict[str, Any]) -> dict[str, Any]:
             "outflows": row["outflow"],
             "inflows_uncapped": row["inflow"],
             "inflows": inflows,
+            "mismatch_add_on": Decimal(0),  # Basel has none
             "net_outflows": net,
             "ratio": rounded(hqla / net) if net else None,
         }

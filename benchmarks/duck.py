@@ -52,6 +52,7 @@ def full(files: Files, state: Path, steps: Steps) -> Callable[[], None]:
         base.run("calculate factors", f"CREATE TABLE factors AS {calculation.factors()}")
         for name, query in (
             ("depositors", calculation.depositors(DUCKDB)),
+            ("large", calculation.large(DUCKDB)),
             ("lcr_flows", calculation.flows(DUCKDB)),
             ("lcr_lines", calculation.lines()),
             ("lcr_scope_lines", calculation.scope_lines(DUCKDB)),
@@ -103,6 +104,20 @@ def correction(files: Files, state: Path, steps: Steps) -> Callable[[], None]:
             # Every deposit of a reached depositor is among the touched deals.
             "CREATE TEMP TABLE theirs AS SELECT * FROM touched WHERE product_type = 'DEPOSIT'",
             f"INSERT INTO depositors {calculation.depositors(DUCKDB, 'theirs')}",
+        )
+        base.run(
+            "change large",
+            f"CREATE TEMP TABLE now AS {calculation.large(DUCKDB)}",
+            f"""CREATE TEMP TABLE resized AS SELECT * FROM deals d
+                WHERE product_type = 'DEPOSIT' AND deal_id NOT IN (SELECT deal_id FROM stale)
+                      AND EXISTS (SELECT 1 FROM (
+                          (SELECT * FROM now EXCEPT SELECT * FROM large) UNION ALL
+                          (SELECT * FROM large EXCEPT SELECT * FROM now)) a
+                          WHERE {same.format("d")})""",
+            "INSERT INTO touched SELECT * FROM resized",
+            "INSERT INTO stale SELECT deal_id FROM resized",
+            "DELETE FROM large",
+            "INSERT INTO large SELECT * FROM now",
         )
         base.run(
             "change lcr_flows",

@@ -126,6 +126,7 @@ def _calculate(job: Job) -> None:
     sql(calculation.factors()).createOrReplaceTempView("factors")
     for name, query in (
         ("depositors", calculation.depositors(SPARK)),
+        ("large", calculation.large(SPARK)),
         ("lcr_flows", calculation.flows(SPARK)),
         ("lcr_lines", calculation.lines()),
         ("lcr_scope_lines", calculation.scope_lines(SPARK)),

@@ -63,8 +63,9 @@ def _task(
             for taken in ingest.ingest_table(runner, folder or Path(), table, DAY):
                 steps.add(f"deliver {table.name}", time.perf_counter() - start)
                 steps.count(f"deliver {table.name}", taken.outcome.rows)
-        needed = runner.graph.ancestors(runner.graph.stage("lcr"))  # adjustment stages among them
-        for outcome in runner.run_day(DAY, "benchmark", only=(*STAGES, *needed)):
+        behind = runner.graph.ancestors(runner.graph.stage("lcr"))  # adjustment stages among them
+        needed = {*STAGES, *behind} - runner.positions(DAY).left_out()
+        for outcome in runner.run_day(DAY, "benchmark", only=needed):
             steps.add(f"stage {outcome.table}", outcome.seconds)
             steps.count(f"stage {outcome.table}", outcome.rows)
             if outcome.table in STAGES and outcome.way is not way:

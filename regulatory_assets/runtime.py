@@ -6,7 +6,7 @@ do with a runner does not belong here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -20,6 +20,7 @@ from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.releasing import (
     Marks,
     Releasing,
+    Uses,
     last_released,
     marks,
     unreleased,
@@ -113,9 +114,10 @@ class Runtime:
         """What people may do with the parameters at hand."""
         return Releasing(self.events, Parameters.default())
 
-    def marks(self, version: Version) -> Marks:
-        """What to tell of the parameters behind a reported version."""
-        return marks(self.events.read(), self.graph, self.register, self.parameters.at, version)
+    def marks(self, version: Version, uses: Mapping[str, Uses]) -> dict[str, Marks]:
+        """What to tell of the parameters behind a reported version, by scope."""
+        log = self.events.read()
+        return marks(log, self.graph, self.register, self.parameters.at, version, uses)
 
     def unreleased(self, day: date) -> list[str]:
         """The files that the stages use on a day and no second person has released."""

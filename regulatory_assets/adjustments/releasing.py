@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -31,6 +31,9 @@ from regulatory_assets.regulation.parameters import AnyTable, Parameters, Parame
 
 PROPOSED = "parameters.proposed"
 SUBJECT = "parameters"
+
+Uses = Callable[[AnyTable], Collection[str]]
+"""The entries of a table that something rests on, as ``unverified`` tells them."""
 
 InForce = Callable[[date, Iterable[str]], ParameterSet]
 """The parameters in force on a day, by name."""
@@ -213,14 +216,16 @@ def marks(
     register: Register,
     in_force: InForce,
     version: Version,
-) -> Marks:
-    """What to tell beside the figures of a reported version.
+    uses: Mapping[str, Uses],
+) -> dict[str, Marks]:
+    """What to tell beside the figures of a reported version, by scope.
 
-    What a closed revision was calculated with counts as released: the close looked at it. A stage
-    that was calculated with others than those at hand is told as unreleased itself.
+    ``uses`` says of each scope which entries its figures rest on. What a closed revision was
+    calculated with counts as released: the close looked at it. A stage that was calculated with
+    others than those at hand is told as unreleased itself.
     """
     released, _ = last_released(events)
-    missing, unread = dict[str, None](), dict[str, None]()
+    missing, unread = dict[str, None](), {scope: dict[str, None]() for scope in uses}
     looked_at: set[tuple[int, str]] = set()  # most days have the same table in force
     for stage, revision, closed in _calculated(graph, register, version, _closed(events)):
         found = in_force(revision.day, stage.parameters)
@@ -232,12 +237,22 @@ def marks(
         for name in found.names:
             if (place := (id(found[name]), "verified")) not in looked_at:
                 looked_at.add(place)
-                unread.update(dict.fromkeys(unverified(found[name])))
+                for scope, of_scope in uses.items():
+                    rests_on = of_scope(found[name])
+                    unread[scope] |= {e: None for e in unverified(found[name]) if e in rests_on}
         without_rules = stage.kind is StageKind.ADJUSTMENT and not revision.rules
         if not closed and found.hash != revision.parameters and not without_rules:
             told = f"{stage.name} of {revision.day} (calculated with parameters not at hand)"
             missing[told] = None
-    return Marks(tuple(sorted(missing)), tuple(sorted(unread)))
+    files = tuple(sorted(missing))
+    return {scope: Marks(files, tuple(sorted(entries))) for scope, entries in unread.items()}
+
+
+def together(found: Iterable[Marks]) -> Marks:
+    """What to tell once of several figures."""
+    of_all = list(found)
+    files = {file for each in of_all for file in each.unreleased}
+    return Marks(tuple(sorted(files)), tuple(sorted({e for m in of_all for e in m.unverified})))
 
 
 def _closed(events: Sequence[Event]) -> set[Consumed]:
@@ -250,11 +265,25 @@ def _closed(events: Sequence[Event]) -> set[Consumed]:
     }
 
 
+def consumed(graph: Graph, register: Register, version: Version, name: str) -> list[Consumed]:
+    """The revisions of a calculated table that led to a version."""
+    behind = _behind(graph, register, version, set())
+    return [Consumed(row.table, row.day, row.revision) for _, row, _ in behind if row.table == name]
+
+
 def _calculated(
     graph: Graph, register: Register, version: Version, closed: set[Consumed]
 ) -> Iterator[tuple[Stage, Revision, bool]]:
-    """Every stage with parameters behind a version, the revision that led there, and whether it is
-    closed: what a closed revision consumed on its own day is closed with it."""
+    """Every stage with parameters behind a version."""
+    behind = _behind(graph, register, version, closed)
+    return (found for found in behind if found[0].parameters)
+
+
+def _behind(
+    graph: Graph, register: Register, version: Version, closed: set[Consumed]
+) -> Iterator[tuple[Stage, Revision, bool]]:
+    """Every stage behind a version, the revision that led there, and whether it is closed: what a
+    closed revision consumed on its own day is closed with it."""
     stages = {stage.name: stage for stage in graph.stages}
     waiting = {Consumed(version.table.name, version.day, version.revision): False}
     seen: set[Consumed] = set()
@@ -267,8 +296,7 @@ def _calculated(
                 continue
             (row,) = (r for r in chains[each.table, each.day] if r.revision == each.revision)
             is_closed = above or each in closed
-            if stages[row.table].parameters:
-                yield stages[row.table], row, is_closed
+            yield stages[row.table], row, is_closed
             further |= {c: is_closed and c.day == row.day for c in row.inputs if c not in seen}
         waiting = further
 

@@ -12,8 +12,9 @@ import typer
 from rich.table import Column as GridColumn
 from rich.table import Table as Grid
 
-from regulatory_assets.adjustments.releasing import Marks, document, told
+from regulatory_assets.adjustments.releasing import Marks, document, together, told
 from regulatory_assets.commands.figures import AsOf, version_of
+from regulatory_assets.disclosure.beside import marks_by_scope
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.runtime import Runtime, open_runtime
@@ -37,7 +38,7 @@ def show_lcr(
         raise NotReady(f"no LCR of {entity} for {day.date()}; entities: {_scopes(rows)}")
     beside = _beside(runtime, day.date(), as_of)
     if as_json:
-        print_json([{**figure, **document(beside)} for figure in figures])
+        print_json([{**figure, **document(beside[figure["entity"]])} for figure in figures])
         return
     _print_figures(figures, day.date(), beside)
 
@@ -68,9 +69,9 @@ def show_currencies(
     if not found:
         known = ", ".join(f"{row['scope']} {row['currency']}" for row in rows)
         raise NotReady(f"no such view for {day.date()}; significant currencies: {known}")
-    beside = runtime.marks(version)
+    beside = marks_by_scope(runtime, version)
     if as_json:
-        print_json([{**figure, **document(beside)} for figure in found])
+        print_json([{**figure, **document(beside[figure["entity"]])} for figure in found])
         return
     right = ("share", "HQLA", "outflows", "inflows", "net outflows", "LCR", "revision")
     grid = Grid("entity", "scope", "currency", *_right(*right), title_justify="left")
@@ -82,17 +83,21 @@ def show_currencies(
         ratio, revision = _percent(figure["ratio"]), str(figure["revision"])
         grid.add_row(*names, share, *_amounts(figure), ratio, revision)
     console.print(grid)
-    for line in told(beside):
-        console.print(line, highlight=False)
+    _print_marks(found, beside)
 
 
-def _beside(runtime: Runtime, day: date, as_of: int | None = None) -> Marks:
-    return runtime.marks(version_of(runtime, "lcr", day, as_of))
+def _beside(runtime: Runtime, day: date, as_of: int | None = None) -> Mapping[str, Marks]:
+    return marks_by_scope(runtime, version_of(runtime, "lcr", day, as_of))
 
 
-def _print_figures(figures: list[dict[str, Any]], day: date, beside: Marks) -> None:
+def _print_figures(figures: list[dict[str, Any]], day: date, beside: Mapping[str, Marks]) -> None:
     console.print(_lcr_grid(figures, day))
-    for line in told(beside):
+    _print_marks(figures, beside)
+
+
+def _print_marks(figures: list[dict[str, Any]], beside: Mapping[str, Marks]) -> None:
+    """What the figures shown rest on, together."""
+    for line in told(together(beside[scope] for scope in {f["entity"] for f in figures})):
         console.print(line, highlight=False)
 
 

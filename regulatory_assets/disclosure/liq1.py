@@ -6,12 +6,14 @@ page's day. How a page is written to a file belongs to ``files``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from regulatory_assets.adjustments.releasing import together
+from regulatory_assets.disclosure.beside import marks_by_scope, scope_lines
 from regulatory_assets.disclosure.days import require
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.ledger.reader import Reader, Version
@@ -20,6 +22,7 @@ from regulatory_assets.regulation.tables import BASEL, Citation, plain
 from regulatory_assets.reports.lcr.calculation import EXCESS
 from regulatory_assets.reports.lcr.liq1 import LIQ1
 from regulatory_assets.reports.lcr.tables import LCR_SCOPE_LINES
+from regulatory_assets.reports.lcr.used import Lines
 from regulatory_assets.runtime import Runtime
 
 Row = Mapping[str, Any]
@@ -92,8 +95,9 @@ def pages(runtime: Runtime, day: date, expected: Sequence[date]) -> tuple[Page, 
     reader = Reader(runtime.lake)
     base, adjusted = (read(version).toArrow().to_pylist() for read in (reader.base, reader.net))
     parameters = Parameters.default().at(day, PARAMETERS, runtime.settings.rules_not_before)
-    made = make_pages(base, adjusted, tuple(expected), version.revision, parameters)
-    unreleased = runtime.marks(version).unreleased
+    lines = scope_lines(runtime, version)
+    made = make_pages(base, adjusted, tuple(expected), version.revision, parameters, lines)
+    unreleased = together(marks_by_scope(runtime, version).values()).unreleased
     return tuple(replace(page, unreleased=unreleased) for page in made)
 
 
@@ -103,8 +107,12 @@ def make_pages(
     days: tuple[date, ...],
     revision: int,
     parameters: ParameterSet,
+    lines: Mapping[str, Lines],
 ) -> list[Page]:
-    """Pages by scope from the rows of the table ``liq1``, before the rules and after them."""
+    """Pages by scope from the rows of the table ``liq1``, before the rules and after them.
+
+    ``lines`` are those of each scope: of the others nothing is told.
+    """
     figures: dict[tuple[str, int], dict[str, Figures]] = {}
     currencies: dict[str, str] = {}
     for name, rows in (("base", base), ("adjusted", adjusted)):
@@ -120,15 +128,18 @@ def make_pages(
             figures.setdefault((scope, row["row_number"]), {})[name] = of_row
     made: dict[str, list[PageRow]] = {}
     for (scope, number), found in sorted(figures.items()):
-        made.setdefault(scope, []).append(_page_row(number, found, parameters))
+        of_scope = {line for line, _ in lines[scope]} | {EXCESS}
+        made.setdefault(scope, []).append(_page_row(number, found, parameters, of_scope))
     return [
         Page(scope, currencies[scope], days, revision, tuple(rows)) for scope, rows in made.items()
     ]
 
 
-def _page_row(number: int, found: Mapping[str, Figures], parameters: ParameterSet) -> PageRow:
+def _page_row(
+    number: int, found: Mapping[str, Figures], parameters: ParameterSet, lines: Collection[str]
+) -> PageRow:
     template = parameters.rates("lcr/liq1_rows").row(str(number))
-    formula, unverified = _formula(str(number), parameters)
+    formula, unverified = _formula(str(number), parameters, lines)
     if not template.citation.verified:
         unverified = (f"lcr/liq1_rows {number}", *unverified)
     return PageRow(
@@ -144,8 +155,10 @@ def _page_row(number: int, found: Mapping[str, Figures], parameters: ParameterSe
     )
 
 
-def _formula(number: str, parameters: ParameterSet) -> tuple[str, tuple[str, ...]]:
-    """What a row is made of, and the unverified parameters among it."""
+def _formula(
+    number: str, parameters: ParameterSet, lines: Collection[str]
+) -> tuple[str, tuple[str, ...]]:
+    """What a row is made of, and the unverified parameters of those of its lines that are there."""
     template, assigned = parameters.rates("lcr/liq1_rows"), parameters.rates("lcr/liq1_lines")
     below = [row for (row,), own in template.rows().items() if own.texts["part_of"] == number]
     taken = [line for (line,), own in assigned.rows().items() if own.texts["row"] == number]
@@ -154,6 +167,8 @@ def _formula(number: str, parameters: ParameterSet) -> tuple[str, tuple[str, ...
         term, citations = _term(line, parameters)
         terms.append(term)
         citations[assigned.name] = assigned.row(line).citation
+        if line not in lines:
+            continue
         unverified += [f"{name} {line}" for name, cited in citations.items() if not cited.verified]
     formula = " + ".join([*terms, *(f"row {row}" for row in below)])
     note = template.row(number).citation.note

@@ -23,9 +23,10 @@ from pyspark.sql.connect import functions as F
 
 from regulatory_assets.adjustments.impact import ratio_tables
 from regulatory_assets.adjustments.injection import injections
-from regulatory_assets.adjustments.releasing import document
+from regulatory_assets.adjustments.releasing import together
 from regulatory_assets.bank.conform import REJECTED_ROWS
 from regulatory_assets.bank.ingest import Ingested, ingest_table
+from regulatory_assets.disclosure.beside import marks_by_scope
 from regulatory_assets.ledger.fingerprint import code_fingerprint
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import NotReady, Way
@@ -277,8 +278,13 @@ def _stage(graph: Graph, stage: Stage, partitions: PartitionsDefinition[Any]) ->
             version = _version(runner, table, day)
             told = run_metadata(outcome, version, runner.reader)
             if of_report := figures(stage, day, runtime.settings.lake, runner.register):
-                beside = document(runtime.marks(version))
-                told |= of_report | {k: MetadataValue.json(v) for k, v in beside.items()}
+                marks = marks_by_scope(runtime, version)
+                read = {scope: list(of_scope.unverified) for scope, of_scope in marks.items()}
+                files = together(marks.values()).unreleased
+                told |= of_report | {
+                    "unreleased": MetadataValue.json(list(files)),
+                    "unverified": MetadataValue.json(read),
+                }
             if table in ratio_tables(graph):
                 told |= _injected(context, runner, table, day)
             return _materialized(version, told)

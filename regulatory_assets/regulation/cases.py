@@ -42,8 +42,8 @@ The whole file is one bank on one day, to be calculated once; a case is a group 
 identifiers are unique in the file. ``defaults`` fills columns that a row leaves out; a column that
 is given nowhere is null, or refused where the table forbids it. Rows that all cases need stand
 under ``tables``. ``parts`` lists every part of the case's deals, memo parts too, in reporting
-currency; a part of amount zero is left out. ``results`` gives, where present, the results by
-scope::
+currency; a part of amount zero is left out. Where the scopes of an entity treat a deal differently,
+each part says ``only_in`` which. ``results`` gives, where present, the results by scope::
 
     cases: deals
     title: A small bank
@@ -169,6 +169,7 @@ class ExpectedPart:
     line: str
     amount: Decimal
     weighted: Decimal
+    only_in: str | None
     place: str
 
 
@@ -343,12 +344,13 @@ class _Bank:
             if table in fields:
                 self._add(table, fields[table])
         deal_ids = tuple(row["deal_id"] for row in self.rows["deals"][before:])
-        parts: dict[tuple[str, str], ExpectedPart] = {}
+        parts: dict[tuple[str, str, str | None], ExpectedPart] = {}
         for item in fields["parts"].items():
             part = _part(item, deal_ids)
-            if (part.deal_id, part.part) in parts:
+            key = part.deal_id, part.part, part.only_in
+            if key in parts:
                 raise item.error(f"{part.deal_id} {part.part} stands twice", "Keep one of the two")
-            parts[part.deal_id, part.part] = part
+            parts[key] = part
         return DealCase(name, fields["why"].text(), deal_ids, tuple(parts.values()), node.place)
 
     def _add(self, name: str, rows: Node) -> None:
@@ -381,13 +383,14 @@ class _Bank:
 
 
 def _part(node: Node, deal_ids: Sequence[str]) -> ExpectedPart:
-    fields = node.fields(_PART)
+    fields = node.fields(_PART, ("only_in",))
     return ExpectedPart(
         fields["deal_id"].code(deal_ids, "deal"),
         fields["part"].text(),
         fields["line"].text(),
         fields["amount"].decimal(ColumnType.MONEY),
         fields["weighted"].decimal(ColumnType.MONEY),
+        fields["only_in"].text() if "only_in" in fields else None,
         node.place,
     )
 

@@ -189,7 +189,10 @@ def test_what_is_told_beside_a_figure(sail: Engine, tmp_path: Path) -> None:
     version = runner.positions(bank.day).version("lcr")
 
     def told(parameters: Parameters) -> tuple[str, ...]:
-        found = marks(log.read(), runner.graph, runner.register, parameters.at, version)
+        by_scope = marks(
+            log.read(), runner.graph, runner.register, parameters.at, version, {"E1": unverified}
+        )
+        found = by_scope["E1"]
         assert "lcr/window: lcr" in found.unverified
         assert "lcr/caps: level2" not in found.unverified
         return found.unreleased

@@ -132,7 +132,8 @@ def test_the_report_shows_its_figures_and_its_ratio_over_the_days(
     assert len(told["ratio_over_days"]) < 100_000
     assert "| scope | consolidation |" in told["figures"]
     assert "lcr/lines" in told["unreleased"], "nobody has released anything"
-    assert "lcr/window: lcr" in told["unverified"]
+    assert all("lcr/window: lcr" in read for read in told["unverified"].values())
+    assert {"GROUP", "BANK_DE"} < {*told["unverified"]}
 
 
 def test_a_second_run_posts_nothing_and_keeps_data_versions(

@@ -11,7 +11,7 @@ from typing import Any
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
-from regulatory_assets.bank.tables import DEALS, ENTITIES
+from regulatory_assets.bank.tables import DEALS
 from regulatory_assets.ledger.arithmetic import product
 from regulatory_assets.ledger.stages import RECLASSIFIED, Derivation, Lookup, adjustment_stage
 from regulatory_assets.regulation.expressions import text, value
@@ -19,15 +19,18 @@ from regulatory_assets.reports.lcr.tables import LCR_COMPONENTS, LCR_FLOWS, LCR_
 
 
 def _flow(flows: DataFrame, p: Any) -> DataFrame:
-    """Component of the line, factor of a new line, amount times factor."""
+    """Component of the line, factor of a new line, amount times factor; the day on which it is due
+    only where the line is looked at by day."""
     lines, line = p["lcr/lines"], F.col("line")
     of_line = value(lines, line, "rate", F.col("regime"))
+    by_day = text(p["lcr/mismatch_lines"], line, "flow", F.col("regime")).isNotNull()
     return (
         flows.withColumn(
             "component", F.coalesce(text(lines, line, "component"), F.col("component"))
         )
         .withColumn("factor", F.when(F.col(RECLASSIFIED), of_line).otherwise(F.col("factor")))
         .withColumn("weighted", product(F.col("amount"), F.col("factor")))
+        .withColumn("due_day", F.when(by_day, F.col("due_day")))
     )
 
 
@@ -35,7 +38,6 @@ flow_adjustments = adjustment_stage(
     reads=LCR_FLOWS,
     name="flow_adjustments",
     lookups=(
-        Lookup(ENTITIES, by=("entity_id",), take=("regime",)),
         Lookup(
             DEALS,
             by=("deal_id",),
@@ -45,11 +47,10 @@ flow_adjustments = adjustment_stage(
     derivation=Derivation(
         columns=("component", "weighted"),
         function=_flow,
-        needs=("regime",),
-        reclassifies=("factor",),
+        reclassifies=("factor", "due_day"),
     ),
-    fixed=("entity_id", "partner_entity_id", "currency", "line"),
-    parameters=("lcr/lines",),
+    fixed=("entity_id", "partner_entity_id", "currency", "regime", "line"),
+    parameters=("lcr/lines", "lcr/mismatch_lines"),
 )
 
 line_adjustments = adjustment_stage(reads=LCR_LINES, name="line_adjustments", fixed=("n_rows", "n"))

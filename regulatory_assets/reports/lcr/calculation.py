@@ -13,6 +13,7 @@ from typing import Any
 
 from regulatory_assets.ledger.arithmetic import fraction, ratio
 from regulatory_assets.regulation.parameters import BASEL, ParameterSet
+from regulatory_assets.reports.lcr.mismatch import WHOLE, add_on, net_outflows, profile_of
 from regulatory_assets.reports.lcr.tables import COMPONENTS
 
 NO_COMPONENT = ("lending", "out_of_scope", "unclassified")
@@ -21,7 +22,11 @@ NO_COMPONENT = ("lending", "out_of_scope", "unclassified")
 
 _LEVELS = ("level1", "level2a", "level2b")
 EXCESS = "lending_excess"
-"""The component that is of no line (paragraph 133)."""
+"""Lending beyond a share of inflows (paragraph 133)."""
+ADD_ON = "mismatch_add_on"
+"""The add-on for maturity mismatch (12 CFR 249.30(b))."""
+OF_NO_LINE = (EXCESS, ADD_ON)
+"""Components that follow from a scope's lines together and are the sum of none."""
 _ZERO = Decimal(0)
 
 
@@ -54,8 +59,8 @@ def ratio_of(
         cap_level2b, cap_level2 = max((cap_level2b, cap_level2), unadjusted, key=sum)
     hqla = sum(stock.values(), _ZERO) - cap_level2b - cap_level2
     outflows, uncapped = amount["outflow"] + amount[EXCESS], amount["inflow"]
-    inflows = min(uncapped, _of(outflows, _share("inflows", parameters, regime)))
-    net_outflows = outflows - inflows
+    added = amount[ADD_ON]
+    net = net_outflows(outflows, uncapped, added, parameters, regime, WHOLE)
     return {
         **stock,
         **{f"adjusted_{level}": held for level, held in adjusted.items()},
@@ -65,16 +70,17 @@ def ratio_of(
         EXCESS: amount[EXCESS],
         "outflows": outflows,
         "inflows_uncapped": uncapped,
-        "inflows": inflows,
-        "net_outflows": net_outflows,
-        "ratio": ratio(hqla, net_outflows),
+        "inflows": net["inflows"],
+        ADD_ON: added,
+        "net_outflows": net["net_outflows"],
+        "ratio": ratio(hqla, net["net_outflows"]),
     }
 
 
 def component_totals(
     lines: Sequence[Mapping[str, Any]], parameters: ParameterSet, regime: str
 ) -> dict[str, Decimal]:
-    """What the lines of one scope add up to, by component; the lending excess is of no line."""
+    """What the lines of one scope add up to, by component; some are of no line."""
     totals = dict.fromkeys(COMPONENTS, _ZERO)
     for row in lines:
         component = row.get("component")
@@ -82,10 +88,12 @@ def component_totals(
             component = parameters.rates("lcr/lines").text(row["line"], "component", regime)
         if component in NO_COMPONENT:
             continue
-        if component not in totals or component == EXCESS:
+        if component not in totals or component in OF_NO_LINE:
             raise ValueError(f"the LCR has no component {component} of lines")
         totals[component] += row["weighted"]
-    return {**totals, EXCESS: _lending_excess(lines, parameters, regime)}
+    days = int(parameters.rates("lcr/window").value("lcr", "days", regime))
+    added = add_on(profile_of(lines), days)
+    return {**totals, EXCESS: _lending_excess(lines, parameters, regime), ADD_ON: added}
 
 
 def _lending_excess(

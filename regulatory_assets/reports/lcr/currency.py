@@ -88,7 +88,9 @@ def currency_views(
         "lcr/caps",
         "lcr/lending_excess",
         "lcr/liability_lines",
+        "lcr/outflow_adjustment",
         "lcr/significant_currency",
+        "lcr/window",
     ),
 )
 def lcr_currency(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:

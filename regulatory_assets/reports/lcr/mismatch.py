@@ -1,13 +1,14 @@
 """The add-on for maturity mismatch of 12 CFR 249.30: net outflows at their peak within the 30 days.
 
-Exact decimals and nothing else. It needs the dated flows by day, which the lines of the LCR do not
-hold: the stages do not add it yet.
+Exact decimals and nothing else. Which lines are looked at by day is ``lcr/mismatch_lines``; a
+regime that names none has no add-on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import Any
 
 from regulatory_assets.ledger.arithmetic import fraction
 from regulatory_assets.regulation.parameters import ParameterSet
@@ -15,7 +16,25 @@ from regulatory_assets.regulation.parameters import ParameterSet
 Profile = Mapping[int, tuple[Decimal, Decimal]]
 """Outflows and inflows with a date, by the day on which they are due, the first being 1."""
 
+WHOLE = "full"
+"""The kind of bank whose adjustment percentage the stages apply; which bank is which is no data."""
+
 _ZERO = Decimal(0)
+
+
+def profile_of(lines: Iterable[Mapping[str, Any]]) -> Profile:
+    """The weighted flows of lines by the day on which they are due; those without one are left."""
+    profile: dict[int, tuple[Decimal, Decimal]] = {}
+    for row in lines:
+        if (day := row.get("due_day")) is None:
+            continue
+        outflow, inflow = profile.get(day, (_ZERO, _ZERO))
+        if row["component"] == "inflow":
+            inflow += row["weighted"]
+        else:
+            outflow += row["weighted"]
+        profile[day] = outflow, inflow
+    return profile
 
 
 def add_on(profile: Profile, days: int) -> Decimal:
@@ -45,11 +64,22 @@ def total_net_outflows(
 
     ``outflows`` and ``inflows`` are the totals of all weighted flows, dated or not.
     """
+    days = int(parameters.rates("lcr/window").value("lcr", "days", regime))
+    return net_outflows(outflows, inflows, add_on(profile, days), parameters, regime, bank)
+
+
+def net_outflows(
+    outflows: Decimal,
+    inflows: Decimal,
+    added: Decimal,
+    parameters: ParameterSet,
+    regime: str,
+    bank: str,
+) -> dict[str, Decimal]:
+    """The same with the add-on at hand (BCBS 238 para 69, 12 CFR 249.30(a))."""
     cap = parameters.rates("lcr/caps").value("inflows", "share", regime)
     share = parameters.rates("lcr/outflow_adjustment").value(bank, "share", regime)
-    days = int(parameters.rates("lcr/window").value("lcr", "days", regime))
     capped = min(inflows, fraction(outflows, *cap.as_integer_ratio()))
-    added = add_on(profile, days)
     net = outflows - capped
     return {
         "inflows": capped,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from regulatory_assets.ledger.arithmetic import fraction
-from regulatory_assets.regulation.parameters import ParameterSet
+from regulatory_assets.regulation.parameters import BASEL, ParameterSet
 from regulatory_assets.regulation.tables import Row, Rule
 
 Deal = Mapping[str, Any]
@@ -37,6 +37,7 @@ PARAMETERS = (
     "lcr/liability_lines",
     "lcr/lines",
     "lcr/loan_lines",
+    "lcr/mismatch_lines",
     "lcr/outflow_adjustment",
     "lcr/outflow_lines",
     "lcr/risk_weight_bands",
@@ -46,11 +47,13 @@ PARAMETERS = (
     "lcr/small_business",
     "lcr/window",
 )
-MEMO = ("collateral", "unwind_cash", "unwind_collateral")
-"""Parts beside a deal's amount: what its collateral is to the stock and to the caps."""
+MEMO = ("collateral", "interest", "unwind_cash", "unwind_collateral")
+"""Parts beside a deal's amount: what its collateral is to the stock and to the caps, and interest
+to come."""
 
 _ZERO, _UNIT = Decimal(0), Decimal("0.00000001")
 _FINANCIAL = ("BANK", "OTHER_FINANCIAL", "OTHER_LEGAL_ENTITY")
+_INSTALMENTS = {"overdue": "OVERDUE", "due": "WITHIN", "interest": "WITHIN", "later": "BEYOND"}
 _FAMILIES = ("asset", "facility", "inflow", "lending", "outflow", "secured")
 
 
@@ -65,6 +68,10 @@ class Part:
     component: str
     amount: Decimal
     weighted: Decimal
+    only_in: str | None = None
+    """The scope that alone treats the deal so; None where all scopes of the entity agree."""
+    due_day: int | None = None
+    """The day of the window on which it is paid, of lines that are looked at by day."""
 
 
 @dataclass
@@ -104,7 +111,7 @@ def window(deal: Deal, day: date, reading: Reading, regime: str) -> str:
 def parts(rows: Rows, day: date, reading: Reading) -> Iterator[Part]:
     """Every part of every deal of a small bank; parts without an amount fall away."""
     bank = Bank(rows, day, reading)
-    for deal in rows["deals"]:
+    for deal in bank.deals:
         yield from bank.parts(deal)
 
 
@@ -113,10 +120,25 @@ class Bank:
 
     def __init__(self, rows: Rows, day: date, reading: Reading) -> None:
         self.day, self.reading = day, reading
+        self.deals = rows["deals"]
         self.rates = {row["currency"]: row["rate"] for row in rows["fx_rates"]}
         self.regimes = {row["entity_id"]: row["regime"] for row in rows["entities"]}
         self.counterparties = {row["counterparty_id"]: row for row in rows["counterparties"]}
         self.securities = {row["security_id"]: row for row in rows["securities"]}
+        self.scopes = {
+            row["entity_id"]: [
+                row["entity_id"],
+                *(row["group_path"].split("/") if row["group_path"] else ()),
+            ]
+            for row in rows["entities"]
+        }
+        structure = rows.get("entity_structure", ())
+        self.parents = {row["entity_id"]: row["parent_entity_id"] for row in structure}
+        members = rows.get("customer_groups", ())
+        self.groups = {row["counterparty_id"]: row["group_id"] for row in members}
+        self.instalments: dict[str, list[Deal]] = {}
+        for flow in rows.get("cash_flows", ()):
+            self.instalments.setdefault(flow["deal_id"], []).append(flow)
         self.balances: dict[tuple[str, str], Decimal] = {}
         self.insured: dict[str, Decimal] = {}
         self.all_insured: set[tuple[str, str]] = set()
@@ -149,11 +171,48 @@ class Bank:
             self.insured.update(held)
 
     def parts(self, deal: Deal) -> Iterator[Part]:
-        regime = self.regimes[deal["entity_id"]]
+        """The parts as all scopes of the entity see them, or as each does where they differ."""
+        host = self.regimes[deal["entity_id"]]
+        seen: dict[str, tuple[str, str]] = {}
+        for scope in self.scopes[deal["entity_id"]]:
+            sector = self._sector(deal, host, scope)
+            retail = deal["product_type"] == "DEPOSIT" and sector in ("RETAIL", "SMALL_BUSINESS")
+            seen[scope] = (host if retail else self.regime_of(scope)), sector
+        if len(set(seen.values())) == 1:
+            yield from self._parts(deal, *seen.popitem()[1], None)
+            return
+        for scope, (regime, sector) in seen.items():
+            yield from self._parts(deal, regime, sector, scope)
+
+    def regime_of(self, scope: str) -> str:
+        """An entity's own; of a group that of its one member whose parent is outside (conv. 13)."""
+        if scope in self.regimes:
+            return str(self.regimes[scope])
+        members = {entity for entity, scopes in self.scopes.items() if scope in scopes}
+        heads = [e for e in members if e in self.parents and self.parents[e] not in members]
+        return str(self.regimes[heads[0]]) if len(heads) == 1 else BASEL
+
+    def lines_of(self, scope: str) -> list[Part]:
+        """The parts that a scope reports: of deals of its entities with parties outside."""
+        return [
+            part
+            for deal in self.deals
+            if scope in self.scopes[deal["entity_id"]]
+            and scope not in self.scopes.get(self._partner(deal), ())
+            for part in self.parts(deal)
+            if part.only_in in (None, scope)
+        ]
+
+    def _partner(self, deal: Deal) -> str:
+        """The entity of the group on the other side."""
+        counterparty = self.counterparties.get(deal["counterparty_id"])
+        return str(counterparty["partner_entity_id"]) if counterparty else ""
+
+    def _parts(self, deal: Deal, regime: str, sector: str, only_in: str | None) -> Iterator[Part]:
         level = self._level(deal, regime)
         known = {
             "product_type": deal["product_type"],
-            "sector": self._sector(deal, regime),
+            "sector": sector,
             "window": window(deal, self.day, self.reading, regime),
             "locked": _yes(deal["locked_in"]),
             "eligible": _yes(deal["eligible"]),
@@ -161,15 +220,46 @@ class Bank:
         }
         for part, amount in self._amounts(deal, known, regime).items():
             if amount or part == "whole":
-                line = self._line(part, known, regime)
+                when = known["window"]
+                if part in _INSTALMENTS and not (part == "later" and when == "OPEN"):
+                    when = _INSTALMENTS[part]
+                line = self._line(part, {**known, "window": when}, regime)
                 row = self.reading.row("lcr/lines", line, regime)
                 weighted = _product(amount, row.values["rate"])
                 component = row.texts["component"]
                 entity = deal["entity_id"]
-                yield Part(deal["deal_id"], part, entity, line, component, amount, weighted)
+                paid = self._paid(deal, part) if self._by_day(line, regime) else None
+                yield Part(
+                    deal["deal_id"], part, entity, line, component, amount, weighted, only_in, paid
+                )
 
-    def _sector(self, deal: Deal, regime: str) -> str:
-        """The delivered sector; a depositor's small business is a corporate from its limit on."""
+    def _by_day(self, line: str, regime: str) -> bool:
+        if (line,) not in self.reading.parameters.rates("lcr/mismatch_lines").rows(regime):
+            return False
+        self.reading.row("lcr/mismatch_lines", line, regime)
+        return True
+
+    def _paid(self, deal: Deal, part: str) -> int | None:
+        """Days to the payment: of several, an inflow on the last, an outflow on the first."""
+        owed = deal["product_type"] == "OWN_DEBT"
+        if part in ("due", "interest"):
+            window = int(self.reading.row("lcr/window", "lcr", BASEL).values["days"])
+            days = [
+                left
+                for flow in self.instalments[deal["deal_id"]]
+                if (left := self._left(flow)) <= window
+                and (left > 0 or (owed and part == "interest" and flow["interest"] > 0))
+            ]
+            return max(min(days) if owed else max(days), 1)
+        due = deal["maturity_date"]
+        return 1 if part == "overdue" else None if due is None else max((due - self.day).days, 1)
+
+    def _left(self, flow: Deal) -> int:
+        """Days from the reporting date to the payment of an instalment."""
+        return int(((flow["payment_date"] or flow["due_date"]) - self.day).days)
+
+    def _sector(self, deal: Deal, regime: str, scope: str) -> str:
+        """The delivered sector; a small business whose group reaches the limit is a corporate."""
         counterparty = self.counterparties.get(deal["counterparty_id"])
         if counterparty is None:
             return "NONE"
@@ -177,8 +267,20 @@ class Bank:
         if sector != "SMALL_BUSINESS" or deal["product_type"] != "DEPOSIT":
             return sector
         limit = self.reading.row("lcr/small_business", "lcr", regime).values["limit"]
-        balance = self.balances[deal["entity_id"], deal["counterparty_id"]]
-        return sector if balance < limit else "CORPORATE"
+        group = self.groups.get(deal["counterparty_id"])
+        funding = sum(
+            (
+                balance
+                for (entity, depositor), balance in self.balances.items()
+                if scope in self.scopes[entity]
+                and (
+                    depositor == deal["counterparty_id"]
+                    or (group is not None and self.groups.get(depositor) == group)
+                )
+            ),
+            _ZERO,
+        )
+        return sector if funding < limit else "CORPORATE"
 
     def _level(self, deal: Deal, regime: str) -> str:
         security = self.securities.get(deal["security_id"])
@@ -212,6 +314,9 @@ class Bank:
                 row = self.reading.row("lcr/lines", f"unwind_{known['level']}", regime)
                 posted = min(held, _product(pledged, row.values["rate"]))
             return {"posted": posted, "undrawn": held - posted}
+        flows = self.instalments.get(deal["deal_id"])
+        if flows and (kind == "OWN_DEBT" or (kind == "LOAN" and when != "OVERDUE")):
+            return self._repaid(deal, flows, held, regime)
         found = {"whole": held}
         if kind == "REPO" and liquid and when in ("WITHIN", "OPEN"):
             found |= {"unwind_cash": -held, "unwind_collateral": pledged}
@@ -220,6 +325,24 @@ class Bank:
             if when == "WITHIN":
                 found |= {"unwind_cash": held, "unwind_collateral": -pledged}
         return found
+
+    def _repaid(
+        self, deal: Deal, flows: Iterable[Deal], held: Decimal, regime: str
+    ) -> dict[str, Decimal]:
+        """Principal by window, the rest later; interest of the window (convention 5)."""
+        days = int(self.reading.row("lcr/window", "lcr", regime).values["days"])
+        sums = dict.fromkeys(("overdue", "due", "interest"), _ZERO)
+        for flow in flows:
+            left = self._left(flow)
+            if left <= 0:
+                sums["overdue"] += flow["principal"]
+            elif left <= days:
+                sums["due"] += flow["principal"]
+            if 0 < left <= days or (left <= 0 and deal["product_type"] == "OWN_DEBT"):
+                sums["interest"] += flow["interest"]
+        rate = self.rates[deal["currency"]]
+        found = {part: _product(amount, rate) for part, amount in sums.items()}
+        return {**found, "later": held - found["overdue"] - found["due"]}
 
     def _deposit(self, deal: Deal, held: Decimal, sector: str) -> dict[str, Decimal]:
         depositor = self.counterparties.get(deal["counterparty_id"])

@@ -1,7 +1,8 @@
 """The LCR's calculation, from deals to the ratio.
 
 deals -> depositors -> lcr_flows -> lcr_lines -> lcr_scope_lines -> lcr. Factors, limits and the
-assignment of parts to lines are parameters; no number of the regulation stands here.
+assignment of parts to lines are parameters; no number of the regulation stands here. Whose
+deposits are added up before lcr_flows looks at their size stands in ``customers``.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.expressions import decide, text, value
 from regulatory_assets.regulation.parameters import BASEL
 from regulatory_assets.reports.lcr.calculation import component_totals, ratio_of
+from regulatory_assets.reports.lcr.customers import DEPOSITOR_SIZES, SMALL
+from regulatory_assets.reports.lcr.instalments import INSTALMENTS_DUE
+from regulatory_assets.reports.lcr.scopes import ENTITY_SCOPES, SCOPES, scopes_of
 from regulatory_assets.reports.lcr.tables import (
     COMPONENTS,
     DEPOSITORS,
@@ -105,11 +109,11 @@ _FLOW_PARAMETERS = (
     "lcr/lending_lines",
     "lcr/lines",
     "lcr/loan_lines",
+    "lcr/mismatch_lines",
     "lcr/outflow_lines",
     "lcr/risk_weight_bands",
     "lcr/secured_lines",
     "lcr/security_level",
-    "lcr/small_business",
     "lcr/window",
 )
 
@@ -119,7 +123,7 @@ _FLOW_PARAMETERS = (
     writes=LCR_FLOWS,
     lookups=(
         _RATE_OF_DAY,
-        Lookup(ENTITIES, by=("entity_id",), take=("regime",)),
+        Lookup(ENTITY_SCOPES, by=("entity_id",), take=("regime", "scopes", "regimes", "mixed")),
         Lookup(
             COUNTERPARTIES,
             by=("counterparty_id",),
@@ -135,16 +139,40 @@ _FLOW_PARAMETERS = (
             by=("entity_id", "counterparty_id"),
             take=("balance", "eligible_balance", "insured_amount", "residue_deal_id", "residue"),
         ),
+        Lookup(
+            DEPOSITOR_SIZES,
+            by=("entity_id", "counterparty_id"),
+            take=("large_scopes",),
+            optional=True,
+        ),
+        Lookup(
+            INSTALMENTS_DUE,
+            by=("deal_id",),
+            take=(
+                "principal_overdue",
+                "principal_due",
+                "interest_overdue",
+                "interest_due",
+                "first_due",
+                "last_due",
+            ),
+            optional=True,
+        ),
     ),
     parameters=_FLOW_PARAMETERS,
 )
 def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
-    """Every part of every deal with its line (BCBS 238 paras 45-160, conventions 1, 4, 7, 9-11).
+    """Every part of every deal with its line (BCBS 238 paras 45-160, conventions 1, 4, 7-11).
 
-    A part that no line takes gets the line ``unclassified`` and fails a check.
+    A part that no line takes gets the line ``unclassified`` and fails a check. Where the scopes of
+    an entity treat a deal differently, each has its own parts.
     """
-    described = _describe(deals, p)
-    parts = described.withColumn("part", F.explode(_parts(p))).withColumn("amount", _part_amount(p))
+    described = _describe(_as_treated(deals), p)
+    parts = (
+        described.withColumn("part", F.explode(_parts(p)))
+        .withColumn("amount", _part_amount(p))
+        .withColumn("window", _part_window())
+    )
     present = (F.col("part") == "whole") | (F.col("amount") != 0) | F.col("held").isNull()
     line = F.when(F.col("amount").isNotNull(), _line(p))
     taken = parts.where(present).withColumn("line", F.coalesce(line, F.lit("unclassified")))
@@ -156,7 +184,40 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
         )
         .withColumn("factor", value(lines, F.col("line"), "rate", regime))
         .withColumn("weighted", product(F.col("amount"), F.col("factor")))
+        .withColumn("due_day", _due_day(p))
     )
+
+
+def _as_treated(deals: DataFrame) -> DataFrame:
+    """Each deal once, or once for every scope of its entity where these do not agree on it.
+
+    A small business is a corporate in the scopes in which its group's funding reaches the limit
+    (convention 8). A group's regime is its head's, but retail and small business deposits keep
+    that of the entity that took them (convention 13).
+    """
+    scopes, scope, own = F.split(F.col("scopes"), "/"), F.col("only_in"), F.col("regime")
+    large = F.when(_is("DEPOSIT") & (F.col("sector") == SMALL), F.split(F.col("large_scopes"), "/"))
+    host = _is_retail_deposit() & large.isNull()
+    differ = (F.col("mixed") & ~host) | (F.size(large) < F.size(scopes))
+    alike = F.array(F.lit(None).cast("string"))
+    corporate = large.isNotNull() & (scope.isNull() | F.array_contains(large, scope))
+    place = F.array_position(scopes, scope).cast("int")
+    of_scope = F.when(
+        scope.isNotNull() & ~_is_retail_deposit(),
+        F.element_at(F.split(F.col("regimes"), "/"), place),
+    )
+    return (
+        deals.withColumn(
+            "only_in", F.explode(F.when(F.coalesce(differ, F.lit(False)), scopes).otherwise(alike))
+        )
+        .withColumn("sector", F.when(corporate, F.lit("CORPORATE")).otherwise(F.col("sector")))
+        .withColumn("regime", F.coalesce(of_scope, own))
+    )
+
+
+def _is_retail_deposit() -> Column:
+    retail = F.col("sector").isin("RETAIL", SMALL)
+    return _is("DEPOSIT") & F.coalesce(retail, F.lit(False))
 
 
 def _yes(condition: Column) -> Column:
@@ -202,25 +263,24 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
         "level",
         F.col("regime"),
     )
+    repaid = _is("LOAN") & (window != "OVERDUE") | _is("OWN_DEBT")
+    by_instalments = repaid & F.col("principal_due").isNotNull()
     eligible = F.col("insurable") & _is("DEPOSIT")
     share = mul_div(F.col("held"), F.col("insured_amount"), F.col("eligible_balance"))
     residue = F.when(F.col("deal_id") == F.col("residue_deal_id"), F.col("residue"))
     insured = F.when(F.col("insured_amount") == F.col("eligible_balance"), F.col("held")).otherwise(
         (share + F.coalesce(residue, _NOTHING)).cast(_MONEY)
     )
-    large = F.col("balance") >= F.lit(p["lcr/small_business"].value("lcr", "limit")).cast(_MONEY)
-    sector = F.when(
-        _is("DEPOSIT") & (F.col("sector") == "SMALL_BUSINESS") & large, F.lit("CORPORATE")
-    ).otherwise(F.coalesce(F.col("sector"), F.lit("NONE")))
     operational = F.coalesce(product(F.col("operational_amount"), F.col("rate")), _NOTHING)
     return (
         deals.withColumn("window", window)
         .withColumn("level", F.coalesce(level, F.lit("none")))
-        .withColumn("sector", sector)
+        .withColumn("sector", F.coalesce(F.col("sector"), F.lit("NONE")))
         .withColumn("held", product(F.col("amount"), F.col("rate")))
         .withColumn("pledged", product(F.col("collateral_value"), F.col("rate")))
         .withColumn("insured", F.when(eligible, insured).otherwise(_NOTHING))
         .withColumn("operational", F.least(operational, F.col("held")))
+        .withColumn("by_instalments", by_instalments)
     )
 
 
@@ -240,6 +300,7 @@ def _parts(p: Any) -> Column:
         .when(_is("REPO"), parts("whole", "unwind_cash", "unwind_collateral"))
         .when(_is("REVERSE_REPO"), parts("whole", "collateral", "unwind_cash", "unwind_collateral"))
         .when(_decided_by(p["lcr/facility_lines"]), parts("posted", "undrawn"))
+        .when(F.col("by_instalments"), parts("overdue", "due", "interest", "later"))
         .otherwise(parts("whole"))
     )
 
@@ -259,6 +320,11 @@ def _part_amount(p: Any) -> Column:
     posted = F.when(liquid, F.least(held, F.coalesce(after_haircut, _NOTHING))).otherwise(_NOTHING)
     lent = _is("REVERSE_REPO")
     kept = F.col("window").isin("WITHIN", "BEYOND")  # its owner cannot recall it at will
+    rate, owed = F.col("rate"), _is("OWN_DEBT")
+    overdue = product(F.col("principal_overdue"), rate)
+    due = product(F.col("principal_due"), rate)
+    unpaid = F.when(owed, product(F.col("interest_overdue"), rate)).otherwise(_NOTHING)
+    interest = (product(F.col("interest_due"), rate) + unpaid).cast(_MONEY)
     part = F.col("part")
     return (
         F.when(part == "whole", held)
@@ -271,11 +337,41 @@ def _part_amount(p: Any) -> Column:
         .when(part == "collateral", F.when(liquid & kept, pledged))
         .when(part == "posted", posted)
         .when(part == "undrawn", (held - posted).cast(_MONEY))
+        .when(part == "overdue", overdue)
+        .when(part == "due", due)
+        .when(part == "interest", interest)
+        .when(part == "later", (held - overdue - due).cast(_MONEY))
         .when(part == "unwind_cash", F.when(unwound, F.when(lent, held).otherwise(-held)))
         .when(
             part == "unwind_collateral", F.when(unwound, F.when(lent, -pledged).otherwise(pledged))
         )
     )
+
+
+def _part_window() -> Column:
+    """Where a part's date lies: the deal's, but for what is repaid by instalments."""
+    part, window = F.col("part"), F.col("window")
+    return (
+        F.when(part == "overdue", "OVERDUE")
+        .when(part.isin("due", "interest"), "WITHIN")
+        .when((part == "later") & (window != "OPEN"), "BEYOND")
+        .otherwise(window)
+    )
+
+
+def _due_day(p: Any) -> Column:
+    """The day on which a dated part is paid, for lines looked at by day (12 CFR 249.30(b)).
+
+    What is due already is paid on day 1. Of several instalments in the window an inflow counts
+    on the last day, an outflow on the first: the net outflow is never taken for less than it is.
+    """
+    part, owed = F.col("part"), _is("OWN_DEBT")
+    instalment = F.when(owed, F.col("first_due")).otherwise(F.col("last_due"))
+    paid = F.when(part.isin("due", "interest"), instalment).otherwise(F.col("maturity_date"))
+    late = (part == "overdue") | (owed & (part == "interest") & (F.col("interest_overdue") > 0))
+    days = F.datediff(paid, F.lit(p.day))
+    flow = text(p["lcr/mismatch_lines"], F.col("line"), "flow", F.col("regime"))
+    return F.when(flow.isNotNull(), F.when(late | (days < 1), F.lit(1)).otherwise(days))
 
 
 def _due() -> Column:
@@ -351,17 +447,14 @@ lcr_lines = aggregate_stage(
 def lcr_scope_lines(lines: DataFrame, p: Any) -> DataFrame:
     """Lines fanned out to the scopes they belong to (convention 13).
 
-    Solo first, then every scope of consolidation above the entity; in a scope that holds both
-    parties the deal falls out.
+    Solo first, then every scope of consolidation above the entity, or the one scope that alone
+    treats its deals so; in a scope that holds both parties the deal falls out.
     """
-
-    def scopes(entity: str, path: str) -> Column:
-        above = F.coalesce(F.split(F.col(path), "/"), F.array().cast("array<string>"))
-        return F.concat(F.array(F.col(entity)), above)
-
-    inside = F.array_contains(scopes("partner_entity_id", "partner_group_path"), F.col("scope"))
+    inside = F.array_contains(scopes_of("partner_entity_id", "partner_group_path"), F.col("scope"))
+    alone = F.when(F.col("only_in").isNotNull(), F.array(F.col("only_in")))
+    scopes = F.coalesce(alone, scopes_of("entity_id", "group_path"))
     return (
-        lines.withColumn("scope", F.explode(scopes("entity_id", "group_path")))
+        lines.withColumn("scope", F.explode(scopes))
         .where(~F.coalesce(inside, F.lit(False)))
         .withColumn(
             "consolidation", F.when(F.col("scope") == F.col("entity_id"), "solo").otherwise("group")
@@ -369,15 +462,15 @@ def lcr_scope_lines(lines: DataFrame, p: Any) -> DataFrame:
     )
 
 
-REGIME_OF_SCOPE = Lookup(ENTITIES, by=("scope",), take=("regime",), optional=True)
+REGIME_OF_SCOPE = Lookup(SCOPES, by=("scope",), take=("regime",), prefix="scope_", optional=True)
 
 
 def regime_of(row: ReportRow, among: Sequence[str]) -> str:
-    """The regime of a scope: an entity has its own, a group that is none has Basel's.
+    """The regime of a scope, or Basel's where a parameter does not know it.
 
     Parts of an entity whose regime nobody knows have no factor, which fails a check.
     """
-    return row["regime"] if row["regime"] in among else BASEL
+    return row["scope_regime"] if row["scope_regime"] in among else BASEL
 
 
 @report_stage(
@@ -385,7 +478,7 @@ def regime_of(row: ReportRow, among: Sequence[str]) -> str:
     writes=LCR_COMPONENTS,
     by=("scope",),
     lookups=(REGIME_OF_SCOPE,),
-    parameters=("lcr/lending_excess",),
+    parameters=("lcr/lending_excess", "lcr/window"),
 )
 def lcr_components(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     """The components of one scope's ratio, each with a row, also where it has no line."""
@@ -406,7 +499,7 @@ def lcr_components(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     writes=LCR,
     by=("scope",),
     lookups=(REGIME_OF_SCOPE,),
-    parameters=("lcr/cap_excess", "lcr/caps"),
+    parameters=("lcr/cap_excess", "lcr/caps", "lcr/outflow_adjustment"),
 )
 def lcr(components: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     """Stock, caps, net outflows and ratio of one scope (BCBS 238 paras 46-51, 69, Annex 1).

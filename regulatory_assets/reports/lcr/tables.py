@@ -35,21 +35,41 @@ DEPOSITORS = Table(
     ),
 )
 
+_ONLY_IN = Column(
+    "only_in",
+    _STRING,
+    "Scope that alone treats the deal so; empty where all scopes of its entity agree.",
+    nullable=True,
+)
+
+_DUE_DAY = Column(
+    "due_day",
+    ColumnType.INTEGER,
+    "Day of the window on which it is due, where the regime asks for it; empty elsewhere.",
+    unit="days",
+    nullable=True,
+)
+
+_REGIME = Column("regime", _STRING, "Regime whose parameters were applied.", nullable=True)
+
 LCR_FLOWS = Table(
     name="lcr_flows",
     description="One row per part of a deal: the LCR line that takes it, and its weighted amount.",
-    key=("deal_id", "part"),
+    key=("deal_id", "part", "only_in"),
     group="lcr",
     columns=(
         Column("deal_id", _STRING, "Identifier of the deal."),
         Column("part", _STRING, "Part of the deal that one line takes."),
+        _ONLY_IN,
         Column("entity_id", _STRING, "Entity that books the deal."),
         Column(
             "partner_entity_id", _STRING, "Group entity on the other side, if any.", nullable=True
         ),
         Column("currency", _STRING, "ISO 4217 code of the deal."),
+        _REGIME,
         Column("component", _STRING, "Part of the ratio that the line enters."),
         Column("line", _STRING, "LCR line; its factor and paragraph are in lcr/lines."),
+        _DUE_DAY,
         _money("amount", "Amount of the part.", nullable=True),
         Column(
             "factor",
@@ -66,8 +86,11 @@ _LINE_COLUMNS = (
     Column("entity_id", _STRING, "Entity that books the deals."),
     Column("partner_entity_id", _STRING, "Group entity on the other side, if any.", nullable=True),
     Column("currency", _STRING, "ISO 4217 code of the deals."),
+    _ONLY_IN,
+    _REGIME,
     Column("component", _STRING, "Part of the ratio that the line enters."),
     Column("line", _STRING, "LCR line."),
+    _DUE_DAY,
 )
 _LINE_SUMS = (
     _money("amount", "Sum of the parts' amounts."),
@@ -116,8 +139,10 @@ COMPONENTS = (
     "outflow",
     "lending_excess",
     "inflow",
+    "mismatch_add_on",
 )
-"""The totals that the ratio is computed from; all but the lending excess are sums of lines."""
+"""The totals that the ratio is computed from; sums of lines, but for the lending excess and the
+add-on for maturity mismatch."""
 
 LCR_COMPONENTS = Table(
     name="lcr_components",
@@ -157,6 +182,7 @@ LCR = Table(
         _money("outflows", "Total expected cash outflows, the lending excess among them."),
         _money("inflows_uncapped", "Total expected cash inflows."),
         _money("inflows", "Inflows after the cap of 75 % of outflows (paras 69, 144)."),
+        _money("mismatch_add_on", "Add-on for maturity mismatch (12 CFR 249.30); none in Basel."),
         _money("net_outflows", "Total net cash outflows."),
         Column(
             "ratio",

@@ -143,9 +143,12 @@ def _more(value: Decimal | None) -> Decimal | None:
     return None if value is None else value + 1000
 
 
+HELD = {"BANK": {(line, "basel") for day in LINES for line in day}}
+
+
 def _page() -> Page:
     adjusted = [{**row, "weighted": _more(row["weighted"])} for row in _rows()]
-    (page,) = make_pages(_rows(), adjusted, DAYS, 2, SET)
+    (page,) = make_pages(_rows(), adjusted, DAYS, 2, SET, HELD)
     return page
 
 
@@ -225,7 +228,7 @@ def test_a_missing_or_surplus_day_is_named() -> None:
 
 def test_a_scope_without_figures_on_a_day_is_refused() -> None:
     with pytest.raises(NotReady, match="BANK has figures on 3 of 2 days"):
-        make_pages(_rows(), _rows(), DAYS[1:], 1, SET)
+        make_pages(_rows(), _rows(), DAYS[1:], 1, SET, HELD)
 
 
 def test_a_row_says_its_formula_citation_and_what_is_unverified() -> None:
@@ -235,6 +238,10 @@ def test_a_row_says_its_formula_citation_and_what_is_unverified() -> None:
     assert rows[3].citation == "BCBS d400 LIQ1 row 3"
     assert "lcr/liq1_rows 3" in rows[3].unverified
     assert "lcr/lines retail_stable" not in rows[3].unverified
+    assert "own_debt" in rows[8].formula
+    assert rows[8].unverified == ("lcr/liq1_rows 8",), "the scope has no debt of its own"
+    (with_debt,) = make_pages(_rows(), [], DAYS, 2, SET, {"BANK": {("own_debt", "basel")}})
+    assert "lcr/lines own_debt" in {row.number: row for row in with_debt.rows}[8].unverified
 
 
 class _Cells(HTMLParser):

@@ -167,7 +167,7 @@ def _bank(deal: dict[str, Any]) -> Bank:
         | {"credit_quality": "UNRATED", "financial_issuer": True}
     )
     rows = {
-        "entities": [{"entity_id": "E", "regime": "basel"}],
+        "entities": [{"entity_id": "E", "group_path": None, "regime": "basel"}],
         "fx_rates": [{"currency": "EUR", "rate": Decimal(1)}],
         "counterparties": [
             {"counterparty_id": s, "sector": s, "relationship": True} for s in SECTORS

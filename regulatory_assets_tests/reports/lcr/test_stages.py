@@ -94,10 +94,10 @@ def test_every_line_on_spark(tmp_path: Path, spark: Engine) -> None:
 
 def _compare(bank: DealBank, runner: Runner) -> None:
     given = {
-        (row["deal_id"], row["part"]): (row["line"], row["amount"], row["weighted"])
+        (row["deal_id"], row["part"], row["only_in"]): (row["line"], row["amount"], row["weighted"])
         for row in rows_of_day(runner, "lcr_flows", bank.day)
     }
-    expected = {(p.deal_id, p.part): (p.line, p.amount, p.weighted) for p in bank.parts}
+    expected = {(p.deal_id, p.part, p.only_in): (p.line, p.amount, p.weighted) for p in bank.parts}
     wrong = {
         key: (given.get(key), expected.get(key))
         for key in given.keys() | expected.keys()

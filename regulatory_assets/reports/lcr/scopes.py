@@ -1,0 +1,145 @@
+"""The scopes that report, whose regime each follows, and what that means for an entity's deals.
+
+Small tables made of the entities. Lines are fanned out to scopes after they have been added up
+(``stages``); a deal only needs to know where the scopes of its entity would treat it differently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.bank.tables import ENTITIES
+from regulatory_assets.bank.tables.structure import ENTITY_STRUCTURE
+from regulatory_assets.ledger.stages import Lookup, ReportRow, report_stage, row_stage
+from regulatory_assets.ledger.table import Column as TableColumn
+from regulatory_assets.ledger.table import ColumnType, Table
+from regulatory_assets.regulation.parameters import BASEL
+
+_STRING, _BOOL = ColumnType.STRING, ColumnType.BOOLEAN
+
+SCOPE_MEMBERS = Table(
+    name="scope_members",
+    description="Each entity in each scope that it belongs to, itself among them.",
+    key=("entity_id", "scope"),
+    group="lcr",
+    bounded=True,
+    columns=(
+        TableColumn("entity_id", _STRING, "Entity."),
+        TableColumn("scope", _STRING, "Scope that it belongs to."),
+        TableColumn("scopes", _STRING, "All of them, itself first, separated by '/'."),
+        TableColumn("entity_regime", _STRING, "Regime of the entity."),
+        TableColumn("head", _BOOL, "Its parent is not in the scope; empty where nobody says who "
+                    "holds it.", nullable=True),
+    ),
+)  # fmt: skip
+
+SCOPES = Table(
+    name="scopes",
+    description="Entities and groups of entities that report, with the regime that each follows.",
+    key=("scope",),
+    group="lcr",
+    bounded=True,
+    columns=(
+        TableColumn("scope", _STRING, "Entity, or group of entities, that reports."),
+        TableColumn("regime", _STRING, "Regime whose parameters apply."),
+        TableColumn("head_entity_id", _STRING, "Entity whose regime that is; empty where it is "
+                    "Basel's for want of a head.", nullable=True),
+    ),
+)  # fmt: skip
+
+ENTITY_SCOPES = Table(
+    name="entity_scopes",
+    description="Of each entity its scopes, and their regimes in the same order.",
+    key=("entity_id",),
+    group="lcr",
+    bounded=True,
+    columns=(
+        TableColumn("entity_id", _STRING, "Entity."),
+        TableColumn("regime", _STRING, "Its regime."),
+        TableColumn("scopes", _STRING, "Its scopes, itself first, separated by '/'."),
+        TableColumn("regimes", _STRING, "Their regimes, separated by '/'."),
+        TableColumn("mixed", _BOOL, "These are not all the same."),
+    ),
+)
+
+
+def scopes_of(entity: str, path: str) -> Column:
+    """The scopes of an entity: itself, then those of consolidation above it, outermost first."""
+    return F.split(F.concat_ws("/", F.col(entity), F.col(path)), "/")
+
+
+@row_stage(
+    reads=ENTITIES,
+    writes=SCOPE_MEMBERS,
+    lookups=(
+        Lookup(
+            ENTITY_STRUCTURE,
+            by=("entity_id",),
+            take=("parent_entity_id", "country"),
+            optional=True,
+        ),
+        Lookup(
+            ENTITIES,
+            by=("parent_entity_id",),
+            take=("group_path",),
+            prefix="parent_",
+            optional=True,
+        ),
+    ),
+)
+def scope_members(entities: DataFrame, p: Any) -> DataFrame:
+    """Who belongs to which scope, and who heads it: the one whose parent is outside."""
+    above = scopes_of("parent_entity_id", "parent_group_path")
+    outside = F.col("parent_entity_id").isNull() | ~F.array_contains(above, F.col("scope"))
+    return (
+        entities.withColumn("scopes", F.concat_ws("/", F.col("entity_id"), F.col("group_path")))
+        .withColumn("scope", F.explode(F.split(F.col("scopes"), "/")))
+        .withColumn("entity_regime", F.col("regime"))
+        .withColumn("head", F.when(F.col("country").isNotNull(), outside))
+    )
+
+
+@report_stage(
+    reads=SCOPE_MEMBERS,
+    writes=SCOPES,
+    by=("scope",),
+    lookups=(
+        Lookup(ENTITIES, by=("scope",), take=("regime",), prefix="own_", optional=True),
+    ),
+)  # fmt: skip
+def scopes(members: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
+    """A scope's regime: its own where it is an entity, else its head's (convention 13).
+
+    A group of which nobody says who heads it, or that has several heads, has Basel's.
+    """
+    scope, own = members[0]["scope"], members[0]["own_regime"]
+    heads = {row["entity_id"]: row["entity_regime"] for row in members if row["head"]}
+    if own is not None:
+        heads = {scope: own}
+    ((head, regime),) = heads.items() if len(heads) == 1 else ((None, BASEL),)
+    yield {"scope": scope, "regime": regime, "head_entity_id": head}
+
+
+@report_stage(
+    reads=SCOPE_MEMBERS,
+    writes=ENTITY_SCOPES,
+    by=("entity_id",),
+    lookups=(Lookup(SCOPES, by=("scope",), take=("regime",)),),
+)
+def entity_scopes(members: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
+    """The regimes that an entity's deals are looked at with, one for each of its scopes."""
+    first = members[0]
+    regime_of = {row["scope"]: row["regime"] for row in members}
+    regimes = [regime_of[scope] for scope in first["scopes"].split("/")]
+    yield {
+        "entity_id": first["entity_id"],
+        "regime": first["entity_regime"],
+        "scopes": first["scopes"],
+        "regimes": "/".join(regimes),
+        "mixed": len(set(regimes)) > 1,
+    }
