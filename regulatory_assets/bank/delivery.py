@@ -18,7 +18,7 @@ from pathlib import Path
 
 from regulatory_assets.bank.files import FilePattern
 from regulatory_assets.bank.mapping import Mode, SourceMapping, installed, standard
-from regulatory_assets.bank.query import Relation
+from regulatory_assets.bank.query import FileQuery, Relation
 from regulatory_assets.ledger.table import Table
 
 CONTROL_TOTALS = "control_totals.csv"
@@ -111,7 +111,7 @@ def find_files(
         and not path.name.startswith(".")
         and not path.name.endswith(".part")
     ]
-    asking = [m for m in known if m.query is not None and m.query.relations]
+    asking = [m for m in known if isinstance(m.query, FileQuery)]
     named = [m for m in known if m not in asking]
     only_asked = {
         path
@@ -158,7 +158,7 @@ def _check_day(path: Path, day: date, pattern: FilePattern) -> None:
 
 
 def _relations(mapping: SourceMapping) -> Mapping[str, Relation]:
-    return mapping.query.relations if mapping.query is not None else {}
+    return mapping.query.relations if isinstance(mapping.query, FileQuery) else {}
 
 
 def _parts(

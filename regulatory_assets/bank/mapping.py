@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from regulatory_assets.bank.files import FORM, FileForm, FilePattern, read_form, read_pattern
-from regulatory_assets.bank.query import Query, read_query
+from regulatory_assets.bank.query import DatabaseQuery, FileQuery, read_query
 from regulatory_assets.bank.rules import (
     ORIGINS,
     Columns,
@@ -67,7 +67,7 @@ class SourceMapping:
     mode: Mode
     columns: Mapping[str, ColumnMapping]
     form: FileForm = field(default_factory=FileForm)
-    query: Query | None = None
+    query: FileQuery | DatabaseQuery | None = None
     operation: ColumnMapping | None = None
     day: ColumnMapping | None = None
     path: Path | None = None
@@ -197,7 +197,7 @@ def load(path: Path, text: str, tables: Sequence[Table]) -> SourceMapping:
 
 def _origin(
     root: Node, fields: Mapping[str, Node], source: str
-) -> tuple[FilePattern, FileForm, Query | None]:
+) -> tuple[FilePattern, FileForm, FileQuery | DatabaseQuery | None]:
     """Where the lines come from: files of a name and form, or a query."""
     if ("files" in fields) == ("query" in fields):
         raise root.error("a source is files or a query", "Give exactly one of files, query")
@@ -209,7 +209,7 @@ def _origin(
                 f"the result of a query has no {name}", f"Write {name} beside the query's own files"
             )
     query = read_query(fields["query"])
-    if query.database is None:
+    if isinstance(query, FileQuery):
         return FilePattern(source + _QUERY_OF_FILES), FileForm(), query
     return FilePattern(source + _QUERY_OF_DATABASE), FileForm("parquet"), query
 

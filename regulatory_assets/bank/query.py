@@ -66,20 +66,25 @@ class Relation:
 
 
 @dataclass(frozen=True)
-class Query:
-    """What is asked. Of files where there are ``relations``, else of ``database``.
-
-    ``refuse`` and ``warn`` are SQL by what is wrong where it finds rows.
-    """
+class FileQuery:
+    """What is asked of the day's files; ``refuse`` and ``warn`` are SQL by what is wrong where it
+    finds rows."""
 
     sql: str
     relations: Mapping[str, Relation]
     refuse: Mapping[str, str]
     warn: Mapping[str, str]
-    database: str | None = None
 
 
-def read_query(node: Node) -> Query:
+@dataclass(frozen=True)
+class DatabaseQuery:
+    """What is asked of a database."""
+
+    sql: str
+    database: str
+
+
+def read_query(node: Node) -> FileQuery | DatabaseQuery:
     """A mapping's ``query``. Raises ParameterError with file and line."""
     fields = node.fields(("sql",), ("files", "database", *_CHECKS), "needed in a query")
     if ("files" in fields) == ("database" in fields):
@@ -93,7 +98,7 @@ def read_query(node: Node) -> Query:
                     f"only a query of files has {name}", f"Remove {name}; a database checks itself"
                 )
         name = _name(fields["database"], fields["database"].text(), "a database")
-        return Query(_of_database(fields["sql"]), {}, {}, {}, name)
+        return DatabaseQuery(_of_database(fields["sql"]), name)
     files = fields["files"].pairs()
     if not files:
         raise fields["files"].error("no file is named", "Name the files, each by its relation")
@@ -103,7 +108,7 @@ def read_query(node: Node) -> Query:
         else {}
         for name in _CHECKS
     )
-    return Query(
+    return FileQuery(
         _of_files(fields["sql"]),
         {name: _relation(_name(given, name, "a relation"), given) for name, given in files.items()},
         refuse,

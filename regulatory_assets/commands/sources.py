@@ -99,6 +99,32 @@ def template(
     console.print(f"{len(written)} files written to {out}; what each column means: docs/sources.md")
 
 
+@sources_app.command("fetch")
+@plainly
+def fetch(
+    day: Day,
+    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of deliveries.", file_okay=False)] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask the databases that mappings query, and deliver their answers for a date as files."""
+    from regulatory_assets.bank.fetching import asking_sources
+    from regulatory_assets.bank.fetching import fetch as fetch_one
+    from regulatory_assets.runtime import production_graph
+    from regulatory_assets.settings import Databases, Settings
+
+    folder, databases = out or Settings().data, Databases().databases
+    found = [
+        fetch_one(folder, day.date(), asking, databases)
+        for asking in asking_sources(production_graph().sources, source)
+    ]
+    if as_json:
+        print_json([{"file": str(each.path), "rows": each.rows} for each in found])
+        return
+    for each in found:
+        console.print(f"{each.path}: {each.rows:,} rows", highlight=False)
+
+
 @sources_app.command("rejected")
 @plainly
 def rejected(

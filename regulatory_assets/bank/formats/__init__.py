@@ -18,7 +18,7 @@ from regulatory_assets.bank.formats.excel import ExcelFile
 from regulatory_assets.bank.formats.json_lines import JsonLinesFile
 from regulatory_assets.bank.formats.piece import SourceFile, Unreadable
 from regulatory_assets.bank.formats.queried import QueriedFiles
-from regulatory_assets.bank.query import Relation
+from regulatory_assets.bank.query import FileQuery, Relation
 
 __all__ = ["SourceFile", "Unreadable", "open_file"]
 
@@ -33,7 +33,7 @@ _FORMATS: dict[str, Callable[[Path, FileForm, Sequence[str]], SourceFile]] = {
 def open_file(file: DeliveredFile) -> SourceFile:
     """A reader of what was delivered. Raises Unreadable."""
     mapping = file.mapping
-    if mapping.query is not None and mapping.query.relations:
+    if isinstance(mapping.query, FileQuery):
         return QueriedFiles(mapping, mapping.query, file.parts, file.day, _open_relation)
     return _open(file.path, mapping.form, mapping.known)
 

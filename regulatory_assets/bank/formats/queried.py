@@ -30,7 +30,7 @@ from regulatory_assets.bank.formats.piece import (
     staged_schema,
 )
 from regulatory_assets.bank.mapping import SourceMapping
-from regulatory_assets.bank.query import DAY, ColumnType, Query, Relation
+from regulatory_assets.bank.query import DAY, ColumnType, FileQuery, Relation
 from regulatory_assets.bank.query import LINE as LINE_IN_SQL
 
 _TOLD = 5
@@ -44,7 +44,12 @@ class QueriedFiles:
     sha256 = None
 
     def __init__(
-        self, mapping: SourceMapping, query: Query, parts: Mapping[str, Path], day: date, read: Open
+        self,
+        mapping: SourceMapping,
+        query: FileQuery,
+        parts: Mapping[str, Path],
+        day: date,
+        read: Open,
     ) -> None:
         with TemporaryDirectory(prefix="query-") as folder:
             here = Path(folder)
