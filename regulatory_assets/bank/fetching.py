@@ -57,8 +57,7 @@ class Asking:
 
     def refused(self, error: SQLAlchemyError) -> DeliveryError:
         said = str(getattr(error, "orig", error)).strip()
-        told = type(error).__name__ if self.mapping.table.personal else said
-        return self.error(f"the database {self.query.database} refuses the query: {told}")
+        return self.error(f"the database {self.query.database} refuses the query: {said}")
 
 
 def asking_sources(tables: Iterable[Table], only: str | None = None) -> tuple[Asking, ...]:

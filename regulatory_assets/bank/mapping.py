@@ -174,7 +174,7 @@ def load(path: Path, text: str, tables: Sequence[Table]) -> SourceMapping:
     if mode == "full" and "operation" in fields:
         raise fields["operation"].error("a full delivery has no operations", "Remove operation")
     source = fields["source"].text()
-    pattern, form, query = _origin(root, fields, source)
+    pattern, form, query = _origin(root, fields, source, table)
     mapping = SourceMapping(
         source=source,
         table=table,
@@ -196,13 +196,18 @@ def load(path: Path, text: str, tables: Sequence[Table]) -> SourceMapping:
 
 
 def _origin(
-    root: Node, fields: Mapping[str, Node], source: str
+    root: Node, fields: Mapping[str, Node], source: str, table: Table
 ) -> tuple[FilePattern, FileForm, FileQuery | DatabaseQuery | None]:
     """Where the lines come from: files of a name and form, or a query."""
     if ("files" in fields) == ("query" in fields):
         raise root.error("a source is files or a query", "Give exactly one of files, query")
     if "files" in fields:
         return read_pattern(fields["files"]), read_form(fields), None
+    if table.personal:
+        raise fields["query"].error(
+            f"{table.name} holds personal data, and what SQL makes of it cannot be seen",
+            "Deliver its lines as files",
+        )
     for name in FORM:
         if name in fields:
             raise fields[name].error(

@@ -141,8 +141,11 @@ def _write(file: DeliveredFile, batch: str, target: Path) -> None:
         )
     schema = staged_schema(len(reading.columns))
     # Without statistics: one engine takes a column for constant that is so in one row group only,
-    # where another row group's values are too long to have any.
-    with pq.ParquetWriter(target, schema, compression="zstd", write_statistics=False) as writer:
+    # where another row group's values are too long to have any. Without dictionaries: keys and
+    # amounts differ from line to line, and what repeats is found by compressing.
+    with pq.ParquetWriter(
+        target, schema, compression="zstd", write_statistics=False, use_dictionary=False
+    ) as writer:
         for piece in reading.pieces():
             writer.write_table(without_personal(piece, reading.columns, mapping))
         if (reading.sha256 or file.read_sha256()) != file.sha256:
@@ -157,7 +160,7 @@ def _write(file: DeliveredFile, batch: str, target: Path) -> None:
             "arrived_at": datetime.now(UTC).isoformat(),
             "columns": reading.columns,
             "unknown": _names_to_tell(reading, mapping),
-            "warnings": [] if mapping.table.personal else reading.warnings,
+            "warnings": reading.warnings,
             "parts": {
                 name: {"file": path.name, "sha256": content_hash(path)}
                 for name, path in file.parts.items()
