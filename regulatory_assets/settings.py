@@ -24,6 +24,11 @@ class Settings(BaseSettings):
     sources: Path | None = Field(
         default=None, description="Folder of further mappings of sources (*.yaml)."
     )
+    quality: Path | None = Field(
+        default=None,
+        description="Folder of a bank's own `thresholds.yaml` and `ties.yaml`, laid over those of "
+        "the package.",
+    )
     control_url: SecretStr | None = Field(
         default=None, description="SQLAlchemy URL of the control database; SQLite under var/."
     )
