@@ -20,6 +20,8 @@ from regulatory_assets.bank.query import DatabaseQuery
 from regulatory_assets.bank.staging import raw_lines
 from regulatory_assets.bank.tables import SOURCES
 from regulatory_assets.cli import app
+from regulatory_assets.orchestration.files import look, missing
+from regulatory_assets.runtime import production_graph
 from regulatory_assets.settings import Databases, Settings
 from regulatory_assets_tests.bank.desk import Desk
 from regulatory_assets_tests.orchestration.homes import ROOT
@@ -147,6 +149,24 @@ def test_files_of_other_sources_alone_are_no_delivery_in_part(tmp_path: Path) ->
     (here / "desks_20260107.json").write_text(DESKS)
     found = find_files(tmp_path, DAY, SOURCES, [listed(both)])
     assert {f.table.name for f in found} == {"securities", "fx_rates"}
+
+
+def test_the_sensor_looks_at_the_files_that_are_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, sources = tmp_path / str(DAY), tmp_path / "sources"
+    here.mkdir()
+    sources.mkdir()
+    (sources / "desks.yaml").write_text(LISTED)
+    monkeypatch.setenv("REGULATORY_ASSETS_SOURCES", str(sources))
+    (here / "quotes.txt").write_text(QUOTES)
+    (here / "desks_20260107.json").write_text(DESKS)
+    graph = production_graph()
+    seen = look(tmp_path, DAY, graph, {})
+    assert sorted(seen) == [f"{DAY}/desks_20260107.json", f"{DAY}/quotes.txt"]
+    assert "fx_rates" not in missing(tmp_path, DAY, graph)
+    (here / "quotes.txt").write_text(QUOTES.replace("eur", "EUR"))
+    assert look(tmp_path, DAY, graph, seen)[f"{DAY}/quotes.txt"] != seen[f"{DAY}/quotes.txt"]
 
 
 def test_the_how_to_shows_mappings_that_can_be_used() -> None:
