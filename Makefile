@@ -36,6 +36,7 @@ home:
 run: env home  ## Take the sample bank through the graph and correct one deal.
 	@$(BIN)/regulatory-assets demo sample
 
+run-real: export REGULATORY_ASSETS_SOURCES = $(CURDIR)/data/berka/sources
 run-real: env home  ## The same on the real bank in $(BERKA).
 	@$(BIN)/regulatory-assets demo real --bank $(BERKA)
 

@@ -32,6 +32,7 @@ BEGINS_WITH = {"system_correction": "system_full", "duckdb_correction": "duckdb_
 BEGINS_WITH |= {f"{kind}_{share}": "system_full" for kind in ("impact", "rule") for share in SHARES}
 RATIOS = {
     "full_vs_duckdb": ("system_full", "duckdb_full"),
+    "conform_vs_duckdb": ("system_conform", "duckdb_conform"),
     "full_vs_pyspark": ("system_full", "pyspark_full"),
     "correction_0.1pct_vs_full": ("system_correction", "system_full"),
     "correction_0.1pct_vs_duckdb": ("system_correction", "duckdb_correction"),
@@ -47,7 +48,13 @@ RATIOS = {
     },
 }
 """Time of the first divided by time of the second: below 1 the first is faster."""
-COMPARED = ("lcr_lines", "lcr_scope_lines", "lcr")
+LINES_AND_RATIO = ("lcr_lines", "lcr_scope_lines", "lcr")
+COMPARED = {
+    ("_full",): LINES_AND_RATIO,
+    ("_correction", "_recompute"): LINES_AND_RATIO,
+    ("_conform",): ("conformed",),
+}
+"""The tables that tasks with these ends must agree on."""
 
 
 class Different(AssertionError):
@@ -122,19 +129,17 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _compare(root: Path, tasks: list[str]) -> None:
-    """All full tasks, and all corrections, must have calculated the very same rows."""
-    for group in (
-        [t for t in tasks if t.endswith("_full")],
-        [t for t in tasks if t.endswith(("_correction", "_recompute"))],
-    ):
-        for table in COMPARED:
+    """All full tasks, all corrections and all that conform must have the very same rows."""
+    for ends, tables in COMPARED.items():
+        group = [t for t in tasks if t.endswith(ends)]
+        for table in tables:
             rows = {t: _rows(root / f"{t}-results" / f"{table}.parquet") for t in group}
             for task in group[1:]:
                 if rows[task] != rows[group[0]]:
                     only = set(rows[task]) ^ set(rows[group[0]])
                     raise Different(f"{table}: {group[0]} and {task} differ: {sorted(only)[:4]}")
         if group:
-            _say(f"same {', '.join(COMPARED)}: {', '.join(group)}")
+            _say(f"same {', '.join(tables)}: {', '.join(group)}")
 
 
 def _rows(path: Path) -> list[str]:

@@ -43,11 +43,9 @@ def full(files: Files, state: Path, steps: Steps) -> Callable[[], None]:
     base = Database(state, steps)
 
     def work() -> None:
-        base.connection.execute(
-            "CREATE TABLE rejected_rows (source_table VARCHAR, reasons VARCHAR, raw_text VARCHAR)"
-        )
+        create_rejected_rows(base)
         for table in TABLES:
-            _load(base, table, str(files.csv(table.name)), table.name, delta=False)
+            load(base, table, str(files.csv(table.name)), table.name, delta=False)
         base.run("calculate levels", f"CREATE TABLE levels AS {calculation.LEVELS}")
         base.run("calculate factors", f"CREATE TABLE factors AS {calculation.factors()}")
         for name, query in (
@@ -73,7 +71,7 @@ def correction(files: Files, state: Path, steps: Steps) -> Callable[[], None]:
 
     def work() -> None:
         base.run("begin", "BEGIN")
-        _load(base, deals, str(files.delta), "delta", delta=True)
+        load(base, deals, str(files.delta), "delta", delta=True)
         base.run(
             "reach depositors",
             """CREATE TEMP TABLE reached AS
@@ -160,7 +158,13 @@ def correction(files: Files, state: Path, steps: Steps) -> Callable[[], None]:
     return work
 
 
-def _load(base: Database, table: Table, file: str, target: str, delta: bool) -> None:
+def create_rejected_rows(base: Database) -> None:
+    base.connection.execute(
+        "CREATE TABLE rejected_rows (source_table VARCHAR, reasons VARCHAR, raw_text VARCHAR)"
+    )
+
+
+def load(base: Database, table: Table, file: str, target: str, delta: bool) -> None:
     """Every line once: typed, with the reasons to reject it; then the rejected are moved out."""
     columns = (("_operation",) if delta else ()) + table.column_names
     names = ", ".join(f"'{c}': 'VARCHAR'" for c in columns)

@@ -54,7 +54,7 @@ def day(found: Runtime, steps: Steps) -> Callable[[], None]:
 def _task(
     found: Runtime, folder: Path | None, steps: Steps, way: Way = Way.FULL
 ) -> Callable[[], None]:
-    _observe(steps)
+    observe(steps)
 
     def work() -> None:
         runner = found.runner("benchmark")
@@ -74,7 +74,7 @@ def _task(
     return work
 
 
-def _observe(steps: Steps) -> None:
+def observe(steps: Steps) -> None:
     """Time the steps inside deliveries and stages; they lie within the times of those."""
 
     def timed(owner: Any, name: str, label: Callable[[tuple[Any, ...]], str]) -> None:

@@ -24,6 +24,8 @@ Work = Callable[[Files, Path, Steps], Callable[[], None]]
 TASKS = {
     "system_full": ("benchmarks.system", "full"),
     "system_correction": ("benchmarks.system", "correction"),
+    "system_conform": ("benchmarks.conforming", "ours"),
+    "duckdb_conform": ("benchmarks.conforming", "by_hand"),
     "duckdb_full": ("benchmarks.duck", "full"),
     "duckdb_correction": ("benchmarks.duck", "correction"),
     "pyspark_full": ("benchmarks.plain_spark", "full"),

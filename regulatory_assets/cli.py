@@ -302,16 +302,16 @@ def demo_sample() -> None:
 def demo_real(
     bank: Annotated[Path, typer.Option(help="Folder with the bank's files.")],
 ) -> None:
-    """Take a real bank (PKDD'99) through the graph, as of 1993-12-31."""
+    """Take a real bank (PKDD'99) through the graph, as of 1993-12-31, by the mappings of
+    data/berka/sources (REGULATORY_ASSETS_SOURCES names them)."""
     from regulatory_assets import demo
 
     runtime = open_runtime()
     settings = runtime.settings
-    assumptions = settings.data / "berka-assumptions.yaml"
     with waiting("running", quiet=False) as step:
         demo.real(
             bank,
-            assumptions,
+            settings.data / "berka" / "beside",
             settings.var,
             demo.Screen(_print_outcomes, console.print, step, partial(print_lcr, runtime)),
         )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from shutil import copyfile, rmtree
 
 from regulatory_assets.adjustments.book import Ledger, RuleBook, outdated
 from regulatory_assets.adjustments.impact import Impact
@@ -24,6 +25,7 @@ from regulatory_assets.orchestration.rules import reached
 from regulatory_assets.runtime import Runtime
 
 BERKA_DAY = date(1993, 12, 31)
+BERKA_FILES = tuple(f"{name}.asc" for name in ("account", "disp", "district", "loan", "trans"))
 
 
 @dataclass(frozen=True)
@@ -101,15 +103,22 @@ def _decide(rule: Rule, data: Path, screen: Screen, runtime: Runtime, runner: Ru
         screen.figures(day)
 
 
-def real(bank: Path, assumptions: Path, var: Path, screen: Screen) -> None:
-    """Run the real bank's last day of 1993."""
-    from regulatory_assets.bank.berka import deliver
+def real(bank: Path, beside: Path, var: Path, screen: Screen) -> None:
+    """Run the real bank's last day of 1993: its files as they are, read by the mappings installed.
 
+    ``beside`` holds what its files do not say.
+    """
     folder = var / "berka"
-    screen.say(f"The bank in {bank.name}, {BERKA_DAY}, amounts in CZK")
-    screen.progress("adding up the movements of the accounts")
-    for line in deliver(bank, BERKA_DAY, folder, assumptions).lines():
-        screen.say(line)
+    here = folder / BERKA_DAY.isoformat()
+    if lacking := [name for name in BERKA_FILES if not (bank / name).is_file()]:
+        raise DeliveryError(
+            f"{bank}: {', '.join(lacking)} missing; put the PKDD'99 files there under these names"
+        )
+    rmtree(here, ignore_errors=True)
+    here.mkdir(parents=True)
+    for file in (*(bank / name for name in BERKA_FILES), *sorted(beside.glob("*.csv"))):
+        copyfile(file, here / file.name)
+    screen.say(f"The bank in {bank.name}, {BERKA_DAY}, amounts in CZK; assumed: liquid_assets.csv")
     _run((BERKA_DAY,), folder, screen)
     screen.figures(BERKA_DAY)
 

@@ -35,7 +35,7 @@ from regulatory_assets.regulation.tables import (
 from regulatory_assets.reports.lcr import coverage
 from regulatory_assets.reports.lcr.plain import PARAMETERS
 from regulatory_assets.runtime import production_graph
-from regulatory_assets.settings import Settings
+from regulatory_assets.settings import Databases, Settings
 
 
 def pages(day: date) -> dict[str, str]:
@@ -297,7 +297,7 @@ def _settings() -> Iterator[str]:
         ("variable", "default", "meaning"),
         (
             (f"`{prefix}{name.upper()}`", f"`{field.default}`", field.description or "")
-            for settings in (Settings, Calendar)
+            for settings in (Settings, Databases, Calendar)
             for name, field in settings.model_fields.items()
         ),
     )

@@ -24,6 +24,11 @@ class Settings(BaseSettings):
     sources: Path | None = Field(
         default=None, description="Folder of further mappings of sources (*.yaml)."
     )
+    quality: Path | None = Field(
+        default=None,
+        description="Folder of a bank's own `thresholds.yaml` and `ties.yaml`, laid over those of "
+        "the package.",
+    )
     control_url: SecretStr | None = Field(
         default=None, description="SQLAlchemy URL of the control database; SQLite under var/."
     )
@@ -100,3 +105,17 @@ class Settings(BaseSettings):
     def vault_key_file(self) -> Path:
         """File of the master key of the vault, absolute."""
         return (self.vault_key or self.var / "keys" / "vault.key").resolve()
+
+
+class Databases(BaseSettings):
+    """Where the databases are that sources ask; only who asks them reads it, with its passwords."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="REGULATORY_ASSETS_", env_nested_delimiter="__", frozen=True
+    )
+
+    databases: dict[str, SecretStr] = Field(
+        default={},
+        description="SQLAlchemy URLs of the databases that sources ask, by name: of `treasury` in "
+        "REGULATORY_ASSETS_DATABASES__TREASURY.",
+    )

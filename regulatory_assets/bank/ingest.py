@@ -221,11 +221,12 @@ def _nothing_valid(raw: RawLines, wrong: DataFrame) -> str:
 
 
 def _warnings(raw: RawLines) -> tuple[str, ...]:
+    told = tuple(f"{raw.file_name}: {warning}" for warning in raw.warnings)
     if not raw.unknown:
-        return ()
+        return told
     names = ", ".join(raw.unknown)
     kept = "are not kept" if raw.table.personal else "are kept with the raw lines"
-    return (f"{raw.file_name}: columns that nothing uses: {names}. They {kept}",)
+    return (*told, f"{raw.file_name}: columns that nothing uses: {names}. They {kept}")
 
 
 def _rejected(raw: RawLines, wrong: DataFrame) -> DataFrame:

@@ -1,27 +1,25 @@
-"""Mappings: how the files of one source become rows of one table, as YAML checked on load.
+"""Mappings: how one source becomes rows of one table, as YAML checked on load.
 
 A mapping is one file below ``bank/sources`` or in the folder that REGULATORY_ASSETS_SOURCES names;
-``docs/how-to/add-a-source.md`` shows one. Every source table can also be delivered without a
-mapping, as CSV with the table's own columns (:func:`standard`). What the rules do is decided in
-``rules``, how a format is read in ``formats``.
+``docs/how-to/add-a-source.md`` shows one. A source is files with lines, or a query (``query``).
+Every source table can also be delivered without a mapping, as CSV with the table's own columns
+(:func:`standard`). What the rules do is decided in ``rules``, how a format is read in ``formats``.
 """
 
 from __future__ import annotations
 
-import codecs
 import hashlib
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
+from regulatory_assets.bank.files import FORM, FileForm, FilePattern, read_form, read_pattern
+from regulatory_assets.bank.query import DatabaseQuery, FileQuery, read_query
 from regulatory_assets.bank.rules import (
     ORIGINS,
     Columns,
-    DateShape,
     Mapped,
     Origin,
     Step,
@@ -39,47 +37,9 @@ OPERATION = "_operation"
 REPORTING_DATE = "reporting_date"
 """A delivered column of this name must hold the day of the delivery, where no mapping is given."""
 
-FORMATS = ("csv", "json_lines", "parquet", "excel")
 PACKAGED = Path(__file__).parent / "sources"
 
 Mode = Literal["full", "delta"]
-
-_DATE_IN_NAME = re.compile(r"\{([^}]*)\}")
-
-
-@dataclass(frozen=True)
-class FilePattern:
-    """Names of a source's files: ``*`` is anything, ``#`` digits, ``{yyyyMMdd}`` the day."""
-
-    text: str
-    shape: DateShape | None = None
-
-    def matches(self, name: str) -> bool:
-        return self._expression.fullmatch(name) is not None
-
-    def day(self, name: str) -> date | None:
-        """The date in a file's name, where the pattern has one. Raises ValueError for no day."""
-        match = self._expression.fullmatch(name)
-        if match is None or self.shape is None:
-            return None
-        written, parts = match["day"], ("yyyy", "MM", "dd")
-        places = (self.shape.text.index(part) for part in parts)
-        year, month, of_month = (
-            int(written[at : at + len(part)]) for at, part in zip(places, parts, strict=True)
-        )
-        return date(year, month, of_month)
-
-    @property
-    def _expression(self) -> re.Pattern[str]:
-        pieces = []
-        for piece in re.split(r"(\*|#|\{[^}]*\})", self.text):
-            if piece in ("*", "#"):
-                pieces.append(".*" if piece == "*" else "[0-9]+")
-            elif piece.startswith("{") and self.shape is not None:
-                pieces.append(f"(?P<day>{self.shape.pattern})")
-            else:
-                pieces.append(re.escape(piece))
-        return re.compile("".join(pieces))
 
 
 @dataclass(frozen=True)
@@ -96,18 +56,18 @@ class ColumnMapping:
 
 @dataclass(frozen=True)
 class SourceMapping:
-    """One source of one table. ``text`` is the mapping as written; empty for the standard one."""
+    """One source of one table. ``text`` is the mapping as written; empty for the standard one.
+
+    ``pattern`` fits the names of its files; of a query of files, the name that its result goes by.
+    """
 
     source: str
     table: Table
     pattern: FilePattern
     mode: Mode
     columns: Mapping[str, ColumnMapping]
-    format: str = "csv"
-    encoding: str = "utf-8"
-    delimiter: str = ","
-    sheet: str | None = None
-    last_line_may_end_open: bool = False
+    form: FileForm = field(default_factory=FileForm)
+    query: FileQuery | DatabaseQuery | None = None
     operation: ColumnMapping | None = None
     day: ColumnMapping | None = None
     path: Path | None = None
@@ -120,6 +80,12 @@ class SourceMapping:
         if self.day is not None and self.text:
             made.append(self.day)
         return tuple(dict.fromkeys(name for m in made for name in m.origin.uses))
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The delivered columns that are used where they are there, each once."""
+        of_day = self.day.origin.uses if self.day is not None else ()
+        return tuple(dict.fromkeys((*self.uses, *of_day)))
 
     @property
     def not_personal(self) -> frozenset[str]:
@@ -150,9 +116,12 @@ def standard(table: Table, mode: Mode) -> SourceMapping:
 
 # -- loading -----------------------------------------------------------------------------------
 
-_NEEDED = ("source", "table", "files", "delivery", "key", "columns")
-_OPTIONAL = ("title", "format", "encoding", "delimiter", "sheet", "last_line_may_end_open")
-_OF_ROWS = ("operation", "reporting_date")
+_NEEDED = ("source", "table", "delivery", "key", "columns")
+_ORIGIN = ("files", "query")
+_OPTIONAL = ("title", "operation", "reporting_date")
+
+_QUERY_OF_FILES, _QUERY_OF_DATABASE = ".query", ".query.parquet"
+"""What follows the source's name in that of a query's result."""
 
 
 def installed(tables: Iterable[Table]) -> tuple[SourceMapping, ...]:
@@ -191,7 +160,8 @@ def _loaded(path: Path, _changed: int, tables: tuple[Table, ...]) -> SourceMappi
 
 def load(path: Path, text: str, tables: Sequence[Table]) -> SourceMapping:
     """One mapping from its text. Raises ParameterError with file, line and remedy."""
-    fields = parse(path, text).fields(_NEEDED, (*_OPTIONAL, *_OF_ROWS), "needed in a mapping")
+    root = parse(path, text)
+    fields = root.fields(_NEEDED, (*_ORIGIN, *FORM, *_OPTIONAL), "needed in a mapping")
     by_name = {t.name: t for t in tables}
     table = by_name[fields["table"].code(by_name, "the table")]
     mode: Mode = (
@@ -203,27 +173,16 @@ def load(path: Path, text: str, tables: Sequence[Table]) -> SourceMapping:
         )
     if mode == "full" and "operation" in fields:
         raise fields["operation"].error("a full delivery has no operations", "Remove operation")
-    kind = fields["format"].code(FORMATS, "format") if "format" in fields else "csv"
-    for name, belongs in (
-        ("delimiter", ("csv",)),
-        ("sheet", ("excel",)),
-        ("encoding", ("csv", "json_lines")),
-        ("last_line_may_end_open", ("csv", "json_lines")),
-    ):
-        if name in fields and kind not in belongs:
-            raise fields[name].error(f"{kind} has no {name}", f"Remove {name}")
+    source = fields["source"].text()
+    pattern, form, query = _origin(root, fields, source, table)
     mapping = SourceMapping(
-        source=fields["source"].text(),
+        source=source,
         table=table,
-        pattern=_pattern(fields["files"]),
+        pattern=pattern,
         mode=mode,
         columns=_columns(fields["columns"], table),
-        format=kind,
-        encoding=_encoding(fields["encoding"]) if "encoding" in fields else "utf-8",
-        delimiter=_delimiter(fields["delimiter"]) if "delimiter" in fields else ",",
-        sheet=fields["sheet"].text() if "sheet" in fields else None,
-        last_line_may_end_open="last_line_may_end_open" in fields
-        and fields["last_line_may_end_open"].boolean(),
+        form=form,
+        query=query,
         operation=_column(fields["operation"]) if "operation" in fields else None,
         day=_column(fields["reporting_date"]) if "reporting_date" in fields else None,
         path=path,
@@ -234,6 +193,30 @@ def load(path: Path, text: str, tables: Sequence[Table]) -> SourceMapping:
     _check_key(fields["key"], mapping)
     _check_personal(fields["columns"], mapping)
     return mapping
+
+
+def _origin(
+    root: Node, fields: Mapping[str, Node], source: str, table: Table
+) -> tuple[FilePattern, FileForm, FileQuery | DatabaseQuery | None]:
+    """Where the lines come from: files of a name and form, or a query."""
+    if ("files" in fields) == ("query" in fields):
+        raise root.error("a source is files or a query", "Give exactly one of files, query")
+    if "files" in fields:
+        return read_pattern(fields["files"]), read_form(fields), None
+    if table.personal:
+        raise fields["query"].error(
+            f"{table.name} holds personal data, and what SQL makes of it cannot be seen",
+            "Deliver its lines as files",
+        )
+    for name in FORM:
+        if name in fields:
+            raise fields[name].error(
+                f"the result of a query has no {name}", f"Write {name} beside the query's own files"
+            )
+    query = read_query(fields["query"])
+    if isinstance(query, FileQuery):
+        return FilePattern(source + _QUERY_OF_FILES), FileForm(), query
+    return FilePattern(source + _QUERY_OF_DATABASE), FileForm("parquet"), query
 
 
 def _columns(node: Node, table: Table) -> dict[str, ColumnMapping]:
@@ -278,39 +261,6 @@ def _column(node: Node) -> ColumnMapping:
         read_steps(fields["rules"]) if "rules" in fields else (),
         "required" in fields and fields["required"].boolean(),
     )
-
-
-def _pattern(node: Node) -> FilePattern:
-    text = node.text()
-    if "/" in text or "\\" in text:
-        raise node.error(f"{text} names a folder", "Write the file's name; days are folders")
-    dates = _DATE_IN_NAME.findall(text)
-    if len(dates) > 1 or "{" in _DATE_IN_NAME.sub("", text):
-        raise node.error(f"{text} has more than one date", "Write one, like {yyyyMMdd}")
-    if not dates:
-        return FilePattern(text)
-    shape = dates[0]
-    rest = shape.replace("yyyy", "", 1).replace("MM", "", 1).replace("dd", "", 1)
-    if len(rest) != len(shape) - 8 or re.search("[A-Za-z0-9]", rest):
-        raise node.error(f"{{{shape}}} is not a date", "Write yyyy, MM and dd, like {yyyyMMdd}")
-    return FilePattern(text, DateShape(shape))
-
-
-def _encoding(node: Node) -> str:
-    name = node.text()
-    try:
-        codecs.getincrementaldecoder(name)
-        "".encode(name)
-    except (LookupError, AttributeError):
-        raise node.error(f"the encoding {name} is unknown", "Use one like utf-8, latin-1") from None
-    return name
-
-
-def _delimiter(node: Node) -> str:
-    text = {"tab": "\t"}.get(node.text(), node.text())
-    if len(text) != 1 or not text.isascii() or text == '"':
-        raise node.error(f"{text} cannot separate fields", 'Use one sign, like ";", or tab')
-    return text
 
 
 def _check_personal(node: Node, mapping: SourceMapping) -> None:

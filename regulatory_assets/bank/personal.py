@@ -103,7 +103,7 @@ def keep_personal(file: DeliveredFile, vault: PersonalData, accepted: DataFrame)
     person's line says is not kept. Raises DeliveryError where the file is no longer the one whose
     lines were kept. Returns a warning for persons who have been erased.
     """
-    mapping, reading = file.mapping, open_file(file.path, file.mapping)
+    mapping, reading = file.mapping, open_file(file)
     places = {c.name: _place_of(c.name, mapping, reading.columns) for c in file.table.personal}
     if mapping.mode == "delta":
         accepted = accepted.where(F.col(OPERATION) == "upsert")

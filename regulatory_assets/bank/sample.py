@@ -28,7 +28,10 @@ CORRECTION_ADDS = Decimal(250_000)
 
 
 def write_sample(out: Path) -> None:
-    """Three days of the sample bank, and apart from them a correction and further tables."""
+    """Three days of the sample bank, and apart from them a correction and further tables.
+
+    Its exchange rates are stated ones: the sample shows what its seed makes, and nothing else.
+    """
     days = business_days(FIRST_DAY, DAYS)
     generate(out, DEALS, days, SEED, DIRTY, tables=POSITIONS)
     correct_largest_retail_deposit(

@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from regulatory_assets.bank.delivery import DeliveredFile, DeliveryError
+from regulatory_assets.bank.delivery import DeliveredFile, DeliveryError, content_hash
 from regulatory_assets.bank.formats import SourceFile, Unreadable, open_file
 from regulatory_assets.bank.formats.piece import staged_schema
 from regulatory_assets.bank.mapping import Mode, SourceMapping, load, standard
@@ -43,6 +43,7 @@ class RawLines:
     arrived_at: datetime
     columns: tuple[str, ...]
     unknown: tuple[str, ...]
+    warnings: tuple[str, ...]
     source: str
     mapping_path: str
     mapping_text: str
@@ -84,6 +85,7 @@ def raw_lines(folder: Path, table: Table, batch: str) -> RawLines:
         arrived_at=datetime.fromisoformat(told["arrived_at"]),
         columns=tuple(told["columns"]),
         unknown=tuple(told["unknown"]),
+        warnings=tuple(told.get("warnings", ())),
         source=told["source"],
         mapping_path=told["mapping_path"],
         mapping_text=told["mapping"],
@@ -128,7 +130,7 @@ def _names_to_tell(reading: SourceFile, mapping: SourceMapping) -> list[str]:
 
 def _write(file: DeliveredFile, batch: str, target: Path) -> None:
     mapping = file.mapping
-    reading = open_file(file.path, mapping)
+    reading = open_file(file)
     if missing := [name for name in mapping.uses if name not in reading.columns]:
         # Without a header the first line's values would be told as names.
         others = "" if file.table.personal else f"; delivered are {', '.join(reading.columns)}"
@@ -139,8 +141,11 @@ def _write(file: DeliveredFile, batch: str, target: Path) -> None:
         )
     schema = staged_schema(len(reading.columns))
     # Without statistics: one engine takes a column for constant that is so in one row group only,
-    # where another row group's values are too long to have any.
-    with pq.ParquetWriter(target, schema, compression="zstd", write_statistics=False) as writer:
+    # where another row group's values are too long to have any. Without dictionaries: keys and
+    # amounts differ from line to line, and what repeats is found by compressing.
+    with pq.ParquetWriter(
+        target, schema, compression="zstd", write_statistics=False, use_dictionary=False
+    ) as writer:
         for piece in reading.pieces():
             writer.write_table(without_personal(piece, reading.columns, mapping))
         if (reading.sha256 or file.read_sha256()) != file.sha256:
@@ -155,6 +160,11 @@ def _write(file: DeliveredFile, batch: str, target: Path) -> None:
             "arrived_at": datetime.now(UTC).isoformat(),
             "columns": reading.columns,
             "unknown": _names_to_tell(reading, mapping),
+            "warnings": reading.warnings,
+            "parts": {
+                name: {"file": path.name, "sha256": content_hash(path)}
+                for name, path in file.parts.items()
+            },
             "source": mapping.source,
             "mapping_path": str(mapping.path or ""),
             "mapping": mapping.text,

@@ -47,17 +47,29 @@ def generate(
             parser=_share, metavar="SHARE", help="Share of each day's deals that a delta corrects."
         ),
     ] = Decimal(0),
+    stated_rates: Annotated[
+        bool,
+        typer.Option(
+            "--stated-rates",
+            help="Exchange rates around stated levels; else the ECB's of each day.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write a sample bank: full deliveries of each day with control totals, the same bytes for the
     same options.
 
+    Exchange rates are the European Central Bank's of the day, else the last at most 5 days before;
+    a day without one is refused. With --stated-rates they move around levels of our own.
+
     With --delta each day's deals are followed by a delta: of its rows 80 % change an amount, 10 %
     are new and 10 % delete a deal.
     """
     from regulatory_assets.bank import generator
+    from regulatory_assets.bank.ecb import ecb_rate
 
     wanted = generator.business_days(first_day.date(), days)
+    rates = None if stated_rates else ecb_rate
     with waiting("generating", as_json) as step:
         try:
             made = generator.generate(
@@ -68,9 +80,10 @@ def generate(
                 dirty,
                 lambda what, done, all_: step(f"{what} {done:,}"),
                 totals=True,
+                rates=rates,
             )
             for day in wanted if delta else ():
-                generator.generate_correction(out, deals, wanted[0], seed, delta, day)
+                generator.generate_correction(out, deals, wanted[0], seed, delta, day, rates=rates)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
     if as_json:
@@ -97,6 +110,32 @@ def template(
         print_json([str(path) for path in written])
         return
     console.print(f"{len(written)} files written to {out}; what each column means: docs/sources.md")
+
+
+@sources_app.command("fetch")
+@plainly
+def fetch(
+    day: Day,
+    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of deliveries.", file_okay=False)] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask the databases that mappings query, and deliver their answers for a date as files."""
+    from regulatory_assets.bank.fetching import asking_sources
+    from regulatory_assets.bank.fetching import fetch as fetch_one
+    from regulatory_assets.runtime import production_graph
+    from regulatory_assets.settings import Databases, Settings
+
+    folder, databases = out or Settings().data, Databases().databases
+    found = [
+        fetch_one(folder, day.date(), asking, databases)
+        for asking in asking_sources(production_graph().sources, source)
+    ]
+    if as_json:
+        print_json([{"file": str(each.path), "rows": each.rows} for each in found])
+        return
+    for each in found:
+        console.print(f"{each.path}: {each.rows:,} rows", highlight=False)
 
 
 @sources_app.command("rejected")

@@ -9,7 +9,7 @@ from datetime import date
 from json import dumps, loads
 from pathlib import Path
 
-from regulatory_assets.bank.delivery import find_files
+from regulatory_assets.bank.delivery import content_hash, find_files
 from regulatory_assets.control.register import Register
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import Positions
@@ -55,11 +55,12 @@ class Cursor:
 def look(folder: Path, day: date, graph: Graph, known: Mapping[str, Seen]) -> dict[str, Seen]:
     """The files of a day. A file whose time and size are known is not read again."""
     found: dict[str, Seen] = {}
-    for file in find_files(folder, day, graph.sources):
-        name, status = f"{day}/{file.path.name}", file.path.stat()
+    files = find_files(folder, day, graph.sources)
+    for path in dict.fromkeys(path for file in files for path in file.files):
+        name, status = f"{day}/{path.name}", path.stat()
         before = known.get(name)
         same = before is not None and before[:2] == (status.st_mtime_ns, status.st_size)
-        sha256 = before[2] if before is not None and same else file.sha256[:16]
+        sha256 = before[2] if before is not None and same else content_hash(path)[:16]
         found[name] = (status.st_mtime_ns, status.st_size, sha256)
     return found
 

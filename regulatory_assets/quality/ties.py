@@ -1,8 +1,8 @@
 """Sums that must agree between delivered tables: what ties to what, how closely, and how gravely.
 
-``ties.yaml`` names them; severity and tolerance are data. They compare what was delivered, so the
-adjustment layer has no part in them. What calculated tables must add up to is not here (``checks``,
-``reports``).
+``ties.yaml`` names them, and a bank's own file further ones (``own``); severity and tolerance are
+data. They compare what was delivered, so the adjustment layer has no part in them. What calculated
+tables must add up to is not here (``checks``, ``reports``).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.table import ColumnType, Table
 from regulatory_assets.quality.examination import Check, Examination, Result, verdict
+from regulatory_assets.quality.own import own_file
 from regulatory_assets.regulation.document import Node, read
 
 _FILE = Path(__file__).with_name("ties.yaml")
@@ -90,8 +91,16 @@ class Tie:
         )
 
 
+def ties() -> tuple[Tie, ...]:
+    """The package's ties and a bank's own; of two on one table with one name, its own. Raises
+    ParameterError."""
+    own = own_file(_FILE.name)
+    found = (*ties_of(_FILE), *(ties_of(own) if own is not None else ()))
+    return tuple({(t.left.table.name, t.name): t for t in found}.values())
+
+
 @cache
-def ties(path: Path = _FILE) -> tuple[Tie, ...]:
+def ties_of(path: Path) -> tuple[Tie, ...]:
     """The ties of a file. Raises ParameterError naming file, line and remedy."""
     return tuple(_ties(read(path)))
 

@@ -1,23 +1,34 @@
-"""The real bank's files: figures by another route where they are at hand, and a made-up copy."""
+"""The real bank by its mappings: figures by another route where its files are at hand.
+
+A made-up copy holds everything that the queries must get right or refuse.
+"""
 
 from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from shutil import copyfile
 
+import pyarrow as pa
 import pytest
 
-from regulatory_assets.bank.berka import BerkaReport, deliver, months_later
 from regulatory_assets.bank.delivery import DeliveryError, find_files
+from regulatory_assets.bank.formats import Unreadable, open_file
+from regulatory_assets.bank.ingest import ingest
+from regulatory_assets.bank.mapping import SourceMapping, load
 from regulatory_assets.bank.tables import POSITIONS, SOURCES
-from regulatory_assets.regulation.document import ParameterError
+from regulatory_assets.bank.writing import write_full
+from regulatory_assets.demo import BERKA_FILES
+from regulatory_assets_tests.bank.desk import Desk
 from regulatory_assets_tests.bank.small_lcr import read, scopes
+from regulatory_assets_tests.orchestration.homes import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-ASSUMPTIONS = ROOT / "data" / "berka-assumptions.yaml"
+MAPPINGS = ROOT / "data" / "berka" / "sources"
+BESIDE = ROOT / "data" / "berka" / "beside"
 REAL = Path(os.environ.get("REGULATORY_ASSETS_BERKA", ROOT.parent / "shared/data/berka"))
 DAY = date(1993, 12, 31)
 
@@ -70,209 +81,197 @@ FILES = {
 }
 
 
-def write_files(folder: Path, **changed: str) -> Path:
+def mappings() -> list[SourceMapping]:
+    return [load(path, path.read_text(), SOURCES) for path in sorted(MAPPINGS.glob("*.yaml"))]
+
+
+def lay_out(folder: Path, source: Path | None = None, day: date = DAY, **changed: str) -> Path:
+    """A delivery folder with the bank's files, made up if no others are named, and those beside."""
+    here = folder / day.isoformat()
+    here.mkdir(parents=True, exist_ok=True)
+    for path in BESIDE.iterdir():
+        copyfile(path, here / path.name)
     for name, text in (FILES | changed).items():
-        (folder / f"{name}.asc").write_bytes(text.replace("\n", "\r\n").encode("latin-1"))
+        (here / f"{name}.asc").write_bytes(text.replace("\n", "\r\n").encode("latin-1"))
+    for name in BERKA_FILES if source is not None else ():
+        copyfile((source or folder) / name, here / name)
     return folder
 
 
-@pytest.fixture
-def bank(tmp_path: Path) -> Path:
-    folder = tmp_path / "bank"
-    folder.mkdir()
-    return write_files(folder)
+class Bank:
+    """What the mappings take from a delivery folder, in tables and in files like the sample's."""
+
+    def __init__(self, desk: Desk, folder: Path, day: date = DAY) -> None:
+        self.day, self.warnings = day, list[str]()
+        self.rows: dict[str, list[dict[str, object]]] = {}
+        desk.day = day
+        for file in find_files(folder, day, SOURCES, mappings()):
+            taken = ingest(desk.runner, file)
+            assert taken.delivery.rejected == 0, (file.path.name, desk.rejected())
+            self.warnings += taken.warnings
+            self.rows[file.table.name] = desk.rows(file.table.name)
+            schema = pa.schema([(c.name, c.type.arrow) for c in file.table.columns])
+            rows = pa.Table.from_pylist(self.rows[file.table.name], schema=schema)
+            write_full(folder / "out", day, file.table, [rows])
+        self.deals = {str(d["deal_id"]): d for d in self.rows["deals"]}
+        self.out = folder / "out" / day.isoformat()
+
+    def amounts(self, start: str, column: str = "maturity_date") -> dict[str, tuple[object, ...]]:
+        found = {n: d for n, d in self.deals.items() if n.startswith(start)}
+        return {n: (d["amount"], d[column]) for n, d in found.items()}
 
 
-@pytest.fixture
-def report(bank: Path, tmp_path: Path) -> BerkaReport:
-    return deliver(bank, DAY, tmp_path, ASSUMPTIONS)
+@pytest.fixture(scope="module")
+def module_desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return Desk(tmp_path_factory.mktemp("berka"))
 
 
-def deals(out: Path, day: date = DAY) -> dict[str, dict[str, str]]:
-    return {d["deal_id"]: d for d in read(out / day.isoformat() / "deals.csv")}
+@pytest.fixture(scope="module")
+def bank(module_desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Bank:
+    """The made-up copy."""
+    return Bank(module_desk, lay_out(tmp_path_factory.mktemp("made_up")))
 
 
-def test_balances_are_sums_of_movements(report: BerkaReport, tmp_path: Path) -> None:
-    found = deals(tmp_path)
-    amounts = {n: Decimal(d["amount"]) for n, d in found.items() if n.startswith("ACCOUNT")}
-    assert amounts == {
-        "ACCOUNT-000001": Decimal("800.00"),
-        "ACCOUNT-000002": Decimal("250.50"),
-        "ACCOUNT-000003": Decimal("709.70"),
-        "ACCOUNT-000005": Decimal("30.00"),
-        "ACCOUNT-000006": Decimal("0.00"),
+def test_balances_are_sums_of_movements_and_a_negative_one_is_an_open_loan(bank: Bank) -> None:
+    assert bank.amounts("ACCOUNT", "product_type") == {
+        "ACCOUNT-000001": (Decimal("800.00"), "DEPOSIT"),
+        "ACCOUNT-000002": (Decimal("250.50"), "LOAN"),
+        "ACCOUNT-000003": (Decimal("709.70"), "DEPOSIT"),
+        "ACCOUNT-000005": (Decimal("30.00"), "DEPOSIT"),
+        "ACCOUNT-000006": (Decimal("0.00"), "DEPOSIT"),
     }
-    assert report.accounts == 5
-    assert report.movements == 9
-    assert report.total_balance == Decimal("1289.20")
+    assert {d["maturity_date"] for n, d in bank.deals.items() if n[0] == "A"} == {None}
 
 
-def test_a_negative_balance_is_an_open_loan(report: BerkaReport, tmp_path: Path) -> None:
-    overdraft = deals(tmp_path)["ACCOUNT-000002"]
-    assert (overdraft["product_type"], overdraft["maturity_date"]) == ("LOAN", "")
-    assert report.overdrafts == 1
+def test_only_the_account_whose_last_day_nowhere_agrees_is_listed(bank: Bank) -> None:
+    (told,) = (w for w in bank.warnings if "printed" in w)
+    assert told.endswith("(account 3, added_up 709.70, printed 711.00)")
 
 
-def test_only_the_account_whose_last_day_nowhere_agrees_is_listed(report: BerkaReport) -> None:
-    assert [(m.account, m.computed, m.printed) for m in report.mismatches] == [
-        (3, Decimal("709.70"), (Decimal("711.00"),))
-    ]
-    assert any("account 3: movements sum to 709.70" in line for line in report.lines())
-
-
-def test_loans_are_outstanding_by_schedule(report: BerkaReport, tmp_path: Path) -> None:
-    found = {n: d for n, d in deals(tmp_path).items() if n.startswith("LOAN")}
-    shown = {n: (Decimal(d["amount"]), d["maturity_date"]) for n, d in found.items()}
+def test_loans_are_outstanding_by_schedule(bank: Bank) -> None:
     # 501 paid on 30 Sep, 31 Oct, 30 Nov and 31 Dec; 502 ended, 503 has one payment left.
-    assert shown == {
-        "LOAN-000501": (Decimal(8000), "1994-08-31"),
-        "LOAN-000503": (Decimal(300), "1994-01-15"),
+    assert bank.amounts("LOAN") == {
+        "LOAN-000501": (Decimal(8000), date(1994, 8, 31)),
+        "LOAN-000503": (Decimal(300), date(1994, 1, 15)),
     }
-    assert (report.loans, report.loans_outstanding) == (2, Decimal(8300))
 
 
-def test_the_depositor_is_the_owner_and_nothing_is_stable(
-    report: BerkaReport, tmp_path: Path
-) -> None:
-    found = deals(tmp_path)
-    assert found["ACCOUNT-000001"]["counterparty_id"] == "CLIENT-000011"
-    parties = read(tmp_path / DAY.isoformat() / "counterparties.csv")
+def test_the_depositor_is_the_owner_and_nothing_is_stable(bank: Bank) -> None:
+    assert bank.deals["ACCOUNT-000001"]["counterparty_id"] == "CLIENT-000011"
+    parties = bank.rows["counterparties"]
     assert [p["counterparty_id"] for p in parties] == [
         "CLIENT-000011", "CLIENT-000013", "CLIENT-000015", "CLIENT-000016",
     ]  # fmt: skip
-    assert {(p["sector"], p["relationship"]) for p in parties} == {("RETAIL", "false")}
-    assert {(d["transactional"], d["insurable"]) for d in found.values()} == {("false", "false")}
-    scope = scopes(tmp_path / DAY.isoformat())["BERKA"]
-    assert scope.outflows == Decimal("153.97")
-    assert scope.inflows == Decimal(150)
+    assert {(p["sector"], p["relationship"]) for p in parties} == {("RETAIL", False)}
+    flags = {(d["transactional"], d["insurable"]) for d in bank.deals.values()}
+    assert flags == {(False, False)}
+    scope = scopes(bank.out)["BERKA"]
+    assert (scope.outflows, scope.inflows) == (Decimal("153.97"), Decimal(150))
 
 
-def test_liquid_assets_are_those_assumed(report: BerkaReport, tmp_path: Path) -> None:
-    found = {d["product_type"]: d for n, d in deals(tmp_path).items() if n.startswith("ASSET")}
-    assert {n: Decimal(d["amount"]) for n, d in found.items()} == {
-        "CASH": Decimal(700_000),
-        "CENTRAL_BANK_RESERVE": Decimal(4_400_000),
+def test_liquid_assets_are_those_assumed(bank: Bank) -> None:
+    assert bank.amounts("ASSET", "eligible") == {
+        "ASSET-CASH": (Decimal(700_000), True),
+        "ASSET-CENTRAL_BANK_RESERVE": (Decimal(4_400_000), True),
     }
-    assert {d["eligible"] for d in found.values()} == {"true"}
-    assert any("assumed" in line for line in report.lines())
+    assert all(row["reason"] for row in read(BESIDE / "liquid_assets.csv"))
 
 
-def test_every_table_of_positions_is_delivered(report: BerkaReport, tmp_path: Path) -> None:
-    files = find_files(tmp_path, DAY, SOURCES)
-    assert {f.table.name for f in files} == {t.name for t in POSITIONS}
-    for file in files:
-        with file.path.open(encoding="utf-8") as stream:
-            assert tuple(next(csv.reader(stream))) == file.table.column_names
-    folder = tmp_path / DAY.isoformat()
-    assert [(r["currency"], Decimal(r["rate"])) for r in read(folder / "fx_rates.csv")] == [
-        ("CZK", Decimal(1))
-    ]
-    entity = read(folder / "entities.csv")[0]
-    assert (entity["entity_id"], entity["reporting_currency"]) == ("BERKA", "CZK")
+def test_every_table_of_positions_is_delivered(bank: Bank) -> None:
+    assert bank.rows.keys() == {t.name for t in POSITIONS}
+    assert bank.rows["fx_rates"] == [{"currency": "CZK", "rate": Decimal(1)}]
+    branches = {b["branch_id"]: b["name"] for b in bank.rows["branches"]}
+    assert branches["DISTRICT-55"] == "Brno - venkov"
+    moved = {
+        t["transaction_id"]: (t["direction"], t["amount"], t["channel"], t["cash"])
+        for t in bank.rows["account_transactions"]
+    }
+    assert moved == {
+        "TRANS-0000005": ("DEBIT", Decimal("350.50"), "BRANCH", True),
+        "TRANS-0000009": ("CREDIT", Decimal("50.00"), "BRANCH", True),
+        "TRANS-0000010": ("DEBIT", Decimal("20.00"), "BRANCH", True),
+    }
 
 
-def test_before_the_first_movement_accounts_are_empty(bank: Path, tmp_path: Path) -> None:
-    report = deliver(bank, date(1993, 1, 2), tmp_path, ASSUMPTIONS)
-    assert (report.accounts, report.movements, report.total_balance) == (1, 0, Decimal(0))
+def deals_file(folder: Path, day: date = DAY) -> Callable[[], object]:
+    (file,) = (f for f in find_files(folder, day, SOURCES, mappings()) if f.table.name == "deals")
+    return lambda: open_file(file)
 
 
-def test_a_missing_folder_says_what_was_expected_where(tmp_path: Path) -> None:
-    with pytest.raises(DeliveryError, match=r"nowhere: there is no such folder.*trans\.asc"):
-        deliver(tmp_path / "nowhere", DAY, tmp_path, ASSUMPTIONS)
-
-
-def test_missing_files_are_named(bank: Path, tmp_path: Path) -> None:
-    (bank / "loan.asc").unlink()
-    (bank / "disp.asc").unlink()
-    with pytest.raises(DeliveryError, match=r"bank: disp\.asc, loan\.asc missing"):
-        deliver(bank, DAY, tmp_path, ASSUMPTIONS)
-
-
-def test_missing_assumptions_are_named(bank: Path, tmp_path: Path) -> None:
-    with pytest.raises(DeliveryError, match=r"none\.yaml: the file of assumed liquid assets"):
-        deliver(bank, DAY, tmp_path, tmp_path / "none.yaml")
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ('cash: {amount: "1", reason: x}\n', "central_bank_reserve is missing"),
-        ('cash: {amount: 1, reason: x}\ncentral_bank_reserve: {amount: "1", reason: x}\n',
-         "quoted"),
-        ('cash: {amount: "-1", reason: x}\ncentral_bank_reserve: {amount: "1", reason: x}\n',
-         "cash is negative"),
-        ('cash: {amount: "1"}\ncentral_bank_reserve: {amount: "1", reason: x}\n',
-         "reason is missing"),
-    ],
-)  # fmt: skip
-def test_assumptions_need_an_exact_amount_and_a_reason(
-    bank: Path, tmp_path: Path, text: str, problem: str
-) -> None:
-    path = tmp_path / "assumptions.yaml"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(ParameterError, match=problem):
-        deliver(bank, DAY, tmp_path, path)
+def test_before_the_first_movement_accounts_are_empty(tmp_path: Path) -> None:
+    reading = deals_file(lay_out(tmp_path, day=date(1993, 1, 2)), date(1993, 1, 2))()
+    (rows,) = reading.pieces()  # type: ignore[attr-defined]
+    assert [(r["c0"], r["c3"]) for r in rows.to_pylist()][:1] == [("ACCOUNT-000001", "0.00000000")]
+    assert rows.num_rows == 3
 
 
 @pytest.mark.parametrize(
     ("name", "old", "new", "problem"),
     [
-        ("trans", '"VYBER";"VYBER";350.50', '"PREVOD";"VYBER";350.50', "movement 5 has the type"),
-        ("trans", "10;5;931231", "9;5;931231", "trans_id stands twice"),
-        ("trans", "10;5;931231", "10;7;931231", "trans.asc: account 7 is not in account.asc"),
-        ("trans", "10;5;931231", "10;5;930231", "not a day written YYMMDD"),
-        ("trans", ";20.00;", ";2O.00;", "not a PKDD'99 trans file"),
-        ("trans", ";20.00;", ";;", "empty values in amount"),
-        ("loan", "501;1;", "501;9;", "loan.asc: account 9 is not in account.asc"),
-        ("loan", '"payments"', '"rate"', "not a PKDD'99 loan file"),
-        ("disp", '7;16;6;"OWNER"', '7;16;6;"DISPONENT"', "account 6 has no owner"),
-        ("disp", '2;12;1;"DISPONENT"', '2;12;1;"OWNER"', "two owners"),
+        ("trans", '"VYBER";"VYBER";350.50', '"PREVOD";"VYBER";350.50', "line 6, trans_id 5, type"),
+        ("trans", "10;5;931231", "9;5;931231", "stands twice.*trans.asc, number 9"),
+        ("trans", "10;5;931231", "10;7;931231", "not in account.asc.*line 11, account_id 7"),
+        ("trans", "10;5;931231", "10;5;930231", "not a day.*trans.asc, line 11, date 930231"),
+        ("trans", "10;5;931231", "10;5;93123", "not a day.*trans.asc, line 11, date 93123"),
+        ("trans", ";20.00;", ";2O.00;", "trans.asc, line 11: amount is no decimal"),
+        ("trans", ";20.00;", ";;", "trans.asc, line 11: amount is empty"),
+        ("trans", '10;5;931231;"VYDAJ"', '10;5;931231"VYDAJ"', "trans.asc, line 11: .*every line"),
+        ("loan", "501;1;", "501;9;", "not in account.asc.*loan.asc, line 2, account_id 9"),
+        ("loan", '"payments"', '"rate"', "loan.asc: the columns payments are missing"),
+        ("disp", '7;16;6;"OWNER"', '7;16;6;"DISPONENT"', "no owner.*account_id 6, owners 0"),
+        ("disp", '2;12;1;"DISPONENT"', '2;12;1;"OWNER"', "or two .*account_id 1, owners 2"),
     ],
 )
 def test_files_that_cannot_be_used_are_refused(
-    bank: Path, tmp_path: Path, name: str, old: str, new: str, problem: str
+    tmp_path: Path, name: str, old: str, new: str, problem: str
 ) -> None:
     assert FILES[name].count(old) == 1
-    write_files(bank, **{name: FILES[name].replace(old, new)})
-    with pytest.raises(DeliveryError, match=problem):
-        deliver(bank, DAY, tmp_path / "out", ASSUMPTIONS)
-    assert not (tmp_path / "out").exists()
+    asked = deals_file(lay_out(tmp_path, **{name: FILES[name].replace(old, new)}))
+    with pytest.raises(Unreadable, match=problem):
+        asked()
 
 
-@pytest.mark.parametrize(
-    ("day", "months", "later"),
-    [
-        (date(1993, 8, 31), 6, date(1994, 2, 28)),
-        (date(1995, 8, 31), 6, date(1996, 2, 29)),
-        (date(1993, 12, 15), 1, date(1994, 1, 15)),
-        (date(1993, 1, 31), 11, date(1993, 12, 31)),
-    ],
-)
-def test_months_are_clipped_to_the_month_end(day: date, months: int, later: date) -> None:
-    assert months_later(day, months) == later
+def test_assumptions_need_an_amount_and_a_reason(tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    path = tmp_path / DAY.isoformat() / "liquid_assets.csv"
+    for text, problem in (
+        ("CASH,1,\n", "liquid_assets.csv, line 2: reason is empty"),
+        ("CASH,,x\n", "liquid_assets.csv, line 2: amount is empty"),
+        ("CASH,-1,x\n", "or negative .*line 2"),
+        ("GOLD,1,x\n", "neither CASH nor"),
+    ):
+        path.write_text(f"product_type,amount,reason\n{text}")
+        with pytest.raises(Unreadable, match=problem):
+            deals_file(tmp_path)()
+
+
+def test_a_bank_delivered_in_part_is_refused(tmp_path: Path) -> None:
+    (lay_out(tmp_path) / DAY.isoformat() / "loan.asc").unlink()
+    with pytest.raises(DeliveryError, match=r"berka_deals reads it together with loan\.asc"):
+        find_files(tmp_path, DAY, SOURCES, mappings())
 
 
 @needs_real_files
 class TestRealFiles:
     @pytest.fixture(scope="class")
-    def out(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        return tmp_path_factory.mktemp("berka")
-
-    @pytest.fixture(scope="class")
-    def report(self, out: Path) -> BerkaReport:
-        return deliver(REAL, DAY, out, ASSUMPTIONS)
+    def bank(self, module_desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Bank:
+        return Bank(module_desk, lay_out(tmp_path_factory.mktemp("real"), REAL))
 
     def rows(self, name: str) -> list[dict[str, str]]:
         with (REAL / f"{name}.asc").open(encoding="latin-1", newline="") as stream:
             return list(csv.DictReader(stream, delimiter=";"))
 
-    def test_known_figures(self, report: BerkaReport) -> None:
-        assert report.total_balance == Decimal("36575946.10")
-        assert (report.accounts, report.movements) == (1_139, 28_205)
-        assert (report.loans, report.overdrafts) == (20, 0)
-        assert [m.account for m in report.mismatches] == [9188]
+    def test_known_figures(self, bank: Bank) -> None:
+        kinds = {n: n.partition("-")[0] + str(d["product_type"]) for n, d in bank.deals.items()}
+        of = {k: [bank.deals[n]["amount"] for n in kinds if kinds[n] == k] for k in kinds.values()}
+        assert sum(of["ACCOUNTDEPOSIT"]) == Decimal("36575946.10")  # type: ignore[arg-type]
+        assert (len(of["ACCOUNTDEPOSIT"]), len(of["LOANLOAN"])) == (1_139, 20)
+        assert "ACCOUNTLOAN" not in of
+        (told,) = (w for w in bank.warnings if "printed" in w)
+        assert told.count("account 9188") == told.count("added_up") == 1
+        assert len(bank.rows["account_transactions"]) == 1_754
 
-    def test_every_deposit_by_the_csv_module(self, report: BerkaReport, out: Path) -> None:
+    def test_every_deposit_by_the_csv_module(self, bank: Bank) -> None:
         sums: dict[str, Decimal] = {}
         for row in self.rows("trans"):
             if row["date"] <= "931231":
@@ -280,16 +279,12 @@ class TestRealFiles:
                 signed = amount if row["type"] == "PRIJEM" else -amount
                 sums[row["account_id"]] = sums.get(row["account_id"], Decimal(0)) + signed
         owners = {r["account_id"]: r["client_id"] for r in self.rows("disp") if "OWN" in r["type"]}
-        found = {
-            int(n.removeprefix("ACCOUNT-")): (Decimal(d["amount"]), d["counterparty_id"])
-            for n, d in deals(out).items()
-            if d["product_type"] == "DEPOSIT"
-        }
-        assert found == {
-            int(a): (total, f"CLIENT-{int(owners[a]):06d}") for a, total in sums.items()
+        assert bank.amounts("ACCOUNT", "counterparty_id") == {
+            f"ACCOUNT-{int(a):06d}": (total, f"CLIENT-{int(owners[a]):06d}")
+            for a, total in sums.items()
         }
 
-    def test_every_loan_by_the_csv_module(self, report: BerkaReport, out: Path) -> None:
+    def test_every_loan_by_the_csv_module(self, bank: Bank) -> None:
         expected = {}
         for row in self.rows("loan"):
             if row["date"] <= "931231":
@@ -298,11 +293,9 @@ class TestRealFiles:
                 assert day <= 28 or row["date"][2:4] == "12"
                 left = Decimal(row["amount"]) - months * Decimal(row["payments"])
                 expected[f"LOAN-{int(row['loan_id']):06d}"] = left
-        found = {n: Decimal(d["amount"]) for n, d in deals(out).items() if n.startswith("LOAN")}
-        assert found == expected
-        assert report.loans_outstanding == sum(expected.values())
+        assert {n: amount for n, (amount, _) in bank.amounts("LOAN").items()} == expected
 
-    def test_ratio_is_plausible(self, report: BerkaReport, out: Path) -> None:
-        scope = scopes(out / DAY.isoformat())["BERKA"]
+    def test_ratio_is_plausible(self, bank: Bank) -> None:
+        scope = scopes(bank.out)["BERKA"]
         assert scope.outflows == Decimal("3657594.610")
         assert Decimal("1.39") < scope.ratio < Decimal("1.40")

@@ -84,7 +84,8 @@ def first(banks: list[Bank]) -> Bank:
 class TestSample:
     def test_the_repository_holds_what_the_command_writes(self, tmp_path: Path) -> None:
         sample.write_sample(tmp_path)
-        assert bytes_of(tmp_path) == bytes_of(DATA)
+        beside = {name for name in bytes_of(DATA) if name.startswith("berka/")}
+        assert bytes_of(tmp_path) == {n: b for n, b in bytes_of(DATA).items() if n not in beside}
 
     def test_it_is_small(self) -> None:
         assert sum(p.stat().st_size for p in DATA.rglob("*") if p.is_file()) < 2_000_000
@@ -444,7 +445,7 @@ def test_the_command_writes_the_same(
     out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["--deals", str(DEALS), "--days", "3", "--seed", str(SEED), "--out", str(tmp_path),
-          "--correction", "0.01"])  # fmt: skip
+          "--correction", "0.01", "--stated-rates"])  # fmt: skip
     written = bytes_of(tmp_path)
     assert written.pop(f"{FIRST_DAY}/deals.delta-001.csv").count(b"\n") == 31
     assert written == bytes_of(out)

@@ -250,6 +250,18 @@ def test_an_unreadable_file_is_refused(desk: Desk, name: str) -> None:
     assert desk.rows("fx_rates") == []
 
 
+def test_parquet_decimals_keep_all_digits_however_small(desk: Desk) -> None:
+    amounts = [Decimal("0.00000001"), Decimal("0.00000001"), Decimal("2.5"), Decimal("0.001")]
+    codes = ["EUR", "USD", "JPY", "CHF"]
+    table = pa.table({"CODE": codes, "V": pa.array(amounts, pa.decimal128(12, 8))})
+    desk.deliver("s_1", _parquet(table))
+    (taken,) = desk.take("fx_rates", [mapping("  rate: {from: V}\n", format="parquet")])
+    assert taken.delivery.rejected == 0
+    assert {r["currency"]: r["rate"] for r in desk.rows("fx_rates")} == dict(
+        zip(codes, amounts, strict=True)
+    )
+
+
 def test_json_keeps_digits_and_rejects_lines_that_are_no_object(desk: Desk) -> None:
     lines = [
         '{"CODE": "EUR", "V": 1234.56789012}',

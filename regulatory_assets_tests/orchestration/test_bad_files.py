@@ -93,4 +93,4 @@ def test_a_bad_mapping_is_told_with_file_and_line(
     (tmp_path / "bad.yaml").write_text("source: x\ntable: nothing\n")
     monkeypatch.setenv("REGULATORY_ASSETS_SOURCES", str(tmp_path))
     (result,) = run_days([date(2026, 2, 1)], ["fx_rates"])
-    assert "bad.yaml:1: the key files is missing" in result.failures[0]
+    assert "bad.yaml:1: the key delivery is missing" in result.failures[0]

@@ -20,7 +20,8 @@ from regulatory_assets.cli import app
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.quality.expectations.profile import profile
 from regulatory_assets.quality.expectations.report import Judged, judge
-from regulatory_assets.quality.expectations.suite import suite, thresholds
+from regulatory_assets.quality.expectations.suite import suite, thresholds, thresholds_of
+from regulatory_assets.quality.ties import ties
 from regulatory_assets.regulation.document import ParameterError
 from regulatory_assets_tests.bank.desk import Desk
 from regulatory_assets_tests.orchestration.homes import DAYS, SAMPLE, new_home
@@ -259,8 +260,75 @@ def test_thresholds_that_do_not_fit_are_refused(
     assert old in text
     (tmp_path / "t.yaml").write_text(text.replace(old, new, 1))
     with pytest.raises(ParameterError, match=why) as refused:
-        thresholds(SOURCES, tmp_path / "t.yaml")
+        thresholds_of(SOURCES, (tmp_path / "t.yaml",))
     assert refused.value.line
+
+
+OWN = """
+default: {unknown: "0.01", change: "0.3"}
+tables:
+  deals:
+    missing: "0.02"
+    critical: {account_id: "0.9"}
+    plausible: {amount: {at_most: "5"}}
+  persons: {duplicates: "0.5"}
+"""
+TIES = """
+- name: deals
+  title: Ours.
+  table: general_ledger
+  sum: balance
+  by: [entity_id]
+  equals: {table: deals, sum: amount, by: [entity_id]}
+  both: true
+  tolerance: "7.00"
+  blocking: true
+- name: provisions
+  title: More of ours.
+  table: cash_flows
+  sum: interest
+  by: [deal_id]
+  equals: {table: deals, sum: amount, by: [deal_id]}
+  both: false
+  tolerance: "0.00"
+  blocking: false
+"""
+
+
+def test_a_banks_own_thresholds_and_ties_are_laid_over_the_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packaged, tied = thresholds(SOURCES), ties()
+    monkeypatch.setenv("REGULATORY_ASSETS_QUALITY", str(tmp_path / "own"))
+    with pytest.raises(ParameterError, match="is no folder"):
+        thresholds(SOURCES)
+    (tmp_path / "own").mkdir()
+    assert (thresholds(SOURCES), ties()) == (packaged, tied)
+    (tmp_path / "own" / "thresholds.yaml").write_text(OWN)
+    (tmp_path / "own" / "ties.yaml").write_text(TIES)
+    found, limits = thresholds(SOURCES), ("missing", "duplicates", "outside", "unknown", "change")
+
+    def shown(table: str) -> tuple[str, ...]:
+        return tuple(str(found[table].limits[name]) for name in limits)
+
+    assert shown("deals") == ("0.02", "0.001", "0.001", "0.01", "0.3")
+    assert shown("counterparties")[-1] == "0.1", "a table's own stands before any default"
+    assert shown("persons")[:2] == ("0.05", "0.5")
+    assert found["deals"].critical == {
+        "counterparty_id": Decimal("0.05"),
+        "account_id": Decimal("0.9"),
+    }
+    assert found["deals"].plausible["amount"] == (None, Decimal(5))
+    assert found["deals"].plausible["days_past_due"] == (None, Decimal(3650))
+    assert found["deals"].alike == packaged["deals"].alike
+    both = {(t.left.table.name, t.name): (str(t.tolerance), t.blocking) for t in ties()}
+    assert len(both) == len(ties()) == len(tied) + 1
+    assert both["general_ledger", "deals"] == ("7.00", True)
+    assert both["cash_flows", "provisions"] == ("0.00", False)
+    (tmp_path / "own" / "thresholds.yaml").write_text(OWN.replace("deals:", "dealings:"))
+    thresholds_of.cache_clear()
+    with pytest.raises(ParameterError, match=r"thresholds\.yaml:5: no source table dealings"):
+        thresholds(SOURCES)
 
 
 @pytest.fixture

@@ -8,12 +8,11 @@ from decimal import Decimal
 
 import pytest
 
-from regulatory_assets.bank.berka import deliver as deliver_berka
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination
-from regulatory_assets_tests.bank.test_berka import ASSUMPTIONS, DAY, REAL, needs_real_files
+from regulatory_assets_tests.bank.test_berka import DAY, MAPPINGS, REAL, lay_out, needs_real_files
 from regulatory_assets_tests.reports.delivered import deliver, groups, rows
 
 pytestmark = needs_real_files
@@ -28,8 +27,9 @@ def raw(name: str) -> list[dict[str, str]]:
 @pytest.fixture(scope="module")
 def runner(sail: Engine, tmp_path_factory: pytest.TempPathFactory) -> Runner:
     folder = tmp_path_factory.mktemp("real")
-    deliver_berka(REAL, DAY, folder / "deliveries", ASSUMPTIONS)
-    runner = deliver(folder, folder / "deliveries", DAY, sail)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REGULATORY_ASSETS_SOURCES", str(MAPPINGS))
+        runner = deliver(folder, lay_out(folder / "deliveries", REAL), DAY, sail)
     runner.run_day(DAY, "test", groups(runner, ["aml", "branch"]))
     return runner
 

@@ -5,15 +5,16 @@ A float is refused where the mapping uses it: it does not hold the digits of an 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from regulatory_assets.bank.files import FileForm
 from regulatory_assets.bank.formats.piece import Unreadable, good_lines
-from regulatory_assets.bank.mapping import SourceMapping
 
 _ROWS = 65_536
 
@@ -22,21 +23,21 @@ class ParquetFile:
     """A Parquet file; its footer is read when it is opened."""
 
     sha256 = None
+    warnings: tuple[str, ...] = ()
 
-    def __init__(self, path: Path, mapping: SourceMapping) -> None:
+    def __init__(self, path: Path, form: FileForm, used: Sequence[str]) -> None:
         try:
             self._file = pq.ParquetFile(path)
         except (pa.ArrowException, OSError) as error:
             raise Unreadable(f"not a whole Parquet file ({error}); deliver it again") from error
         schema = self._file.schema_arrow
         self.columns = tuple(schema.names)
-        known = {*mapping.uses, *(mapping.day.origin.uses if mapping.day else ())}
-        self.unknown = tuple(c for c in self.columns if c not in known)
+        self.unknown = tuple(c for c in self.columns if c not in used)
         for name in self.columns:
             if self.columns.count(name) > 1:
                 raise Unreadable(f"the column {name} stands twice; name each once")
         for field in schema:
-            if field.name in known and pa.types.is_floating(field.type):
+            if field.name in used and pa.types.is_floating(field.type):
                 raise Unreadable(
                     f"the column {field.name} is a float, which does not hold every digit of an "
                     "amount; deliver it as decimal or text"
@@ -62,4 +63,16 @@ def _text(column: pa.Array) -> pa.Array:
     if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
         return pc.binary_replace_slice(column, 0, 0, b"").cast(pa.string())
     text = column.cast(pa.string())
+    if pa.types.is_decimal(column.type):
+        return _with_point(text)
     return pc.if_else(pc.equal(text, ""), None, text)
+
+
+def _with_point(text: pa.Array) -> pa.Array:
+    """Decimals with all their digits: Arrow writes small ones, and zero, like 0E-8."""
+    short = pc.fill_null(pc.match_substring(text, "E"), False)
+    if not pc.any(short, min_count=0).as_py():
+        return text
+    different = text.filter(short).dictionary_encode()
+    whole = [format(Decimal(value), "f") for value in different.dictionary.to_pylist()]
+    return pc.replace_with_mask(text, short, pa.array(whole).take(different.indices))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from regulatory_assets.bank.files import FileForm
 from regulatory_assets.bank.formats.piece import Unreadable, bad_lines, good_lines, place
 from regulatory_assets.bank.formats.text import Lines
-from regulatory_assets.bank.mapping import SourceMapping
 
 _MARK = b"\xef\xbb\xbf"
 """A byte order mark: the parser would drop it silently where a block begins with it."""
@@ -31,9 +31,11 @@ Bad = tuple[int, str, str]
 class DelimitedFile:
     """A CSV file; its header is read when it is opened."""
 
-    def __init__(self, path: Path, mapping: SourceMapping) -> None:
-        self._mapping = mapping
-        self._lines = Lines(path, mapping)
+    warnings: tuple[str, ...] = ()
+
+    def __init__(self, path: Path, form: FileForm, used: Sequence[str]) -> None:
+        self._form = form
+        self._lines = Lines(path, form)
         self._blocks = self._lines.blocks()
         first = next(self._blocks, None)
         if first is None or not first[1].strip():
@@ -41,10 +43,9 @@ class DelimitedFile:
                 "the file is empty; a table without rows has its header line", plain=True
             )
         head, _, self._rest = first[1].partition(b"\n")
-        self.columns = _header(head.decode(), mapping.delimiter)
-        known = {*mapping.uses, *(mapping.day.origin.uses if mapping.day else ())}
-        self.unknown = tuple(c for c in self.columns if c not in known)
-        self._well_formed = _well_formed(mapping.delimiter)
+        self.columns = _header(head.decode(), form.delimiter)
+        self.unknown = tuple(c for c in self.columns if c not in used)
+        self._well_formed = _well_formed(form.delimiter)
 
     @property
     def sha256(self) -> str:
@@ -116,7 +117,7 @@ class DelimitedFile:
                 column_names=names, block_size=len(block) + 1, use_threads=threads
             ),
             parse_options=pacsv.ParseOptions(
-                delimiter=self._mapping.delimiter,
+                delimiter=self._form.delimiter,
                 invalid_row_handler=set_aside,
                 ignore_empty_lines=False,
             ),

@@ -16,8 +16,8 @@ from typing import Any
 import openpyxl
 import pyarrow as pa
 
+from regulatory_assets.bank.files import FileForm
 from regulatory_assets.bank.formats.piece import Unreadable, good_lines
-from regulatory_assets.bank.mapping import SourceMapping
 
 _ROWS = 20_000
 
@@ -26,8 +26,9 @@ class ExcelFile:
     """A sheet, read row by row; rows without any value below the last filled one are no rows."""
 
     sha256 = None
+    warnings: tuple[str, ...] = ()
 
-    def __init__(self, path: Path, mapping: SourceMapping) -> None:
+    def __init__(self, path: Path, form: FileForm, used: Sequence[str]) -> None:
         try:
             # Opened here: the library refuses names that do not end in xlsx.
             book = openpyxl.load_workbook(path.open("rb"), read_only=True, data_only=True)
@@ -35,7 +36,7 @@ class ExcelFile:
         except Exception as error:
             # A damaged workbook makes the library fail in many ways, none of them its own.
             raise Unreadable(f"not a whole Excel workbook ({error}); deliver it again") from error
-        wanted = mapping.sheet or names[0]
+        wanted = form.sheet or names[0]
         if wanted not in names:
             raise Unreadable(f"no sheet {wanted}; the sheets are {', '.join(names)}")
         self._rows = book[wanted].iter_rows(values_only=True)
@@ -50,8 +51,7 @@ class ExcelFile:
         for name in self.columns:
             if self.columns.count(name) > 1:
                 raise Unreadable(f"the column {name} stands twice in the header", 1)
-        known = {*mapping.uses, *(mapping.day.origin.uses if mapping.day else ())}
-        self.unknown = tuple(c for c in self.columns if c not in known)
+        self.unknown = tuple(c for c in self.columns if c not in used)
 
     def pieces(self) -> Iterator[pa.Table]:
         width, row, empty = len(self.columns), 2, 0

@@ -7,15 +7,15 @@ memory: no faster reader keeps the digits of a number, or tells which line is wr
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from regulatory_assets.bank.files import FileForm
 from regulatory_assets.bank.formats.piece import OTHERS, Unreadable, bad_lines, good_lines
 from regulatory_assets.bank.formats.text import Lines
-from regulatory_assets.bank.mapping import SourceMapping
 
 _NAMES_TOLD = 50
 
@@ -23,14 +23,15 @@ _NAMES_TOLD = 50
 class JsonLinesFile:
     """A file of objects. It has no header, so its columns are those that the mapping uses."""
 
-    def __init__(self, path: Path, mapping: SourceMapping) -> None:
-        self._lines = Lines(path, mapping)
+    warnings: tuple[str, ...] = ()
+
+    def __init__(self, path: Path, form: FileForm, used: Sequence[str]) -> None:
+        self._lines = Lines(path, form)
         self._blocks = self._lines.blocks()
         self._first = next(self._blocks, None)
         if self._first is None:
             raise Unreadable("the file is empty; deliver at least one line")
-        of_day = mapping.day.origin.uses if mapping.day else ()
-        self._used = tuple(dict.fromkeys((*mapping.uses, *of_day)))
+        self._used = tuple(used)
         self.columns = (*self._used, OTHERS)
         self._unknown: dict[str, None] = {}
 

@@ -28,6 +28,9 @@ class SourceFile(Protocol):
     columns: tuple[str, ...]
     """The delivered columns, in their order."""
 
+    warnings: tuple[str, ...]
+    """What is worth a word about the whole; may quote what stands in it."""
+
     def pieces(self) -> Iterator[pa.Table]:
         """The lines: ``line_number``, ``problem``, ``raw_text``, then c0, c1, ... as text.
 

@@ -7,8 +7,8 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from regulatory_assets.bank.files import FileForm
 from regulatory_assets.bank.formats.piece import Unreadable
-from regulatory_assets.bank.mapping import SourceMapping
 
 BLOCK_BYTES = 8 * 1024 * 1024
 LINE_LIMIT = 64 * 1024 * 1024
@@ -22,8 +22,8 @@ class Lines:
     says that its source never writes it.
     """
 
-    def __init__(self, path: Path, mapping: SourceMapping) -> None:
-        self._path, self._mapping = path, mapping
+    def __init__(self, path: Path, form: FileForm) -> None:
+        self._path, self._form = path, form
         self._hash = hashlib.sha256()
 
     @property
@@ -51,7 +51,7 @@ class Lines:
                         line,
                     )
         if rest:
-            if not self._mapping.last_line_may_end_open:
+            if not self._form.last_line_may_end_open:
                 raise Unreadable(
                     "the last line has no line end, so the file may have been cut off; deliver "
                     "it whole, or say last_line_may_end_open: true in the source's mapping",
@@ -61,7 +61,7 @@ class Lines:
             yield line, b"".join(rest).removesuffix(b"\r") + b"\n"
 
     def _texts(self) -> Iterator[str]:
-        encoding = self._mapping.encoding
+        encoding = self._form.encoding
         plain = codecs.lookup(encoding).name == "utf-8"
         decoder = codecs.getincrementaldecoder("utf-8-sig" if plain else encoding)()
         line = 1

@@ -1,13 +1,14 @@
 """The expectations on a source table: made from its definition, with thresholds from data.
 
 ``thresholds.yaml`` says how much is too much, and what no definition can: which columns that may be
-empty are critical, which numbers are plausible, which rows look alike. How a day is measured stands
-in ``profile``.
+empty are critical, which numbers are plausible, which rows look alike. A bank's own file is laid
+over it. How a day is measured stands in ``profile``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import ChainMap
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.table import Column, ColumnType, Table
+from regulatory_assets.quality.own import own_file
 from regulatory_assets.regulation.document import Node, read
 
 THRESHOLDS = Path(__file__).parent / "thresholds.yaml"
@@ -105,48 +107,67 @@ def _master(graph: Graph, column: Column) -> Table | None:
 # -- thresholds --------------------------------------------------------------------------------
 
 
+def thresholds(tables: tuple[Table, ...]) -> Mapping[str, Thresholds]:
+    """The thresholds of each table: the package's, with a bank's own laid over them. Raises
+    ParameterError with file and line."""
+    own = own_file(THRESHOLDS.name)
+    return thresholds_of(tables, (THRESHOLDS,) if own is None else (own, THRESHOLDS))
+
+
 @cache
-def thresholds(tables: tuple[Table, ...], path: Path = THRESHOLDS) -> Mapping[str, Thresholds]:
-    """The thresholds of each table. Raises ParameterError with file and line."""
-    root = read(path).fields(("default", "tables"))
-    default = _limits(root["default"].fields(_LIMITS), {})
-    of_tables = root["tables"].pairs()
+def thresholds_of(tables: tuple[Table, ...], paths: tuple[Path, ...]) -> Mapping[str, Thresholds]:
+    """The thresholds that some files give; what an earlier one says stands before a later one's.
+
+    What any says of a table stands before what any says by default. Only the last must be whole.
+    """
     by_name = {t.name: t for t in tables}
-    for name, node in of_tables.items():
-        if name not in by_name:
-            raise node.error(f"no source table {name}", f"Use one of {', '.join(by_name)}")
+    defaults: list[Mapping[str, Node]] = []
+    of_tables: list[Mapping[str, Node]] = []
+    for path in paths:
+        whole = path is paths[-1]
+        root = read(path).fields(("default", "tables") if whole else (), ("default", "tables"))
+        default = root.get("default")
+        if default is not None:
+            defaults.append(default.fields(_LIMITS if whole else (), _LIMITS))
+        of_tables.append(root["tables"].pairs() if "tables" in root else {})
+        for name, node in of_tables[-1].items():
+            if name not in by_name:
+                raise node.error(f"no source table {name}", f"Use one of {', '.join(by_name)}")
     return {
-        name: _of_table(of_tables[name], table, default)
-        if name in of_tables
-        else Thresholds(default)
+        name: _of_table([given[name] for given in of_tables if name in given], table, defaults)
         for name, table in by_name.items()
     }
 
 
-def _limits(given: Mapping[str, Node], default: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    return {
-        name: given[name].decimal(ColumnType.RATE) if name in given else default[name]
-        for name in _LIMITS
-    }
+def _of_table(
+    nodes: Sequence[Node], table: Table, defaults: Sequence[Mapping[str, Node]]
+) -> Thresholds:
+    given = [node.fields((), (*_LIMITS, "critical", "alike", "plausible")) for node in nodes]
+    said: ChainMap[str, Node] = ChainMap(*map(dict, given), *map(dict, defaults))
+    critical: dict[str, Decimal] = {}
+    plausible: dict[str, tuple[Decimal | None, Decimal | None]] = {}
+    for fields in reversed(given):
+        critical |= _critical(fields["critical"], table) if "critical" in fields else {}
+        plausible |= _plausible(fields["plausible"], table) if "plausible" in fields else {}
+    return Thresholds(
+        {name: said[name].decimal(ColumnType.RATE) for name in _LIMITS},
+        critical,
+        said["alike"].codes(table.column_names, "the column") if "alike" in said else (),
+        plausible,
+    )
 
 
-def _of_table(node: Node, table: Table, default: Mapping[str, Decimal]) -> Thresholds:
-    fields = node.fields((), (*_LIMITS, "critical", "alike", "plausible"))
+def _plausible(node: Node, table: Table) -> dict[str, tuple[Decimal | None, Decimal | None]]:
     numbers = [c.name for c in table.columns if c.type in _NUMBERS]
-    plausible = {}
-    for name, bounds in fields["plausible"].pairs().items() if "plausible" in fields else ():
+    found = {}
+    for name, bounds in node.pairs().items():
         if name not in numbers:
             raise bounds.error(
                 f"{table.name} has no number column {name}", f"Use one of {', '.join(numbers)}"
             )
         given = bounds.fields((), ("at_least", "at_most"))
-        plausible[name] = (_bound(given, "at_least"), _bound(given, "at_most"))
-    return Thresholds(
-        _limits(fields, default),
-        _critical(fields["critical"], table) if "critical" in fields else {},
-        fields["alike"].codes(table.column_names, "the column") if "alike" in fields else (),
-        plausible,
-    )
+        found[name] = (_bound(given, "at_least"), _bound(given, "at_most"))
+    return found
 
 
 def _critical(node: Node, table: Table) -> dict[str, Decimal]:

@@ -1,0 +1,278 @@
+"""Sources by query: delivered files asked together, and databases asked for a day."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from typer.testing import CliRunner
+
+from regulatory_assets.bank.delivery import DeliveryError, content_hash, find_files
+from regulatory_assets.bank.fetching import Asking, fetch
+from regulatory_assets.bank.formats import Unreadable, open_file
+from regulatory_assets.bank.mapping import SourceMapping, load
+from regulatory_assets.bank.query import DatabaseQuery
+from regulatory_assets.bank.staging import raw_lines
+from regulatory_assets.bank.tables import SOURCES
+from regulatory_assets.cli import app
+from regulatory_assets.orchestration.files import look, missing
+from regulatory_assets.runtime import production_graph
+from regulatory_assets.settings import Databases, Settings
+from regulatory_assets_tests.bank.desk import Desk
+from regulatory_assets_tests.orchestration.homes import ROOT
+
+DAY = date(2026, 1, 7)
+LISTED = """
+source: desks
+table: fx_rates
+query:
+  files:
+    quote: {files: quotes.txt, delimiter: ";", columns: {DESK: integer, CODE: text, V: decimal}}
+    desk:
+      files: "desks_{yyyyMMdd}.json"
+      format: json_lines
+      columns: {id: integer, open: date or empty}
+  refuse:
+    a desk is not known: select line, DESK from quote where DESK not in (select id from desk)
+  warn:
+    a desk opens later: select id from desk where open > $day
+  sql: |
+    select CODE as code, sum(V) as rate, count(*) as quotes
+    from quote join desk on DESK = id where open is null or open <= $day
+    group by all;
+delivery: full
+key: [code]
+columns:
+  currency: {from: code, rules: [upper]}
+  rate: {from: rate, rules: [{range: {at_most: "5"}}]}
+"""
+QUOTES = "DESK;CODE;V;X\n1;eur;0.50000001;a\n2;eur;0.5;\n1;usd;3;\n3;usd;100;\n1;chf;9;\n"
+DESKS = '{"id": 1, "open": "2019-01-01"}\n{"id": 2}\n{"id": 3, "open": "2099-01-01"}\n'
+
+
+def listed(text: str = LISTED) -> SourceMapping:
+    return load(Path("desks.yaml"), text, SOURCES)
+
+
+def rates(desk: Desk) -> dict[str, Decimal]:
+    return {row["currency"]: row["rate"] for row in desk.rows("fx_rates")}
+
+
+def test_files_are_asked_together_and_the_result_is_kept_like_a_file(desk: Desk) -> None:
+    desks = desk.deliver(f"desks_{desk.day:%Y%m%d}.json", DESKS)
+    with pytest.raises(DeliveryError, match=r"desks reads it together with quotes\.txt"):
+        desk.take("fx_rates", [listed()])
+    quotes = desk.deliver("quotes.txt", QUOTES)
+    (taken,) = desk.take("fx_rates", [listed()])
+    told = taken.delivery
+    assert (told.file_name, told.delivered, told.accepted, told.rejected) == (
+        "desks.query",
+        3,
+        2,
+        1,
+    )
+    assert rates(desk) == {"EUR": Decimal("1.00000001"), "USD": Decimal(3)}
+    assert desk.rejected() == {1: ("rate: above 5", "chf,9.00000000,1")}
+    assert taken.warnings == (
+        "desks.query: a desk opens later (id 3)",
+        "desks.query: columns that nothing uses: quotes. They are kept with the raw lines",
+    )
+    kept = raw_lines(desk.runner.lake.root / "raw", desk.table("fx_rates"), told.batch)
+    assert kept.mapping.text == LISTED
+    assert kept.sha256 == told.sha256 != content_hash(quotes)
+
+    assert desk.take("fx_rates", [listed()]) == ()
+    quotes.write_text(QUOTES.replace("usd;3", "usd;4"))
+    (again,) = desk.take("fx_rates", [listed()])
+    assert (again.outcome.booked, again.outcome.reversed) == (1, 1)
+    desks.write_text(DESKS.replace("2099", "2020"))
+    (third,) = desk.take("fx_rates", [listed()])
+    assert third.delivery.rejected == 2, "the sum of USD is above 5 now"
+    changed = LISTED.replace("sum(V)", "max(V)")
+    (fourth,) = desk.take("fx_rates", [listed(changed)])
+    assert fourth.delivery.delivered == 3
+    assert rates(desk) == {"EUR": Decimal("0.50000001")}
+
+
+WRONG: Mapping[str, tuple[str, str, str]] = {
+    "refused": (QUOTES.replace("3;usd", "4;usd"), LISTED, r"not known \(line 5, DESK 4\)"),
+    "no line": (QUOTES + "1;x\n", LISTED, r"quotes\.txt, line 7: 2 fields"),
+    "no number": (QUOTES.replace("100", "1e2"), LISTED, r"quotes\.txt, line 5: V is no decimal"),
+    "9 places": (QUOTES.replace("9;", "0.123456789;"), LISTED, "line 6: V is no decimal"),
+    "no column": (QUOTES.replace("V", "W", 1), LISTED, r"quotes\.txt: the columns V are missing"),
+    "fails": (QUOTES, LISTED.replace("as code,", "as code, error('no ' || V),"), "fails: .*no "),
+    "a float": (QUOTES, LISTED.replace("sum(V)", "avg(V)"), "column rate is a float"),
+    "elsewhere": (
+        QUOTES,
+        LISTED.replace("from quote join", "from read_csv('/etc/hosts') as h, quote join"),
+        "file system operations are disabled",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_would_make_a_result_wrong_refuses_it(name: str, tmp_path: Path) -> None:
+    quotes, mapping, problem = WRONG[name]
+    (tmp_path / str(DAY)).mkdir()
+    (tmp_path / str(DAY) / "quotes.txt").write_text(quotes)
+    (tmp_path / str(DAY) / "desks_20260107.json").write_text(DESKS)
+    (file,) = find_files(tmp_path, DAY, SOURCES, [listed(mapping)])
+    with pytest.raises(Unreadable, match=problem):
+        open_file(file)
+
+
+def test_two_files_for_one_relation_and_another_day_in_a_name_are_refused(tmp_path: Path) -> None:
+    here = tmp_path / str(DAY)
+    here.mkdir()
+    (here / "quotes.txt").write_text(QUOTES)
+    (here / "desks_20260108.json").write_text(DESKS)
+    with pytest.raises(DeliveryError, match="the name says 2026-01-08"):
+        find_files(tmp_path, DAY, SOURCES, [listed()])
+    (here / "desks_20260108.json").rename(here / "quotes_2.txt")
+    several = listed(LISTED.replace("quotes.txt", '"quotes*.txt"'))
+    with pytest.raises(DeliveryError, match="reads one file as quote"):
+        find_files(tmp_path, DAY, SOURCES, [several])
+
+
+def test_files_of_other_sources_alone_are_no_delivery_in_part(tmp_path: Path) -> None:
+    here = tmp_path / str(DAY)
+    here.mkdir()
+    (here / "securities.csv").write_text("security_id\n")
+    both = LISTED.replace("quotes.txt", "securities.csv")
+    (alone,) = find_files(tmp_path, DAY, SOURCES, [listed(both)])
+    assert alone.table.name == "securities"
+    (here / "desks_20260107.json").write_text(DESKS)
+    found = find_files(tmp_path, DAY, SOURCES, [listed(both)])
+    assert {f.table.name for f in found} == {"securities", "fx_rates"}
+
+
+def test_the_sensor_looks_at_the_files_that_are_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, sources = tmp_path / str(DAY), tmp_path / "sources"
+    here.mkdir()
+    sources.mkdir()
+    (sources / "desks.yaml").write_text(LISTED)
+    monkeypatch.setenv("REGULATORY_ASSETS_SOURCES", str(sources))
+    (here / "quotes.txt").write_text(QUOTES)
+    (here / "desks_20260107.json").write_text(DESKS)
+    graph = production_graph()
+    seen = look(tmp_path, DAY, graph, {})
+    assert sorted(seen) == [f"{DAY}/desks_20260107.json", f"{DAY}/quotes.txt"]
+    assert "fx_rates" not in missing(tmp_path, DAY, graph)
+    (here / "quotes.txt").write_text(QUOTES.replace("eur", "EUR"))
+    assert look(tmp_path, DAY, graph, seen)[f"{DAY}/quotes.txt"] != seen[f"{DAY}/quotes.txt"]
+
+
+def test_the_how_to_shows_mappings_that_can_be_used() -> None:
+    examples = ROOT / "docs" / "how-to" / "new-query"
+    page = (examples.parent / "add-a-source.md").read_text()
+    for path in examples.glob("*.yaml"):
+        shown, _, _ = path.read_text().partition("columns:\n  deal_id")
+        assert shown in page
+        assert load(path, path.read_text(), SOURCES).source == path.stem
+
+
+# -- databases ---------------------------------------------------------------------------------
+
+ASKED = """
+source: treasury_rates
+table: fx_rates
+query:
+  database: treasury
+  sql: select code, cast(rate as text) as rate from rates where day = :day
+delivery: full
+key: [code]
+columns: {currency: code, rate: rate}
+"""
+SECRET = "pa55word"
+
+
+def asking(text: str = ASKED) -> Asking:
+    mapping = load(Path("treasury.yaml"), text, SOURCES)
+    assert isinstance(mapping.query, DatabaseQuery)
+    return Asking(mapping, mapping.query)
+
+
+@pytest.fixture
+def treasury(tmp_path: Path) -> Path:
+    path = tmp_path / f"{SECRET}.sqlite"
+    with sqlite3.connect(path) as database:
+        database.execute("create table rates (day date, code text, rate text)")
+        given = [("USD", "0.9"), ("EUR", "1.00000000"), ("CHF", "x"), ("GBP", None)]
+        for day in ("2020-01-01", "2026-01-07"):
+            database.executemany(f"insert into rates values ('{day}', ?, ?)", given)
+    return path
+
+
+def test_a_databases_answer_is_a_delivered_file(
+    desk: Desk, treasury: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By the command, as it is used; the same answer is the same file, and nothing is posted."""
+    with sqlite3.connect(treasury) as database:
+        database.execute(f"update rates set day = '{desk.day}' where day = '2020-01-01'")
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "treasury.yaml").write_text(ASKED)
+    monkeypatch.setenv("REGULATORY_ASSETS_SOURCES", str(tmp_path / "sources"))
+    monkeypatch.setenv("REGULATORY_ASSETS_DATABASES__TREASURY", f"sqlite:///{treasury}")
+    monkeypatch.setenv("REGULATORY_ASSETS_DATA", str(desk.deliveries))
+    call = ["sources", "fetch", "--date", str(desk.day)]
+    said = CliRunner().invoke(app, call)
+    assert said.exit_code == 0, said.output
+    assert "treasury_rates.query.parquet: 4 rows" in said.output.replace("\n", "")
+    landed = desk.here / "treasury_rates.query.parquet"
+    first = landed.read_bytes()
+    (taken,) = desk.take("fx_rates", [asking().mapping])
+    assert (taken.delivery.delivered, taken.delivery.accepted) == (4, 2)
+    assert rates(desk) == {"EUR": Decimal(1), "USD": Decimal("0.9")}
+    assert desk.rejected()[3] == ("rate: missing", "GBP,")
+
+    with sqlite3.connect(treasury) as database:
+        rows = database.execute("select * from rates order by code desc").fetchall()
+        database.execute("delete from rates")
+        database.executemany("insert into rates values (?, ?, ?)", rows)
+    assert CliRunner().invoke(app, [*call, "--source", "treasury_rates"]).exit_code == 0
+    assert landed.read_bytes() == first
+    assert desk.take("fx_rates", [asking().mapping]) == ()
+    for path in desk.folder.rglob("*"):
+        assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
+    nothing = CliRunner().invoke(app, [*call, "--source", "other"])
+    assert nothing.exit_code == 1
+    assert "those that do: treasury_rates" in nothing.output.replace("\n", " ")
+
+
+UNASKED: Mapping[str, tuple[str, str, str]] = {
+    "unknown": ("", ASKED, "set REGULATORY_ASSETS_DATABASES__TREASURY"),
+    "no url": (f"here {SECRET}", ASKED, "cannot be reached"),
+    "no driver": (f"oracle://u:{SECRET}@db/x", ASKED, "cannot be reached"),
+    "not there": (f"sqlite:////nowhere/{SECRET}/x.sqlite", ASKED, "cannot be reached"),
+    "no table": ("", ASKED.replace("from rates", "from none"), "no such table: none"),
+    "a float": ("", ASKED.replace("cast(rate as text)", "1.5"), "column rate is a float"),
+    "twice": ("", ASKED.replace("as rate", "as code"), "a column twice"),
+}
+
+
+@pytest.mark.parametrize("name", UNASKED)
+def test_a_database_that_does_not_answer_is_told_without_its_url(
+    name: str, treasury: Path, tmp_path: Path
+) -> None:
+    url, text, problem = UNASKED[name]
+    at = {} if name == "unknown" else {"treasury": SecretStr(url or f"sqlite:///{treasury}")}
+    with pytest.raises(DeliveryError, match=problem) as told:
+        fetch(tmp_path / "in", DAY, asking(text), at)
+    chain = [told.value, told.value.__cause__]
+    assert not any(SECRET in str(error) for error in chain)
+    assert str(told.value).startswith("treasury.yaml: ")
+    assert not list((tmp_path / "in").rglob("*"))
+
+
+def test_databases_are_named_in_the_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGULATORY_ASSETS_DATABASES__TREASURY", f"sqlite:///{SECRET}")
+    settings = Databases()
+    assert settings.databases["treasury"].get_secret_value() == f"sqlite:///{SECRET}"
+    assert SECRET not in repr((settings, Settings()))
