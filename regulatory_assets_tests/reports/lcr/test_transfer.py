@@ -12,6 +12,7 @@ from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.quality.reports.lcr import _of_lines, _operands
 from regulatory_assets.regulation.parameters import Parameters
+from regulatory_assets.reports.lcr.calculation import ADD_ON
 from regulatory_assets.reports.lcr.currency import currency_views
 from regulatory_assets.reports.lcr.tables import UNTRANSFERABLE
 
@@ -97,7 +98,7 @@ def test_what_does_not_tie_is_found() -> None:
     def operands(level1: int, by_component: int, kept: dict[Any, Decimal]) -> list[str]:
         zero = dict.fromkeys(
             ("level2a", "level2b", "lending_excess", "outflows", "inflows", "inflows_uncapped",
-             "net_outflows", "cap_level2b", "cap_level2"), Decimal(0),
+             "net_outflows", "cap_level2b", "cap_level2", ADD_ON), Decimal(0),
         )  # fmt: skip
         figure = {"scope": "G", "level1": Decimal(level1), "hqla": Decimal(level1), **zero}
         left_out = {("G", "untransferable_level1"): Decimal(by_component)}
