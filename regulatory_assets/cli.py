@@ -141,8 +141,14 @@ def plan(
             stale.add(table.name)
             names = ", ".join(f.path.name for f in waiting)
             lines.append({"table": table.name, "way": "delivery", "why": names})
+    left_out = positions.left_out({f.table.name for f in delivered})
     for stage in runtime.graph.stages:
-        waits = sorted({t.name for t in runtime.graph.inputs(stage)} & stale)
+        inputs = {t.name for t in runtime.graph.inputs(stage)}
+        if stage.name in left_out:
+            why = f"for want of {', '.join(sorted(inputs & left_out))}"
+            lines.append({"table": stage.name, "way": "left out", "why": why})
+            continue
+        waits = sorted(inputs & stale)
         try:
             planned = runner.plan(stage, day.date(), positions)
             way, why = planned.way.value, planned.why

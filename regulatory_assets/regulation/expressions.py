@@ -9,8 +9,9 @@ most once per path: half the time of testing rule after rule.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from functools import reduce
+from functools import cache, cached_property, reduce
 from typing import TypeVar
 
 from pyspark.sql.column import Column
@@ -26,6 +27,7 @@ from regulatory_assets.regulation.tables import (
 )
 
 _Content = TypeVar("_Content")
+_Asked = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def decide(
@@ -43,9 +45,12 @@ def decide(
         name: {combination: rule.then[output] for combination, rule in table.deciding(name).items()}
         for name in table.regimes
     }
-    return F.when(
-        known, _by_regime(decided, lambda codes: _tree(table.inputs, codes, inputs), regime)
-    )
+    asked = tuple(table.inputs.items())
+
+    def ask(codes: Mapping[Key, str]) -> Column:
+        return _asking(_tree(asked, frozenset(codes.items())), inputs)
+
+    return F.when(known, _by_regime(decided, ask, regime))
 
 
 def value(
@@ -111,31 +116,45 @@ def _is_one_of(columns: Sequence[Column], keys: Sequence[Key]) -> Column:
     )
 
 
-def _tree(
-    asked: Mapping[str, tuple[str, ...]], decided: Mapping[Key, str], inputs: Mapping[str, Column]
-) -> Column:
-    """The decisions as nested branches: first the input that splits them into the fewest."""
-    codes = set(decided.values())
+@dataclass(frozen=True)
+class _Question:
+    """An input, and for each group of its values an answer or what to ask next."""
+
+    name: str
+    branches: tuple[tuple[tuple[str, ...], _Question | str], ...]
+
+    @cached_property
+    def conditions(self) -> int:
+        further = (next_.conditions for _, next_ in self.branches if isinstance(next_, _Question))
+        return len(self.branches) + sum(further)
+
+
+@cache
+def _tree(asked: _Asked, decided: frozenset[tuple[Key, str]]) -> _Question | str:
+    """The decisions as nested questions, as few of them as can be."""
+    codes = {code for _, code in decided}
     if len(codes) == 1:
-        return F.lit(codes.pop())
-    splits = []
-    for position, (name, values) in enumerate(asked.items()):
-        branches: dict[frozenset[tuple[Key, str]], list[str]] = {}
-        for here in values:
-            rest = frozenset(
-                (key[:position] + key[position + 1 :], code)
-                for key, code in decided.items()
-                if key[position] == here
-            )
-            branches.setdefault(rest, []).append(here)
-        if len(branches) > 1:
-            splits.append((name, branches))
-    name, branches = min(splits, key=lambda split: len(split[1]))
-    others = {other: values for other, values in asked.items() if other != name}
-    return _cases(
-        (inputs[name].isin(*values), _tree(others, dict(rest), inputs))
-        for rest, values in branches.items()
-    )
+        return codes.pop()
+    found = []
+    for position, (name, values) in enumerate(asked):
+        left: dict[str, list[tuple[Key, str]]] = {value: [] for value in values}
+        for key, code in decided:
+            left[key[position]].append((key[:position] + key[position + 1 :], code))
+        groups: dict[frozenset[tuple[Key, str]], list[str]] = {}
+        for here, rest in left.items():
+            groups.setdefault(frozenset(rest), []).append(here)
+        if len(groups) > 1:
+            others = asked[:position] + asked[position + 1 :]
+            branches = ((tuple(v), _tree(others, rest)) for rest, v in groups.items())
+            found.append(_Question(name, tuple(branches)))
+    return min(found, key=lambda question: question.conditions)
+
+
+def _asking(tree: _Question | str, inputs: Mapping[str, Column]) -> Column:
+    if isinstance(tree, str):
+        return F.lit(tree)
+    asked = inputs[tree.name]
+    return _cases((asked.isin(*values), _asking(rest, inputs)) for values, rest in tree.branches)
 
 
 def _by_regime(

@@ -34,9 +34,7 @@ LOCATION = {
 }
 DEADLINE = 240
 OPTIONAL = {t.name for t in SOURCES if t.optional}
-UNDELIVERED = OPTIONAL | {
-    s.name for s in production_graph().stages if OPTIONAL & set(production_graph().ancestors(s))
-}
+UNDELIVERED = production_graph().without(OPTIONAL)
 
 
 class Services:

@@ -163,7 +163,7 @@ SECURITIES = Table(
         Column(
             "credit_quality",
             _STRING,
-            "Rating band.",
+            "Rating band; it holds where no rating of an agency was delivered.",
             allowed=CREDIT_QUALITIES,
             classification=_PUBLIC,
         ),

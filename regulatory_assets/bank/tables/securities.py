@@ -87,7 +87,8 @@ PLEDGED_POOLS = Table(
 
 HOLDINGS = Table(
     name="holdings",
-    description="How much of a held security is free, pledged or out of the treasury's reach.",
+    description="How much of a held security is free, pledged or out of the treasury's reach; "
+    "a deal that stands here is eligible as far as this says, and not as the deal does.",
     key=("deal_id",),
     group="sources",
     optional=True,

@@ -10,6 +10,9 @@ from typing import Any
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
+from regulatory_assets.bank.tables.structure import ENTITY_STRUCTURE
+from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.quality.examination import Check, Examination, Result, differences, verdict
 from regulatory_assets.reports.lcr.calculation import ADD_ON, EXCESS, NO_COMPONENT, OF_NO_LINE
 from regulatory_assets.reports.lcr.currency import LCR_CURRENCY, lcr_currency
@@ -20,6 +23,7 @@ from regulatory_assets.reports.lcr.tables import (
     LCR_FLOWS,
     LCR_LINES,
     LCR_SCOPE_LINES,
+    UNTRANSFERABLE,
 )
 
 Totals = Mapping[tuple[str, ...], Decimal]
@@ -51,21 +55,48 @@ def _components(day: Examination, since: int) -> Result:
     wrong = [
         f"{which}{fault}"
         for which, read in (("before rules ", day.reader.base), ("", day.reader.net))
-        for fault in _of_lines(_totals(read(lines), "weighted"), _totals(read(components)))
+        for fault in _of_lines(
+            _totals(read(lines), "weighted"),
+            _totals(read(components)),
+            _kept(day, lcr_components, read(lines)),
+        )
     ]
     said = "; ".join(wrong) or "the components of every scope are the sums of their lines"
     return Result(not wrong, said, {"offending": len(wrong)})
 
 
-def _of_lines(lines: Totals, components: Totals) -> Iterator[str]:
+def _kept(
+    day: Examination, stage: Stage, lines: DataFrame, by: tuple[str, ...] = ("scope",)
+) -> Totals:
+    """What entities hold in groups that they may not pass on, as a stage has read it."""
+    structure = day.reader.base(day.read_by(stage, ENTITY_STRUCTURE))
+    keeping = structure.where(~F.col("transferable")).select("entity_id")
+    in_groups = lines.where(F.col("consolidation") == "group")
+    theirs = frames.semi(in_groups, keeping, ("entity_id",))
+    held: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
+    for place, amount in _totals(theirs, "weighted", ("entity_id", *by)).items():
+        held[place[1:]] += max(amount, _ZERO)
+    return held
+
+
+def _of_lines(lines: Totals, components: Totals, kept: Totals) -> Iterator[str]:
     places = {place for place in lines if place[1] not in NO_COMPONENT} | {*components}
     for place in sorted(places):
         scope, component = place
         found, expected = (t.get(place, _ZERO) for t in (components, lines))
-        if component not in OF_NO_LINE and found != expected:
+        if component in UNTRANSFERABLE:
+            most = kept.get((scope, _level(component)), _ZERO)
+            if not _ZERO <= found <= most:
+                yield f"{scope} {component}: {found}, its entities keep {most}"
+        elif component not in OF_NO_LINE and found != expected:
             yield f"{scope} {component}: {found}, its lines give {expected}"
     for scope in sorted({scope for scope, _ in lines} - {scope for scope, _ in components}):
         yield f"{scope}: has lines but no components"
+
+
+def _level(untransferable: str) -> str:
+    """The component of lines that an untransferable one is part of."""
+    return untransferable.replace("untransferable_", "hqla_")
 
 
 def _ratio(day: Examination, since: int) -> Result:
@@ -88,7 +119,8 @@ def _currencies(day: Examination, since: int) -> Result:
         of_lines = _totals(read(lines), "weighted", LCR_CURRENCY.key)
         found = read(views).orderBy(*LCR_CURRENCY.key).toArrow().to_pylist()
         of_none = {(*_place(v, LCR_CURRENCY.key), n): v[n] for v in found for n in OF_NO_LINE}
-        faults = _operands({**of_lines, **of_none}, found, LCR_CURRENCY.key)
+        kept = _kept(day, lcr_currency, read(lines), LCR_CURRENCY.key)
+        faults = _operands({**of_lines, **of_none}, found, LCR_CURRENCY.key, kept)
         wrong += [f"{which}{fault}" for fault in faults]
         without = {scope for scope, *_ in of_lines} - {view["scope"] for view in found}
         wrong += [f"{which}{scope}: has lines but no view" for scope in sorted(without)]
@@ -115,8 +147,12 @@ def _faults(sums: Totals, figures: DataFrame) -> Iterator[str]:
 
 
 def _operands(
-    sums: Totals, figures: Iterable[Mapping[str, Any]], by: tuple[str, ...]
+    sums: Totals,
+    figures: Iterable[Mapping[str, Any]],
+    by: tuple[str, ...],
+    kept: Totals | None = None,
 ) -> Iterator[str]:
+    """Operands that are not what their parts give; of what entities keep, levels may lack some."""
     for figure in figures:
         place = _place(figure, by)
 
@@ -125,9 +161,6 @@ def _operands(
 
         levels = figure["level1"] + figure["level2a"] + figure["level2b"]
         expected = {
-            "level1": of("hqla_level1"),
-            "level2a": of("hqla_level2a"),
-            "level2b": of("hqla_level2b"),
             EXCESS: of(EXCESS),
             "outflows": of("outflow") + of(EXCESS),
             "inflows_uncapped": of("inflow"),
@@ -135,6 +168,12 @@ def _operands(
             ADD_ON: of(ADD_ON),
             "net_outflows": figure["outflows"] - figure["inflows"] + figure[ADD_ON],
         }
+        for component in UNTRANSFERABLE:
+            level = _level(component)
+            name, most = level.removeprefix("hqla_"), of(level) - of(component)
+            least = most - (kept or {}).get((*place, level), _ZERO)
+            if not least <= figure[name] <= most:
+                yield f"{' '.join(place)} {name}: {figure[name]}, its parts give {most}"
         for name, amount in expected.items():
             if figure[name] != amount:
                 yield f"{' '.join(place)} {name}: {figure[name]}, its parts give {amount}"

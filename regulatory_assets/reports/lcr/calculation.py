@@ -14,7 +14,7 @@ from typing import Any
 from regulatory_assets.ledger.arithmetic import fraction, ratio
 from regulatory_assets.regulation.parameters import BASEL, ParameterSet
 from regulatory_assets.reports.lcr.mismatch import WHOLE, add_on, net_outflows, profile_of
-from regulatory_assets.reports.lcr.tables import COMPONENTS
+from regulatory_assets.reports.lcr.tables import COMPONENTS, UNTRANSFERABLE
 
 NO_COMPONENT = ("lending", "out_of_scope", "unclassified")
 """Components of lines that enter no total; ``lending`` does so only through its excess, and
@@ -36,7 +36,8 @@ def liquidity_coverage_ratio(
     """The ratio of one scope from its lines: the components of these, and what follows from them.
 
     ``lines`` are the scope's amounts: each row has ``line``, ``amount``, ``weighted`` and perhaps
-    its ``component``.
+    its ``component``. In a group, rows may say whose they are and whether that entity's liquidity
+    may leave it (``consolidation``, ``entity_id``, ``transferable``).
     """
     lines = list(lines)
     return ratio_of(component_totals(lines, parameters, regime), parameters, regime)
@@ -51,16 +52,17 @@ def ratio_of(
     the next 30 days (Annex 1), and deducted from the unadjusted stock, without a floor (convention
     11). ``ratio`` is None where there are no net outflows: it is not defined.
     """
-    stock = {level: amount[f"hqla_{level}"] for level in _LEVELS}
+    stock = {
+        level: amount[f"hqla_{level}"] - amount.get(f"untransferable_{level}", _ZERO)
+        for level in _LEVELS
+    }
     adjusted = {level: stock[level] + amount[f"unwind_{level}"] for level in _LEVELS}
     cap_level2b, cap_level2 = _caps(**adjusted, parameters=parameters, regime=regime)
     if parameters.rates("lcr/cap_excess").text("lcr", "excess", regime) == "greater":
         unadjusted = _caps(**stock, parameters=parameters, regime=regime)
         cap_level2b, cap_level2 = max((cap_level2b, cap_level2), unadjusted, key=sum)
     hqla = sum(stock.values(), _ZERO) - cap_level2b - cap_level2
-    outflows, uncapped = amount["outflow"] + amount[EXCESS], amount["inflow"]
-    added = amount[ADD_ON]
-    net = net_outflows(outflows, uncapped, added, parameters, regime, WHOLE)
+    net = _net(amount, parameters, regime)
     return {
         **stock,
         **{f"adjusted_{level}": held for level, held in adjusted.items()},
@@ -68,19 +70,60 @@ def ratio_of(
         "cap_level2": cap_level2,
         "hqla": hqla,
         EXCESS: amount[EXCESS],
-        "outflows": outflows,
-        "inflows_uncapped": uncapped,
+        "outflows": amount["outflow"] + amount[EXCESS],
+        "inflows_uncapped": amount["inflow"],
         "inflows": net["inflows"],
-        ADD_ON: added,
+        ADD_ON: amount[ADD_ON],
         "net_outflows": net["net_outflows"],
         "ratio": ratio(hqla, net["net_outflows"]),
     }
 
 
+def _net(
+    amount: Mapping[str, Decimal], parameters: ParameterSet, regime: str
+) -> Mapping[str, Decimal]:
+    """Net outflows from components, with the lending excess and the add-on (paras 69, 133, 144)."""
+    outflows = amount["outflow"] + amount[EXCESS]
+    return net_outflows(outflows, amount["inflow"], amount[ADD_ON], parameters, regime, WHOLE)
+
+
 def component_totals(
     lines: Sequence[Mapping[str, Any]], parameters: ParameterSet, regime: str
 ) -> dict[str, Decimal]:
-    """What the lines of one scope add up to, by component; some are of no line."""
+    """What the lines of one scope add up to, by component, and what is of no line: the lending
+    excess, and liquid assets that may not leave their entity."""
+    totals = _sums(lines, parameters, regime)
+    return {**totals, **_untransferable(lines, parameters, regime)}
+
+
+def _untransferable(
+    lines: Iterable[Mapping[str, Any]], parameters: ParameterSet, regime: str
+) -> dict[str, Decimal]:
+    """Liquid assets in a group beyond the net outflows of an entity that may not pass them on
+    (BCBS 238 paras 36, 171, convention 13), by level, with a row for each where there is one.
+
+    An entity's net outflows are those that stand in the group's ratio too: flows inside the group
+    are in neither. It covers them with its most liquid assets first (lcr/limited_transfer).
+    """
+    kept: dict[str, list[Mapping[str, Any]]] = {}
+    for row in lines:
+        if row.get("transferable") is False and row["consolidation"] == "group":
+            kept.setdefault(row["entity_id"], []).append(row)
+    beyond = dict.fromkeys(UNTRANSFERABLE if kept else (), _ZERO)
+    for own in kept.values():
+        totals = _sums(own, parameters, regime)
+        need = max(_net(totals, parameters, regime)["net_outflows"], _ZERO)
+        for level in _LEVELS:
+            held = max(totals[f"hqla_{level}"], _ZERO)
+            covering = min(held, need)
+            need -= covering
+            beyond[f"untransferable_{level}"] += held - covering
+    return beyond
+
+
+def _sums(
+    lines: Sequence[Mapping[str, Any]], parameters: ParameterSet, regime: str
+) -> dict[str, Decimal]:
     totals = dict.fromkeys(COMPONENTS, _ZERO)
     for row in lines:
         component = row.get("component")

@@ -29,7 +29,13 @@ from regulatory_assets.regulation.tables import Key, Row
 from regulatory_assets.reports.lcr.calculation import liquidity_coverage_ratio
 from regulatory_assets.reports.lcr.currency import currency_views
 from regulatory_assets.reports.lcr.mismatch import total_net_outflows
-from regulatory_assets.reports.lcr.plain import PARAMETERS, Bank, Entry, Part, Reading
+from regulatory_assets.reports.lcr.plain import (
+    PARAMETERS,
+    Bank,
+    Entry,
+    Part,
+    Reading,
+)
 
 CASES = Path(__file__).parent / "cases"
 SMALLEST = {
@@ -174,7 +180,7 @@ def _failing(bank: DealBank, parameters: ParameterSet) -> Iterator[str]:
         if {_content(part) for part in own} != {_content(part) for part in case.parts}:
             yield case.name
     for scope, result in bank.results.items():
-        lines: list[Mapping[str, object]] = [vars(part) for part in book.lines_of(scope)]
+        lines = list(book.rows_of(scope))
         if _differs(liquidity_coverage_ratio(lines, parameters, book.regime_of(scope)), result):
             yield f"{bank.path.stem}: {scope}"
 

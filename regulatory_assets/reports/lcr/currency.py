@@ -16,7 +16,7 @@ from regulatory_assets.ledger.stages import ReportRow, report_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.regulation.parameters import ParameterSet
 from regulatory_assets.reports.lcr.calculation import liquidity_coverage_ratio
-from regulatory_assets.reports.lcr.stages import REGIME_OF_SCOPE, regime_of
+from regulatory_assets.reports.lcr.stages import REGIME_OF_SCOPE, TRANSFERABLE, regime_of
 from regulatory_assets.reports.lcr.tables import LCR, LCR_SCOPE_LINES
 
 _HEAD = ("scope", "consolidation", "currency")
@@ -82,12 +82,13 @@ def currency_views(
     reads=LCR_SCOPE_LINES,
     writes=LCR_CURRENCY,
     by=("scope",),
-    lookups=(REGIME_OF_SCOPE,),
+    lookups=(REGIME_OF_SCOPE, TRANSFERABLE),
     parameters=(
         "lcr/cap_excess",
         "lcr/caps",
         "lcr/lending_excess",
         "lcr/liability_lines",
+        "lcr/limited_transfer",
         "lcr/outflow_adjustment",
         "lcr/significant_currency",
         "lcr/window",
@@ -96,7 +97,8 @@ def currency_views(
 def lcr_currency(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     """Stock, caps, net outflows and ratio in each significant currency (paras 42, 209-212).
 
-    Rules on components have no currency and reach no view.
+    Rules on components have no currency and reach no view. What an entity may not pass on counts in
+    a view of a group up to its net outflows in that currency.
     """
     first = lines[0]
     regime = regime_of(first, p["lcr/caps"].regimes)

@@ -15,6 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from regulatory_assets.bank.tables.customers import RATING_SCALE, RATING_TERMS
 from regulatory_assets.ledger.arithmetic import fraction
 from regulatory_assets.regulation.parameters import BASEL, ParameterSet
 from regulatory_assets.regulation.tables import Row, Rule
@@ -35,11 +36,14 @@ PARAMETERS = (
     "lcr/lending_excess",
     "lcr/lending_lines",
     "lcr/liability_lines",
+    "lcr/limited_transfer",
     "lcr/lines",
     "lcr/loan_lines",
     "lcr/mismatch_lines",
     "lcr/outflow_adjustment",
     "lcr/outflow_lines",
+    "lcr/rating_bands",
+    "lcr/ratings_counted",
     "lcr/risk_weight_bands",
     "lcr/secured_lines",
     "lcr/security_level",
@@ -133,16 +137,26 @@ class Bank:
             for row in rows["entities"]
         }
         structure = rows.get("entity_structure", ())
+        self.transferable = {row["entity_id"]: row["transferable"] for row in structure}
         self.parents = {row["entity_id"]: row["parent_entity_id"] for row in structure}
         members = rows.get("customer_groups", ())
         self.groups = {row["counterparty_id"]: row["group_id"] for row in members}
         self.instalments: dict[str, list[Deal]] = {}
         for flow in rows.get("cash_flows", ()):
             self.instalments.setdefault(flow["deal_id"], []).append(flow)
+        self.ratings: dict[str, list[Deal]] = {}
+        for row in rows.get("security_ratings", ()):
+            self.ratings.setdefault(row["security_id"], []).append(row)
+        self.issuers = {r["security_id"]: r["issuer_id"] for r in rows.get("security_terms", ())}
         self.balances: dict[tuple[str, str], Decimal] = {}
         self.insured: dict[str, Decimal] = {}
         self.all_insured: set[tuple[str, str]] = set()
         self._insure([d for d in rows["deals"] if d["product_type"] == "DEPOSIT"])
+        deals = {d["deal_id"]: d for d in rows["deals"]}
+        self.holdings = {row["deal_id"]: row for row in rows.get("holdings", ())}
+        self.free = {i: self._unpledged(deals[i], row) for i, row in self.holdings.items()}
+        for pool in rows.get("pledged_pools", ()):
+            self._pledge(pool, [d for i, d in deals.items() if self._pool(i) == pool["pool_id"]])
 
     def held(self, deal: Deal, column: str = "amount") -> Decimal:
         amount = deal[column]
@@ -169,6 +183,33 @@ class Bank:
                 spread[largest] += limit - sum(spread.values(), _ZERO)
                 held = spread
             self.insured.update(held)
+
+    def _pool(self, deal_id: str) -> str | None:
+        holding = self.holdings.get(deal_id)
+        return holding["pool_id"] if holding else None
+
+    def _unpledged(self, deal: Deal, holding: Deal) -> Decimal:
+        """What of a holding is not pledged by itself; without units nothing is."""
+        units = max(holding["quantity"] - holding["encumbered_quantity"], _ZERO)
+        if not holding["quantity"]:
+            return _ZERO
+        return _times(self.held(deal), Fraction(units) / Fraction(holding["quantity"]))
+
+    def _pledge(self, pool: Deal, deals: Iterable[Deal]) -> None:
+        """Take what a pool needs from the least liquid first; they end when it has enough."""
+        needed = _product(pool["used"], self.rates[pool["currency"]])
+        for deal in sorted(deals, key=lambda deal: (self._liquidity(deal), deal["deal_id"])):
+            taken = min(self.free[deal["deal_id"]], needed)
+            self.free[deal["deal_id"]] -= taken
+            needed -= taken
+
+    def _liquidity(self, deal: Deal) -> Decimal:
+        """What the haircut leaves of a holding; nothing of one that cannot be turned into money."""
+        regime = self.regimes[deal["entity_id"]]
+        level = self._level(deal, regime)
+        if level == "none" or not self.holdings[deal["deal_id"]]["operational_ok"]:
+            return _ZERO
+        return self.reading.row("lcr/lines", f"unwind_{level}", regime).values["rate"]
 
     def parts(self, deal: Deal) -> Iterator[Part]:
         """The parts as all scopes of the entity see them, or as each does where they differ."""
@@ -198,12 +239,25 @@ class Bank:
             part
             for deal in self.deals
             if scope in self.scopes[deal["entity_id"]]
-            and scope not in self.scopes.get(self._partner(deal), ())
+            and scope not in self.scopes.get(self.partner(deal), ())
             for part in self.parts(deal)
             if part.only_in in (None, scope)
         ]
 
-    def _partner(self, deal: Deal) -> str:
+    def rows_of(self, scope: str) -> Iterator[dict[str, Any]]:
+        """The parts that a scope reports, with whose they are."""
+        for part in self.lines_of(scope):
+            yield {**vars(part), **self.of_entity(part.entity_id, scope)}
+
+    def of_entity(self, entity: str, scope: str) -> dict[str, Any]:
+        """Whose a row is, and whether the entity's liquid assets may leave it for a scope."""
+        return {
+            "entity_id": entity,
+            "consolidation": "solo" if scope == entity else "group",
+            "transferable": self.transferable.get(entity),
+        }
+
+    def partner(self, deal: Deal) -> str:
         """The entity of the group on the other side."""
         counterparty = self.counterparties.get(deal["counterparty_id"])
         return str(counterparty["partner_entity_id"]) if counterparty else ""
@@ -223,7 +277,8 @@ class Bank:
                 when = known["window"]
                 if part in _INSTALMENTS and not (part == "later" and when == "OPEN"):
                     when = _INSTALMENTS[part]
-                line = self._line(part, {**known, "window": when}, regime)
+                asked = {**known, "window": when, **self._of_part(deal, part)}
+                line = self._line(part, asked, regime)
                 row = self.reading.row("lcr/lines", line, regime)
                 weighted = _product(amount, row.values["rate"])
                 component = row.texts["component"]
@@ -232,6 +287,12 @@ class Bank:
                 yield Part(
                     deal["deal_id"], part, entity, line, component, amount, weighted, only_in, paid
                 )
+
+    def _of_part(self, deal: Deal, part: str) -> dict[str, str]:
+        """What a part of a holding is where its deal is not: free of any pledge, or pledged."""
+        if part == "free":
+            return {"eligible": _yes(self.holdings[deal["deal_id"]]["operational_ok"])}
+        return {"eligible": "NO", "window": "OPEN"} if part == "pledged" else {}
 
     def _by_day(self, line: str, regime: str) -> bool:
         if (line,) not in self.reading.parameters.rates("lcr/mismatch_lines").rows(regime):
@@ -293,19 +354,37 @@ class Bank:
                 for name in ("ZERO", "TWENTY")
             }
             band = bands.get(weight, "HIGHER")
+        issuer = self.counterparties.get(self.issuers.get(deal["security_id"]), {})
+        own = issuer.get("partner_entity_id") is not None
         known = {
             "asset_class": security["asset_class"],
             "risk_weight_band": band,
-            "credit_quality": security["credit_quality"],
-            "financial_issuer": _yes(security["financial_issuer"]),
+            "credit_quality": self._quality(security),
+            "issuer": "OWN" if own else "FINANCIAL" if security["financial_issuer"] else "OTHER",
         }
         return self.reading.rule("lcr/security_level", regime, known).then["level"]
+
+    def _quality(self, security: Deal) -> str:
+        """The band of the rating that counts, long-term before short-term; else as delivered."""
+        given = self.ratings.get(security["security_id"], ())
+        by_term = [[r["rating"] for r in given if r["term"] == term] for term in RATING_TERMS]
+        for ratings in by_term:
+            if ratings:
+                known = {"ratings": {1: "ONE", 2: "TWO"}.get(len(ratings), "MORE")}
+                counts = self.reading.rule("lcr/ratings_counted", BASEL, known).then["counts"]
+                rating = sorted(ratings, key=RATING_SCALE.index)[counts == "SECOND_BEST"]
+                band = self.reading.rule("lcr/rating_bands", BASEL, {"rating": rating})
+                return band.then["credit_quality"]
+        return str(security["credit_quality"])
 
     def _amounts(self, deal: Deal, known: Mapping[str, str], regime: str) -> dict[str, Decimal]:
         """The parts a deal of this kind may have, with their amounts."""
         held, kind, when = self.held(deal), deal["product_type"], known["window"]
         if kind == "DEPOSIT":
             return self._deposit(deal, held, known["sector"])
+        if kind == "SECURITY" and deal["deal_id"] in self.free:
+            free = self.free[deal["deal_id"]]
+            return {"free": free, "pledged": held - free}
         liquid = deal["eligible"] and known["level"] != "none"
         pledged = self.held(deal, "collateral_value")
         if kind in self.reading.parameters.decisions("lcr/facility_lines").inputs["product_type"]:

@@ -2,7 +2,8 @@
 
 deals -> depositors -> lcr_flows -> lcr_lines -> lcr_scope_lines -> lcr. Factors, limits and the
 assignment of parts to lines are parameters; no number of the regulation stands here. Whose
-deposits are added up before lcr_flows looks at their size stands in ``customers``.
+deposits are added up before lcr_flows looks at their size stands in ``customers``, what decides the
+level of a security in ``securities``, and how much of it is free in ``holdings``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
-from regulatory_assets.bank.tables import COUNTERPARTIES, DEALS, ENTITIES, FX_RATES, SECURITIES
+from regulatory_assets.bank.tables import COUNTERPARTIES, DEALS, ENTITIES, FX_RATES
+from regulatory_assets.bank.tables.structure import ENTITY_STRUCTURE
 from regulatory_assets.ledger.arithmetic import mul_div, product, total
 from regulatory_assets.ledger.stages import (
     Lookup,
@@ -31,8 +33,10 @@ from regulatory_assets.regulation.expressions import decide, text, value
 from regulatory_assets.regulation.parameters import BASEL
 from regulatory_assets.reports.lcr.calculation import component_totals, ratio_of
 from regulatory_assets.reports.lcr.customers import DEPOSITOR_SIZES, SMALL
+from regulatory_assets.reports.lcr.holdings import FREE_HOLDINGS
 from regulatory_assets.reports.lcr.instalments import INSTALMENTS_DUE
 from regulatory_assets.reports.lcr.scopes import ENTITY_SCOPES, SCOPES, scopes_of
+from regulatory_assets.reports.lcr.securities import OF_GRADE, level_of
 from regulatory_assets.reports.lcr.tables import (
     COMPONENTS,
     DEPOSITORS,
@@ -111,7 +115,6 @@ _FLOW_PARAMETERS = (
     "lcr/loan_lines",
     "lcr/mismatch_lines",
     "lcr/outflow_lines",
-    "lcr/risk_weight_bands",
     "lcr/secured_lines",
     "lcr/security_level",
     "lcr/window",
@@ -129,11 +132,8 @@ _FLOW_PARAMETERS = (
             by=("counterparty_id",),
             take=("sector", "relationship", "partner_entity_id"),
         ),
-        Lookup(
-            SECURITIES,
-            by=("security_id",),
-            take=("asset_class", "risk_weight", "credit_quality", "financial_issuer"),
-        ),
+        OF_GRADE,
+        Lookup(FREE_HOLDINGS, by=("deal_id",), take=("free", "operational_ok"), optional=True),
         Lookup(
             DEPOSITORS,
             by=("entity_id", "counterparty_id"),
@@ -165,7 +165,8 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     """Every part of every deal with its line (BCBS 238 paras 45-160, conventions 1, 4, 7-11).
 
     A part that no line takes gets the line ``unclassified`` and fails a check. Where the scopes of
-    an entity treat a deal differently, each has its own parts.
+    an entity treat a deal differently, each has its own parts. A security of which ``holdings``
+    says how much is free has the parts free and pledged.
     """
     described = _describe(_as_treated(deals), p)
     parts = (
@@ -245,24 +246,6 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
         .when(due <= last, "WITHIN")
         .otherwise("BEYOND")
     )
-    weight, bands = F.col("risk_weight"), p["lcr/risk_weight_bands"]
-    weight_band = (
-        F.when(weight.isNull(), "NONE")
-        .when(weight == bands.value("ZERO", "risk_weight"), "ZERO")
-        .when(weight == bands.value("TWENTY", "risk_weight"), "TWENTY")
-        .otherwise("HIGHER")
-    )
-    level = decide(
-        p["lcr/security_level"],
-        {
-            "asset_class": F.col("asset_class"),
-            "risk_weight_band": weight_band,
-            "credit_quality": F.col("credit_quality"),
-            "financial_issuer": _yes(F.col("financial_issuer")),
-        },
-        "level",
-        F.col("regime"),
-    )
     repaid = _is("LOAN") & (window != "OVERDUE") | _is("OWN_DEBT")
     by_instalments = repaid & F.col("principal_due").isNotNull()
     eligible = F.col("insurable") & _is("DEPOSIT")
@@ -274,7 +257,7 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
     operational = F.coalesce(product(F.col("operational_amount"), F.col("rate")), _NOTHING)
     return (
         deals.withColumn("window", window)
-        .withColumn("level", F.coalesce(level, F.lit("none")))
+        .withColumn("level", F.coalesce(level_of(p), F.lit("none")))
         .withColumn("sector", F.coalesce(F.col("sector"), F.lit("NONE")))
         .withColumn("held", product(F.col("amount"), F.col("rate")))
         .withColumn("pledged", product(F.col("collateral_value"), F.col("rate")))
@@ -301,6 +284,7 @@ def _parts(p: Any) -> Column:
         .when(_is("REVERSE_REPO"), parts("whole", "collateral", "unwind_cash", "unwind_collateral"))
         .when(_decided_by(p["lcr/facility_lines"]), parts("posted", "undrawn"))
         .when(F.col("by_instalments"), parts("overdue", "due", "interest", "later"))
+        .when(_is("SECURITY") & F.col("free").isNotNull(), parts("free", "pledged"))
         .otherwise(parts("whole"))
     )
 
@@ -341,6 +325,8 @@ def _part_amount(p: Any) -> Column:
         .when(part == "due", due)
         .when(part == "interest", interest)
         .when(part == "later", (held - overdue - due).cast(_MONEY))
+        .when(part == "free", F.least(F.col("free"), held))
+        .when(part == "pledged", (held - F.least(F.col("free"), held)).cast(_MONEY))
         .when(part == "unwind_cash", F.when(unwound, F.when(lent, held).otherwise(-held)))
         .when(
             part == "unwind_collateral", F.when(unwound, F.when(lent, -pledged).otherwise(pledged))
@@ -389,11 +375,13 @@ def _line(p: Any) -> Column:
     regime, part = F.col("regime"), F.col("part")
     sector, window, level = F.col("sector"), F.col("window"), F.col("level")
     held_asset = F.when(part == "collateral", "SECURITY").otherwise(F.col("product_type"))
+    eligible = F.when(part == "free", F.col("operational_ok")).otherwise(F.col("eligible"))
     asset = {
         "product_type": held_asset,
         "level": level,
-        "eligible": _yes(F.col("eligible")),
-        "window": window,
+        "eligible": _yes((part != "pledged") & eligible),
+        # What a pledged security pays at maturity stays with the holder of the pledge.
+        "window": F.when(part == "pledged", "OPEN").otherwise(window),
     }
     deposit = {
         "sector": sector,
@@ -463,6 +451,8 @@ def lcr_scope_lines(lines: DataFrame, p: Any) -> DataFrame:
 
 
 REGIME_OF_SCOPE = Lookup(SCOPES, by=("scope",), take=("regime",), prefix="scope_", optional=True)
+TRANSFERABLE = Lookup(ENTITY_STRUCTURE, by=("entity_id",), take=("transferable",), optional=True)
+"""Whether an entity's liquid assets may leave it; they may where nothing is said."""
 
 
 def regime_of(row: ReportRow, among: Sequence[str]) -> str:
@@ -477,11 +467,20 @@ def regime_of(row: ReportRow, among: Sequence[str]) -> str:
     reads=LCR_SCOPE_LINES,
     writes=LCR_COMPONENTS,
     by=("scope",),
-    lookups=(REGIME_OF_SCOPE,),
-    parameters=("lcr/lending_excess", "lcr/window"),
+    lookups=(REGIME_OF_SCOPE, TRANSFERABLE),
+    parameters=(
+        "lcr/caps",
+        "lcr/lending_excess",
+        "lcr/limited_transfer",
+        "lcr/outflow_adjustment",
+        "lcr/window",
+    ),
 )
 def lcr_components(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
-    """The components of one scope's ratio, each with a row, also where it has no line."""
+    """The components of one scope's ratio, each with a row, also where it has no line.
+
+    In a group, what entities may not pass on of their liquid assets has rows of its own (para 171).
+    """
     first = lines[0]
     regime = regime_of(first, p["lcr/lending_excess"].regimes)
     for component, amount in component_totals(lines, p, regime).items():

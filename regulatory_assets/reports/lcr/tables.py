@@ -144,6 +144,10 @@ COMPONENTS = (
 """The totals that the ratio is computed from; sums of lines, but for the lending excess and the
 add-on for maturity mismatch."""
 
+UNTRANSFERABLE = ("untransferable_level1", "untransferable_level2a", "untransferable_level2b")
+"""What does not count of the levels in a group, as it may not leave its entity and this has no need
+of it (paragraph 171); there are such rows where a group has an entity that keeps its liquidity."""
+
 LCR_COMPONENTS = Table(
     name="lcr_components",
     description="The totals of each scope that its ratio is computed from, one row each.",
@@ -152,7 +156,7 @@ LCR_COMPONENTS = Table(
     bounded=True,
     columns=(
         Column("scope", _STRING, "Entity, or group of entities, that reports."),
-        Column("component", _STRING, "Part of the ratio.", allowed=COMPONENTS),
+        Column("component", _STRING, "Part of the ratio.", allowed=(*COMPONENTS, *UNTRANSFERABLE)),
         Column("consolidation", _STRING, "solo or group."),
         Column("reporting_currency", _STRING, "ISO 4217 code of the amount."),
         _money("amount", "Weighted amounts of the component's lines; zero where it has none."),
@@ -169,9 +173,9 @@ LCR = Table(
         Column("scope", _STRING, "Entity, or group of entities, that reports."),
         Column("consolidation", _STRING, "solo or group."),
         Column("currency", _STRING, "ISO 4217 code of the amounts."),
-        _money("level1", "Level 1 assets after haircuts."),
-        _money("level2a", "Level 2A assets after haircuts."),
-        _money("level2b", "Level 2B assets after haircuts."),
+        _money("level1", "Level 1 assets after haircuts, without what may not leave its entity."),
+        _money("level2a", "Level 2A assets after haircuts, likewise."),
+        _money("level2b", "Level 2B assets after haircuts, likewise."),
         _money("adjusted_level1", "Level 1 after unwinding (Annex 1)."),
         _money("adjusted_level2a", "Level 2A after unwinding (Annex 1)."),
         _money("adjusted_level2b", "Level 2B after unwinding (Annex 1)."),

@@ -21,6 +21,7 @@ from regulatory_assets.bank.tables import (
     PRODUCT_TYPES,
     SECTORS,
 )
+from regulatory_assets.bank.tables.customers import RATING_SCALE
 from regulatory_assets.regulation.cases import (
     CalculationCase,
     DealBank,
@@ -43,6 +44,8 @@ TABLES = (
     "loan_lines",
     "outflow_lines",
     "secured_lines",
+    "rating_bands",
+    "ratings_counted",
     "security_level",
 )
 OTHERS = (
@@ -210,7 +213,9 @@ def test_what_nobody_has_read_says_so(parameters: ParameterSet, line: str) -> No
 def test_enumerations_are_those_of_the_source_tables(parameters: ParameterSet) -> None:
     level = parameters.decisions("lcr/security_level").inputs
     assert level["asset_class"] == ASSET_CLASSES
-    assert level["credit_quality"] == CREDIT_QUALITIES
+    bands = parameters.decisions("lcr/rating_bands")
+    assert bands.inputs["rating"] == RATING_SCALE
+    assert set(level["credit_quality"]) == {*CREDIT_QUALITIES, *bands.outputs["credit_quality"]}
     for name in ("deposit_lines", "facility_lines", "loan_lines", "secured_lines"):
         assert parameters.decisions(f"lcr/{name}").inputs["sector"] == (*SECTORS, "NONE")
     covered = ["DEPOSIT", "LOAN"]
@@ -226,7 +231,7 @@ def test_every_decided_line_exists_and_every_line_is_decided(parameters: Paramet
     decided = {
         rule.then["line"]
         for name in TABLES
-        if name != "security_level"
+        if "line" in parameters.decisions(f"lcr/{name}").outputs
         for rule in parameters.decisions(f"lcr/{name}").rules()
     }
     assert decided == {line for line in LINES if not line.startswith("unwind_")}
@@ -311,12 +316,16 @@ def test_the_results_of_a_bank_follow_from_its_parts(bank: DealBank) -> None:
     """The add-on for maturity mismatch does not: parts do not say when they are due."""
     parameters = Parameters.default().at(bank.day, OF_RATIO)
     book = Bank(bank.rows, bank.day, Reading(Parameters.default().at(bank.day, PARAMETERS)))
+    deals = {deal["deal_id"]: deal for deal in bank.rows["deals"]}
     entity = {deal["deal_id"]: deal["entity_id"] for deal in bank.rows["deals"]}
     for scope, expected in bank.results.items():
         rows = [
             {"line": part.line, "amount": part.amount, "weighted": part.weighted}
+            | book.of_entity(entity[part.deal_id], scope)
             for part in bank.parts
-            if scope in book.scopes[entity[part.deal_id]] and part.only_in in (None, scope)
+            if scope in book.scopes[entity[part.deal_id]]
+            and scope not in book.scopes.get(book.partner(deals[part.deal_id]), ())
+            and part.only_in in (None, scope)
         ]
         given = liquidity_coverage_ratio(rows, parameters, book.regime_of(scope))
         without = (ADD_ON, "net_outflows", "ratio") if expected.get(ADD_ON) else ()

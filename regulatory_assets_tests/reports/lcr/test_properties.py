@@ -40,7 +40,9 @@ LENDING = ("lending_nonfinancial", "loan_retail", "loan_small_business", "loan_n
 owed = st.fixed_dictionaries(dict.fromkeys(LENDING, cents))
 
 
-def _ratio(book: Mapping[str, Decimal], lent: Mapping[str, Decimal] | None = None) -> Any:
+def _ratio(
+    book: Mapping[str, Decimal], lent: Mapping[str, Decimal] | None = None, **of_entity: Any
+) -> Any:
     rows = [
         {"line": name, "component": name, "amount": amount, "weighted": amount}
         for name, amount in book.items()
@@ -49,7 +51,7 @@ def _ratio(book: Mapping[str, Decimal], lent: Mapping[str, Decimal] | None = Non
         {"line": line, "component": "lending", "amount": amount, "weighted": amount}
         for line, amount in (lent or {}).items()
     ]
-    return liquidity_coverage_ratio(rows, SET)
+    return liquidity_coverage_ratio([row | of_entity for row in rows], SET)
 
 
 def _without_unwind(book: Mapping[str, Decimal]) -> dict[str, Decimal]:
@@ -112,6 +114,20 @@ def test_lending_is_an_outflow_only_beyond_half_of_inflows(
     result = _ratio(book, lent)
     assert result["lending_excess"] == max(promised - half, Decimal(0))
     assert result["outflows"] == book["outflow"] + result["lending_excess"]
+
+
+@given(books, owed)
+def test_an_entity_that_keeps_its_assets_brings_no_more_than_it_needs(
+    book: dict[str, Decimal], lent: dict[str, Decimal]
+) -> None:
+    """Alone in a group: the smaller of its assets and its net outflows, the most liquid first."""
+    held = [book[f"hqla_{level}"] for level in ("level1", "level2a", "level2b")]
+    result = _ratio(book, lent, entity_id="E", consolidation="group", transferable=False)
+    brought = [result[level] for level in ("level1", "level2a", "level2b")]
+    assert sum(brought) == min(sum(held), result["net_outflows"])
+    for place in (1, 2):
+        assert brought[place] == 0 or brought[place - 1] == held[place - 1]
+    assert result["net_outflows"] == _ratio(book, lent)["net_outflows"]
 
 
 def test_a_changed_cap_breaks_the_bounds() -> None:

@@ -1,0 +1,142 @@
+"""How much of a held security is free: what is pledged by itself, and what in a pool.
+
+holdings, pledged_pools -> pooled_holdings -> pool_pledges -> free_holdings. A day without holdings
+has no say here: then a deal is eligible or not as it was delivered.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column as Expression
+from pyspark.sql.connect.dataframe import DataFrame
+from pyspark.sql.connect.window import Window
+
+from regulatory_assets.bank.tables import DEALS, ENTITIES, FX_RATES
+from regulatory_assets.bank.tables.securities import HOLDINGS, PLEDGED_POOLS
+from regulatory_assets.ledger.arithmetic import mul_div, product
+from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
+from regulatory_assets.ledger.table import Column, ColumnType, Table
+from regulatory_assets.regulation.expressions import value
+from regulatory_assets.reports.lcr.securities import OF_GRADE, level_of
+
+_STRING, _MONEY, _RATE = ColumnType.STRING, ColumnType.MONEY, ColumnType.RATE
+_REPORTING = "reporting currency"
+_NOTHING = F.lit(0).cast(_MONEY.value)
+_RATE_OF_DAY = Lookup(FX_RATES, by=("currency",), take=("rate",))
+
+POOLED_HOLDINGS = Table(
+    name="pooled_holdings",
+    description="Securities in pledged pools: their market value, and how liquid they are.",
+    key=("deal_id",),
+    group="lcr",
+    columns=(
+        Column("deal_id", _STRING, "The holding."),
+        Column("pool_id", _STRING, "Pool that holds it."),
+        Column("in_pool", _MONEY, "Market value of what is not pledged beside.", unit=_REPORTING),
+        Column(
+            "liquidity",
+            _RATE,
+            "What the haircut of its level leaves; 0 where it cannot be in the stock.",
+            unit="fraction",
+        ),
+    ),
+)
+
+POOL_PLEDGES = Table(
+    name="pool_pledges",
+    description="What of each security in a pool counts as pledged, the least liquid first.",
+    key=("pool_id", "deal_id"),
+    group="lcr",
+    columns=(
+        Column("pool_id", _STRING, "The pool."),
+        Column("deal_id", _STRING, "The holding."),
+        Column("pledged", _MONEY, "Market value that counts as pledged.", unit=_REPORTING),
+    ),
+)
+
+FREE_HOLDINGS = Table(
+    name="free_holdings",
+    description="The part of each held security that nobody has a pledge on.",
+    key=("deal_id",),
+    group="lcr",
+    columns=(
+        Column("deal_id", _STRING, "The holding."),
+        Column("free", _MONEY, "Market value of the unencumbered part.", unit=_REPORTING),
+        Column(
+            "operational_ok",
+            ColumnType.BOOLEAN,
+            "The treasury may and can turn it into money at any time (BCBS 238 paras 31-40).",
+        ),
+    ),
+)
+
+
+def _not_pledged_beside() -> Expression:
+    """Market value of the units without a pledge of their own; nothing where no units are held."""
+    units = F.greatest(F.col("quantity") - F.col("encumbered_quantity"), _NOTHING)
+    held = product(F.col("amount"), F.col("rate"))
+    return F.coalesce(mul_div(held, units.cast(_MONEY.value), F.col("quantity")), _NOTHING)
+
+
+@row_stage(
+    reads=HOLDINGS,
+    writes=POOLED_HOLDINGS,
+    lookups=(
+        Lookup(DEALS, by=("deal_id",), take=("entity_id", "currency", "amount", "security_id")),
+        Lookup(ENTITIES, by=("entity_id",), take=("regime",)),
+        _RATE_OF_DAY,
+        OF_GRADE,
+    ),
+    parameters=("lcr/lines", "lcr/security_level"),
+)
+def pooled_holdings(holdings: DataFrame, p: Any) -> DataFrame:
+    """Value and liquidity of what lies in pools (BCBS 238 para 31, convention 10)."""
+    line = F.concat(F.lit("unwind_"), level_of(p))
+    factor = F.when(F.col("operational_ok"), value(p["lcr/lines"], line, "rate", F.col("regime")))
+    return (
+        holdings.where(F.col("pool_id").isNotNull())
+        .withColumn("in_pool", _not_pledged_beside())
+        .withColumn("liquidity", F.coalesce(factor, F.lit(0).cast(_RATE.value)))
+    )
+
+
+@group_stage(
+    reads=POOLED_HOLDINGS,
+    writes=POOL_PLEDGES,
+    by=("pool_id",),
+    lookups=(
+        Lookup(PLEDGED_POOLS, by=("pool_id",), take=("used", "currency"), optional=True),
+        _RATE_OF_DAY,
+    ),
+)
+def pool_pledges(pooled: DataFrame, p: Any) -> DataFrame:
+    """What a pool must be worth is taken from the least liquid first (para 31, convention 10).
+
+    Among equally liquid ones the order is that of the deals. Of a pool of which nothing is known
+    everything counts as pledged.
+    """
+    first = Window.partitionBy("pool_id").orderBy("liquidity", "deal_id")
+    up_to_here = first.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    before = F.sum("in_pool").over(up_to_here).cast(_MONEY.value) - F.col("in_pool")
+    open_need = (product(F.col("used"), F.col("rate")) - before).cast(_MONEY.value)
+    taken = F.least(F.col("in_pool"), F.greatest(open_need, _NOTHING))
+    return pooled.withColumn(
+        "pledged", F.when(open_need.isNull(), F.col("in_pool")).otherwise(taken)
+    )
+
+
+@row_stage(
+    reads=HOLDINGS,
+    writes=FREE_HOLDINGS,
+    lookups=(
+        Lookup(DEALS, by=("deal_id",), take=("currency", "amount")),
+        _RATE_OF_DAY,
+        Lookup(POOL_PLEDGES, by=("pool_id", "deal_id"), take=("pledged",), optional=True),
+    ),
+)
+def free_holdings(holdings: DataFrame, p: Any) -> DataFrame:
+    """What is left of a holding after its own pledge and the pool's (para 31, convention 10)."""
+    of_pool = F.coalesce(F.col("pledged"), _NOTHING)
+    return holdings.withColumn("free", (_not_pledged_beside() - of_pool).cast(_MONEY.value))

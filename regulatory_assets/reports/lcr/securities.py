@@ -1,0 +1,159 @@
+"""What decides the level of a security in the stock and as collateral, once per security.
+
+securities, security_ratings, security_terms -> security_qualities, security_issuers ->
+security_grades. Whether a unit is unencumbered is a matter of the deal and does not belong here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column as Expression
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.bank.tables import COUNTERPARTIES, SECURITIES
+from regulatory_assets.bank.tables.customers import RATING_SCALE
+from regulatory_assets.bank.tables.securities import SECURITY_RATINGS, SECURITY_TERMS
+from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
+from regulatory_assets.ledger.table import Column, ColumnType, Table
+from regulatory_assets.regulation.expressions import decide
+
+_STRING, _INTEGER = ColumnType.STRING, ColumnType.INTEGER
+
+SECURITY_QUALITIES = Table(
+    name="security_qualities",
+    description="The rating of a security that counts among those of all agencies.",
+    key=("security_id",),
+    group="lcr",
+    columns=(
+        Column("security_id", _STRING, "The security."),
+        Column("term", _STRING, "Long or short term: which ratings were compared."),
+        Column("ratings", _INTEGER, "How many ratings were compared."),
+        Column("rating", _STRING, "The one that counts.", allowed=RATING_SCALE),
+        Column("credit_quality", _STRING, "Its band (lcr/rating_bands)."),
+    ),
+)
+
+SECURITY_ISSUERS = Table(
+    name="security_issuers",
+    description="Which entity of the group has issued a security, if one has.",
+    key=("security_id",),
+    group="lcr",
+    columns=(
+        Column("security_id", _STRING, "The security."),
+        Column("issuer_entity_id", _STRING, "Issuing entity of the group.", nullable=True),
+    ),
+)
+
+SECURITY_GRADES = Table(
+    name="security_grades",
+    description="What decides the level of each security (lcr/security_level).",
+    key=("security_id",),
+    group="lcr",
+    columns=(
+        Column("security_id", _STRING, "The security."),
+        Column("asset_class", _STRING, "Kind of security and issuer."),
+        Column("risk_weight_band", _STRING, "Band of the issuer's weight (lcr/risk_weight_bands)."),
+        Column("credit_quality", _STRING, "Rating band: of the ratings, else as delivered."),
+        Column("issuer", _STRING, "An entity of the group, a financial institution, or another."),
+    ),
+)
+
+
+@group_stage(
+    reads=SECURITY_RATINGS,
+    writes=SECURITY_QUALITIES,
+    by=("security_id",),
+    parameters=("lcr/rating_bands", "lcr/ratings_counted"),
+)
+def security_qualities(ratings: DataFrame, p: Any) -> DataFrame:
+    """The rating that counts (convention 10): the only one, the worse of two, the second best of
+    more. Short-term ratings count where there is no long-term one (BCBS 238 paras 52(b), 54)."""
+    scale = F.array(*(F.lit(rating) for rating in RATING_SCALE))
+
+    def places(term: str) -> Expression:
+        of_term = F.when(F.col("term") == term, F.array_position(scale, F.col("rating")))
+        return F.sort_array(F.collect_list(of_term.cast("int")))
+
+    number = F.size("compared")
+    how_many = F.when(number == 1, "ONE").when(number == 2, "TWO").otherwise("MORE")
+    counts = decide(p["lcr/ratings_counted"], {"ratings": how_many}, "counts")
+    place = F.when(counts == "BEST", 1).when(counts == "SECOND_BEST", 2)
+    compared = ratings.groupBy("security_id").agg(
+        places("LONG").alias("long_term"), places("SHORT").alias("short_term")
+    )
+    is_long = F.size("long_term") > 0
+    found = (
+        compared.withColumn("term", F.when(is_long, "LONG").otherwise("SHORT"))
+        .withColumn("compared", F.when(is_long, F.col("long_term")).otherwise(F.col("short_term")))
+        .withColumn("ratings", number)
+        .withColumn("rating", F.element_at(scale, F.element_at("compared", place)))
+    )
+    band = decide(p["lcr/rating_bands"], {"rating": F.col("rating")}, "credit_quality")
+    return found.withColumn("credit_quality", band)
+
+
+@row_stage(
+    reads=SECURITY_TERMS,
+    writes=SECURITY_ISSUERS,
+    lookups=(Lookup(COUNTERPARTIES, by=("issuer_id",), take=("partner_entity_id",)),),
+)
+def security_issuers(terms: DataFrame, p: Any) -> DataFrame:
+    """The issuer as an entity of the group, where the counterparty that issued is one."""
+    return terms.withColumn("issuer_entity_id", F.col("partner_entity_id"))
+
+
+@row_stage(
+    reads=SECURITIES,
+    writes=SECURITY_GRADES,
+    lookups=(
+        Lookup(
+            SECURITY_QUALITIES,
+            by=("security_id",),
+            take=("credit_quality",),
+            prefix="rated_",
+            optional=True,
+        ),
+        Lookup(SECURITY_ISSUERS, by=("security_id",), take=("issuer_entity_id",), optional=True),
+    ),
+    parameters=("lcr/risk_weight_bands",),
+)
+def security_grades(securities: DataFrame, p: Any) -> DataFrame:
+    """Weight, rating and issuer in the bands of paragraphs 50-54 of BCBS 238.
+
+    A security without a rating of an agency keeps the band that was delivered with it; one of whose
+    terms nothing is known counts as not issued by the group.
+    """
+    weight, bands = F.col("risk_weight"), p["lcr/risk_weight_bands"]
+    weight_band = (
+        F.when(weight.isNull(), "NONE")
+        .when(weight == bands.value("ZERO", "risk_weight"), "ZERO")
+        .when(weight == bands.value("TWENTY", "risk_weight"), "TWENTY")
+        .otherwise("HIGHER")
+    )
+    issuer = (
+        F.when(F.col("issuer_entity_id").isNotNull(), "OWN")
+        .when(F.col("financial_issuer"), "FINANCIAL")
+        .otherwise("OTHER")
+    )
+    rated = F.coalesce(F.col("rated_credit_quality"), F.col("credit_quality"))
+    return (
+        securities.withColumn("credit_quality", rated)
+        .withColumn("risk_weight_band", weight_band)
+        .withColumn("issuer", issuer)
+    )
+
+
+OF_GRADE = Lookup(
+    SECURITY_GRADES,
+    by=("security_id",),
+    take=("asset_class", "risk_weight_band", "credit_quality", "issuer"),
+)
+"""What ``level_of`` looks at."""
+
+
+def level_of(p: Any) -> Expression:
+    """Level 1, 2A, 2B or none under a row's regime; null where there is no security."""
+    inputs = {name: F.col(name) for name in OF_GRADE.take}
+    return decide(p["lcr/security_level"], inputs, "level", F.col("regime"))

@@ -1,0 +1,110 @@
+"""Liquid assets that may not leave their entity: their own rows, the views, a moved structure."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from regulatory_assets.bank.ingest import ingest_table
+from regulatory_assets.engine import Engine
+from regulatory_assets.quality.checks import all_checks
+from regulatory_assets.quality.examination import Examination
+from regulatory_assets.quality.reports.lcr import _of_lines, _operands
+from regulatory_assets.regulation.parameters import Parameters
+from regulatory_assets.reports.lcr.calculation import ADD_ON
+from regulatory_assets.reports.lcr.currency import currency_views
+from regulatory_assets.reports.lcr.tables import UNTRANSFERABLE
+
+from .test_stages import BANKS, rows_of_day, run_bank
+
+(BANK,) = (bank for bank in BANKS if bank.path.stem == "transfer")
+LEFT_OUT = {
+    "G": ("0", "75", "20"),
+    "SUB": ("0", "50", "20"),
+    "H": ("0", "0", "0"),
+    "I": ("0.01", "0", "0"),
+    "J": ("10", "0", "0"),
+}
+
+
+def test_what_is_left_out_has_rows_of_its_own_and_follows_the_structure(
+    sail: Engine, tmp_path: Path
+) -> None:
+    runner = run_bank(BANK, tmp_path, sail)
+
+    def left_out() -> dict[str, tuple[Decimal, ...]]:
+        rows = {(r["scope"], r["component"]): r["amount"] for r in components()}
+        scopes = {scope for scope, component in rows if component in UNTRANSFERABLE}
+        return {scope: tuple(rows[scope, name] for name in UNTRANSFERABLE) for scope in scopes}
+
+    def components() -> list[Any]:
+        return list(rows_of_day(runner, "lcr_components", BANK.day))
+
+    def failed() -> list[str]:
+        day = Examination(runner.positions(BANK.day), runner.reader, runner.register)
+        own = (c for c in all_checks(runner.graph) if c.blocking and c.table.group == "lcr")
+        return [c.name for c in own if not c.examine(day, 0).passed]
+
+    expected = {scope: tuple(map(Decimal, row)) for scope, row in LEFT_OUT.items()}
+    assert left_out() == expected
+    views = {r["scope"]: r for r in rows_of_day(runner, "lcr_currency", BANK.day)}
+    for whole in rows_of_day(runner, "lcr", BANK.day):  # all is in one currency
+        of_view = {name: views[whole["scope"]][name] for name in ("level2a", "hqla", "ratio")}
+        assert of_view == {name: whole[name] for name in of_view}
+    assert failed() == []
+
+    # E2 may pass on what it holds after all: 150, 85 and 20; 105 are 5 more than 2/3 of 150.
+    freed = "entity_id,parent_entity_id,share_held,country,transferable,calendar\n"
+    freed = f"_operation,{freed}upsert,E2,,,DE,true,TARGET\n"
+    (tmp_path / str(BANK.day) / "entity_structure.delta-001.csv").write_text(freed)
+    ingest_table(runner, tmp_path, runner.graph.tables["entity_structure"], BANK.day)
+    runner.run_day(BANK.day, "freed")
+    nothing = (Decimal(0),) * len(UNTRANSFERABLE)
+    assert left_out() == {k: v for k, v in expected.items() if k != "SUB"} | {"G": nothing}
+    (group,) = (r for r in rows_of_day(runner, "lcr", BANK.day) if r["scope"] == "G")
+    assert (group["cap_level2"], group["hqla"]) == (Decimal(5), Decimal(250))
+    assert failed() == []
+
+
+def test_a_view_counts_up_to_the_outflows_in_its_currency() -> None:
+    """Of 50 in USD 30 are needed there; the 10 in EUR are, though 100 are needed."""
+    rows = [
+        {"entity_id": "E", "consolidation": "group", "transferable": False, "currency": currency,
+         "line": line, "amount": Decimal(amount), "weighted": Decimal(amount)}
+        for currency, line, amount in (
+            ("USD", "level1_cash", 50), ("USD", "wholesale_other", 30),
+            ("EUR", "level1_cash", 10), ("EUR", "wholesale_other", 100),
+        )
+    ]  # fmt: skip
+    parameters = Parameters.default().at(BANK.day, Parameters.default().names)
+    views = {v["currency"]: v["hqla"] for v in currency_views(rows, "EUR", parameters, "basel")}
+    assert views == {"USD": Decimal(30), "EUR": Decimal(10)}
+
+
+def test_what_does_not_tie_is_found() -> None:
+    """More left out than an entity keeps, less than nothing, and a level that lacks more."""
+    lines = {("G", "hqla_level1"): Decimal(30)}
+    kept = {("G", "hqla_level1"): Decimal(10)}
+
+    def faults(left_out: int) -> list[str]:
+        amounts = {("G", "untransferable_level1"): Decimal(left_out)}
+        return list(_of_lines(lines, lines | amounts, kept))
+
+    assert [faults(n) for n in (0, 10)] == [[], []]
+    assert faults(11) == ["G untransferable_level1: 11, its entities keep 10"]
+    assert faults(-1) == ["G untransferable_level1: -1, its entities keep 10"]
+
+    def operands(level1: int, by_component: int, kept: dict[Any, Decimal]) -> list[str]:
+        zero = dict.fromkeys(
+            ("level2a", "level2b", "lending_excess", "outflows", "inflows", "inflows_uncapped",
+             "net_outflows", "cap_level2b", "cap_level2", ADD_ON), Decimal(0),
+        )  # fmt: skip
+        figure = {"scope": "G", "level1": Decimal(level1), "hqla": Decimal(level1), **zero}
+        left_out = {("G", "untransferable_level1"): Decimal(by_component)}
+        return list(_operands(lines | left_out, [figure], ("scope",), kept))
+
+    assert operands(20, 10, {}) == [] == operands(20, 0, kept)
+    assert operands(19, 10, {}) == ["G level1: 19, its parts give 20"]
+    assert operands(21, 10, {}) == ["G level1: 21, its parts give 20"]
+    assert operands(19, 0, kept) == ["G level1: 19, its parts give 30"]
