@@ -1,7 +1,8 @@
 """What a deal repays by instalments: how much is overdue and how much is due in the window.
 
 One row per deal, so that a stage over deals joins no more rows than deals have instalments for.
-Which line takes the parts belongs to ``stages``.
+Then the parts that such a deal has, their amounts and the day on which a part is paid. Which line
+takes a part belongs to ``stages``.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ from datetime import timedelta
 from typing import Any
 
 from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.tables.lending import CASH_FLOWS
-from regulatory_assets.ledger.arithmetic import total
+from regulatory_assets.ledger.arithmetic import product, total
 from regulatory_assets.ledger.stages import group_stage
-from regulatory_assets.ledger.table import Column, ColumnType, Table
+from regulatory_assets.ledger.table import Column as TableColumn
+from regulatory_assets.ledger.table import ColumnType, Table
+from regulatory_assets.regulation.expressions import text
 
 _CURRENCY = "deal currency"
+_MONEY = ColumnType.MONEY.value
 
 INSTALMENTS_DUE = Table(
     name="instalments_due",
@@ -25,18 +30,18 @@ INSTALMENTS_DUE = Table(
     key=("deal_id",),
     group="lcr",
     columns=(
-        Column("deal_id", ColumnType.STRING, "Deal that is repaid by instalments."),
-        Column("principal_overdue", ColumnType.MONEY, "Principal due on the day or before.",
+        TableColumn("deal_id", ColumnType.STRING, "Deal that is repaid by instalments."),
+        TableColumn("principal_overdue", ColumnType.MONEY, "Principal due on the day or before.",
                unit=_CURRENCY),
-        Column("principal_due", ColumnType.MONEY, "Principal due after the day, in the window.",
+        TableColumn("principal_due", ColumnType.MONEY, "Principal due later in the window.",
                unit=_CURRENCY),
-        Column("interest_overdue", ColumnType.MONEY, "Interest due on the day or before.",
+        TableColumn("interest_overdue", ColumnType.MONEY, "Interest due on the day or before.",
                unit=_CURRENCY),
-        Column("interest_due", ColumnType.MONEY, "Interest due after the day, in the window.",
+        TableColumn("interest_due", ColumnType.MONEY, "Interest due later in the window.",
                unit=_CURRENCY),
-        Column("first_due", ColumnType.DATE, "First payment after the day, in the window.",
+        TableColumn("first_due", ColumnType.DATE, "First payment after the day, in the window.",
                nullable=True),
-        Column("last_due", ColumnType.DATE, "Last payment in the window.", nullable=True),
+        TableColumn("last_due", ColumnType.DATE, "Last payment in the window.", nullable=True),
     ),
 )  # fmt: skip
 
@@ -65,3 +70,52 @@ def instalments_due(flows: DataFrame, p: Any) -> DataFrame:
         F.min(F.when(within, due)).alias("first_due"),
         F.max(F.when(within, due)).alias("last_due"),
     )
+
+
+INSTALMENT_PARTS = ("overdue", "due", "interest", "later")
+"""Parts of a deal with instalments; they sum to its amount, but for the interest, which is beyond
+the balance."""
+
+_OWED = F.col("product_type") == "OWN_DEBT"
+
+
+def instalment_amount() -> Column:
+    """The amount of a part in reporting currency: of a loan's interest nothing that is overdue."""
+    part, rate, held = F.col("part"), F.col("rate"), F.col("held")
+    overdue = product(F.col("principal_overdue"), rate)
+    due = product(F.col("principal_due"), rate)
+    unpaid = F.when(_OWED, product(F.col("interest_overdue"), rate)).otherwise(
+        F.lit(0).cast(_MONEY)
+    )
+    return (
+        F.when(part == "overdue", overdue)
+        .when(part == "due", due)
+        .when(part == "interest", (product(F.col("interest_due"), rate) + unpaid).cast(_MONEY))
+        .when(part == "later", (held - overdue - due).cast(_MONEY))
+    )
+
+
+def part_window() -> Column:
+    """Where a part's date lies: the deal's, but for what is repaid by instalments."""
+    part, window = F.col("part"), F.col("window")
+    return (
+        F.when(part == "overdue", "OVERDUE")
+        .when(part.isin("due", "interest"), "WITHIN")
+        .when((part == "later") & (window != "OPEN"), "BEYOND")
+        .otherwise(window)
+    )
+
+
+def due_day(p: Any) -> Column:
+    """The day on which a dated part is paid, for lines looked at by day (12 CFR 249.30(b)).
+
+    What is due already is paid on day 1. Of several instalments in the window an inflow counts
+    on the last day, an outflow on the first: the net outflow is never taken for less than it is.
+    """
+    part, owed = F.col("part"), _OWED
+    instalment = F.when(owed, F.col("first_due")).otherwise(F.col("last_due"))
+    paid = F.when(part.isin("due", "interest"), instalment).otherwise(F.col("maturity_date"))
+    late = (part == "overdue") | (owed & (part == "interest") & (F.col("interest_overdue") > 0))
+    days = F.datediff(paid, F.lit(p.day))
+    flow = text(p["lcr/mismatch_lines"], F.col("line"), "flow", F.col("regime"))
+    return F.when(flow.isNotNull(), F.when(late | (days < 1), F.lit(1)).otherwise(days))

@@ -32,9 +32,15 @@ from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.expressions import decide, text, value
 from regulatory_assets.regulation.parameters import BASEL
 from regulatory_assets.reports.lcr.calculation import component_totals, ratio_of
-from regulatory_assets.reports.lcr.customers import DEPOSITOR_SIZES, SMALL
+from regulatory_assets.reports.lcr.customers import DEPOSITOR_SIZES
 from regulatory_assets.reports.lcr.holdings import FREE_HOLDINGS
-from regulatory_assets.reports.lcr.instalments import INSTALMENTS_DUE
+from regulatory_assets.reports.lcr.instalments import (
+    INSTALMENT_PARTS,
+    INSTALMENTS_DUE,
+    due_day,
+    instalment_amount,
+    part_window,
+)
 from regulatory_assets.reports.lcr.scopes import ENTITY_SCOPES, SCOPES, scopes_of
 from regulatory_assets.reports.lcr.securities import OF_GRADE, level_of
 from regulatory_assets.reports.lcr.tables import (
@@ -46,6 +52,7 @@ from regulatory_assets.reports.lcr.tables import (
     LCR_LINES,
     LCR_SCOPE_LINES,
 )
+from regulatory_assets.reports.lcr.treatment import as_treated
 
 _MONEY = ColumnType.MONEY.value
 _RATE_OF_DAY = Lookup(FX_RATES, by=("currency",), take=("rate",))
@@ -168,11 +175,11 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     an entity treat a deal differently, each has its own parts. A security of which ``holdings``
     says how much is free has the parts free and pledged.
     """
-    described = _describe(_as_treated(deals), p)
+    described = _describe(as_treated(deals), p)
     parts = (
         described.withColumn("part", F.explode(_parts(p)))
         .withColumn("amount", _part_amount(p))
-        .withColumn("window", _part_window())
+        .withColumn("window", part_window())
     )
     present = (F.col("part") == "whole") | (F.col("amount") != 0) | F.col("held").isNull()
     line = F.when(F.col("amount").isNotNull(), _line(p))
@@ -185,40 +192,8 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
         )
         .withColumn("factor", value(lines, F.col("line"), "rate", regime))
         .withColumn("weighted", product(F.col("amount"), F.col("factor")))
-        .withColumn("due_day", _due_day(p))
+        .withColumn("due_day", due_day(p))
     )
-
-
-def _as_treated(deals: DataFrame) -> DataFrame:
-    """Each deal once, or once for every scope of its entity where these do not agree on it.
-
-    A small business is a corporate in the scopes in which its group's funding reaches the limit
-    (convention 8). A group's regime is its head's, but retail and small business deposits keep
-    that of the entity that took them (convention 13).
-    """
-    scopes, scope, own = F.split(F.col("scopes"), "/"), F.col("only_in"), F.col("regime")
-    large = F.when(_is("DEPOSIT") & (F.col("sector") == SMALL), F.split(F.col("large_scopes"), "/"))
-    host = _is_retail_deposit() & large.isNull()
-    differ = (F.col("mixed") & ~host) | (F.size(large) < F.size(scopes))
-    alike = F.array(F.lit(None).cast("string"))
-    corporate = large.isNotNull() & (scope.isNull() | F.array_contains(large, scope))
-    place = F.array_position(scopes, scope).cast("int")
-    of_scope = F.when(
-        scope.isNotNull() & ~_is_retail_deposit(),
-        F.element_at(F.split(F.col("regimes"), "/"), place),
-    )
-    return (
-        deals.withColumn(
-            "only_in", F.explode(F.when(F.coalesce(differ, F.lit(False)), scopes).otherwise(alike))
-        )
-        .withColumn("sector", F.when(corporate, F.lit("CORPORATE")).otherwise(F.col("sector")))
-        .withColumn("regime", F.coalesce(of_scope, own))
-    )
-
-
-def _is_retail_deposit() -> Column:
-    retail = F.col("sector").isin("RETAIL", SMALL)
-    return _is("DEPOSIT") & F.coalesce(retail, F.lit(False))
 
 
 def _yes(condition: Column) -> Column:
@@ -283,7 +258,7 @@ def _parts(p: Any) -> Column:
         .when(_is("REPO"), parts("whole", "unwind_cash", "unwind_collateral"))
         .when(_is("REVERSE_REPO"), parts("whole", "collateral", "unwind_cash", "unwind_collateral"))
         .when(_decided_by(p["lcr/facility_lines"]), parts("posted", "undrawn"))
-        .when(F.col("by_instalments"), parts("overdue", "due", "interest", "later"))
+        .when(F.col("by_instalments"), parts(*INSTALMENT_PARTS))
         .when(_is("SECURITY") & F.col("free").isNotNull(), parts("free", "pledged"))
         .otherwise(parts("whole"))
     )
@@ -304,11 +279,6 @@ def _part_amount(p: Any) -> Column:
     posted = F.when(liquid, F.least(held, F.coalesce(after_haircut, _NOTHING))).otherwise(_NOTHING)
     lent = _is("REVERSE_REPO")
     kept = F.col("window").isin("WITHIN", "BEYOND")  # its owner cannot recall it at will
-    rate, owed = F.col("rate"), _is("OWN_DEBT")
-    overdue = product(F.col("principal_overdue"), rate)
-    due = product(F.col("principal_due"), rate)
-    unpaid = F.when(owed, product(F.col("interest_overdue"), rate)).otherwise(_NOTHING)
-    interest = (product(F.col("interest_due"), rate) + unpaid).cast(_MONEY)
     part = F.col("part")
     return (
         F.when(part == "whole", held)
@@ -321,10 +291,7 @@ def _part_amount(p: Any) -> Column:
         .when(part == "collateral", F.when(liquid & kept, pledged))
         .when(part == "posted", posted)
         .when(part == "undrawn", (held - posted).cast(_MONEY))
-        .when(part == "overdue", overdue)
-        .when(part == "due", due)
-        .when(part == "interest", interest)
-        .when(part == "later", (held - overdue - due).cast(_MONEY))
+        .when(F.col("by_instalments"), instalment_amount())
         .when(part == "free", F.least(F.col("free"), held))
         .when(part == "pledged", (held - F.least(F.col("free"), held)).cast(_MONEY))
         .when(part == "unwind_cash", F.when(unwound, F.when(lent, held).otherwise(-held)))
@@ -332,32 +299,6 @@ def _part_amount(p: Any) -> Column:
             part == "unwind_collateral", F.when(unwound, F.when(lent, -pledged).otherwise(pledged))
         )
     )
-
-
-def _part_window() -> Column:
-    """Where a part's date lies: the deal's, but for what is repaid by instalments."""
-    part, window = F.col("part"), F.col("window")
-    return (
-        F.when(part == "overdue", "OVERDUE")
-        .when(part.isin("due", "interest"), "WITHIN")
-        .when((part == "later") & (window != "OPEN"), "BEYOND")
-        .otherwise(window)
-    )
-
-
-def _due_day(p: Any) -> Column:
-    """The day on which a dated part is paid, for lines looked at by day (12 CFR 249.30(b)).
-
-    What is due already is paid on day 1. Of several instalments in the window an inflow counts
-    on the last day, an outflow on the first: the net outflow is never taken for less than it is.
-    """
-    part, owed = F.col("part"), _is("OWN_DEBT")
-    instalment = F.when(owed, F.col("first_due")).otherwise(F.col("last_due"))
-    paid = F.when(part.isin("due", "interest"), instalment).otherwise(F.col("maturity_date"))
-    late = (part == "overdue") | (owed & (part == "interest") & (F.col("interest_overdue") > 0))
-    days = F.datediff(paid, F.lit(p.day))
-    flow = text(p["lcr/mismatch_lines"], F.col("line"), "flow", F.col("regime"))
-    return F.when(flow.isNotNull(), F.when(late | (days < 1), F.lit(1)).otherwise(days))
 
 
 def _due() -> Column:

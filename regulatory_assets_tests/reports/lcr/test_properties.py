@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -172,7 +172,7 @@ def test_every_day_is_in_exactly_one_window(day: date) -> None:
         assert given == [first] + ["WITHIN"] * 30 + ["BEYOND"] * 3970
 
 
-def _bank(deal: dict[str, Any]) -> Bank:
+def _bank(deal: dict[str, Any], flows: Sequence[dict[str, Any]] = ()) -> Bank:
     securities = [
         {"security_id": s, "asset_class": c, "risk_weight": w, "credit_quality": "UNRATED"}
         | {"financial_issuer": False}
@@ -190,6 +190,7 @@ def _bank(deal: dict[str, Any]) -> Bank:
         ],
         "securities": securities,
         "deals": [deal],
+        "cash_flows": flows,
     }
     return Bank(rows, DAY, Reading(SET))
 
@@ -235,3 +236,29 @@ def _needs_sector(product: str) -> bool:
         product in SET.decisions(f"lcr/{family}_lines").inputs["product_type"]
         for family in families
     )
+
+
+instalments = st.lists(st.tuples(st.integers(-3, 60), st.integers(1, 10**8)), min_size=1)
+
+
+@given(instalments, st.sampled_from(["LOAN", "OWN_DEBT"]), st.integers(0, 1))
+def test_every_instalment_is_in_exactly_one_part(
+    drawn: list[tuple[int, int]], product: str, days_past_due: int
+) -> None:
+    """Principal sums to the deal's amount, and only the window's counts, with its interest."""
+    flows: list[dict[str, Any]] = [
+        {"deal_id": "D", "instalment": n, "due_date": DAY + timedelta(days=left)}
+        | {"payment_date": None, "principal": cents * CENT, "interest": CENT}
+        for n, (left, cents) in enumerate(drawn)
+    ]
+    amount = sum((flow["principal"] for flow in flows), Decimal(0))
+    deal = _deal(product_type=product, counterparty_id="BANK", amount=amount)
+    deal |= {"maturity_date": DAY + timedelta(days=60), "days_past_due": days_past_due}
+    found = {part.part: part for part in _bank(deal, flows).parts(deal)}
+    assert sum(part.amount for name, part in found.items() if name not in MEMO) == amount
+    first = 1 if product == "LOAN" else -3  # a liability that is due already is due on day 1
+    counted = [n for n, (left, _) in enumerate(drawn) if first <= left <= 30]
+    if product == "LOAN" and days_past_due:
+        counted = []
+    principal = sum((flows[n]["principal"] for n in counted), Decimal(0))
+    assert sum(part.weighted for part in found.values()) == principal + len(counted) * CENT
