@@ -97,8 +97,8 @@ class Operation(_Document):
     ``basis`` running sees what earlier rules of the stage have made of the field, original the
     stage's input. ``where`` narrows the rows for this operation alone. ``currency`` is that of a
     money value: an amount in the deal's own currency is only changed in deals of that currency.
-    ``insert`` adds a row of its own with all ``values``; it is left out on each day on which
-    ``expected_source_id`` has been delivered.
+    ``insert`` adds a row of its own with all ``values``: a deal, left out on each day on which
+    ``expected_source_id`` has been delivered, or a line that no deal is behind.
     """
 
     op: Action
@@ -115,8 +115,8 @@ class Operation(_Document):
         if self.op != "insert" and (self.values, self.expected_source_id) != (None, None):
             raise ValueError("only insert takes values and expected_source_id")
         if self.op == "insert":
-            if not self.values or self.expected_source_id is None:
-                raise ValueError("insert needs the values of the row and its expected_source_id")
+            if not self.values:
+                raise ValueError("insert needs the values of the row")
             if (self.field, self.value, self.where) != (None, None, None):
                 raise ValueError("insert takes values and expected_source_id alone")
         elif self.op == "exclude":
