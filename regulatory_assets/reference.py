@@ -20,7 +20,7 @@ from regulatory_assets.adjustments.governance import thresholds
 from regulatory_assets.adjustments.rule import Rule
 from regulatory_assets.bank.conform import written_as
 from regulatory_assets.ledger.graph import Graph
-from regulatory_assets.ledger.stages import Stage
+from regulatory_assets.ledger.stages import COUNTS, Stage
 from regulatory_assets.ledger.table import Column
 from regulatory_assets.orchestration.calendar import Calendar
 from regulatory_assets.regulation.parameters import Parameters, RateTable
@@ -372,6 +372,9 @@ def _rule_stage(stage: Stage) -> Iterator[str]:
             rows.append(("reclassify", f"moves a row to another line, which brings its {brought}"))
     if stage.inserts:
         rows.append(("insert", f"adds a row whose `{stage.inserts}` is `MAN-<rule>-<n>`"))
+    if stage.leaves:
+        values = [c for c in stage.reads.column_names if c not in COUNTS]
+        rows.append(("insert", f"adds a row of {_code(values)} that nothing is behind"))
     if stage.reads.additive:
         scaled = [c for c in stage.reads.additive if c in can_set]
         rows.append(("scale", f"multiplies {_code(scaled)}"))

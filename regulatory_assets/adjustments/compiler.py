@@ -39,7 +39,7 @@ from regulatory_assets.adjustments.rule import (
 from regulatory_assets.ledger.arithmetic import product
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.rules import Insertion
-from regulatory_assets.ledger.stages import RECLASSIFIED, Stage
+from regulatory_assets.ledger.stages import COUNTS, RECLASSIFIED, Stage
 from regulatory_assets.ledger.table import ADJUSTMENT
 from regulatory_assets.ledger.table import Column as TableColumn
 
@@ -141,7 +141,7 @@ class CompiledRules:
     @cached_property
     def insertions(self) -> tuple[Insertion, ...]:
         return tuple(
-            Insertion(rule.id, _row(self.stage, rule, at), str(operation.expected_source_id))
+            Insertion(rule.id, _row(self.stage, rule, at), operation.expected_source_id)
             for rule in self.rules
             if rule.inserts
             for at, operation in enumerate(rule.operations, start=1)
@@ -164,7 +164,10 @@ class CompiledRules:
 def _row(stage: Stage, rule: Rule, at: int) -> dict[str, Any]:
     """The row that a rule adds by its first, second... operation, as its table holds it."""
     given: dict[str, Any] = dict(rule.operations[at - 1].values or {})
-    given[stage.inserts or ""] = f"MAN-{rule.id}-{at}"
+    if stage.inserts is not None:
+        given[stage.inserts] = f"MAN-{rule.id}-{at}"
+    else:
+        given |= dict.fromkeys(COUNTS, 1)
     return {
         c.name: None if given.get(c.name) is None else convert(c, given[c.name])
         for c in stage.reads.columns

@@ -22,7 +22,7 @@ from regulatory_assets.adjustments.rule import (
     Test,
     number,
 )
-from regulatory_assets.ledger.stages import Stage
+from regulatory_assets.ledger.stages import COUNTS, Stage
 from regulatory_assets.ledger.table import SCALE, Column, ColumnType
 
 _NUMBERS = (ColumnType.MONEY, ColumnType.RATE, ColumnType.INTEGER, ColumnType.LONG)
@@ -69,6 +69,8 @@ def check(rule: Rule, stage: Stage) -> None:
         if operation.where is not None:
             for test, inner in comparisons(operation.where, f"{place}.where"):
                 _check_test(rule, test, inner, stage)
+    if stage.leaves:
+        _check_leaves(rule, stage)
     if rule.limits is not None and rule.limits.amounts is not None:
         _check_limits(rule, rule.limits.amounts, stage)
 
@@ -149,10 +151,17 @@ def _check_operation(rule: Rule, operation: Operation, place: str, stage: Stage)
 
 def _check_insert(rule: Rule, operation: Operation, place: str, stage: Stage) -> None:
     """Refuse a row that its table would not take."""
-    if stage.inserts is None:
-        raise _refuse(rule, place, f"no row is added at {rule.stage}; insert a deal at deal")
+    if stage.inserts is None and not stage.leaves:
+        raise _refuse(
+            rule, place, f"no row is added at {rule.stage}; insert a deal at deal, a line at line"
+        )
+    if stage.inserts is not None and operation.expected_source_id is None:
+        raise _refuse(rule, place, "insert needs its expected_source_id: under what it will come")
+    if stage.leaves and operation.expected_source_id is not None:
+        raise _refuse(rule, place, "nobody delivers what is added here; no expected_source_id")
     given = operation.values or {}
-    known = {c.name: c for c in stage.reads.columns if c.name != stage.inserts}
+    own = COUNTS if stage.leaves else (stage.inserts,)
+    known = {c.name: c for c in stage.reads.columns if c.name not in own}
     if unknown := [name for name in given if name not in known]:
         raise _refuse(
             rule, place, f"{', '.join(unknown)}: the values of a row are {', '.join(known)}"
@@ -164,6 +173,20 @@ def _check_insert(rule: Rule, operation: Operation, place: str, stage: Stage) ->
         if value is not None:
             _typed(rule, f"{place}.values", known[name], value)
             _bounded(rule, f"{place}.values", known[name], value)
+    if stage.leaves and not operation.currency:
+        raise _refuse(rule, place, "a line's money is in the reporting currency; name it")
+
+
+def _check_leaves(rule: Rule, stage: Stage) -> None:
+    """Refuse a rule that adds one key twice: of a rule a key has one row."""
+    keys = [
+        tuple((o.values or {}).get(k) for k in stage.reads.key)
+        for o in rule.operations
+        if o.op == "insert"
+    ]
+    for at, key in enumerate(keys):
+        if key in keys[:at]:
+            raise _refuse(rule, f"operations.{at}", "adds the same line again; add the two up")
 
 
 def _bounded(rule: Rule, place: str, column: Column, value: object) -> None:

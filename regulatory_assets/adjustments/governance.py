@@ -31,6 +31,7 @@ from regulatory_assets.adjustments.book import (
     stage_name,
 )
 from regulatory_assets.adjustments.impact import Figure, Impact, drift, impact
+from regulatory_assets.adjustments.legs import of_deals
 from regulatory_assets.adjustments.reach import beyond_limits
 from regulatory_assets.adjustments.rule import Overlay, Rule, RuleError, number
 from regulatory_assets.control.events import Actor, Event, EventLog
@@ -60,6 +61,10 @@ class Governance:
             raise RuleError(f"{rule.id} stage: no rule acts at {rule.stage}; stages: {known}")
         fitting.check(rule, stage)
         _check_overlay(rule, stage, self.graph)
+        if rule.linked_legs is not None and not of_deals(stage.reads):
+            raise RuleError(
+                f"{rule.id} linked_legs: rules at {rule.stage} change no deal; leave it out"
+            )
         _check_evidence(rule, folder)
         return stage
 
@@ -169,7 +174,9 @@ class Governance:
                 "on has moved since; look at it again"
             )
         if waiting.event.kind == SUBMITTED:
-            _within_limits(Ledger(self.log.read()).rule_of(waiting), found)
+            rule = Ledger(self.log.read()).rule_of(waiting)
+            _within_limits(rule, found)
+            _as_both(rule, found)
         if drifted:
             reasons = [f"{day}: {word}" for day, words in drifted.items() for word in words]
             needed = waiting.needed
@@ -248,6 +255,16 @@ def _within_limits(rule: Rule, found: Impact) -> None:
         raise RuleError(
             f"{rule.id} limits: {'; '.join(beyond)}. Reject it, and submit a next version with "
             "other conditions or limits"
+        )
+
+
+def _as_both(rule: Rule, found: Impact) -> None:
+    """Refuse a rule that states to change both legs of a trade and leaves one."""
+    left = [f"{d.day}: it {d.left}" for d in found.days if d.left]
+    if rule.linked_legs == "both" and left:
+        raise RuleError(
+            f"{rule.id} linked_legs: {'; '.join(left)}. Reject it, and submit a next version that "
+            "also changes these, or with linked_legs: {this_only: why}"
         )
 
 

@@ -15,8 +15,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from pyspark.sql.connect import functions as F
+
 from regulatory_assets.adjustments.book import Ledger, RuleBook, stage_name
 from regulatory_assets.adjustments.closing import closings
+from regulatory_assets.adjustments.legs import Left, left_by
 from regulatory_assets.adjustments.reach import Reach, beyond_approved, measure
 from regulatory_assets.adjustments.rule import Rule, RuleError, canonical
 from regulatory_assets.control.events import EventLog
@@ -54,7 +57,7 @@ class DayImpact:
     """What a proposal does to one reporting date.
 
     ``affected`` of the ``rows`` are changed by the rule before the proposal holds or after it;
-    ``reach`` is what the rule changes after.
+    ``reach`` is what the rule changes after, ``left`` the legs of trades that it then leaves.
     """
 
     day: date
@@ -64,8 +67,10 @@ class DayImpact:
     stages: tuple[Outcome, ...]
     figures: tuple[Figure, ...]
     revisions: dict[str, int]
+    left: Left | None = None
 
     def document(self) -> dict[str, Any]:
+        left = {} if self.left is None else {"linked_legs": self.left.document()}
         return {
             "day": self.day.isoformat(),
             "affected_records": self.affected,
@@ -76,6 +81,7 @@ class DayImpact:
             ],
             "ratios": [f.document() for f in self.figures],
             "revisions": self.revisions,
+            **left,
         }
 
 
@@ -189,17 +195,18 @@ def _up_to_date(runner: Runner, log: EventLog, day: date) -> Iterator[Runner]:
 def _of_day(
     before: Runner, after: Runner, rule: Rule, day: date, outcomes: Sequence[Outcome]
 ) -> DayImpact:
-    positions = after.positions(day)
-    read = positions.version(after.graph.stage(stage_name(rule)).reads.name)
+    positions, stage = after.positions(day), after.graph.stage(stage_name(rule))
     was, reach = _reach(before, rule, day), _reach(after, rule, day)
+    made = after.reader.rows(positions.version(stage.name)).where(F.col("rule_id") == rule.id)
     return DayImpact(
         day=day,
         affected=max(was.rows, reach.rows),
-        rows=read.standing,
+        rows=positions.version(stage.reads.name).standing,
         reach=reach,
         stages=tuple(replace(o, seconds=0.0) for o in outcomes if o.rows),
         figures=tuple(figures(before, after, day)),
         revisions={t.name: positions.version(t.name).revision for t in after.graph.sources},
+        left=left_by(rule, made, stage, after.reader, positions) if reach.rows else None,
     )
 
 

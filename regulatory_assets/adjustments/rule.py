@@ -97,8 +97,8 @@ class Operation(_Document):
     ``basis`` running sees what earlier rules of the stage have made of the field, original the
     stage's input. ``where`` narrows the rows for this operation alone. ``currency`` is that of a
     money value: an amount in the deal's own currency is only changed in deals of that currency.
-    ``insert`` adds a row of its own with all ``values``; it is left out on each day on which
-    ``expected_source_id`` has been delivered.
+    ``insert`` adds a row of its own with all ``values``: a deal, left out on each day on which
+    ``expected_source_id`` has been delivered, or a line that no deal is behind.
     """
 
     op: Action
@@ -115,8 +115,8 @@ class Operation(_Document):
         if self.op != "insert" and (self.values, self.expected_source_id) != (None, None):
             raise ValueError("only insert takes values and expected_source_id")
         if self.op == "insert":
-            if not self.values or self.expected_source_id is None:
-                raise ValueError("insert needs the values of the row and its expected_source_id")
+            if not self.values:
+                raise ValueError("insert needs the values of the row")
             if (self.field, self.value, self.where) != (None, None, None):
                 raise ValueError("insert takes values and expected_source_id alone")
         elif self.op == "exclude":
@@ -149,6 +149,12 @@ class Overlay(_Document):
     overlay: Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
+class ThisOnly(_Document):
+    """Of a trade the rule means to change this leg alone, for the reason given."""
+
+    this_only: Text
+
+
 class Limits(_Document):
     """What the rule may change on one day at most: rows, and by currency the sum of the differences
     it makes to each money column, whatever their sign. A currency that is not named has limit zero.
@@ -159,7 +165,12 @@ class Limits(_Document):
 
 
 class Rule(_Document):
-    """A governed rule. ``expiry`` is the last day it holds; without one it holds until ended."""
+    """A governed rule. ``expiry`` is the last day it holds; without one it holds until ended.
+
+    ``linked_legs`` says what a rule on deals means to do where it changes one leg of a repo or
+    another secured trade: both legs, without which it is not approved, or this one, for a reason.
+    Where nothing is said people are warned.
+    """
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
     version: Annotated[int, Field(ge=1)] = 1
@@ -174,6 +185,7 @@ class Rule(_Document):
     owner: Text
     evidence: Evidence | None = None
     limits: Limits | None = None
+    linked_legs: Literal["both"] | ThisOnly | None = None
     claimed_approval: Any = None
     """An approval that the document itself asserts: kept, never an approval."""
 
@@ -247,7 +259,7 @@ def parse(document: Any, source: str) -> Rule:
         raise RuleError(f"{source}: {'; '.join(dict.fromkeys(found))}") from None
 
 
-_ALTERNATIVES = {"Test", "AllOf", "AnyOf", "Not", "Overlay"}
+_ALTERNATIVES = {"Test", "AllOf", "AnyOf", "Not", "Overlay", "ThisOnly"}
 
 
 def _place(location: tuple[str | int, ...]) -> str:

@@ -12,9 +12,11 @@ from datetime import date
 from typing import Any
 
 from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.adjustments.book import Snapshot
 from regulatory_assets.adjustments.compiler import CompiledRules
+from regulatory_assets.adjustments.legs import Left, left_by
 from regulatory_assets.adjustments.rule import Rule, RuleError
 from regulatory_assets.ledger import adjusted, frames
 from regulatory_assets.ledger.change import Calculation
@@ -38,13 +40,15 @@ class Changed:
 
 @dataclass(frozen=True)
 class Trial:
-    """How many rows meet a rule's conditions, how many it changes, and the first of these."""
+    """How many rows meet a rule's conditions, how many it changes, and the first of these; the legs
+    of trades that it leaves."""
 
     rule_id: str
     day: date
     matched: int
     changed: int
     rows: tuple[Changed, ...]
+    left: Left | None
 
 
 def trial(runner: Runner, rule: Rule, rules: Snapshot, stage: Stage, day: date, most: int) -> Trial:
@@ -71,23 +75,27 @@ def trial(runner: Runner, rule: Rule, rules: Snapshot, stage: Stage, day: date, 
             store,
             rules=compiled,
         )
-        return _tried(calculation, rule, day, most)
+        mine = store(calculation.full().where(F.col("rule_id") == rule.id))
+        left = left_by(rule, mine, stage, runner.reader, runner.positions(day))
+        changed, rows = _first(calculation, mine, most)
+        matched = adjusted.matched(calculation, rule.id)
+        return Trial(rule.id, day, matched, changed, rows, left)
 
 
-def _tried(calculation: Calculation, rule: Rule, day: date, most: int) -> Trial:
+def _first(calculation: Calculation, mine: DataFrame, most: int) -> tuple[int, tuple[Changed, ...]]:
+    """How many rows a rule changes, and the first of them."""
     key = calculation.stage.writes.key
-    mine = calculation.store(calculation.full().where(F.col("rule_id") == rule.id))
     keys = mine.select(*key).distinct()
     shown = calculation.store(keys.orderBy(*key).limit(most))
     found: dict[tuple[Any, ...], dict[int, Values]] = {}
     for row in frames.semi(mine, shown, key).toArrow().to_pylist():
         side = {c: row[c] for c in calculation.stage.writes.column_names if c not in key}
         found.setdefault(tuple(row[k] for k in key), {})[row["sign"]] = side
-    rows = (
+    rows = tuple(
         _changed(dict(zip(key, place, strict=True)), sides.get(-1), sides.get(1))
         for place, sides in sorted(found.items(), key=repr)
     )
-    return Trial(rule.id, day, adjusted.matched(calculation, rule.id), keys.count(), tuple(rows))
+    return keys.count(), rows
 
 
 def _changed(key: Values, before: Values | None, after: Values | None) -> Changed:

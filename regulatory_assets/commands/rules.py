@@ -17,6 +17,7 @@ from rich.table import Table as Grid
 from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.book import Ledger, Proposal, RuleBook, stage_name
 from regulatory_assets.adjustments.impact import Figure, Impact, days_reached
+from regulatory_assets.adjustments.legs import Left, last_day
 from regulatory_assets.adjustments.rule import Rule, RuleError, load
 from regulatory_assets.adjustments.trial import trial
 from regulatory_assets.adjustments.waterfall import waterfall
@@ -56,6 +57,27 @@ def validate(file: Annotated[Path, typer.Argument(help="Rules in YAML or JSON.")
     for rule in load(file):
         stage = runtime.governance.validate(rule, file.parent)
         console.print(f"{rule.id}: fits {stage.reads.name}, {len(rule.operations)} operations")
+        if day := last_day(runtime.register, rule, stage):
+            snapshot = RuleBook(runtime.events).snapshot()
+            try:
+                found = trial(runtime.runner("validate"), rule, snapshot, stage, day, 0)
+            except NotReady as late:
+                console.print(f"{rule.id}: nothing is said of linked legs on {day}: {late}")
+            else:
+                say_left(rule.id, day, found.left)
+
+
+def say_left(rule_id: str, day: date, left: Left | None) -> None:
+    """Warn of legs of trades that a rule leaves, or say why it does."""
+    if left is None:
+        return
+    said = (
+        f"its reason: {left.reason}"
+        if left.reason
+        else "change both and say linked_legs: both, or linked_legs: {this_only: why}"
+    )
+    word = "note" if left.reason else "warning"
+    console.print(f"{word}: {rule_id} on {day} {left}; {said}", highlight=False, markup=False)
 
 
 @rules_app.command("submit")
@@ -101,6 +123,7 @@ def print_impact(runtime: Runtime, found: Impact) -> None:
         console.print(grid)
         written = ", ".join(f"{o.table} {o.rows:,}" for o in day.stages) or "nothing"
         console.print(f"would be written: {written}")
+        say_left(found.rule_id, day.day, day.left)
     console.print(f"days reached: {len(found.reached)}; impact {found.hash}", highlight=False)
 
 
@@ -135,7 +158,9 @@ def try_rule(
     stage = runtime.graph.stage(stage_name(tried))
     found = trial(runtime.runner("test"), tried, snapshot, stage, day.date(), limit)
     if as_json:
-        print_json({**vars(found), "rows": [vars(row) for row in found.rows]})
+        left = found.left and found.left.document()
+        rows = [vars(row) for row in found.rows]
+        print_json({**vars(found), "rows": rows, "left": left})
         return
     counts = f"rows matched {found.matched:,}, changed {found.changed:,}, shown {len(found.rows)}"
     console.print(f"{stamp(runtime)}{tried.id} on {found.day}: {counts}", highlight=False)
@@ -147,6 +172,7 @@ def try_rule(
             was, now = (_value(side, name) for side in (row.before, row.after))
             grid.add_row(key, name, was, now)
     console.print(grid)
+    say_left(tried.id, found.day, found.left)
 
 
 def _to_try(runtime: Runtime, ledger: Ledger, rule: str) -> Rule:
@@ -194,6 +220,8 @@ def approve(
         print_json({"event": event.seq, "state": proposal.state, **found.document(), **result})
         return
     say_event(runtime, event, f"approved {rule_id}")
+    for day in found.days:
+        say_left(rule_id, day.day, day.left)
     if proposal.state != "approved":
         for reason in event.document["reasons"]:
             console.print(f"a second approval is needed: {reason}", highlight=False)

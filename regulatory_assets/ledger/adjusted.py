@@ -18,6 +18,7 @@ from pyspark.sql.connect.dataframe import DataFrame
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.joining import TOUCHED, Joining
+from regulatory_assets.ledger.rules import Insertion
 from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.ledger.table import ADJUSTMENT, BASE
 
@@ -168,6 +169,8 @@ def _inserted(calculation: Calculation) -> list[DataFrame]:
     stage, made = calculation.stage, calculation.rules.insertions
     if not made:
         return []
+    if stage.leaves:  # nobody delivers them
+        return [calculation._frame([_booked(m) for m in made])]
     key, name = stage.writes.key, stage.inserts
     own = [tuple(m.row[k] for k in key) for m in made]
     source = [tuple(m.expected if k == name else m.row[k] for k in key) for m in made]
@@ -175,11 +178,15 @@ def _inserted(calculation: Calculation) -> list[DataFrame]:
     found = calculation.reader.base(calculation.driving.new, among=asked, on=key).select(*key)
     delivered = {tuple(row[k] for k in key) for row in found.toArrow().to_pylist()}
     rows = [
-        {ENTRY: 1, "layer": ADJUSTMENT, "sign": 1, "rule_id": m.rule_id, **m.row}
+        _booked(m)
         for m, mine, theirs in zip(made, own, source, strict=True)
         if not {mine, theirs} & delivered
     ]
     return [calculation._frame(rows)]
+
+
+def _booked(made: Insertion) -> dict[str, Any]:
+    return {ENTRY: 1, "layer": ADJUSTMENT, "sign": 1, "rule_id": made.rule_id, **made.row}
 
 
 def _keys(calculation: Joining, keys: Sequence[dict[str, Any]]) -> DataFrame:

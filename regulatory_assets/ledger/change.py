@@ -141,9 +141,11 @@ class Calculation(Joining):
 
     def _group_change(self) -> DataFrame:
         stage, content = self.stage, self.stage.writes.content
-        groups = frames.union(self.reached(stage.by)).distinct()
-        if self.layered:
-            groups = self.store(groups)
+        groups = None  # the whole table is one
+        if stage.by:
+            groups = frames.union(self.reached(stage.by)).distinct()
+            if self.layered:
+                groups = self.store(groups)
         new = self._group_rows(groups)
         old = self.reader.rows(self.previous, among=groups, on=stage.by)
         both = [new.select(ENTRY, *content), frames.negative(old).select(ENTRY, *content)]
@@ -155,11 +157,11 @@ class Calculation(Joining):
             return self._apply(self._join(self._members(groups), self._all))
         members = None if groups is None else self._members(groups)
         before = self._apply(self._join(self._base_of(members), self._all))
-        if groups is None:
+        if groups is None and self.stage.by:
             groups = adjusted.groups(self)
             before = self.store(before)
         after = self._apply(self._join_net(self._net_of(members, groups), self._all))
-        of_groups = frames.semi(before, groups, self.stage.by)
+        of_groups = before if groups is None else frames.semi(before, groups, self.stage.by)
         return before.unionAll(adjusted.pairs(self.stage, of_groups, after))
 
     def _members(self, groups: DataFrame | None) -> DataFrame:
@@ -179,7 +181,7 @@ class Calculation(Joining):
             return self._of_days(self.reader.base)
         return members.where(F.col("layer") == BASE)
 
-    def _net_of(self, members: DataFrame | None, groups: DataFrame) -> DataFrame:
+    def _net_of(self, members: DataFrame | None, groups: DataFrame | None) -> DataFrame:
         if members is None or self.stage.days is not None:
             return self._of_days(lambda v: self.reader.net(v, among=groups, on=self.stage.by))
         return self.reader.net_of(members, self.driving.new)

@@ -20,11 +20,12 @@ from regulatory_assets.ledger.stages import Stage
 @dataclass(frozen=True)
 class Insertion:
     """A row that a rule adds: the values of its table's columns. It gives way to a delivered row
-    with its key but for the column that names it, where that holds ``expected``."""
+    with its key but for the column that names it, where that holds ``expected``; with nothing
+    expected to none."""
 
     rule_id: str
     row: Mapping[str, Any]
-    expected: str
+    expected: str | None
 
 
 class RuleSet(Protocol):

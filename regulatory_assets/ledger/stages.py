@@ -114,6 +114,7 @@ class Stage:
     derivation: Derivation | None = None
     fixed: tuple[str, ...] = ()
     inserts: str | None = None
+    leaves: bool = False
 
     def __post_init__(self) -> None:
         _check(self)
@@ -180,16 +181,17 @@ def report_stage(
     *,
     reads: Table,
     writes: Table,
-    by: tuple[str, ...],
+    by: tuple[str, ...] = (),
     lookups: tuple[Lookup, ...] = (),
     parameters: tuple[str, ...] = (),
     days: DaysFunction | None = None,
 ) -> Callable[[ReportFunction], Stage]:
     """A group stage over a bounded table whose function gets one group's rows as Python values.
 
-    For the few figures whose formula reads best as the regulation writes it (caps, ratios). With
-    ``days`` it reads the driving table on several reporting dates, those of them that have rows;
-    each row then carries its ``reporting_date``. Lookups are read on the stage's own date.
+    For the few figures whose formula reads best as the regulation writes it (caps, ratios). Without
+    ``by`` the whole table is one group. With ``days`` it reads the driving table on several
+    reporting dates, those of them that have rows; each row then carries its ``reporting_date``.
+    Lookups are read on the stage's own date.
     """
 
     def declare(function: ReportFunction) -> Stage:
@@ -207,13 +209,15 @@ def adjustment_stage(
     fixed: tuple[str, ...] = (),
     parameters: tuple[str, ...] = (),
     inserts: str | None = None,
+    leaves: bool = False,
 ) -> Stage:
     """Where governed rules act on a table: for each row a rule changes, a contra and a rebooking.
 
     It opts a table in: whoever reads the table from then on reads these rows with it. ``lookups``
     bring columns that conditions may name. A rule sets neither the key, nor what is derived, nor
     the columns named in ``fixed``. ``inserts`` is the key column by which rows are named that
-    rules may add; without it they add none.
+    rules may add until their source delivers them. With ``leaves`` rules may add sums that no row
+    is behind and nobody delivers; each counts as one row. Without either they add none.
     """
     writes = replace(
         reads,
@@ -231,6 +235,7 @@ def adjustment_stage(
         derivation=derivation,
         fixed=fixed,
         inserts=inserts,
+        leaves=leaves,
     )
 
 
@@ -262,11 +267,17 @@ def _check(stage: Stage) -> None:
             refuse(f"derived or fixed columns {unknown} are not columns of {read.name}")
         if stage.inserts is not None and (stage.inserts not in read.key or stage.derivation):
             refuse("rows are added by a column of the key, and where nothing is derived")
+        if stage.leaves and (
+            stage.inserts or stage.derivation or not {*COUNTS} <= {*read.additive}
+        ):
+            refuse("leaves are added to sums with their counts, and where nothing is derived")
         return
     if unknown := [c for c in stage.by if c not in read.column_names]:
         refuse(f"group columns {unknown} are not columns of {read.name}")
     if lost := [c for c in stage.by if c not in written.key]:
         refuse(f"its key lacks the group columns {lost}")
+    if stage.kind is not StageKind.REPORT and not stage.by:
+        refuse("only a report stage may take its whole table as one group")
     if stage.kind is StageKind.REPORT and not read.bounded:
         refuse(f"a report stage reads a bounded table, {read.name} grows with the book")
     if stage.kind is StageKind.AGGREGATE:

@@ -10,13 +10,18 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import Engine
+
+from regulatory_assets.adjustments import people
+from regulatory_assets.adjustments.book import APPROVED, SUBMITTED, WITHDRAWAL, Ledger, RuleBook
 from regulatory_assets.adjustments.compiler import CompiledRules
 from regulatory_assets.adjustments.fitting import check
 from regulatory_assets.adjustments.rule import Operation, Rule, Test
+from regulatory_assets.control.events import Actor, EventLog
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.stages import (
     Lookup,
@@ -76,6 +81,9 @@ class Book:
         check(rule, ADJUSTING[f"{rule.stage}_adjustments"])
         self.rules[rule.id] = rule
 
+    def drop(self, identity: str) -> None:
+        del self.rules[identity]
+
     def of(self, name: str, day: date) -> tuple[Rule, ...]:
         found = (r for r in self.rules.values() if f"{r.stage}_adjustments" == name)
         return tuple(sorted((r for r in found if r.in_force(day)), key=lambda r: r.order))
@@ -84,6 +92,34 @@ class Book:
         made = CompiledRules(stage, self.of(stage.name, day), lambda h: self.kept[h])
         self.kept[made.hash] = made.members
         return made
+
+
+class Logged(Book):
+    """The rules as events of a log, all of one second: the kernel asks the log, the model what was
+    last decided."""
+
+    def __init__(self, database: Engine) -> None:
+        super().__init__()
+        moment = datetime(2026, 1, 8, 12, tzinfo=UTC)
+        self.log = EventLog(database, clock=lambda: moment)
+        people.open_demo(self.log)
+
+    def put(self, rule: Rule) -> None:
+        super().put(rule)
+        self._decide(SUBMITTED, rule.id, rule.document())
+
+    def drop(self, identity: str) -> None:
+        super().drop(identity)
+        standing = Ledger(self.log.read()).standing(identity)
+        assert standing is not None
+        self._decide(WITHDRAWAL, identity, {"proposal": standing.proposal.event.seq})
+
+    def _decide(self, kind: str, identity: str, payload: dict[str, Any]) -> None:
+        event = self.log.append(Actor("anna"), kind, identity, payload)
+        self.log.append(Actor("ben"), APPROVED, identity, {"needed": 1}, event.seq)
+
+    def at(self, stage: Stage, day: date) -> CompiledRules:
+        return RuleBook(self.log).at(stage, day)
 
 
 # -- the model ------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def test_a_valid_rule_is_what_it_was_written_as() -> None:
         ({"conditions": {"field": "amount", "op": "in", "value": "1"}}, "needs a list"),
         ({"conditions": {"field": "amount", "op": "is null", "value": "1"}}, "takes no value"),
         ({"conditions": {"any": []}}, "any"),
-        ({"operations": [{"op": "insert", "values": {"amount": "1"}}]}, "its expected_source_id"),
+        ({"operations": [{"op": "insert", "expected_source_id": "D1"}]}, "the values of the row"),
         (
             {"operations": [{"op": "exclude", "expected_source_id": "D1"}]},
             "only insert takes values and expected_source_id",

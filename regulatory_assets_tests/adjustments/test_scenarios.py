@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -15,18 +16,19 @@ import pytest
 
 from regulatory_assets.adjustments.rule import Rule, parse
 from regulatory_assets.control.database import connect, migrate
-from regulatory_assets.control.register import Register
+from regulatory_assets.control.events import chain_faults
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.change import Calculation
+from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.lake import Lake
-from regulatory_assets.ledger.plan import Way
+from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.ledger.reader import Reader
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import StageKind
 from regulatory_assets_tests.adjustments import ruled_books as ruled
 from regulatory_assets_tests.kernel import books, books_model
 from regulatory_assets_tests.kernel.books_model import Deal, Sources, difference
-from regulatory_assets_tests.kernel.world import frame, rows_of
+from regulatory_assets_tests.kernel.world import Interrupted, frame, rows_of
 
 DAY = books.DAYS[0]
 BOOKS = tuple(f"b{n}" for n in range(4))
@@ -36,17 +38,26 @@ KINDS = ("r", "R", "X", None)
 class Play:
     """One lake under random events, and the sources that stand behind it."""
 
-    def __init__(self, engine: Engine, root: Path, seed: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        root: Path,
+        seed: int,
+        url: str | None = None,
+        graph: Graph = ruled.GRAPH,
+    ) -> None:
+        """On a control database of its own; with a ``url`` rules are events of that one."""
         root.mkdir(parents=True, exist_ok=True)
-        database = connect(f"sqlite:///{root / 'control.sqlite'}")
+        database = connect(url or f"sqlite:///{root / 'control.sqlite'}")
         migrate(database)
         self.engine, self.random = engine, Random(seed)
-        self.book, self.parameters = ruled.Book(), books.Parameters()
-        self.register = Register(database)
+        self.book = ruled.Logged(database) if url else ruled.Book()
+        self.parameters = books.Parameters()
+        self.register = Interrupted(database)
         self.lake = Lake(root / "lake", engine.session)
         self.reader = Reader(self.lake)
         self.runner = Runner(
-            ruled.GRAPH, self.lake, self.register, self.parameters, engine.identity, "play",
+            graph, self.lake, self.register, self.parameters, engine.identity, "play",
             self.book,
         )  # fmt: skip
         self.given = Sources()
@@ -91,7 +102,7 @@ class Play:
         """A new rule, another version of one, or one less."""
         same = [r for r in self.book.rules.values() if r.stage == stage]
         if same and self.random.random() < 0.35:
-            del self.book.rules[self.random.choice(same).id]
+            self.book.drop(self.random.choice(same).id)
             return
         identity = f"{stage}-{self.random.randrange(3)}"
         self.book.put(self._rule(identity, stage))
@@ -169,7 +180,7 @@ class Play:
     # -- what must hold -------------------------------------------------------------------------
 
     def deliver(self) -> None:
-        for table in books.SOURCES:
+        for table in self.runner.graph.sources:
             content = frame(self.engine, table, self.given.rows(table.name))
             self.runner.deliver(table, DAY, content, "full", "test")
 
@@ -184,8 +195,8 @@ class Play:
         after = ruled.scenario(self.given, settings, self.book, DAY)
         positions = self.runner.positions(DAY)
         wrong = []
-        for name in ruled.TABLES:
-            table = ruled.GRAPH.tables[name]
+        for name in (n for n in ruled.TABLES if n in self.runner.graph.tables):
+            table = self.runner.graph.tables[name]
             version = positions.read(table)
             for which, expected, read in (
                 ("before", before[name], self.reader.base(version)),
@@ -207,7 +218,7 @@ class Play:
     def check_full(self) -> None:
         """Each table's own rows, layers and rules included, equal a full calculation's."""
         positions = self.runner.positions(DAY)
-        for stage in ruled.GRAPH.stages:
+        for stage in self.runner.graph.stages:
             plan = self.runner.plan(stage, DAY, positions)
             values = self.parameters.at(DAY, ("factor", "limit"))
             with self.lake.scratch() as store:
@@ -249,15 +260,98 @@ def test_many_random_histories(sail: Engine, tmp_path: Path, seed: int) -> None:
     history(sail, tmp_path, seed)
 
 
+@pytest.mark.postgres
+def test_a_history_of_events_on_postgres(sail: Engine, postgres_url: str, tmp_path: Path) -> None:
+    """Twenty rules on one row and one at each stage, all approved in one second; then one is
+    withdrawn and data arrive late while the day is calculated; at last all are withdrawn."""
+    play = Play(sail, tmp_path, 6, postgres_url)
+    play.given.deals["b0", "d1"] = Deal("c0", "EUR", Decimal(40), None, active=True)
+    play.deliver()
+    row = {"all": [{"field": n, "op": "=", "value": v} for n, v in (("book", "b0"), ("id", "d1"))]}
+    operations = (
+        {"op": "add", "field": "amount", "value": "3.5", "currency": "EUR"},
+        {"op": "multiply", "field": "amount", "value": "1.1"},
+        {"op": "floor", "field": "amount", "value": "50", "currency": "EUR"},
+    )
+    for place in range(20):
+        document = {
+            "id": f"one-{place:02}", "stage": "deal", "purpose": "data_correction",
+            "conditions": row, "operations": [operations[place % 3]], "priority": place,
+            "effective": "2026-01-01", "reason": "a test", "owner": "tests",
+        }  # fmt: skip
+        play.book.put(parse(document, "one"))
+    for stage in ("reference", "market", "deal", "flow", "line"):
+        play.rule(stage)
+    play.run()
+    play.check()
+
+    def meanwhile() -> None:
+        play.book.drop("one-03")
+        play.data()
+        play.deliver()
+
+    play.book.drop("one-07")
+    play.register.before = [lambda: None, meanwhile]
+    with suppress(NotReady):  # what was calculated so far is of an earlier delivery
+        play.runner.run_day(DAY, "overtaken")
+    assert not play.register.before
+    play.run()
+    play.check()
+    play.check_full()
+    for identity in sorted(play.book.rules):
+        play.book.drop(identity)
+    play.run()
+    play.check()
+    assert isinstance(play.book, ruled.Logged)
+    assert chain_faults(play.book.log.read()) == []
+
+
+@pytest.mark.long
+@pytest.mark.postgres
+@pytest.mark.parametrize("seed", range(40, 44))
+def test_random_histories_on_postgres(
+    sail: Engine, postgres_url: str, tmp_path: Path, seed: int
+) -> None:
+    history(sail, tmp_path, seed, url=postgres_url)
+
+
+@pytest.mark.spark
+def test_a_brief_history_on_spark(spark: Engine, tmp_path: Path) -> None:
+    """A rule on deals that looks up their customers, from the first calculation on; then rule and
+    data change at once. One stage and one rule: each takes long here."""
+    graph = Graph((books.CUSTOMERS, books.DEALS), (ruled.deal,))
+    play = Play(spark, tmp_path, 4, graph=graph)
+    play.deliver()
+    for factor, bound in (("0.5", "cap"), ("1.1", "floor")):
+        document = {
+            "id": "R", "stage": "deal", "purpose": "data_correction",
+            "conditions": {"not": {"field": "kind", "op": "=", "value": "R"}},
+            "operations": [
+                {"op": "multiply", "field": "amount", "value": factor},
+                {"op": bound, "field": "amount", "value": "20", "currency": "EUR"},
+            ],
+            "effective": "2026-01-01", "reason": "a test", "owner": "tests",
+        }  # fmt: skip
+        play.book.put(parse(document, "R"))
+        (outcome,) = play.runner.run_day(DAY, "test")
+        assert outcome.rows
+        if bound == "cap":
+            play.data()
+            play.deliver()
+    play.check()
+
+
 @pytest.mark.long
 @pytest.mark.spark
 def test_a_random_history_on_spark(spark: Engine, tmp_path: Path) -> None:
     history(spark, tmp_path, 4, steps=3)
 
 
-def history(engine: Engine, tmp_path: Path, seed: int, steps: int = 6) -> None:
+def history(
+    engine: Engine, tmp_path: Path, seed: int, steps: int = 6, url: str | None = None
+) -> None:
     """Rules, data or both change step by step; at the end all equals a full calculation."""
-    play = Play(engine, tmp_path, seed)
+    play = Play(engine, tmp_path, seed, url)
     play.deliver()
     play.run()
     play.check()

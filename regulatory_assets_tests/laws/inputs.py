@@ -29,7 +29,7 @@ from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.rules import NoRules
 from regulatory_assets.ledger.run import ParameterSource
-from regulatory_assets.ledger.stages import Stage, StageKind
+from regulatory_assets.ledger.stages import COUNTS, Stage, StageKind
 from regulatory_assets.ledger.table import BASE, Column, ColumnType, Table
 
 Row = tuple[Any, ...]
@@ -170,6 +170,7 @@ class Rules:
     excludes, and where rows may be added one that adds some, of which one has been delivered."""
 
     adding: bool = True
+    leaves: bool = True
 
     def at(self, stage: Stage, day: date) -> CompiledRules:
         columns = sorted(settable(stage).values(), key=lambda c: c.type not in _AMOUNTS)
@@ -183,6 +184,12 @@ class Rules:
             del values[stage.inserts]
             expected = [f"{stage.inserts}-{n}-0" for n in range(VALUES)]
             made = [{"op": "insert", "values": values, "expected_source_id": e} for e in expected]
+            documents.append(self._rule(stage, f"adds-{stage.name}", {"all": []}, *made))
+        if stage.leaves and self.leaves:
+            own = (c for c in stage.reads.columns if c.name not in COUNTS and not c.nullable)
+            made = [
+                {"op": "insert", "values": {c.name: _written(c) for c in own}, "currency": "EUR"}
+            ]
             documents.append(self._rule(stage, f"adds-{stage.name}", {"all": []}, *made))
         return CompiledRules(stage, tuple(documents), lambda _: {})
 

@@ -102,11 +102,12 @@ def test_additive(sail: Engine, stage: Stage, seed: int) -> None:
         for part in (one, other)
         for row in rows_of(evaluate(stage, given | {stage.reads.name: part}, sail))
     ]
-    if stage.inserts:
+    if stage.inserts or stage.leaves:
         nothing = given[stage.reads.name].slice(0, 0)
         made = rows_of(evaluate(stage, given | {stage.reads.name: nothing}, sail))
-        assert len(made) == inputs.VALUES
-        assert sum(row in whole for row in made) == inputs.VALUES - 1, "one has been delivered"
+        delivered = 1 if stage.inserts else 0
+        assert len(made) == (inputs.VALUES if stage.inserts else 1)
+        assert sum(row in whole for row in made) == len(made) - delivered
         whole += made
     assert added(stage, whole) == added(stage, parts)
 
@@ -160,8 +161,9 @@ class Day:
         lake = Lake(folder / "lake", engine.session)
         self.engine, self.register = engine, Register(database)
         self.runner = Runner(
-            GRAPH, lake, self.register, PARAMETERS, engine.identity, "laws", inputs.RULES
-        )
+            GRAPH, lake, self.register, PARAMETERS, engine.identity, "laws",
+            inputs.Rules(leaves=False),  # reports refuse a line that no parameter knows
+        )  # fmt: skip
 
     def run(self, drawn: Mapping[str, Rows]) -> None:
         for table in GRAPH.sources:

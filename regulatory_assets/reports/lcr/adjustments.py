@@ -1,7 +1,8 @@
 """Where governed rules act on the LCR: on a part of a deal, on a line, on a component of the ratio.
 
 A rule at the flow stage may move a part to another line, with that line's factor; the weighted
-amount always follows from amount and factor.
+amount always follows from amount and factor. A rule on lines may add one that no deal is behind, to
+an entity or to a scope of consolidation alone.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ flow_adjustments = adjustment_stage(
     parameters=("lcr/lines", "lcr/mismatch_lines"),
 )
 
-line_adjustments = adjustment_stage(reads=LCR_LINES, name="line_adjustments", fixed=("n_rows", "n"))
+line_adjustments = adjustment_stage(
+    reads=LCR_LINES, name="line_adjustments", fixed=("n_rows", "n"), leaves=True
+)
 
 component_adjustments = adjustment_stage(
     reads=LCR_COMPONENTS,

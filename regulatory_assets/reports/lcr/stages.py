@@ -44,6 +44,7 @@ from regulatory_assets.reports.lcr.instalments import (
 from regulatory_assets.reports.lcr.scopes import ENTITY_SCOPES, SCOPES, scopes_of
 from regulatory_assets.reports.lcr.securities import OF_GRADE, level_of
 from regulatory_assets.reports.lcr.tables import (
+    ADJUSTMENT_ENTITIES,
     COMPONENTS,
     DEPOSITORS,
     LCR,
@@ -369,22 +370,40 @@ lcr_lines = aggregate_stage(
     reads=LCR_LINES,
     writes=LCR_SCOPE_LINES,
     lookups=(
-        Lookup(ENTITIES, by=("entity_id",), take=("group_path", "reporting_currency")),
+        Lookup(
+            ENTITIES,
+            by=("entity_id",),
+            take=("group_path", "reporting_currency"),
+            prefix="delivered_",
+            optional=True,
+        ),
         Lookup(ENTITIES, by=("partner_entity_id",), take=("group_path",), prefix="partner_"),
+        Lookup(
+            ADJUSTMENT_ENTITIES,
+            by=("entity_id",),
+            take=("scope_path", "reporting_currency"),
+            prefix="adjustment_",
+            optional=True,
+        ),
     ),
 )
 def lcr_scope_lines(lines: DataFrame, p: Any) -> DataFrame:
     """Lines fanned out to the scopes they belong to (convention 13).
 
     Solo first, then every scope of consolidation above the entity, or the one scope that alone
-    treats its deals so; in a scope that holds both parties the deal falls out.
+    treats its deals so; in a scope that holds both parties the deal falls out. A line of an
+    adjustment entity is in no solo: it belongs to its scope and to those above.
     """
     inside = F.array_contains(scopes_of("partner_entity_id", "partner_group_path"), F.col("scope"))
     alone = F.when(F.col("only_in").isNotNull(), F.array(F.col("only_in")))
-    scopes = F.coalesce(alone, scopes_of("entity_id", "group_path"))
+    adjusting = F.col("adjustment_scope_path")
+    of_entity = scopes_of("entity_id", "delivered_group_path")
+    currency = F.coalesce("delivered_reporting_currency", "adjustment_reporting_currency")
+    scopes = F.coalesce(F.split(adjusting, "/"), alone, of_entity)
     return (
         lines.withColumn("scope", F.explode(scopes))
-        .where(~F.coalesce(inside, F.lit(False)))
+        .where(adjusting.isNotNull() | ~F.coalesce(inside, F.lit(False)))
+        .withColumn("reporting_currency", currency)
         .withColumn(
             "consolidation", F.when(F.col("scope") == F.col("entity_id"), "solo").otherwise("group")
         )

@@ -82,13 +82,28 @@ LCR_FLOWS = Table(
     ),
 )
 
+OF_LINES = (
+    "hqla_level1",
+    "hqla_level2a",
+    "hqla_level2b",
+    "unwind_level1",
+    "unwind_level2a",
+    "unwind_level2b",
+    "outflow",
+    "inflow",
+    "lending",
+    "out_of_scope",
+    "unclassified",
+)
+"""The components that lines enter, and those of lines that enter no total."""
+
 _LINE_COLUMNS = (
-    Column("entity_id", _STRING, "Entity that books the deals."),
+    Column("entity_id", _STRING, "Entity that books the deals, or a scope's adjustment entity."),
     Column("partner_entity_id", _STRING, "Group entity on the other side, if any.", nullable=True),
     Column("currency", _STRING, "ISO 4217 code of the deals."),
     _ONLY_IN,
     _REGIME,
-    Column("component", _STRING, "Part of the ratio that the line enters."),
+    Column("component", _STRING, "Part of the ratio that the line enters.", allowed=OF_LINES),
     Column("line", _STRING, "LCR line."),
     _DUE_DAY,
 )
@@ -107,8 +122,27 @@ LCR_LINES = Table(
     columns=(
         *_LINE_COLUMNS,
         *_LINE_SUMS,
-        Column("n_rows", _LONG, "Ledger rows of the group."),
+        Column("n_rows", _LONG, "Ledger rows of the group; what a rule adds is one."),
         Column("n", _LONG, "Ledger rows by sign; contra and rebooking cancel."),
+    ),
+)
+
+ADJUSTMENT_PREFIX = "ADJ-"
+
+ADJUSTMENT_ENTITIES = Table(
+    name="adjustment_entities",
+    description="The entity of each scope of consolidation for what stands in no member's books.",
+    key=("entity_id",),
+    group="lcr",
+    bounded=True,
+    columns=(
+        Column("entity_id", _STRING, f"{ADJUSTMENT_PREFIX} and the scope."),
+        Column(
+            "scope_path",
+            _STRING,
+            "The scope after those above it, outermost first, separated by '/'.",
+        ),
+        Column("reporting_currency", _STRING, "ISO 4217 code in which the scope reports."),
     ),
 )
 
@@ -125,7 +159,7 @@ LCR_SCOPE_LINES = Table(
         Column("reporting_currency", _STRING, "ISO 4217 code of the amounts."),
         *_LINE_COLUMNS,
         *_LINE_SUMS,
-        Column("n", _LONG, "Parts of deals behind the line."),
+        Column("n", _LONG, "Parts of deals behind the line; what a rule adds counts as one."),
     ),
 )
 
