@@ -6,13 +6,14 @@ Which entries a line rests on says ``reports.lcr.used``; what is told of an entr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from regulatory_assets.adjustments.releasing import Marks, consumed
 from regulatory_assets.ledger.frames import union
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.reports.lcr.tables import LCR_SCOPE_LINES
-from regulatory_assets.reports.lcr.used import used
+from regulatory_assets.reports.lcr.used import Lines, used
 from regulatory_assets.runtime import Runtime
 
 
@@ -36,5 +37,9 @@ def scope_lines(runtime: Runtime, version: Version) -> dict[str, set[tuple[str, 
 
 def marks_by_scope(runtime: Runtime, version: Version) -> dict[str, Marks]:
     """What to tell beside the figures of each scope in a reported version."""
-    lines = scope_lines(runtime, version)
+    return marks_of(runtime, version, scope_lines(runtime, version))
+
+
+def marks_of(runtime: Runtime, version: Version, lines: Mapping[str, Lines]) -> dict[str, Marks]:
+    """The same where the lines of each scope have been read."""
     return runtime.marks(version, {s: partial(used, lines=own) for s, own in lines.items()})

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from regulatory_assets.adjustments.releasing import together
-from regulatory_assets.disclosure.beside import marks_by_scope, scope_lines
+from regulatory_assets.disclosure.beside import marks_of, scope_lines
 from regulatory_assets.disclosure.days import require
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.ledger.reader import Reader, Version
@@ -97,7 +97,7 @@ def pages(runtime: Runtime, day: date, expected: Sequence[date]) -> tuple[Page, 
     parameters = Parameters.default().at(day, PARAMETERS, runtime.settings.rules_not_before)
     lines = scope_lines(runtime, version)
     made = make_pages(base, adjusted, tuple(expected), version.revision, parameters, lines)
-    unreleased = together(marks_by_scope(runtime, version).values()).unreleased
+    unreleased = together(marks_of(runtime, version, lines).values()).unreleased
     return tuple(replace(page, unreleased=unreleased) for page in made)
 
 

@@ -46,6 +46,11 @@ INSTALMENTS_DUE = Table(
 )  # fmt: skip
 
 
+def last_of_window(p: Any) -> Column:
+    """The last day of the LCR's window (BCBS 238 para 69, convention 1)."""
+    return F.lit(p.day + timedelta(days=int(p["lcr/window"].value("lcr", "days"))))
+
+
 @group_stage(
     reads=CASH_FLOWS,
     writes=INSTALMENTS_DUE,
@@ -57,7 +62,7 @@ def instalments_due(flows: DataFrame, p: Any) -> DataFrame:
 
     The delivered day of payment wins over the contractual one.
     """
-    last = F.lit(p.day + timedelta(days=int(p["lcr/window"].value("lcr", "days"))))
+    last = last_of_window(p)
     due = F.coalesce(F.col("payment_date"), F.col("due_date"))
     overdue = due <= F.lit(p.day)
     within = (due > F.lit(p.day)) & (due <= last)

@@ -9,7 +9,6 @@ level of a security in ``securities``, and how much of it is free in ``holdings`
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -39,6 +38,7 @@ from regulatory_assets.reports.lcr.instalments import (
     INSTALMENTS_DUE,
     due_day,
     instalment_amount,
+    last_of_window,
     part_window,
 )
 from regulatory_assets.reports.lcr.scopes import ENTITY_SCOPES, SCOPES, scopes_of
@@ -212,7 +212,7 @@ def _decided_by(table: Any) -> Column:
 
 def _describe(deals: DataFrame, p: Any) -> DataFrame:
     """What the assignment of lines looks at: window, level, insured amount and the like."""
-    last = F.lit(p.day + timedelta(days=int(p["lcr/window"].value("lcr", "days"))))
+    last = last_of_window(p)
     due, today = F.col("maturity_date"), F.lit(p.day)
     is_asset = F.col("product_type").isin("LOAN", "REVERSE_REPO", "SECURITY")
     is_asset = is_asset | _decided_by(p["lcr/inflow_lines"])
