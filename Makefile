@@ -10,6 +10,8 @@ TEST_PROCESSES ?= 2
 export DAGSTER_HOME := $(CURDIR)/var/dagster
 export REGULATORY_ASSETS_VAR ?= $(CURDIR)/var
 export REGULATORY_ASSETS_DATA ?= $(CURDIR)/data
+# Many short processes are started; each would compile every library anew.
+unexport PYTHONDONTWRITEBYTECODE
 BERKA ?= $(CURDIR)/../shared/data/berka
 
 .PHONY: help run run-real ui test test-long lint bench env jars home clean

@@ -1,6 +1,7 @@
 """The runtime as a Dagster resource: settings that a launch may override, one runtime a process."""
 
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,9 @@ class RuntimeResource(ConfigurableResource):  # type: ignore[type-arg]
     engine: str | None = Field(default=None, description="sail or spark.")
     spark_remote: str | None = Field(default=None, description="URL of a Spark Connect server.")
 
-    @property
+    @cached_property
     def settings(self) -> Settings:
+        """Read once in a run; every step and check asks."""
         given: dict[str, Any] = {
             "var": self.var,
             "data": self.delivery_folder,
