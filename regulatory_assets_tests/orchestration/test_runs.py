@@ -1,4 +1,8 @@
-"""Days run through Dagster in this process: figures, metadata, checks, data versions."""
+"""Days run through Dagster in this process: figures, metadata, checks, data versions.
+
+Dagster's events are kept in memory here, since writing them takes as long as the days; the real
+services have them on disk (``test_services``).
+"""
 
 from __future__ import annotations
 
@@ -38,14 +42,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 
 @pytest.fixture(scope="module")
-def first_run(home: Home) -> dict[date, DayResult]:
-    return {r.day: r for r in run_days([FIRST, SECOND], cause="first run of the test")}
+def instance() -> Iterator[DagsterInstance]:
+    with DagsterInstance.ephemeral() as made:
+        yield made
 
 
-def _materialization(day: date, table: str) -> Any:
-    with DagsterInstance.get() as instance:
-        wanted = AssetRecordsFilter(AssetKey(table), asset_partitions=[day.isoformat()])
-        return instance.fetch_materializations(wanted, limit=1).records[0].asset_materialization
+@pytest.fixture(scope="module")
+def first_run(home: Home, instance: DagsterInstance) -> dict[date, DayResult]:
+    ran = run_days([FIRST, SECOND], cause="first run of the test", instance=instance)
+    return {r.day: r for r in ran}
+
+
+def _materialization(instance: DagsterInstance, day: date, table: str) -> Any:
+    wanted = AssetRecordsFilter(AssetKey(table), asset_partitions=[day.isoformat()])
+    return instance.fetch_materializations(wanted, limit=1).records[0].asset_materialization
 
 
 def test_a_day_runs_every_table_and_passes_every_check(
@@ -101,10 +111,9 @@ def evaluated(instance: DagsterInstance, passed: bool, metadata: dict[str, Any])
 
 
 def test_blocking_checks_that_failed_or_are_missing_stand_against_a_close(
-    first_run: dict[date, DayResult],
+    first_run: dict[date, DayResult], instance: DagsterInstance
 ) -> None:
-    with DagsterInstance.get() as instance:
-        assert faults(instance) == []
+    assert faults(instance) == []
     with DagsterInstance.ephemeral() as other:
         assert "deals: check fx_rates_of_currency has not been evaluated" in faults(other)
         (said,) = evaluated(other, True, {"revision": 1, "evidence": "code deals:0"})
@@ -114,8 +123,10 @@ def test_blocking_checks_that_failed_or_are_missing_stand_against_a_close(
         assert said.endswith("has failed")
 
 
-def test_a_materialisation_tells_what_the_run_did(first_run: dict[date, DayResult]) -> None:
-    flows = _materialization(SECOND, "lcr_flows")
+def test_a_materialisation_tells_what_the_run_did(
+    first_run: dict[date, DayResult], instance: DagsterInstance
+) -> None:
+    flows = _materialization(instance, SECOND, "lcr_flows")
     told = {name: m.value for name, m in flows.metadata.items()}
     booked = next(o for o in first_run[SECOND].outcomes if o.table == "lcr_flows").booked
     assert told["dagster/row_count"] == told["rows_booked"] == told["affected_keys"] == booked
@@ -128,9 +139,9 @@ def test_a_materialisation_tells_what_the_run_did(first_run: dict[date, DayResul
 
 
 def test_the_report_shows_its_figures_and_its_ratio_over_the_days(
-    first_run: dict[date, DayResult],
+    first_run: dict[date, DayResult], instance: DagsterInstance
 ) -> None:
-    told = {n: m.value for n, m in _materialization(SECOND, "lcr").metadata.items()}
+    told = {n: m.value for n, m in _materialization(instance, SECOND, "lcr").metadata.items()}
     assert "data:image/png;base64,iVBOR" in told["ratio_over_days"]
     assert len(told["ratio_over_days"]) < 100_000
     assert "| scope | consolidation |" in told["figures"]
@@ -140,28 +151,28 @@ def test_the_report_shows_its_figures_and_its_ratio_over_the_days(
 
 
 def test_a_second_run_posts_nothing_and_keeps_data_versions(
-    first_run: dict[date, DayResult],
+    first_run: dict[date, DayResult], instance: DagsterInstance
 ) -> None:
-    (again,) = run_days([FIRST])
+    (again,) = run_days([FIRST], instance=instance)
     assert again.success, again.failures
     assert {o.way for o in again.outcomes} == {Way.NOTHING}
     assert sum(o.rows for o in again.outcomes) == 0
-    assert _materialization(FIRST, "lcr").tags[DATA_VERSION] == "1"
+    assert _materialization(instance, FIRST, "lcr").tags[DATA_VERSION] == "1"
 
 
 def test_only_the_selected_tables_run_and_unknown_ones_are_named(
-    first_run: dict[date, DayResult],
+    first_run: dict[date, DayResult], instance: DagsterInstance
 ) -> None:
     heard: list[str] = []
-    (result,) = run_days([SECOND], ["lcr"], None, heard.append)
+    (result,) = run_days([SECOND], ["lcr"], None, heard.append, instance=instance)
     assert [o.table for o in result.outcomes] == ["lcr"]
     assert any("lcr" in word for word in heard)
     with pytest.raises(NotReady, match="no asset nobody"):
-        list(run_days([SECOND], ["nobody"]))
+        list(run_days([SECOND], ["nobody"], instance=instance))
 
 
 def test_a_corrected_deal_from_another_folder_is_a_new_data_version(
-    first_run: dict[date, DayResult], home: Home, tmp_path: Path
+    first_run: dict[date, DayResult], instance: DagsterInstance, home: Home, tmp_path: Path
 ) -> None:
     header, line, *_ = (home.deliveries / str(SECOND) / "deals.csv").read_text().splitlines()
     fields = line.split(",")
@@ -171,24 +182,24 @@ def test_a_corrected_deal_from_another_folder_is_a_new_data_version(
     (corrected / "deals.delta-1.csv").write_text(
         f"_operation,{header}\nupsert,{','.join(fields)}\n"
     )
-    (result,) = run_days([SECOND], None, tmp_path)
+    (result,) = run_days([SECOND], None, tmp_path, instance=instance)
     assert result.success, result.failures
     deals = next(o for o in result.outcomes if o.table == "deals")
     assert (deals.booked, deals.reversed, deals.revision) == (1, 1, 2)
-    told = {n: m.value for n, m in _materialization(SECOND, "deals").metadata.items()}
+    told = {n: m.value for n, m in _materialization(instance, SECOND, "deals").metadata.items()}
     assert told["affected_keys"] == 1
     assert fields[0] in told["first_affected_keys"]
-    assert _materialization(SECOND, "deals").tags[DATA_VERSION] == "2"
-    assert _materialization(SECOND, "fx_rates").tags[DATA_VERSION] == "1"
+    assert _materialization(instance, SECOND, "deals").tags[DATA_VERSION] == "2"
+    assert _materialization(instance, SECOND, "fx_rates").tags[DATA_VERSION] == "1"
 
 
 def test_a_missing_rate_fails_a_blocking_check_and_stops_the_report(tmp_path: Path) -> None:
-    with new_home(tmp_path / "home") as home:
+    with new_home(tmp_path / "home") as home, DagsterInstance.ephemeral() as instance:
         home.deliver(FIRST)
         rates = home.deliveries / str(FIRST) / "fx_rates.csv"
         kept = [r for r in rates.read_text().splitlines() if not r.startswith("USD")]
         rates.write_text("\n".join(kept) + "\n")
-        (result,) = run_days([FIRST])
+        (result,) = run_days([FIRST], instance=instance)
         assert not result.success
         told = {f.partition(":")[0]: f for f in result.failures}
         assert set(told) == {"deals", "account_transactions"}
@@ -204,45 +215,45 @@ def test_a_missing_rate_fails_a_blocking_check_and_stops_the_report(tmp_path: Pa
 
 
 def test_a_day_without_optional_tables_leaves_out_what_needs_them(tmp_path: Path) -> None:
-    with new_home(tmp_path / "home") as home:
+    with new_home(tmp_path / "home") as home, DagsterInstance.ephemeral() as instance:
         home.deliver(FIRST)
         graph = open_runtime().graph
         late = [home.deliveries / str(FIRST) / f"{t.name}.csv" for t in POSITIONS if t.optional]
         assert late
         for path in late:
             path.rename(tmp_path / path.name)
-        (result,) = run_days([FIRST])
+        (result,) = run_days([FIRST], instance=instance)
         assert result.success, result.failures
         ran = {o.table for o in result.outcomes}
         assert {t for t in ran if t in {p.stem for p in late}} == set()
         groups = {graph.tables[t].group for t in ran}
         assert groups == {"sources", "adjustments", "lcr"}
-        (asked,) = run_days([FIRST], ["branch_units"])
+        (asked,) = run_days([FIRST], ["branch_units"], instance=instance)
         assert "deliver branches for 2026-01-05 first" in asked.failures[0]
-        (everything,) = run_days([FIRST], list(graph.tables))
+        (everything,) = run_days([FIRST], list(graph.tables), instance=instance)
         assert everything.success, everything.failures
         assert {o.table for o in everything.outcomes} == ran
         for path in late:
             (tmp_path / path.name).rename(path)
         reports = [t.name for t in graph.tables.values() if t.group in ("aml", "branch")]
-        (result,) = run_days([FIRST], [*(p.stem for p in late), *reports])
+        (result,) = run_days([FIRST], [*(p.stem for p in late), *reports], instance=instance)
         assert result.success, result.failures
         assert {o.table for o in result.outcomes} == {*(p.stem for p in late), *reports}
 
 
 def test_a_run_that_cannot_be_anchored_says_so(tmp_path: Path) -> None:
-    with new_home(tmp_path / "home") as home:
+    with new_home(tmp_path / "home") as home, DagsterInstance.ephemeral() as instance:
         home.deliver(FIRST)
         (home.folder / "anchors").write_text("no folder")
-        (result,) = run_days([FIRST], ["fx_rates"])
+        (result,) = run_days([FIRST], ["fx_rates"], instance=instance)
         assert result.success
         (warning,) = result.warnings
         assert f"run {result.run_id} stands, but could not be anchored" in warning
 
 
 def test_refusals_say_the_remedy_and_show_no_trace(tmp_path: Path) -> None:
-    with new_home(tmp_path / "home") as home:
-        (missing,) = run_days([FIRST], ["fx_rates"])
+    with new_home(tmp_path / "home") as home, DagsterInstance.ephemeral() as instance:
+        (missing,) = run_days([FIRST], ["fx_rates"], instance=instance)
         (failure,) = missing.failures
         assert "deliver" in failure
         assert "fx_rates.csv" in failure
@@ -250,7 +261,7 @@ def test_refusals_say_the_remedy_and_show_no_trace(tmp_path: Path) -> None:
         assert "Traceback" not in failure
         home.deliver(FIRST)
         (home.deliveries / str(FIRST) / "fx_rates.csv").write_text("currency\nEUR\n")
-        (unfit,) = run_days([FIRST], ["fx_rates"])
+        (unfit,) = run_days([FIRST], ["fx_rates"], instance=instance)
         assert "columns do not fit" in unfit.failures[0]
-        (early,) = run_days([FIRST], ["lcr"])
+        (early,) = run_days([FIRST], ["lcr"], instance=instance)
         assert "run lcr_components" in early.failures[0]
