@@ -83,14 +83,12 @@ def _start(settings: Settings) -> Engine:
     return engine
 
 
-SESSION_CONFS = {
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.ansi.enabled": "true",
-    # Otherwise pyspark looks for the caller's line, and for IPython on disk, at every function of
-    # a column: a third of the time that small runs take.
-    "spark.python.sql.dataFrameDebugging.enabled": "false",
-}
+SESSION_CONFS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
 """Settings of every session, whatever the engine."""
+
+QUIET = {"spark.python.sql.dataFrameDebugging.enabled": "false"}
+"""Otherwise pyspark looks for the caller's line, and for IPython on disk, at every function of a
+column: a third of the time that small runs take. Of Spark it is a server's setting."""
 
 REPEATING_LOGGERS = (
     "SQLQueryContextLogger",

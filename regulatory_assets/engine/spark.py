@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from regulatory_assets.engine import EngineError, guard, java
+from regulatory_assets.engine import QUIET, EngineError, guard, java
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -48,6 +48,7 @@ CONFS = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.shuffle.partitions": "4",
     "spark.databricks.delta.snapshotPartitions": "1",
+    **QUIET,
 }
 """Settings of the local server: small tables, exact arithmetic, no door but ours."""
 

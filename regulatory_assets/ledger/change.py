@@ -33,7 +33,7 @@ from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.joining import DAY, Joining, Move
 from regulatory_assets.ledger.reader import Version
-from regulatory_assets.ledger.stages import Lookup, StageKind
+from regulatory_assets.ledger.stages import StageKind
 from regulatory_assets.ledger.table import BASE
 
 __all__ = ["Calculation", "Move"]
@@ -82,60 +82,96 @@ class Calculation(Joining):
         if self.lookups_layered:  # all that follows looks at the same few rows: one scan for all
             keys = adjusted.keys_of_lookups(self)
             rows = self.store(self.reader.rows(driving.new, among=keys, on=stage.reads.key))
-        terms: list[DataFrame] = []
-        if driving.changed:
-            moved = self.reader.changes(driving.new, driving.old)
-            terms.append(self._join(moved, self._all, old=self._all))
-        for place, lookup in enumerate(stage.lookups):
-            if self.moves[lookup.table.name].changed:
-                terms.append(self._hit(place, rows))
-        terms = [term.select(*columns) for term in terms]
+        joined = self._joined_by_change(rows).select(*columns)
         if keys is None or rows is None:
-            return frames.net(self._apply(frames.union(terms)), content)
+            return frames.net(self._apply(joined), content)
         # One application of the function for all: planning it is what a small change costs.
-        terms.append(adjusted.of_lookups(self, self.reader.net_of(rows, driving.new)))
-        made = frames.net(self._apply(frames.union(terms)), content)
+        after = adjusted.of_lookups(self, self.reader.net_of(rows, driving.new))
+        made = frames.net(self._apply(joined.unionAll(after)), content)
         old = frames.negative(adjusted.stood_by_lookups(self, keys)).select(ENTRY, *content)
         return frames.net(adjusted.as_signs(stage, made).unionAll(old), content)
 
-    def _lookup_change(self, lookup: Lookup) -> DataFrame:
-        """Two entries for each moved key of a lookup: +1 with the new columns, -1 with the old."""
-        move = self.moves[lookup.table.name]
-        key = lookup.table.key
-        keys = self._moved_keys(lookup)
-        named = self._named(lookup)
+    def _joined_by_change(self, few: DataFrame | None) -> DataFrame:
+        """The terms of the formula before the function: driving rows with all their lookups.
 
-        def side(version: Version, entry: int) -> DataFrame:
-            found = self.reader.base(version, among=keys, on=key).select(
+        Only lookups that moved, and those that supply their keys, differ from term to term; the
+        others are joined to all terms at once. ``few`` are the rows that any moved key hits, where
+        they are known.
+        """
+        lookups = self.stage.lookups
+        moved = [i for i in self._all if self.moves[lookups[i].table.name].changed]
+        early = tuple(sorted({*moved, *(p for i in moved for p in self._supplying(i))}))
+        changes = {i: self.store(self._moved_rows(lookups[i])) for i in moved}
+        met = self._met(changes) if few is None else {}
+        terms = [self._driven(early)] if self.driving.changed else []
+        for place in moved:
+            rows = met.get(lookups[place].by, few)
+            terms.append(self._hit(place, early, self._lookup_change(place, changes), rows))
+        first, *others = terms
+        together = frames.union([first, *(term.select(*first.columns) for term in others)])
+        return self._join(together, [i for i in self._all if i not in early])
+
+    def _driven(self, early: Sequence[int]) -> DataFrame:
+        """The term of the driving table: its change meets the lookups as they were."""
+        changes = self.reader.changes(self.driving.new, self.driving.old)
+        return self._join(changes, early, old=early)
+
+    def _lookup_change(self, place: int, changes: Mapping[int, DataFrame]) -> DataFrame:
+        """Two entries for each moved key of a lookup: +1 with the new columns, -1 with the old.
+
+        The change of a lookup says both: a key has one row at a time, and one that it does not
+        take back or book was not there.
+        """
+        lookup, rows = self.stage.lookups[place], changes[place]
+        key, named = lookup.table.key, self._named(lookup)
+        keys = rows.select(*(F.col(k).alias(n) for k, n in zip(key, named, strict=True))).distinct()
+
+        def side(entry: int) -> DataFrame:
+            found = rows.where(F.col(ENTRY) == entry).select(
                 *(F.col(k).alias(n) for k, n in zip(key, named, strict=True)),
                 *(F.col(c).alias(lookup.prefix + c) for c in lookup.take),
             )
-            moved = keys.withColumnsRenamed(dict(zip(key, named, strict=True)))
-            return frames.attach(moved, found, named, named, "left").select(
+            return frames.attach(keys, found, named, named, "left").select(
                 F.lit(entry).alias("__lookup_entry"),
                 *named,
                 *(lookup.prefix + c for c in lookup.take),
             )
 
-        return side(move.new, 1).unionAll(side(move.old, -1))
+        return side(1).unionAll(side(-1))
 
-    def _hit(self, place: int, few: DataFrame | None) -> DataFrame:
+    def _met(self, changes: Mapping[int, DataFrame]) -> dict[tuple[str, ...], DataFrame]:
+        """The driving rows that meet a moved key, for each set of columns that name moved keys.
+
+        They are found by one scan, since rows taken back are told apart afterwards, and stored:
+        where the engine knows how few they are, it builds no table of a whole lookup.
+        """
+        keys: dict[tuple[str, ...], list[DataFrame]] = {}
+        for place, rows in changes.items():
+            lookup = self.stage.lookups[place]
+            if not self._supplying(place):
+                pairs = zip(lookup.table.key, lookup.by, strict=True)
+                named = rows.select(*(F.col(key).alias(mine) for key, mine in pairs))
+                keys.setdefault(lookup.by, []).append(named)
+        scans = {
+            by: self.reader.rows(self.driving.new, frames.union(named).distinct(), on=by)
+            for by, named in keys.items()
+        }
+        return {by: self.store(rows) for by, rows in scans.items()}
+
+    def _hit(
+        self, place: int, early: Sequence[int], moved: DataFrame, few: DataFrame | None
+    ) -> DataFrame:
         """The term of one moved lookup: driving rows that meet a moved key, signed by its side.
 
         The rows are found before other lookups are joined, save those that supply its key; they
         are among a few, where these are given.
         """
-        lookup = self.stage.lookups[place]
-        first = self._supplying(place)
-        before = tuple(i for i in self._all if i < place)
-        if few is None and not first:
-            few = self._meeting(lookup, self._moved_keys(lookup))
+        lookup, first, before = self.stage.lookups[place], self._supplying(place), _before(place)
         rows = self._join(self.reader.rows(self.driving.new) if few is None else few, first, before)
-        named = self._named(lookup)
-        hit = frames.attach(rows, self._lookup_change(lookup), lookup.by, named, "inner")
+        hit = frames.attach(rows, moved, lookup.by, self._named(lookup), "inner")
         signed = hit.withColumn(ENTRY, F.col(ENTRY) * F.col("__lookup_entry"))
-        rest = tuple(i for i in self._all if i != place and i not in first)
-        return self._join(signed, rest, old=before)
+        rest = tuple(i for i in early if i != place and i not in first)
+        return self._join(signed.drop("__lookup_entry"), rest, old=before)
 
     # -- group stages ---------------------------------------------------------------------------
 
@@ -296,3 +332,8 @@ class Calculation(Joining):
         if not rows:  # a Connect session cannot tell the columns of an empty Arrow table
             return session.createDataFrame([], from_arrow_schema(schema))
         return session.createDataFrame(pa.Table.from_pylist([dict(r) for r in rows], schema=schema))
+
+
+def _before(place: int) -> tuple[int, ...]:
+    """The lookups that the term of the one at a place meets as they were."""
+    return tuple(range(place))

@@ -145,9 +145,10 @@ class Joining:
     def _named(self, lookup: Lookup) -> list[str]:
         return [f"__key_{k}" for k in lookup.table.key]
 
-    def _moved_keys(self, lookup: Lookup, *, net: bool = False) -> DataFrame:
-        """Keys of a lookup whose taken columns differ between the old and the new version, before
-        any rule; with ``net`` in any layer."""
+    def _moved_rows(self, lookup: Lookup, *, net: bool = False) -> DataFrame:
+        """Keys and taken columns of a lookup where these differ between the old and the new
+        version, before any rule: entry -1 as they were, +1 as they are, none where there is no
+        row. With ``net`` in any layer."""
         move = self.moves[lookup.table.name]
         seen = (*lookup.table.key, *(c for c in lookup.take if c not in lookup.table.key))
         changes = self.reader.changes(move.new, move.old)
@@ -156,7 +157,10 @@ class Joining:
                 seen = (*seen, "layer", "sign", "rule_id")
             else:
                 changes = changes.where(F.col("layer") == BASE)
-        return frames.net(changes, seen).select(*lookup.table.key).distinct()
+        return frames.net(changes, seen)
+
+    def _moved_keys(self, lookup: Lookup, *, net: bool = False) -> DataFrame:
+        return self._moved_rows(lookup, net=net).select(*lookup.table.key).distinct()
 
     def reached(
         self, columns: Sequence[str], places: Sequence[int] | None = None
@@ -185,13 +189,6 @@ class Joining:
                 moved = self._moved_keys(lookup, net=True)
                 found.append(self._hitting(hit, lookup, moved, columns))
         return found
-
-    def _meeting(self, lookup: Lookup, keys: DataFrame) -> DataFrame:
-        """The driving rows that meet keys of a lookup, which name columns of the driving table:
-        found in one scan, since rows taken back are told apart afterwards."""
-        named = dict(zip(lookup.table.key, lookup.by, strict=True))
-        among = keys.withColumnsRenamed(named)
-        return self.reader.rows(self.driving.new, among=among, on=lookup.by)
 
     def _hitting(
         self, rows: DataFrame, lookup: Lookup, moved: DataFrame, columns: Sequence[str]

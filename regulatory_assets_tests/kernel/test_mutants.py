@@ -60,12 +60,11 @@ def wrong_lookup_key(patch: Patch) -> None:
 
 def new_lookups_in_change_term(patch: Patch) -> None:
     """The change of the driving table meets the new lookups, so their change counts twice."""
-    join = Calculation._join
 
-    def mutant(self: Calculation, rows: Any, places: Any, old: Any = ()) -> Any:
-        return join(self, rows, places, () if tuple(old) == self._all else old)
+    def mutant(self: Calculation, early: Any) -> Any:
+        return self._join(self.reader.changes(self.driving.new, self.driving.old), early)
 
-    patch.setattr(Calculation, "_join", mutant)
+    patch.setattr(Calculation, "_driven", mutant)
 
 
 def no_cancelling(patch: Patch) -> None:
@@ -158,12 +157,7 @@ def lost_fingerprint(patch: Patch) -> None:
 
 def other_lookups_new(patch: Patch) -> None:
     """The term of one moved lookup meets all others new, also those before it."""
-    join = Calculation._join
-
-    def mutant(self: Calculation, rows: Any, places: Any, old: Any = ()) -> Any:
-        return join(self, rows, places, old if tuple(old) == self._all else ())
-
-    patch.setattr(Calculation, "_join", mutant)
+    patch.setattr(change, "_before", lambda place: ())
 
 
 def group_not_reached_by_lookup(patch: Patch) -> None:
