@@ -59,7 +59,7 @@ class Governance:
         if stage is None:
             known = ", ".join(n.removesuffix("_adjustments") for n in stages)
             raise RuleError(f"{rule.id} stage: no rule acts at {rule.stage}; stages: {known}")
-        fitting.check(rule, stage)
+        fitting.check(rule, stage, self.graph.spreading(stage))
         _check_overlay(rule, stage, self.graph)
         if rule.linked_legs is not None and not of_deals(stage.reads):
             raise RuleError(
@@ -177,6 +177,7 @@ class Governance:
             rule = Ledger(self.log.read()).rule_of(waiting)
             _within_limits(rule, found)
             _as_both(rule, found)
+            _as_spread(rule, found)
         if drifted:
             reasons = [f"{day}: {word}" for day, words in drifted.items() for word in words]
             needed = waiting.needed
@@ -265,6 +266,14 @@ def _as_both(rule: Rule, found: Impact) -> None:
         raise RuleError(
             f"{rule.id} linked_legs: {'; '.join(left)}. Reject it, and submit a next version that "
             "also changes these, or with linked_legs: {this_only: why}"
+        )
+
+
+def _as_spread(rule: Rule, found: Impact) -> None:
+    """Refuse a rule that says to spread what cannot be."""
+    if unspread := [word for day in found.days for word in day.unspread]:
+        raise RuleError(
+            f"{rule.id} allocate: {'; '.join(unspread)}. Reject it, and submit a next version"
         )
 
 

@@ -25,7 +25,7 @@ from regulatory_assets.control.register import Consumed, Register, Revision
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.ledger.reader import Version
-from regulatory_assets.ledger.stages import Stage, StageKind
+from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.regulation.comparison import digests, file_label, own_entries
 from regulatory_assets.regulation.parameters import AnyTable, Parameters, ParameterSet
 
@@ -240,7 +240,7 @@ def marks(
                 for scope, of_scope in uses.items():
                     rests_on = of_scope(found[name])
                     unread[scope] |= {e: None for e in unverified(found[name]) if e in rests_on}
-        without_rules = stage.kind is StageKind.ADJUSTMENT and not revision.rules
+        without_rules = stage.ruled and not revision.rules
         if not closed and found.hash != revision.parameters and not without_rules:
             told = f"{stage.name} of {revision.day} (calculated with parameters not at hand)"
             missing[told] = None

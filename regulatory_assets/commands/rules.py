@@ -124,6 +124,8 @@ def print_impact(runtime: Runtime, found: Impact) -> None:
         written = ", ".join(f"{o.table} {o.rows:,}" for o in day.stages) or "nothing"
         console.print(f"would be written: {written}")
         say_left(found.rule_id, day.day, day.left)
+        for word in day.unspread:
+            console.print(f"warning: {word}", highlight=False, markup=False)
     console.print(f"days reached: {len(found.reached)}; impact {found.hash}", highlight=False)
 
 

@@ -17,7 +17,7 @@ from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.joining import Move
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.rules import RuleSet
-from regulatory_assets.ledger.stages import Stage, StageKind
+from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.ledger.table import Table
 
 
@@ -201,7 +201,7 @@ def plan_stage(
 def _decide(
     stage: Stage, last: Revision | None, moves: Iterable[Move], identity: Identity
 ) -> tuple[Way, str]:
-    without_rules = stage.kind is StageKind.ADJUSTMENT and not identity.rules
+    without_rules = stage.ruled and not identity.rules
     if without_rules and (last is None or not last.rules):
         revised = last is None or any(move.revised for move in moves)
         return (Way.EMPTY if revised else Way.NOTHING), "no rule in force"

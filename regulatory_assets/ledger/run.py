@@ -32,7 +32,7 @@ from regulatory_assets.ledger.plan import Identity, Plan, Positions, Way, plan_s
 from regulatory_assets.ledger.postcheck import Counts, check_posting
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.rules import NoRules, RuleSet, RuleSource
-from regulatory_assets.ledger.stages import ParameterSet, Stage, StageKind
+from regulatory_assets.ledger.stages import ParameterSet, Stage
 from regulatory_assets.ledger.table import Table
 
 log = logging.getLogger(__name__)
@@ -100,8 +100,8 @@ class Runner:
         )
 
     def rules_for(self, stage: Stage, day: date) -> RuleSet:
-        """The rules in force; none but at an adjustment stage."""
-        if stage.kind is not StageKind.ADJUSTMENT:
+        """The rules in force; none where a stage does not follow from any."""
+        if not stage.ruled:
             return NoRules()
         return self.rules.at(stage, day)
 
