@@ -370,6 +370,8 @@ def _rule_stage(stage: Stage, graph: Graph) -> Iterator[str]:
         if stage.derivation.reclassifies:
             brought = _code(stage.derivation.reclassifies)
             rows.append(("reclassify", f"moves a row to another line, which brings its {brought}"))
+    for column, parameter in stage.named:
+        rows.append((column, f"a key of [`{parameter}`](parameters.md)"))
     if stage.inserts:
         rows.append(("insert", f"adds a row whose `{stage.inserts}` is `MAN-<rule>-<n>`"))
     if stage.leaves:

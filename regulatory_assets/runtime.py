@@ -107,7 +107,7 @@ class Runtime:
     @property
     def governance(self) -> Governance:
         """What people may do with rules."""
-        return Governance(self.events, self.graph)
+        return Governance(self.events, self.graph, self.parameters.at)
 
     @property
     def releasing(self) -> Releasing:

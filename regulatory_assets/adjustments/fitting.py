@@ -5,9 +5,10 @@ Asked when a rule is validated and submitted. What it then makes of rows stands 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from difflib import get_close_matches
 from typing import Any
 
 from regulatory_assets.adjustments.reach import DEAL_CURRENCY, money_columns
@@ -78,6 +79,25 @@ def check(rule: Rule, stage: Stage, spreading: Stage | None = None) -> None:
         _check_leaves(rule, stage)
     if rule.limits is not None and rule.limits.amounts is not None:
         _check_limits(rule, rule.limits.amounts, stage)
+
+
+def check_names(rule: Rule, stage: Stage, keys: Callable[[str], Collection[str]]) -> None:
+    """Refuse a rule that writes a name which the parameter of its column does not know; ``keys``
+    gives those of a parameter.
+
+    Raises RuleError naming the place in the rule and the remedy.
+    """
+    for column, parameter in stage.named:
+        for at, operation in enumerate(rule.operations):
+            given: Any = (operation.values or {}).get(column)
+            if operation.op == "reclassify" and column == LINE:
+                given = operation.value
+            known = () if given is None else keys(parameter)
+            if given is not None and given not in known:
+                close = ", ".join(get_close_matches(str(given), known))
+                meant = f"did you mean {close}?" if close else f"see {parameter}"
+                why = f"{column}: {given} is not in {parameter} on {rule.effective}; {meant}"
+                raise _refuse(rule, f"operations.{at}", why)
 
 
 def comparisons(condition: Condition, place: str) -> Iterator[tuple[Test, str]]:

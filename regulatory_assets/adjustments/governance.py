@@ -33,6 +33,7 @@ from regulatory_assets.adjustments.book import (
 from regulatory_assets.adjustments.impact import Figure, Impact, drift, impact
 from regulatory_assets.adjustments.legs import of_deals
 from regulatory_assets.adjustments.reach import beyond_limits
+from regulatory_assets.adjustments.releasing import InForce
 from regulatory_assets.adjustments.rule import Overlay, Rule, RuleError, number
 from regulatory_assets.control.events import Actor, Event, EventLog
 from regulatory_assets.ledger.graph import Graph
@@ -44,10 +45,11 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Governance:
-    """What people may do with rules, on one event log."""
+    """What people may do with rules, on one event log, with the parameters in force."""
 
     log: EventLog
     graph: Graph
+    in_force: InForce
 
     # -- proposing ------------------------------------------------------------------------------
 
@@ -60,6 +62,7 @@ class Governance:
             known = ", ".join(n.removesuffix("_adjustments") for n in stages)
             raise RuleError(f"{rule.id} stage: no rule acts at {rule.stage}; stages: {known}")
         fitting.check(rule, stage, self.graph.spreading(stage))
+        fitting.check_names(rule, stage, lambda name: self._keys(name, rule.effective))
         _check_overlay(rule, stage, self.graph)
         if rule.linked_legs is not None and not of_deals(stage.reads):
             raise RuleError(
@@ -67,6 +70,11 @@ class Governance:
             )
         _check_evidence(rule, folder)
         return stage
+
+    def _keys(self, parameter: str, day: date) -> set[str]:
+        """The keys of a parameter on a day in any regime; that of a row is not asked."""
+        rates = self.in_force(day, [parameter]).rates(parameter)
+        return {"/".join(key) for regime in rates.regimes for key in rates.rows(regime)}
 
     def submit(self, actor: Actor, rule: Rule, folder: Path = Path()) -> Event:
         """Propose a rule, or a new version of one. The event holds the hash of its evidence."""

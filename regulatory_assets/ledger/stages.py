@@ -118,6 +118,7 @@ class Stage:
     inserts: str | None = None
     leaves: bool = False
     spreads: Stage | None = None
+    named: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         _check(self)
@@ -220,6 +221,7 @@ def adjustment_stage(
     parameters: tuple[str, ...] = (),
     inserts: str | None = None,
     leaves: bool = False,
+    named: Mapping[str, str] | None = None,
 ) -> Stage:
     """Where governed rules act on a table: for each row a rule changes, a contra and a rebooking.
 
@@ -227,7 +229,8 @@ def adjustment_stage(
     bring columns that conditions may name. A rule sets neither the key, nor what is derived, nor
     the columns named in ``fixed``. ``inserts`` is the key column by which rows are named that
     rules may add until their source delivers them. With ``leaves`` rules may add sums that no row
-    is behind and nobody delivers; each counts as one row. Without either they add none.
+    is behind and nobody delivers; each counts as one row. Without either they add none. ``named``
+    says of a column which parameter has its values as keys: a rule writes no other.
     """
     writes = replace(
         reads,
@@ -246,6 +249,7 @@ def adjustment_stage(
         fixed=fixed,
         inserts=inserts,
         leaves=leaves,
+        named=tuple((named or {}).items()),
     )
 
 
@@ -299,8 +303,9 @@ def _check(stage: Stage) -> None:
         return
     if stage.kind is StageKind.ADJUSTMENT:
         derived = stage.derivation.columns if stage.derivation else ()
-        if unknown := [c for c in (*derived, *stage.fixed) if c not in read.column_names]:
-            refuse(f"derived or fixed columns {unknown} are not columns of {read.name}")
+        columns = (*derived, *stage.fixed, *(column for column, _ in stage.named))
+        if unknown := [c for c in columns if c not in read.column_names]:
+            refuse(f"derived, fixed or named columns {unknown} are not columns of {read.name}")
         if stage.inserts is not None and (stage.inserts not in read.key or stage.derivation):
             refuse("rows are added by a column of the key, and where nothing is derived")
         if stage.leaves and (

@@ -26,6 +26,7 @@ from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.lake import LakeError
 from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.reader import Version
+from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.runtime import production_graph
 from regulatory_assets_tests.adjustments import ruled_books as ruled
 from regulatory_assets_tests.adjustments.test_scenarios import DAY, Play
@@ -64,7 +65,7 @@ class Office:
         self.log = EventLog(connect(f"sqlite:///{root / 'control.sqlite'}"))
         people.open_demo(self.log)
         self.runner = replace(self.play.runner, rules=RuleBook(self.log))
-        self.governance = Governance(self.log, ruled.GRAPH)
+        self.governance = Governance(self.log, ruled.GRAPH, books.Parameters().at)
         self.play.deliver()
         self.runner.run_day(DAY, "test")
 
@@ -311,7 +312,7 @@ def test_what_two_rules_may_both_act_on(
     migrate(database)
     log = EventLog(database)
     people.open_demo(log)
-    governance = Governance(log, production_graph())
+    governance = Governance(log, production_graph(), Parameters.default().at)
     every = {"stage": stage, "conditions": {"field": "line", "op": "like", "value": "retail%"}}
     first = governance.submit(ANNA, rule("R-1", operations=[one], **every))
     log.append(BEN, "approved", "R-1", {"needed": 1}, first.seq)
@@ -345,7 +346,7 @@ def test_rules_past_and_gone_are_found_in_the_log(office: Office) -> None:
 
 
 def test_evidence_is_the_file_it_names(tmp_path: Path) -> None:
-    governance = Governance(None, ruled.GRAPH)  # type: ignore[arg-type]
+    governance = Governance(None, ruled.GRAPH, books.Parameters().at)  # type: ignore[arg-type]
     (tmp_path / "memo.txt").write_text("abc")
     # SHA-256 of "abc", FIPS 180-2 appendix B.1
     abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -12,9 +12,11 @@ from regulatory_assets.adjustments.compiler import CompiledRules
 from regulatory_assets.adjustments.fitting import check
 from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.rule import Rule, RuleError, load, parse
+from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.runtime import production_graph
 
 GRAPH = production_graph()
+IN_FORCE = Parameters.default().at
 STAGES = {s.name.removesuffix("_adjustments"): s for s in GRAPH.adjustments.values()}
 
 VALID: dict[str, Any] = {
@@ -170,9 +172,41 @@ def test_a_manual_deal_is_complete_and_named_by_its_rule() -> None:
 
 
 def test_no_rule_acts_at_an_unknown_stage() -> None:
-    governance = Governance(None, GRAPH)  # type: ignore[arg-type]
+    governance = Governance(None, GRAPH, IN_FORCE)  # type: ignore[arg-type]
     with pytest.raises(RuleError, match=r"no rule acts at moon; stages: .*deal"):
         governance.validate(parse(VALID | {"stage": "moon"}, "r"))
+
+
+LEAF = {
+    "entity_id": "BANK_DE", "currency": "EUR", "line": "retail_stable", "component": "outflow",
+    "regime": "basel", "amount": "1", "weighted": "1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("retail_stable", ""),
+        ("retail_stabel", "line: retail_stabel is not in lcr/lines on 2026-01-01; did you mean "
+         "retail_stable"),
+        ("moon", "line: moon is not in lcr/lines on 2026-01-01; see lcr/lines"),
+    ],
+)  # fmt: skip
+def test_a_line_that_no_parameter_knows_is_refused(line: str, said: str) -> None:
+    governance = Governance(None, GRAPH, IN_FORCE)  # type: ignore[arg-type]
+    insert = {"op": "insert", "currency": "EUR", "values": LEAF | {"line": line}}
+    every = {"conditions": {"all": []}}
+    for changes in (
+        every | {"stage": "line"} | {"operations": [insert]},
+        every | {"stage": "flow"} | operation(op="reclassify", value=line),
+    ):
+        rule = parse(VALID | changes, "r")
+        if not said:
+            assert governance.validate(rule)
+            continue
+        with pytest.raises(RuleError) as refusal:
+            governance.validate(rule)
+        assert f"R-1 operations.0: {said}" in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +223,7 @@ def test_an_overlay_acts_on_the_reports_it_names(stage: str, reports: list[str],
     field = {"deal": "product_type", "flow": "line"}[stage]
     every = {"conditions": {"not": {"field": field, "op": "is null"}}}
     rule = parse(VALID | every | {"stage": stage, "purpose": {"overlay": reports}}, "r")
-    governance = Governance(None, GRAPH)  # type: ignore[arg-type]
+    governance = Governance(None, GRAPH, IN_FORCE)  # type: ignore[arg-type]
     if not said:
         assert governance.validate(rule).name == f"{stage}_adjustments"
         return
@@ -217,7 +251,7 @@ def test_the_flat_form_runs_as_written(tmp_path: Path) -> None:
     file = tmp_path / "rule.yaml"
     file.write_text(FLAT)
     (rule,) = load(file)
-    Governance(None, GRAPH).validate(rule)  # type: ignore[arg-type]
+    Governance(None, GRAPH, IN_FORCE).validate(rule)  # type: ignore[arg-type]
     assert rule.stage == "flow"
     assert (rule.effective, rule.expiry) == (date(2024, 1, 15), date(2024, 12, 31))
     factor, haircut = rule.operations

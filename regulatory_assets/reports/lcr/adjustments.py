@@ -41,6 +41,7 @@ def _flow(flows: DataFrame, p: Any) -> DataFrame:
     )
 
 
+_LINES = {"line": "lcr/lines"}
 _OF_DEAL = Lookup(
     DEALS,
     by=("deal_id",),
@@ -58,10 +59,15 @@ flow_adjustments = adjustment_stage(
     ),
     fixed=("entity_id", "partner_entity_id", "currency", "regime", "line"),
     parameters=("lcr/lines", "lcr/mismatch_lines"),
+    named=_LINES,
 )
 
 line_adjustments = adjustment_stage(
-    reads=LCR_LINES, name="line_adjustments", fixed=("n_rows", "n"), leaves=True
+    reads=LCR_LINES,
+    name="line_adjustments",
+    fixed=("n_rows", "n"),
+    leaves=True,
+    named=_LINES,
 )
 
 line_allocations = allocation_stage(
