@@ -103,6 +103,23 @@ def unreleased(released: Released, found: ParameterSet) -> Iterator[str]:
         yield from _differing(found[name], released.of(name, found.in_force))
 
 
+def used(graph: Graph, register: Register, day: date) -> tuple[str, ...]:
+    """The parameters that a day's tables were calculated with, by name. Those of a stage that was
+    left out, or that had no rule to follow, are not among them."""
+    chains = register.histories([(stage.name, day) for stage in graph.stages])
+    found: dict[str, None] = {}
+    for stage in graph.stages:
+        chain = chains[stage.name, day]
+        if chain and not _without_rules(stage, chain[-1]):
+            found.update(dict.fromkeys(stage.parameters))
+    return tuple(found)
+
+
+def _without_rules(stage: Stage, revision: Revision) -> bool:
+    """Whether a revision is of a stage that had no rule to follow."""
+    return stage.ruled and not revision.rules
+
+
 def _differing(table: AnyTable, then: Mapping[str, str]) -> Iterator[str]:
     now = digests(table)
     for regime in sorted({*now, *then}):
@@ -240,8 +257,8 @@ def marks(
                 for scope, of_scope in uses.items():
                     rests_on = of_scope(found[name])
                     unread[scope] |= {e: None for e in unverified(found[name]) if e in rests_on}
-        without_rules = stage.ruled and not revision.rules
-        if not closed and found.hash != revision.parameters and not without_rules:
+        followed = not _without_rules(stage, revision)
+        if not closed and found.hash != revision.parameters and followed:
             told = f"{stage.name} of {revision.day} (calculated with parameters not at hand)"
             missing[told] = None
     files = tuple(sorted(missing))
