@@ -28,7 +28,7 @@ from regulatory_assets.adjustments.fitting import (
     fields,
     inserted,
 )
-from regulatory_assets.adjustments.reach import DEAL_CURRENCY
+from regulatory_assets.adjustments.reach import DEAL_CURRENCY, REPORTING
 from regulatory_assets.adjustments.rule import (
     AllOf,
     AnyOf,
@@ -275,9 +275,9 @@ class _Chain:
                 here = here & F.col(f"__where_{at}_{of}")
             here = self._in_currency(here, operation)
             if operation.op == "exclude":
-                excluded = here
+                excluded = excluded | here
             elif operation.op == "reclassify":
-                reclassified = here
+                reclassified = reclassified | here
                 new = F.when(here, F.lit(str(operation.value))).otherwise(F.col(LINE))
                 frame = frame.withColumn(LINE, new)
             else:
@@ -301,9 +301,11 @@ class _Chain:
         table = self.stage.reads
         if operation.currency is None or operation.field is None:
             return here
-        if table.column(operation.field).unit != DEAL_CURRENCY:
+        unit = table.column(operation.field).unit
+        named = {DEAL_CURRENCY: "currency", REPORTING: "reporting_currency"}.get(unit or "")
+        if named not in table.column_names:  # all its money is in one
             return here
-        return here & (F.col("currency") == operation.currency)
+        return here & (F.col(named) == operation.currency)
 
     def _changed(self, field: str, operation: Operation) -> Column:
         column = self.stage.reads.column(field)

@@ -105,7 +105,8 @@ class Operation(_Document):
 
     ``basis`` running sees what earlier rules of the stage have made of the field, original the
     stage's input. ``where`` narrows the rows for this operation alone. ``currency`` is that of a
-    money value: an amount in the deal's own currency is only changed in deals of that currency.
+    money value: an amount in a deal's own currency, or in that in which a row's scope reports, is
+    only changed in rows of that currency.
     ``insert`` adds a row of its own with all ``values``: a deal, left out on each day on which
     ``expected_source_id`` has been delivered, or a line that no deal is behind. ``allocate``
     spreads the amount ``field`` of the line inserted before it, for analysis, over the parts of
