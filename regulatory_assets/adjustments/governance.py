@@ -97,18 +97,14 @@ class Governance:
 
     def _order_is_clear(self, ledger: Ledger, rule: Rule, stage: Stage) -> None:
         """Refuse a rule whose place before or after another decides the result by its name only."""
-        for identity in ledger.ids():
-            standing = ledger.standing(identity)
-            if standing is None or standing.withdrawn or identity == rule.id:
-                continue
-            other = standing.rule
+        for other in _others(ledger, rule):
             if other.stage != rule.stage or other.priority != rule.priority:
                 continue
             if not _overlap(rule, other):
                 continue
             for field in _conflicts(rule, other, stage):
                 raise RuleError(
-                    f"{rule.id} priority: {identity} has priority {other.priority} too and also "
+                    f"{rule.id} priority: {other.id} has priority {other.priority} too and also "
                     f"acts on {field}, on common days, where the order matters; choose another "
                     "priority"
                 )
@@ -193,13 +189,31 @@ class Governance:
             reasons = list(second_look(found))
             needed = 2 if reasons else 1
         payload = {"impact": found.document(), "needed": needed, "reasons": reasons}
-        return self.log.append(actor, APPROVED, rule_id, payload, waiting.event.seq), found
+        check = _as_it_was(waiting)
+        decided = waiting.event.seq
+        event = self.log.append(actor, APPROVED, rule_id, payload, decided, check=check)
+        return event, found
 
     def reject(self, actor: Actor, rule_id: str, reason: str) -> Event:
         """Reject what waits."""
         waiting = self.waiting(rule_id)
         people.require_decider(self.log.read(), actor, waiting.event)
-        return self.log.append(actor, REJECTED, rule_id, {"reason": reason}, waiting.event.seq)
+        payload, check = {"reason": reason}, _as_it_was(waiting)
+        return self.log.append(actor, REJECTED, rule_id, payload, waiting.event.seq, check=check)
+
+
+def _as_it_was(seen: Proposal) -> Callable[[tuple[Event, ...]], None]:
+    """Refuses a decision on a proposal about which somebody else was faster: who rejects what has
+    come into force meanwhile would end it without anybody's approval."""
+
+    def check(events: tuple[Event, ...]) -> None:
+        now = Ledger(events).proposals[seen.event.seq]
+        if (now.state, len(now.approvals)) != (seen.state, len(seen.approvals)):
+            raise RuleError(
+                f"{seen.event.subject}: event {seen.event.seq} was decided on meanwhile; look again"
+            )
+
+    return check
 
 
 # -- what a rule states of itself ------------------------------------------------------------------
@@ -325,6 +339,18 @@ def _figure_reasons(figure: Figure, limits: dict[str, Any]) -> Iterator[str]:
 
 
 # -- rules in each other's way --------------------------------------------------------------------
+
+
+def _others(ledger: Ledger, rule: Rule) -> Iterator[Rule]:
+    """The other rules that stand, and those that wait: both may come to be in force beside it."""
+    for identity in ledger.ids():
+        standing, waiting = ledger.standing(identity), ledger.open(identity)
+        if identity == rule.id:
+            continue
+        if standing is not None and not standing.withdrawn:
+            yield standing.rule
+        if waiting is not None and waiting.event.kind == SUBMITTED:
+            yield ledger.rule_of(waiting)
 
 
 def _overlap(one: Rule, other: Rule) -> bool:

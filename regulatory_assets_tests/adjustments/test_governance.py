@@ -278,6 +278,30 @@ def test_rules_whose_order_would_matter_need_different_priorities(
         assert office.governance.submit(ANNA, second).subject == "R-2"
 
 
+def test_two_rules_that_wait_are_compared_as_well(office: Office) -> None:
+    """Else both come into force, and their names decide."""
+    office.governance.submit(ANNA, rule())
+    second = rule("R-2", operations=[{"op": "set", "field": "amount", "value": "1",
+                                      "currency": "EUR"}])  # fmt: skip
+    with pytest.raises(RuleError, match="R-2 priority: R-1 has priority 100 too"):
+        office.governance.submit(ANNA, second)
+    office.governance.reject(BEN, "R-1", "no")
+    assert office.governance.submit(ANNA, second).subject == "R-2"
+
+
+def test_who_decides_too_late_decides_nothing(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rejection, written while somebody else approves, does not end what is in force."""
+    office.governance.submit(ANNA, rule())
+    stale = office.governance.waiting("R-1")
+    office.approve("R-1")
+    monkeypatch.setattr(Governance, "waiting", lambda self, rule_id: stale)
+    with pytest.raises(RuleError, match="R-1: event 2 was decided on meanwhile; look again"):
+        office.governance.reject(CARLA, "R-1", "too late")
+    assert RuleBook(office.log).at(ruled.deal, DAY).order == ("R-1",)
+
+
 MORE_FACTOR = {"op": "multiply", "field": "factor", "value": "1.1"}
 MOVED = {"op": "reclassify", "value": "retail_less_stable"}
 SCALED = {"op": "scale", "value": "1.02"}
