@@ -20,7 +20,7 @@ import pytest
 from pyspark.sql.connect import functions as F
 
 from regulatory_assets.adjustments import people
-from regulatory_assets.adjustments.allocating import unspread_by
+from regulatory_assets.adjustments.allocating import shares_by, unspread_by
 from regulatory_assets.adjustments.book import RuleBook
 from regulatory_assets.adjustments.fitting import check
 from regulatory_assets.adjustments.governance import Governance
@@ -33,7 +33,7 @@ from regulatory_assets.ledger import allocated
 from regulatory_assets.ledger.allocated import Base
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.lake import Lake
-from regulatory_assets.ledger.plan import Way
+from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import (
     Lookup,
@@ -258,6 +258,14 @@ def test_a_history_of_flows_and_rules(sail: Engine, tmp_path: Path) -> None:
         stored = world.rows("line_allocations")
         found = {(r["rule_id"], r["operation"], r["id"], r["part"]): r["share"] for r in stored}
         assert found == expected
+    of_parts = shares_by(world.book.rules["A"], world.runner, DAY, ["part"], 3)
+    counts = [(r["operation"], r["part"], r["members"], r["share"]) for r in of_parts]
+    assert counts == [
+        (3, "whole", len(bases["whole"]), Decimal(amount)),
+        (5, "over", len(bases["over"]), Decimal(amount)),
+    ]
+    with pytest.raises(NotReady, match="flows has no colour; its columns are book, id"):
+        shares_by(world.book.rules["A"], world.runner, DAY, ["colour"], 3)
     fresh = World(sail, tmp_path / "fresh")
     fresh.put(*world.book.rules.values())
     fresh.run(*reversed(world.flows))
