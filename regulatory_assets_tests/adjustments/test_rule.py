@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from regulatory_assets.adjustments.compiler import CompiledRules
 from regulatory_assets.adjustments.fitting import check
+from regulatory_assets.adjustments.form import read_form
 from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.rule import Rule, RuleError, load, parse
 from regulatory_assets.regulation.parameters import Parameters
@@ -264,15 +266,43 @@ def test_the_flat_form_runs_as_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "means"),
+    [
+        ({"operation": "add", "value": "-0.05"}, ("add", "0.05")),
+        ({"operation": "set", "value": "0.20"}, ("set", "0.80")),
+        ({"operation": "cap", "value": "0.5"}, ("floor", "0.5")),
+        ({"operation": "floor", "value": "0.15"}, ("cap", "0.85")),
+    ],
+)
+def test_a_haircut_is_what_the_factor_lacks_of_one(
+    written: dict[str, str], means: tuple[str, str]
+) -> None:
+    """Level 2A assets count with 85 % at a haircut of 15 % (BCBS 238 para 52)."""
+    flat: dict[str, Any] = dict(YAML(typ="safe").load(FLAT.replace("\nid", "id")))
+    flat |= {"adjustments": [{"field": "haircut"} | written]}
+    (operation,) = parse(read_form(flat, "r"), "r").operations
+    assert (operation.op, operation.field, operation.value) == (means[0], "factor", means[1])
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("adjustments: [{field: haircut, operation: multiply, value: '1.1'}]",
+         "multiply of haircut cannot be carried over to 1 - haircut; set it or add"),
+        ("adjustments: [{field: haircut, operation: add, value: much}]", "'much' is not a number"),
+        ("id: a\nadjustments: [set]", "adjustments is a list of mappings"),
+        ("id: a\nadjustments: {field: amount}", "adjustments is a list of mappings"),
+        ("id: a\nadjustments: [{op: exclude}]\nconditions: [amount]", "conditions is a list of"),
+        ("adjustments: [{op: exclude}]", "stage: "),
+        ("adjustments: []\neffective: 2024-01-01\neffective_date: 2024-01-02",
+         "effective and effective_date mean the same; write one of them"),
         ("", "holds no rule"),
         ("- just text", "a rule is a mapping"),
         ("id: [", ":1: is neither YAML nor JSON"),
         ("id: a\nid: b", ":2: is neither YAML nor JSON"),
         ("id: a\nadjustments: []\ncolour: red", "colour not known here; use id"),
     ],
-)
+)  # fmt: skip
 def test_a_file_that_holds_no_rule_is_refused(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "rules.yaml"
     file.write_text(text)
