@@ -107,15 +107,15 @@ def _arguments() -> argparse.Namespace:
 
 def _state(root: Path, task: str) -> Path:
     """A fresh state for a task: empty, or a copy of what the full task before it left."""
-    state = root / task
-    shutil.rmtree(state, ignore_errors=True)
     if task in BEGINS_WITH:
-        _copy(root / BEGINS_WITH[task], state)
-    return state
+        return fresh_copy(root / BEGINS_WITH[task], root / task)
+    shutil.rmtree(root / task, ignore_errors=True)
+    return root / task
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Data files and logs of a lake are never changed, so they are linked; databases are copied."""
+def fresh_copy(source: Path, target: Path) -> Path:
+    """A copy of a state in place of what was there. Data files and logs of a lake are never
+    changed, so they are linked; databases are copied."""
 
     def copy(file: str, to: str) -> None:
         if Path(file).suffix in (".parquet", ".json", ".crc"):
@@ -125,7 +125,9 @@ def _copy(source: Path, target: Path) -> None:
 
     if not source.exists():
         raise SystemExit(f"{source} is not there: run the task {source.name} first")
+    shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target, copy_function=copy)
+    return target
 
 
 def _compare(root: Path, tasks: list[str]) -> None:

@@ -20,7 +20,7 @@ from regulatory_assets.adjustments.governance import thresholds
 from regulatory_assets.adjustments.rule import Rule
 from regulatory_assets.bank.conform import written_as
 from regulatory_assets.ledger.graph import Graph
-from regulatory_assets.ledger.stages import COUNTS, Stage
+from regulatory_assets.ledger.stages import COUNTS, Stage, measures
 from regulatory_assets.ledger.table import Column
 from regulatory_assets.orchestration.calendar import Calendar
 from regulatory_assets.regulation.parameters import Parameters, RateTable
@@ -324,7 +324,7 @@ def _rules(graph: Graph) -> Iterator[str]:
         yield from _rule_keys(form)
     yield from ("## Stages", "")
     for stage in graph.adjustments.values():
-        yield from _rule_stage(stage)
+        yield from _rule_stage(stage, graph)
     yield from ("## The flat form", "", _FLAT, "")
     yield from _grid(
         ("kind", "in the flat form", "here"),
@@ -356,7 +356,7 @@ def _rule_keys(form: dict[str, Any]) -> Iterator[str]:
     )
 
 
-def _rule_stage(stage: Stage) -> Iterator[str]:
+def _rule_stage(stage: Stage, graph: Graph) -> Iterator[str]:
     can_set = settable(stage)
     looked_up = [c for c in conditional(stage) if c not in stage.reads.column_names]
     yield from (f"### {stage.name.removesuffix(SUFFIX)}", "")
@@ -370,11 +370,22 @@ def _rule_stage(stage: Stage) -> Iterator[str]:
         if stage.derivation.reclassifies:
             brought = _code(stage.derivation.reclassifies)
             rows.append(("reclassify", f"moves a row to another line, which brings its {brought}"))
+    for column, parameter in stage.named:
+        rows.append((column, f"a key of [`{parameter}`](parameters.md)"))
     if stage.inserts:
         rows.append(("insert", f"adds a row whose `{stage.inserts}` is `MAN-<rule>-<n>`"))
     if stage.leaves:
         values = [c for c in stage.reads.column_names if c not in COUNTS]
         rows.append(("insert", f"adds a row of {_code(values)} that nothing is behind"))
+    if spreading := graph.spreading(stage):
+        looked_up = [c for c in conditional(spreading) if c not in spreading.reads.column_names]
+        rows.append(
+            (
+                "allocate",
+                f"spreads {_code(measures(spreading))} of it over `{spreading.reads.name}`; "
+                f"`where` may name the columns of these and {_code(looked_up)}",
+            )
+        )
     if stage.reads.additive:
         scaled = [c for c in stage.reads.additive if c in can_set]
         rows.append(("scale", f"multiplies {_code(scaled)}"))

@@ -24,6 +24,7 @@ from regulatory_assets.adjustments.releasing import (
     last_released,
     marks,
     unreleased,
+    used,
 )
 from regulatory_assets.audit.anchors import Anchors
 from regulatory_assets.bank.conform import REJECTED_ROWS
@@ -107,7 +108,7 @@ class Runtime:
     @property
     def governance(self) -> Governance:
         """What people may do with rules."""
-        return Governance(self.events, self.graph)
+        return Governance(self.events, self.graph, self.parameters.at)
 
     @property
     def releasing(self) -> Releasing:
@@ -120,8 +121,8 @@ class Runtime:
         return marks(log, self.graph, self.register, self.parameters.at, version, uses)
 
     def unreleased(self, day: date) -> list[str]:
-        """The files that the stages use on a day and no second person has released."""
-        names = dict.fromkeys(name for stage in self.graph.stages for name in stage.parameters)
+        """The files that a day was calculated with and no second person has released."""
+        names = used(self.graph, self.register, day)
         released, _ = last_released(self.events.read())
         return list(unreleased(released, self.parameters.at(day, names)))
 

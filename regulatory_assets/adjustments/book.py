@@ -31,6 +31,14 @@ def stage_name(rule: Rule) -> str:
     return f"{rule.stage}{SUFFIX}"
 
 
+def acts_at(rule: Rule, stage: Stage) -> bool:
+    """Whether what a stage writes follows from a rule: at its own stage, and where what it adds
+    there is spread if it says so."""
+    if stage.spreads is not None:
+        return rule.allocates and acts_at(rule, stage.spreads)
+    return stage_name(rule) == stage.name
+
+
 @dataclass
 class Proposal:
     """Something proposed, and what has become of it. ``needed`` approvals put it in force."""
@@ -126,11 +134,13 @@ class Ledger:
         withdrawn = any(p.event.kind == WITHDRAWAL for p in about)
         return Standing(self.rule_of(last), last, min(ends, default=None), withdrawn)
 
-    def in_force(self, stage: str, day: date, assuming: Proposal | None = None) -> tuple[Rule, ...]:
+    def in_force(
+        self, stage: Stage, day: date, assuming: Proposal | None = None
+    ) -> tuple[Rule, ...]:
         """The rules in force at a stage on a day, in their total order."""
         standing = (self.standing(i, assuming) for i in self.ids())
         rules = (s.rule for s in standing if s is not None and s.in_force(day))
-        return tuple(sorted((r for r in rules if stage_name(r) == stage), key=lambda r: r.order))
+        return tuple(sorted((r for r in rules if acts_at(r, stage)), key=lambda r: r.order))
 
 
 @dataclass(frozen=True)
@@ -153,7 +163,7 @@ class Snapshot:
     def at(self, stage: Stage, day: date) -> CompiledRules:
         """The rules in force at a stage on a day, and how to find those of an earlier moment."""
         assumed = self.ledger.proposals.get(self.assuming) if self.assuming else None
-        found = self.ledger.in_force(stage.name, day, assumed)
+        found = self.ledger.in_force(stage, day, assumed)
         rules = tuple(r for r in found if r.id != self.without)
 
         def earlier(wanted: str) -> dict[str, str]:
@@ -163,7 +173,7 @@ class Snapshot:
 
     def standing(self, stage: Stage, day: date) -> tuple[Standing, ...]:
         """What stands of the rules in force at a stage on a day, in their total order."""
-        rules = self.ledger.in_force(stage.name, day)
+        rules = self.ledger.in_force(stage, day)
         return tuple(s for r in rules if (s := self.ledger.standing(r.id)) is not None)
 
 
@@ -200,7 +210,7 @@ def outdated(
 def _members_of(stage: Stage, day: date, wanted: str, events: Sequence[Event]) -> dict[str, str]:
     """The members of an earlier set, found by going back through the log."""
     for upto in range(len(events), 0, -1):
-        rules = Ledger(events[:upto]).in_force(stage.name, day)
+        rules = Ledger(events[:upto]).in_force(stage, day)
         found = CompiledRules(stage, rules, lambda _: {})
         if found.hash == wanted:
             return found.members

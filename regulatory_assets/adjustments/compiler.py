@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property, reduce
 from typing import Any
 
@@ -25,8 +26,9 @@ from regulatory_assets.adjustments.fitting import (
     conditional,
     convert,
     fields,
+    inserted,
 )
-from regulatory_assets.adjustments.reach import DEAL_CURRENCY
+from regulatory_assets.adjustments.reach import DEAL_CURRENCY, REPORTING
 from regulatory_assets.adjustments.rule import (
     AllOf,
     AnyOf,
@@ -38,7 +40,7 @@ from regulatory_assets.adjustments.rule import (
 )
 from regulatory_assets.ledger.arithmetic import product
 from regulatory_assets.ledger.frames import ENTRY
-from regulatory_assets.ledger.rules import Insertion
+from regulatory_assets.ledger.rules import Allocation, Insertion
 from regulatory_assets.ledger.stages import COUNTS, RECLASSIFIED, Stage
 from regulatory_assets.ledger.table import ADJUSTMENT
 from regulatory_assets.ledger.table import Column as TableColumn
@@ -143,8 +145,17 @@ class CompiledRules:
         return tuple(
             Insertion(rule.id, _row(self.stage, rule, at), operation.expected_source_id)
             for rule in self.rules
-            if rule.inserts
             for at, operation in enumerate(rule.operations, start=1)
+            if operation.op == "insert"
+        )
+
+    @cached_property
+    def allocations(self) -> tuple[Allocation, ...]:
+        return tuple(
+            _allocation(self.stage, rule, at)
+            for rule in self.rules
+            for at, operation in enumerate(rule.operations)
+            if operation.op == "allocate" and self.stage.spreads is not None
         )
 
     def differing(self, before: str) -> frozenset[str]:
@@ -172,6 +183,28 @@ def _row(stage: Stage, rule: Rule, at: int) -> dict[str, Any]:
         c.name: None if given.get(c.name) is None else convert(c, given[c.name])
         for c in stage.reads.columns
     }
+
+
+def _allocation(stage: Stage, rule: Rule, at: int) -> Allocation:
+    """What the operation at a place spreads: over the rows that meet its condition, or without one
+    over those of the very line that was added."""
+    operation, given = rule.operations[at], inserted(rule, at).values or {}
+    leaves, members, known = stage.spreads, stage.reads, conditional(stage)
+    assert leaves is not None
+    leaf = {
+        c: None if given.get(c) is None else convert(leaves.reads.column(c), given[c])
+        for c in leaves.reads.key
+    }
+    if operation.where is not None:
+        among = holds(operation.where, known)
+    else:
+        same = [c for c in leaf if c in members.column_names]
+        among = _reduced(
+            [F.col(c).eqNullSafe(F.lit(leaf[c]).cast(members.type_of(c).value)) for c in same], True
+        )
+    field = operation.field or ""
+    amount: Decimal = convert(leaves.reads.column(field), given[field])
+    return Allocation(rule.id, at + 1, field, amount, among, leaf)
 
 
 class _Chain:
@@ -242,9 +275,9 @@ class _Chain:
                 here = here & F.col(f"__where_{at}_{of}")
             here = self._in_currency(here, operation)
             if operation.op == "exclude":
-                excluded = here
+                excluded = excluded | here
             elif operation.op == "reclassify":
-                reclassified = here
+                reclassified = reclassified | here
                 new = F.when(here, F.lit(str(operation.value))).otherwise(F.col(LINE))
                 frame = frame.withColumn(LINE, new)
             else:
@@ -268,9 +301,11 @@ class _Chain:
         table = self.stage.reads
         if operation.currency is None or operation.field is None:
             return here
-        if table.column(operation.field).unit != DEAL_CURRENCY:
+        unit = table.column(operation.field).unit
+        named = {DEAL_CURRENCY: "currency", REPORTING: "reporting_currency"}.get(unit or "")
+        if named not in table.column_names:  # all its money is in one
             return here
-        return here & (F.col("currency") == operation.currency)
+        return here & (F.col(named) == operation.currency)
 
     def _changed(self, field: str, operation: Operation) -> Column:
         column = self.stage.reads.column(field)

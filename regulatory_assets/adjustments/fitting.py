@@ -5,9 +5,10 @@ Asked when a rule is validated and submitted. What it then makes of rows stands 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from difflib import get_close_matches
 from typing import Any
 
 from regulatory_assets.adjustments.reach import DEAL_CURRENCY, money_columns
@@ -22,7 +23,7 @@ from regulatory_assets.adjustments.rule import (
     Test,
     number,
 )
-from regulatory_assets.ledger.stages import COUNTS, Stage
+from regulatory_assets.ledger.stages import COUNTS, Stage, measures
 from regulatory_assets.ledger.table import SCALE, Column, ColumnType
 
 _NUMBERS = (ColumnType.MONEY, ColumnType.RATE, ColumnType.INTEGER, ColumnType.LONG)
@@ -47,7 +48,7 @@ def settable(stage: Stage) -> dict[str, Column]:
 def fields(operation: Operation, stage: Stage) -> tuple[str, ...]:
     """The columns that an operation changes itself, without those that follow from them."""
     match operation.op:
-        case "exclude" | "insert":
+        case "exclude" | "insert" | "allocate":
             return ()
         case "scale":
             return tuple(c for c in stage.reads.additive if c in settable(stage))
@@ -56,8 +57,9 @@ def fields(operation: Operation, stage: Stage) -> tuple[str, ...]:
     return (operation.field or "",)
 
 
-def check(rule: Rule, stage: Stage) -> None:
-    """Refuse a rule whose fields, types or operations do not fit the stage.
+def check(rule: Rule, stage: Stage, spreading: Stage | None = None) -> None:
+    """Refuse a rule whose fields, types or operations do not fit the stage; ``spreading`` is the
+    one that spreads what rules add there, if there is one.
 
     Raises RuleError naming the place in the rule and the remedy.
     """
@@ -65,14 +67,37 @@ def check(rule: Rule, stage: Stage) -> None:
         _check_test(rule, test, place, stage)
     for at, operation in enumerate(rule.operations):
         place = f"operations.{at}"
-        _check_operation(rule, operation, place, stage)
+        if operation.op == "allocate":
+            _check_allocate(rule, at, place, spreading)
+        else:
+            _check_operation(rule, operation, place, stage)
         if operation.where is not None:
+            seen = spreading if spreading and operation.op == "allocate" else stage
             for test, inner in comparisons(operation.where, f"{place}.where"):
-                _check_test(rule, test, inner, stage)
+                _check_test(rule, test, inner, seen)
     if stage.leaves:
         _check_leaves(rule, stage)
     if rule.limits is not None and rule.limits.amounts is not None:
         _check_limits(rule, rule.limits.amounts, stage)
+
+
+def check_names(rule: Rule, stage: Stage, keys: Callable[[str], Collection[str]]) -> None:
+    """Refuse a rule that writes a name which the parameter of its column does not know; ``keys``
+    gives those of a parameter.
+
+    Raises RuleError naming the place in the rule and the remedy.
+    """
+    for column, parameter in stage.named:
+        for at, operation in enumerate(rule.operations):
+            given: Any = (operation.values or {}).get(column)
+            if operation.op == "reclassify" and column == LINE:
+                given = operation.value
+            known = () if given is None else keys(parameter)
+            if given is not None and given not in known:
+                close = ", ".join(get_close_matches(str(given), known))
+                meant = f"did you mean {close}?" if close else f"see {parameter}"
+                why = f"{column}: {given} is not in {parameter} on {rule.effective}; {meant}"
+                raise _refuse(rule, f"operations.{at}", why)
 
 
 def comparisons(condition: Condition, place: str) -> Iterator[tuple[Test, str]]:
@@ -98,9 +123,8 @@ def _check_test(rule: Rule, test: Test, place: str, stage: Stage) -> None:
     known = conditional(stage)
     column = known.get(test.field)
     if column is None:
-        raise _refuse(
-            rule, place, f"{rule.stage} has no field {test.field}; use one of {', '.join(known)}"
-        )
+        of = stage.reads.name if stage.spreads else rule.stage
+        raise _refuse(rule, place, f"{of} has no field {test.field}; use one of {', '.join(known)}")
     if test.op == "like" and column.type is not ColumnType.STRING:
         raise _refuse(rule, place, f"like is for text, {test.field} is {column.type.value}")
     values = test.value if isinstance(test.value, tuple) else (test.value,)
@@ -175,6 +199,30 @@ def _check_insert(rule: Rule, operation: Operation, place: str, stage: Stage) ->
             _bounded(rule, f"{place}.values", known[name], value)
     if stage.leaves and not operation.currency:
         raise _refuse(rule, place, "a line's money is in the reporting currency; name it")
+
+
+def inserted(rule: Rule, at: int) -> Operation:
+    """The insert whose row the operation at a place spreads: the last before it."""
+    return next(o for o in reversed(rule.operations[:at]) if o.op == "insert")
+
+
+def _check_allocate(rule: Rule, at: int, place: str, spreading: Stage | None) -> None:
+    """Refuse to spread what is not there, or what no member has."""
+    if spreading is None:
+        raise _refuse(rule, place, f"nothing is allocated at {rule.stage}; a line is, at line")
+    operation, known = rule.operations[at], measures(spreading)
+    field = operation.field or ""
+    if field not in known:
+        raise _refuse(rule, place, f"{field} is not spread; fields to spread: {', '.join(known)}")
+    amount = (inserted(rule, at).values or {}).get(field)
+    if amount is None or not number(amount):
+        raise _refuse(rule, place, f"the line before it adds no {field}, so nothing is to spread")
+    before = (o for o in reversed(rule.operations[:at]))
+    for other in before:
+        if other.op == "insert":
+            return
+        if other.field == field:
+            raise _refuse(rule, place, f"spreads {field} of the same line again; leave one out")
 
 
 def _check_leaves(rule: Rule, stage: Stage) -> None:

@@ -35,12 +35,23 @@ def read_form(document: Any, source: str) -> Any:
     if unknown := sorted(set(document) - set(keys)):
         raise RuleError(f"{source}: {', '.join(unknown)} not known here; use {', '.join(keys)}")
     rule = {keys[name]: value for name, value in document.items()}
-    operations = [_operation(o, known) for o in rule.pop("operations")]
+    if len(rule) < len(document):
+        twice = sorted(n for n in document if [keys[m] for m in document].count(keys[n]) > 1)
+        raise RuleError(f"{source}: {' and '.join(twice)} mean the same; write one of them")
+    conditions = rule.get("conditions") or []
+    given = rule.pop("operations")
+    if not _are_mappings(given):
+        raise RuleError(f"{source}: adjustments is a list of mappings of names to values")
+    if isinstance(conditions, list) and not _are_mappings(conditions):
+        raise RuleError(f"{source}: conditions is a list of mappings of names to values")
+    try:
+        operations = [_operation(o, known) for o in given]
+    except ValueError as error:
+        raise RuleError(f"{source}: {error}") from None
     fields = {o.get("field") for o in operations}
-    stage = known["stages"].get(rule["stage"], rule["stage"])
+    stage = known["stages"].get(str(rule.get("stage")), rule.get("stage"))
     if fields & set(known["flow_fields"]):
         stage = "flow"
-    conditions = rule.get("conditions") or []
     return {
         "purpose": "data_correction",
         "owner": "not stated",
@@ -52,6 +63,10 @@ def read_form(document: Any, source: str) -> Any:
         if isinstance(conditions, list)
         else conditions,
     }
+
+
+def _are_mappings(parts: Any) -> bool:
+    return isinstance(parts, list) and all(isinstance(part, dict) for part in parts)
 
 
 def _test(condition: dict[str, Any], known: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -74,10 +89,24 @@ def _operation(operation: dict[str, Any], known: dict[str, dict[str, Any]]) -> d
     replacement = known["fields"].get(str(parts.get("field")))
     if replacement is None:
         return parts
-    if replacement.get("negated") and "value" in parts and parts["op"] == "add":
-        text = str(parts["value"])
-        parts["value"] = text.removeprefix("-") if text.startswith("-") else f"-{text}"
+    if replacement.get("negated") and "value" in parts:
+        parts |= _of_the_rest(str(parts["op"]), parts["value"], str(parts["field"]))
     parts["field"] = replacement["field"]
     if "where" in replacement:
         parts["where"] = replacement["where"]
     return parts
+
+
+_OPPOSITE = {"cap": "floor", "floor": "cap", "set": "set"}
+
+
+def _of_the_rest(op: str, value: Any, field: str) -> dict[str, Any]:
+    """What is done to one less a field, where the field itself is named. Raises ValueError for what
+    has no counterpart."""
+    from regulatory_assets.adjustments.rule import number
+
+    if op == "add":
+        return {"value": format(-number(value), "f")}
+    if op not in _OPPOSITE:
+        raise ValueError(f"{op} of {field} cannot be carried over to 1 - {field}; set it or add")
+    return {"op": _OPPOSITE[op], "value": format(1 - number(value), "f")}

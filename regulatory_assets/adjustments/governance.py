@@ -33,6 +33,7 @@ from regulatory_assets.adjustments.book import (
 from regulatory_assets.adjustments.impact import Figure, Impact, drift, impact
 from regulatory_assets.adjustments.legs import of_deals
 from regulatory_assets.adjustments.reach import beyond_limits
+from regulatory_assets.adjustments.releasing import InForce
 from regulatory_assets.adjustments.rule import Overlay, Rule, RuleError, number
 from regulatory_assets.control.events import Actor, Event, EventLog
 from regulatory_assets.ledger.graph import Graph
@@ -44,10 +45,11 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Governance:
-    """What people may do with rules, on one event log."""
+    """What people may do with rules, on one event log, with the parameters in force."""
 
     log: EventLog
     graph: Graph
+    in_force: InForce
 
     # -- proposing ------------------------------------------------------------------------------
 
@@ -59,7 +61,8 @@ class Governance:
         if stage is None:
             known = ", ".join(n.removesuffix("_adjustments") for n in stages)
             raise RuleError(f"{rule.id} stage: no rule acts at {rule.stage}; stages: {known}")
-        fitting.check(rule, stage)
+        fitting.check(rule, stage, self.graph.spreading(stage))
+        fitting.check_names(rule, stage, lambda name: self._keys(name, rule.effective))
         _check_overlay(rule, stage, self.graph)
         if rule.linked_legs is not None and not of_deals(stage.reads):
             raise RuleError(
@@ -67,6 +70,11 @@ class Governance:
             )
         _check_evidence(rule, folder)
         return stage
+
+    def _keys(self, parameter: str, day: date) -> set[str]:
+        """The keys of a parameter on a day in any regime; that of a row is not asked."""
+        rates = self.in_force(day, [parameter]).rates(parameter)
+        return {"/".join(key) for regime in rates.regimes for key in rates.rows(regime)}
 
     def submit(self, actor: Actor, rule: Rule, folder: Path = Path()) -> Event:
         """Propose a rule, or a new version of one. The event holds the hash of its evidence."""
@@ -89,18 +97,14 @@ class Governance:
 
     def _order_is_clear(self, ledger: Ledger, rule: Rule, stage: Stage) -> None:
         """Refuse a rule whose place before or after another decides the result by its name only."""
-        for identity in ledger.ids():
-            standing = ledger.standing(identity)
-            if standing is None or standing.withdrawn or identity == rule.id:
-                continue
-            other = standing.rule
+        for other in _others(ledger, rule):
             if other.stage != rule.stage or other.priority != rule.priority:
                 continue
             if not _overlap(rule, other):
                 continue
             for field in _conflicts(rule, other, stage):
                 raise RuleError(
-                    f"{rule.id} priority: {identity} has priority {other.priority} too and also "
+                    f"{rule.id} priority: {other.id} has priority {other.priority} too and also "
                     f"acts on {field}, on common days, where the order matters; choose another "
                     "priority"
                 )
@@ -177,6 +181,7 @@ class Governance:
             rule = Ledger(self.log.read()).rule_of(waiting)
             _within_limits(rule, found)
             _as_both(rule, found)
+            _as_spread(rule, found)
         if drifted:
             reasons = [f"{day}: {word}" for day, words in drifted.items() for word in words]
             needed = waiting.needed
@@ -184,13 +189,31 @@ class Governance:
             reasons = list(second_look(found))
             needed = 2 if reasons else 1
         payload = {"impact": found.document(), "needed": needed, "reasons": reasons}
-        return self.log.append(actor, APPROVED, rule_id, payload, waiting.event.seq), found
+        check = _as_it_was(waiting)
+        decided = waiting.event.seq
+        event = self.log.append(actor, APPROVED, rule_id, payload, decided, check=check)
+        return event, found
 
     def reject(self, actor: Actor, rule_id: str, reason: str) -> Event:
         """Reject what waits."""
         waiting = self.waiting(rule_id)
         people.require_decider(self.log.read(), actor, waiting.event)
-        return self.log.append(actor, REJECTED, rule_id, {"reason": reason}, waiting.event.seq)
+        payload, check = {"reason": reason}, _as_it_was(waiting)
+        return self.log.append(actor, REJECTED, rule_id, payload, waiting.event.seq, check=check)
+
+
+def _as_it_was(seen: Proposal) -> Callable[[tuple[Event, ...]], None]:
+    """Refuses a decision on a proposal about which somebody else was faster: who rejects what has
+    come into force meanwhile would end it without anybody's approval."""
+
+    def check(events: tuple[Event, ...]) -> None:
+        now = Ledger(events).proposals[seen.event.seq]
+        if (now.state, len(now.approvals)) != (seen.state, len(seen.approvals)):
+            raise RuleError(
+                f"{seen.event.subject}: event {seen.event.seq} was decided on meanwhile; look again"
+            )
+
+    return check
 
 
 # -- what a rule states of itself ------------------------------------------------------------------
@@ -268,6 +291,14 @@ def _as_both(rule: Rule, found: Impact) -> None:
         )
 
 
+def _as_spread(rule: Rule, found: Impact) -> None:
+    """Refuse a rule that says to spread what cannot be."""
+    if unspread := [word for day in found.days for word in day.unspread]:
+        raise RuleError(
+            f"{rule.id} allocate: {'; '.join(unspread)}. Reject it, and submit a next version"
+        )
+
+
 # -- when one approval is not enough --------------------------------------------------------------
 
 
@@ -308,6 +339,18 @@ def _figure_reasons(figure: Figure, limits: dict[str, Any]) -> Iterator[str]:
 
 
 # -- rules in each other's way --------------------------------------------------------------------
+
+
+def _others(ledger: Ledger, rule: Rule) -> Iterator[Rule]:
+    """The other rules that stand, and those that wait: both may come to be in force beside it."""
+    for identity in ledger.ids():
+        standing, waiting = ledger.standing(identity), ledger.open(identity)
+        if identity == rule.id:
+            continue
+        if standing is not None and not standing.withdrawn:
+            yield standing.rule
+        if waiting is not None and waiting.event.kind == SUBMITTED:
+            yield ledger.rule_of(waiting)
 
 
 def _overlap(one: Rule, other: Rule) -> bool:

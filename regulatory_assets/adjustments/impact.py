@@ -17,6 +17,7 @@ from typing import Any
 
 from pyspark.sql.connect import functions as F
 
+from regulatory_assets.adjustments.allocating import unspread_by
 from regulatory_assets.adjustments.book import Ledger, RuleBook, stage_name
 from regulatory_assets.adjustments.closing import closings
 from regulatory_assets.adjustments.legs import Left, left_by
@@ -57,7 +58,8 @@ class DayImpact:
     """What a proposal does to one reporting date.
 
     ``affected`` of the ``rows`` are changed by the rule before the proposal holds or after it;
-    ``reach`` is what the rule changes after, ``left`` the legs of trades that it then leaves.
+    ``reach`` is what the rule changes after, ``left`` the legs of trades that it then leaves,
+    ``unspread`` what it then says is to be spread and cannot be.
     """
 
     day: date
@@ -68,9 +70,11 @@ class DayImpact:
     figures: tuple[Figure, ...]
     revisions: dict[str, int]
     left: Left | None = None
+    unspread: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
         left = {} if self.left is None else {"linked_legs": self.left.document()}
+        unspread = {"unspread": list(self.unspread)} if self.unspread else {}
         return {
             "day": self.day.isoformat(),
             "affected_records": self.affected,
@@ -82,6 +86,7 @@ class DayImpact:
             "ratios": [f.document() for f in self.figures],
             "revisions": self.revisions,
             **left,
+            **unspread,
         }
 
 
@@ -207,6 +212,7 @@ def _of_day(
         figures=tuple(figures(before, after, day)),
         revisions={t.name: positions.version(t.name).revision for t in after.graph.sources},
         left=left_by(rule, made, stage, after.reader, positions) if reach.rows else None,
+        unspread=unspread_by(rule, after, day) if reach.rows else (),
     )
 
 

@@ -25,7 +25,7 @@ from regulatory_assets.control.register import Consumed, Register, Revision
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.ledger.reader import Version
-from regulatory_assets.ledger.stages import Stage, StageKind
+from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.regulation.comparison import digests, file_label, own_entries
 from regulatory_assets.regulation.parameters import AnyTable, Parameters, ParameterSet
 
@@ -101,6 +101,23 @@ def unreleased(released: Released, found: ParameterSet) -> Iterator[str]:
     """The files whose contents on the set's day are not those that were released."""
     for name in found.names:
         yield from _differing(found[name], released.of(name, found.in_force))
+
+
+def used(graph: Graph, register: Register, day: date) -> tuple[str, ...]:
+    """The parameters that a day's tables were calculated with, by name. Those of a stage that was
+    left out, or that had no rule to follow, are not among them."""
+    chains = register.histories([(stage.name, day) for stage in graph.stages])
+    found: dict[str, None] = {}
+    for stage in graph.stages:
+        chain = chains[stage.name, day]
+        if chain and not _without_rules(stage, chain[-1]):
+            found.update(dict.fromkeys(stage.parameters))
+    return tuple(found)
+
+
+def _without_rules(stage: Stage, revision: Revision) -> bool:
+    """Whether a revision is of a stage that had no rule to follow."""
+    return stage.ruled and not revision.rules
 
 
 def _differing(table: AnyTable, then: Mapping[str, str]) -> Iterator[str]:
@@ -240,8 +257,8 @@ def marks(
                 for scope, of_scope in uses.items():
                     rests_on = of_scope(found[name])
                     unread[scope] |= {e: None for e in unverified(found[name]) if e in rests_on}
-        without_rules = stage.kind is StageKind.ADJUSTMENT and not revision.rules
-        if not closed and found.hash != revision.parameters and not without_rules:
+        followed = not _without_rules(stage, revision)
+        if not closed and found.hash != revision.parameters and followed:
             told = f"{stage.name} of {revision.day} (calculated with parameters not at hand)"
             missing[told] = None
     files = tuple(sorted(missing))

@@ -21,7 +21,16 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 Text = Annotated[str, Field(min_length=1)]
 Comparison = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "like", "is null"]
 Action = Literal[
-    "set", "multiply", "add", "cap", "floor", "scale", "reclassify", "exclude", "insert"
+    "set",
+    "multiply",
+    "add",
+    "cap",
+    "floor",
+    "scale",
+    "reclassify",
+    "exclude",
+    "insert",
+    "allocate",
 ]
 
 
@@ -96,9 +105,12 @@ class Operation(_Document):
 
     ``basis`` running sees what earlier rules of the stage have made of the field, original the
     stage's input. ``where`` narrows the rows for this operation alone. ``currency`` is that of a
-    money value: an amount in the deal's own currency is only changed in deals of that currency.
+    money value: an amount in a deal's own currency, or in that in which a row's scope reports, is
+    only changed in rows of that currency.
     ``insert`` adds a row of its own with all ``values``: a deal, left out on each day on which
-    ``expected_source_id`` has been delivered, or a line that no deal is behind.
+    ``expected_source_id`` has been delivered, or a line that no deal is behind. ``allocate``
+    spreads the amount ``field`` of the line inserted before it, for analysis, over the parts of
+    deals that the line is made of, or over those that meet ``where``.
     """
 
     op: Action
@@ -119,6 +131,9 @@ class Operation(_Document):
                 raise ValueError("insert needs the values of the row")
             if (self.field, self.value, self.where) != (None, None, None):
                 raise ValueError("insert takes values and expected_source_id alone")
+        elif self.op == "allocate":
+            if self.field is None or self.value is not None:
+                raise ValueError("allocate takes the field that it spreads, and no value")
         elif self.op == "exclude":
             if self.field is not None or self.value is not None:
                 raise ValueError("exclude takes neither field nor value")
@@ -199,8 +214,10 @@ class Rule(_Document):
 
     @model_validator(mode="after")
     def _inserts_alone(self) -> Rule:
-        if self.inserts and any(o.op != "insert" for o in self.operations):
-            raise ValueError("insert stands in a rule of its own")
+        if self.inserts and any(o.op not in ("insert", "allocate") for o in self.operations):
+            raise ValueError("insert stands in a rule of its own, with what allocates it")
+        if self.allocates and self.operations[0].op != "insert":
+            raise ValueError("allocate spreads what the insert before it adds; write that first")
         if self.inserts and self.conditions != AllOf(all=()):
             raise ValueError("insert adds rows whatever there is; write conditions: {all: []}")
         return self
@@ -209,6 +226,11 @@ class Rule(_Document):
     def inserts(self) -> bool:
         """Whether the rule adds rows of its own instead of changing some."""
         return any(o.op == "insert" for o in self.operations)
+
+    @property
+    def allocates(self) -> bool:
+        """Whether the rule spreads what it adds, for analysis."""
+        return any(o.op == "allocate" for o in self.operations)
 
     def in_force(self, day: date) -> bool:
         """Whether a reporting date lies in the rule's own window."""

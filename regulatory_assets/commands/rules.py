@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ import typer
 from rich.table import Table as Grid
 
 from regulatory_assets.adjustments import people
+from regulatory_assets.adjustments.allocating import shares_by
 from regulatory_assets.adjustments.book import Ledger, Proposal, RuleBook, stage_name
 from regulatory_assets.adjustments.impact import Figure, Impact, days_reached
 from regulatory_assets.adjustments.legs import Left, last_day
@@ -124,6 +126,8 @@ def print_impact(runtime: Runtime, found: Impact) -> None:
         written = ", ".join(f"{o.table} {o.rows:,}" for o in day.stages) or "nothing"
         console.print(f"would be written: {written}")
         say_left(found.rule_id, day.day, day.left)
+        for word in day.unspread:
+            console.print(f"warning: {word}", highlight=False, markup=False)
     console.print(f"days reached: {len(found.reached)}; impact {found.hash}", highlight=False)
 
 
@@ -346,6 +350,36 @@ def show_waterfall(
         change = "" if step.change is None else _amount(column, step.change)
         grid.add_row(name, step.rule, change, _amount(column, step.figure))
     console.print(grid)
+
+
+@rules_app.command("shares")
+@plainly
+def shares(
+    rule_id: RuleId,
+    day: Day,
+    by: Annotated[str, typer.Option(help="Columns of the members, by comma.")] = "entity_id",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Lines to show.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Who bears what a rule has added and spread for analysis; no figure rests on it."""
+    runtime = open_runtime()
+    standing = Ledger(runtime.events.read()).standing(rule_id)
+    if standing is None:
+        raise RuleError(f"{rule_id}: no approved version is in force")
+    columns = [name.strip() for name in by.split(",") if name.strip()]
+    found = shares_by(standing.rule, runtime.runner("shares"), day.date(), columns, limit)
+    if as_json:
+        print_json(found)
+        return
+    grid = Grid("operation", "measure", *columns, "members", "share", title_justify="left")
+    grid.title = f"{stamp(runtime)}{rule_id} on {day.date()}, spread for analysis"
+    for row in found:
+        grid.add_row(*(_cell(value) for value in row.values()))
+    console.print(grid)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:,.2f}" if isinstance(value, Decimal) else "" if value is None else str(value)
 
 
 @rules_app.command("review")

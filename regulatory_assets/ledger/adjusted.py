@@ -139,7 +139,7 @@ def change_by_rules(calculation: Calculation) -> DataFrame:
         stood = reader.rows(calculation.previous)
         reached.append(stood.where(F.col("rule_id").isin(changed)).select(*key))
         if rules.hash and (hit := rules.hits(changed)) is not None:
-            rows = _joined(calculation, reader.net(driving))
+            rows = joined(calculation, reader.net(driving))
             reached.append(rows.where(hit).select(*key))
     if not reached:  # what moved is a lookup that no rule in force looks at
         return reader.changes(calculation.previous, calculation.previous)
@@ -160,7 +160,7 @@ def matched(calculation: Calculation, rule: str) -> int:
     hit = calculation.rules.hits((rule,))
     if hit is None:
         return 0
-    rows = _joined(calculation, calculation.reader.net(calculation.driving.new))
+    rows = joined(calculation, calculation.reader.net(calculation.driving.new))
     return int(rows.where(hit).count())
 
 
@@ -202,11 +202,11 @@ def _applied(calculation: Joining, rows: DataFrame) -> list[DataFrame]:
     hits = rules.hits()
     if hits is None:
         return []
-    hit = calculation.store(_joined(calculation, rows).where(hits))
+    hit = calculation.store(joined(calculation, rows).where(hits))
     return [rules.apply(hit, stage, calculation.parameters)]
 
 
-def _joined(calculation: Joining, rows: DataFrame) -> DataFrame:
+def joined(calculation: Joining, rows: DataFrame) -> DataFrame:
     """Rows with the lookups that the rules need, after the rules on those."""
     return calculation._join_net(rows, _needed(calculation)).drop(TOUCHED)
 

@@ -28,7 +28,7 @@ from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from regulatory_assets.ledger import adjusted, frames
+from regulatory_assets.ledger import adjusted, allocated, frames
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.joining import DAY, Joining, Move
@@ -58,6 +58,8 @@ class Calculation(Joining):
                 return self._aggregate_rows(self._sums(self.reader.entries(self.driving.new)))
             case StageKind.ADJUSTMENT:
                 return adjusted.by_rules(self)
+            case StageKind.ALLOCATION:
+                return allocated.shares(self)
             case _:
                 return self._group_rows()
 
@@ -70,6 +72,8 @@ class Calculation(Joining):
                 return self._aggregate_change()
             case StageKind.ADJUSTMENT:
                 return adjusted.change_by_rules(self)
+            case StageKind.ALLOCATION:
+                return allocated.change(self)
             case _:
                 return self._group_change()
 

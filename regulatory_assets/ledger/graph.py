@@ -96,6 +96,10 @@ class Graph:
         """The adjustment stage of each table that has one."""
         return {s.reads.name: s for s in self.declared if s.kind is StageKind.ADJUSTMENT}
 
+    def spreading(self, stage: Stage) -> Stage | None:
+        """The stage that spreads what rules add at an adjustment stage, if there is one."""
+        return next((s for s in self.declared if s.spreads is stage), None)
+
     def inputs(self, stage: Stage) -> tuple[Table, ...]:
         """What a stage reads: its tables, each with what adjusts it; the stage itself apart."""
         found: dict[Table, None] = {}

@@ -49,6 +49,12 @@ class Move:
         return tuple(now.table.name for was, now in self._parts if now.since(was.revision))
 
     @property
+    def entries(self) -> int:
+        """How many entries were posted to it since, by the register's counts."""
+        posted = (r for was, now in self._parts for r in now.since(was.revision))
+        return sum(r.booked + r.reversed for r in posted)
+
+    @property
     def _parts(self) -> tuple[tuple[Version, Version], ...]:
         return tuple(zip(self.old.parts, self.new.parts, strict=True))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from enum import Enum
 
 from regulatory_assets.control.register import Consumed, Register, Revision
@@ -42,6 +43,33 @@ class Identity:
     parameters: str
     rules: str
     engine: str
+
+
+@dataclass(frozen=True)
+class Crossover:
+    """From where on recalculating a row stage is cheaper than following a change: ``moved`` is how
+    many entries its driving table was posted for each row that stands (a changed row has two),
+    ``rows`` how many must stand, since of few rows either way costs the same.
+
+    Other stages are followed whatever moves: that is never dearer for groups, nor where rules have
+    changed what a stage looks up; and what a rule or a moved lookup hits nobody knows before it is
+    looked for. Measured (``benchmarks/README.md``); both ways give the same rows.
+    """
+
+    moved: Decimal = Decimal("0.6")
+    rows: int = 100_000
+
+    def word(self, stage: Stage, moves: Mapping[str, Move]) -> str:
+        """Why a stage is recalculated, if it is."""
+        driving = moves[stage.reads.name]
+        entries, stand = driving.entries, driving.new.standing_of_all
+        layered = any(moves[lookup.table.name].new.layered for lookup in stage.lookups)
+        if stage.kind is not StageKind.ROW or layered or stand < self.rows:
+            return ""
+        if entries < self.moved * stand:
+            return ""
+        name = driving.new.table.name
+        return f"{entries:,} entries moved in {name} of {stand:,} rows; following costs more"
 
 
 @dataclass(frozen=True)
@@ -168,7 +196,12 @@ def moved_days(graph: Graph, register: Register) -> dict[date, Behind]:
 
 
 def plan_stage(
-    graph: Graph, positions: Positions, stage: Stage, identity: Identity, rules: RuleSet
+    graph: Graph,
+    positions: Positions,
+    stage: Stage,
+    identity: Identity,
+    rules: RuleSet,
+    crossover: Crossover,
 ) -> Plan:
     """Decide the way for one stage. Raises NotReady where an input is missing or out of step."""
     previous = positions.version(stage.name)
@@ -195,13 +228,15 @@ def plan_stage(
     other_days = tuple(move(v) for v in positions.on_days(stage.reads, stage, days))
     _consistent_cut(positions, graph.inputs(stage), stage)
     way, why = _decide(stage, last, (*moves.values(), *other_days), identity)
+    if way is Way.CHANGE and (word := crossover.word(stage, moves)):
+        way, why = Way.FULL, word
     return Plan(stage, positions.day, way, why, moves, other_days, previous, identity, rules)
 
 
 def _decide(
     stage: Stage, last: Revision | None, moves: Iterable[Move], identity: Identity
 ) -> tuple[Way, str]:
-    without_rules = stage.kind is StageKind.ADJUSTMENT and not identity.rules
+    without_rules = stage.ruled and not identity.rules
     if without_rules and (last is None or not last.rules):
         revised = last is None or any(move.revised for move in moves)
         return (Way.EMPTY if revised else Way.NOTHING), "no rule in force"

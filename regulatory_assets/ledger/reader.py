@@ -58,6 +58,11 @@ class Version:
         return sum(r.booked - r.reversed for r in self.live)
 
     @property
+    def standing_of_all(self) -> int:
+        """How many rows stand with those that adjust it."""
+        return sum(part.standing for part in self.parts)
+
+    @property
     def empty(self) -> bool:
         """Whether no row stands or ever stood since the last snapshot, also none that adjusts."""
         return not any(part.live for part in self.parts)

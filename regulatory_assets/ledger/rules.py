@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any, Protocol
 
 from pyspark.sql.connect.column import Column
@@ -26,6 +27,23 @@ class Insertion:
     rule_id: str
     row: Mapping[str, Any]
     expected: str | None
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """An amount that a rule has added, to be spread for analysis over rows of another table.
+
+    ``operation`` counts the operations of the rule from 1; ``measure`` is the column in proportion
+    to which ``amount`` is spread, ``members`` whether a row shares in it, ``leaf`` the key to which
+    it was added.
+    """
+
+    rule_id: str
+    operation: int
+    measure: str
+    amount: Decimal
+    members: Column
+    leaf: Mapping[str, Any]
 
 
 class RuleSet(Protocol):
@@ -49,6 +67,11 @@ class RuleSet(Protocol):
     @property
     def insertions(self) -> tuple[Insertion, ...]:
         """The rows that rules add; few, each written out in a rule."""
+        ...
+
+    @property
+    def allocations(self) -> tuple[Allocation, ...]:
+        """What rules spread over the rows of the stage's table; few, each written in a rule."""
         ...
 
     def hits(self, only: Collection[str] | None = None) -> Column | None:
@@ -84,6 +107,7 @@ class NoRules:
     order: tuple[str, ...] = ()
     needs: frozenset[str] = frozenset()
     insertions: tuple[Insertion, ...] = ()
+    allocations: tuple[Allocation, ...] = ()
 
     def at(self, stage: Stage, day: date) -> NoRules:
         return self

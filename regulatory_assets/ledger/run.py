@@ -28,11 +28,18 @@ from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.gate import DayClosed, Gate, Open
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.lake import Lake, new_posting
-from regulatory_assets.ledger.plan import Identity, Plan, Positions, Way, plan_stage
+from regulatory_assets.ledger.plan import (
+    Crossover,
+    Identity,
+    Plan,
+    Positions,
+    Way,
+    plan_stage,
+)
 from regulatory_assets.ledger.postcheck import Counts, check_posting
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.rules import NoRules, RuleSet, RuleSource
-from regulatory_assets.ledger.stages import ParameterSet, Stage, StageKind
+from regulatory_assets.ledger.stages import ParameterSet, Stage
 from regulatory_assets.ledger.table import Table
 
 log = logging.getLogger(__name__)
@@ -78,6 +85,7 @@ class Runner:
     run_id: str
     rules: RuleSource = field(default_factory=NoRules)
     gate: Gate = field(default_factory=Open)
+    crossover: Crossover = field(default_factory=Crossover)
 
     @property
     def reader(self) -> Reader:
@@ -100,8 +108,8 @@ class Runner:
         )
 
     def rules_for(self, stage: Stage, day: date) -> RuleSet:
-        """The rules in force; none but at an adjustment stage."""
-        if stage.kind is not StageKind.ADJUSTMENT:
+        """The rules in force; none where a stage does not follow from any."""
+        if not stage.ruled:
             return NoRules()
         return self.rules.at(stage, day)
 
@@ -109,7 +117,8 @@ class Runner:
         """What ``run_stage`` would do now. Raises NotReady where something is missing."""
         where = positions or self.positions(day)
         rules = self.rules_for(stage, day)
-        return plan_stage(self.graph, where, stage, self.identity(stage, day, rules), rules)
+        identity = self.identity(stage, day, rules)
+        return plan_stage(self.graph, where, stage, identity, rules, self.crossover)
 
     def require_open(self, day: date) -> None:
         """Raise DayClosed where the day takes no postings."""

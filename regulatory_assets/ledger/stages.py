@@ -1,4 +1,4 @@
-"""How a calculation is declared: row, aggregate, group, report and adjustment stages.
+"""How a calculation is declared: row, aggregate, group, report, adjustment, allocation stages.
 
 A stage is a pure function and one declaration. What belongs here: the declaration and its
 plausibility. What does not: reading, change propagation and posting (``change``, ``run``), which
@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
+from regulatory_assets.ledger.table import Column as TableColumn
 from regulatory_assets.ledger.table import ColumnType, Table
 
 
@@ -53,6 +54,7 @@ class StageKind(Enum):
     GROUP = "group"
     REPORT = "report"
     ADJUSTMENT = "adjustment"
+    ALLOCATION = "allocation"
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,8 @@ class Stage:
     fixed: tuple[str, ...] = ()
     inserts: str | None = None
     leaves: bool = False
+    spreads: Stage | None = None
+    named: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         _check(self)
@@ -126,8 +130,15 @@ class Stage:
 
     @property
     def inputs(self) -> tuple[Table, ...]:
-        """The driving table, then each lookup table once."""
-        return tuple(dict.fromkeys((self.reads, *(lookup.table for lookup in self.lookups))))
+        """The driving table, then each lookup table once, then what is spread."""
+        spread = () if self.spreads is None else (self.spreads.writes,)
+        lookups = (lookup.table for lookup in self.lookups)
+        return tuple(dict.fromkeys((self.reads, *lookups, *spread)))
+
+    @property
+    def ruled(self) -> bool:
+        """Whether its result follows from the rules in force."""
+        return self.kind in (StageKind.ADJUSTMENT, StageKind.ALLOCATION)
 
 
 def row_stage(
@@ -210,6 +221,7 @@ def adjustment_stage(
     parameters: tuple[str, ...] = (),
     inserts: str | None = None,
     leaves: bool = False,
+    named: Mapping[str, str] | None = None,
 ) -> Stage:
     """Where governed rules act on a table: for each row a rule changes, a contra and a rebooking.
 
@@ -217,7 +229,8 @@ def adjustment_stage(
     bring columns that conditions may name. A rule sets neither the key, nor what is derived, nor
     the columns named in ``fixed``. ``inserts`` is the key column by which rows are named that
     rules may add until their source delivers them. With ``leaves`` rules may add sums that no row
-    is behind and nobody delivers; each counts as one row. Without either they add none.
+    is behind and nobody delivers; each counts as one row. Without either they add none. ``named``
+    says of a column which parameter has its values as keys: a rule writes no other.
     """
     writes = replace(
         reads,
@@ -236,7 +249,34 @@ def adjustment_stage(
         fixed=fixed,
         inserts=inserts,
         leaves=leaves,
+        named=tuple((named or {}).items()),
     )
+
+
+def allocation_stage(
+    *, spreads: Stage, reads: Table, name: str, lookups: tuple[Lookup, ...] = ()
+) -> Stage:
+    """Where what rules add at another stage is spread over the rows of a table, for analysis.
+
+    ``spreads`` is an adjustment stage with leaves; the rules at it say what of a leaf is spread
+    over which rows of ``reads``, after all rules, ``lookups`` bringing columns that they may name.
+    A row is the share of one of these; no stage reads it, so it moves no figure.
+    """
+    writes = Table(
+        name=name,
+        description=f"What rules have added in {spreads.reads.name}, spread over {reads.name} for "
+        "analysis; no figure rests on it.",
+        key=(*reads.key, "operation"),
+        group=reads.group,
+        columns=(
+            *(reads.column(k) for k in reads.key),
+            TableColumn("operation", ColumnType.INTEGER, "Place of the rule's operation, from 1."),
+            TableColumn("measure", ColumnType.STRING, "Column in proportion to which."),
+            TableColumn("base", ColumnType.MONEY, "The member's own amount in it."),
+            TableColumn("share", ColumnType.MONEY, "Its share in what the rule has added."),
+        ),
+    )
+    return Stage(StageKind.ALLOCATION, reads, writes, lookups=lookups, spreads=spreads)
 
 
 COUNTS = ("n_rows", "n")
@@ -263,14 +303,19 @@ def _check(stage: Stage) -> None:
         return
     if stage.kind is StageKind.ADJUSTMENT:
         derived = stage.derivation.columns if stage.derivation else ()
-        if unknown := [c for c in (*derived, *stage.fixed) if c not in read.column_names]:
-            refuse(f"derived or fixed columns {unknown} are not columns of {read.name}")
+        columns = (*derived, *stage.fixed, *(column for column, _ in stage.named))
+        if unknown := [c for c in columns if c not in read.column_names]:
+            refuse(f"derived, fixed or named columns {unknown} are not columns of {read.name}")
         if stage.inserts is not None and (stage.inserts not in read.key or stage.derivation):
             refuse("rows are added by a column of the key, and where nothing is derived")
         if stage.leaves and (
             stage.inserts or stage.derivation or not {*COUNTS} <= {*read.additive}
         ):
             refuse("leaves are added to sums with their counts, and where nothing is derived")
+        return
+    if stage.kind is StageKind.ALLOCATION:
+        if stage.spreads is None or not stage.spreads.leaves or not measures(stage):
+            refuse("it spreads the leaves of an adjustment stage, by money that both tables have")
         return
     if unknown := [c for c in stage.by if c not in read.column_names]:
         refuse(f"group columns {unknown} are not columns of {read.name}")
@@ -282,6 +327,12 @@ def _check(stage: Stage) -> None:
         refuse(f"a report stage reads a bounded table, {read.name} grows with the book")
     if stage.kind is StageKind.AGGREGATE:
         _check_aggregate(stage, refuse)
+
+
+def measures(stage: Stage) -> tuple[str, ...]:
+    """The amounts that an allocation stage can spread: those of the leaves that members have."""
+    leaves, members = stage.spreads.reads if stage.spreads else None, stage.reads
+    return tuple(c for c in members.money if leaves and c in leaves.money)
 
 
 def _check_aggregate(stage: Stage, refuse: Callable[[str], None]) -> None:

@@ -32,7 +32,7 @@ from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.run import Outcome, Runner
-from regulatory_assets.ledger.stages import Stage, StageKind
+from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.orchestration.failures import plainly
 from regulatory_assets.orchestration.figures import figures
@@ -290,7 +290,7 @@ def _stage(graph: Graph, stage: Stage, partitions: PartitionsDefinition[Any]) ->
             return _materialized(version, told)
 
     lineage = column_lineage(stage)
-    rules = [ADJUSTMENT_RULES] if stage.kind is StageKind.ADJUSTMENT else []
+    rules = [ADJUSTMENT_RULES] if stage.ruled else []
     doc = getattr(stage.function, "__doc__", None) or ""
     return _asset(
         calculate,

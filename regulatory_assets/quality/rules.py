@@ -1,4 +1,4 @@
-"""Checks of adjustment tables: what rules change there, against what people have approved.
+"""Checks of what rules change, against what people have approved, and of what they spread.
 
 A rule is judged only where the day was made with the rules now in force: before it is run again
 nobody can say what a new rule does. What the numbers mean stands in ``adjustments.reach``.
@@ -10,17 +10,20 @@ from collections.abc import Callable, Iterator
 
 from pyspark.sql.connect import functions as F
 
+from regulatory_assets.adjustments.allocating import unspread
 from regulatory_assets.adjustments.book import Standing
 from regulatory_assets.adjustments.governance import thresholds
 from regulatory_assets.adjustments.reach import Reach, beyond_approved, beyond_limits, measure
 from regulatory_assets.adjustments.rule import number
 from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.ledger.joining import Joining, Move
 from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.quality.examination import Check, Examination, Result
 
 
 def rule_checks(graph: Graph) -> Iterator[Check]:
-    """The checks of every adjustment stage."""
+    """The checks of every adjustment stage, and of every stage that spreads what rules add."""
+    yield from (_spread(stage) for stage in graph.stages if stage.spreads is not None)
     for stage in graph.adjustments.values():
         yield Check(
             stage.writes,
@@ -64,6 +67,30 @@ def _given_way(stage: Stage, name: str) -> Check:
 
     said = "Every row that a rule adds stands; its expected source row has not been delivered."
     return Check(stage.writes, "given_way", said, False, examine)
+
+
+def _spread(stage: Stage) -> Check:
+    def examine(day: Examination, since: int) -> Result:
+        if word := _not_judged(day, stage):
+            return Result(True, word)
+        version = day.version(stage.writes)
+        read = {table.name: day.read_by(stage, table) for table in stage.inputs}
+        joining = Joining(
+            stage,
+            {name: Move(found, found) for name, found in read.items()},
+            version,
+            None,
+            day.reader,
+            store=lambda frame: frame,
+            rules=day.rules.at(stage, version.day),
+        )
+        words = list(unspread(joining))
+        made = len(joining.rules.allocations)
+        facts: dict[str, int | str] = {"allocations": made, "not_spread": len(words)}
+        return Result(not words, "; ".join(words) or f"{made} amounts are spread", facts)
+
+    said = "What rules say is to be spread has members that it can be spread over."
+    return Check(stage.writes, "spread", said, False, examine)
 
 
 def _not_judged(day: Examination, stage: Stage) -> str:

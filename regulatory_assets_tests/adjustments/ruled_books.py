@@ -17,7 +17,14 @@ from typing import Any
 from sqlalchemy import Engine
 
 from regulatory_assets.adjustments import people
-from regulatory_assets.adjustments.book import APPROVED, SUBMITTED, WITHDRAWAL, Ledger, RuleBook
+from regulatory_assets.adjustments.book import (
+    APPROVED,
+    SUBMITTED,
+    WITHDRAWAL,
+    Ledger,
+    RuleBook,
+    acts_at,
+)
 from regulatory_assets.adjustments.compiler import CompiledRules
 from regulatory_assets.adjustments.fitting import check
 from regulatory_assets.adjustments.rule import Operation, Rule, Test
@@ -89,7 +96,9 @@ class Book:
         return tuple(sorted((r for r in found if r.in_force(day)), key=lambda r: r.order))
 
     def at(self, stage: Stage, day: date) -> CompiledRules:
-        made = CompiledRules(stage, self.of(stage.name, day), lambda h: self.kept[h])
+        found = (r for r in self.rules.values() if acts_at(r, stage) and r.in_force(day))
+        rules = tuple(sorted(found, key=lambda r: r.order))
+        made = CompiledRules(stage, rules, lambda h: self.kept[h])
         self.kept[made.hash] = made.members
         return made
 

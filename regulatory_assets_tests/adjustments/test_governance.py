@@ -26,6 +26,7 @@ from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.lake import LakeError
 from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.reader import Version
+from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.runtime import production_graph
 from regulatory_assets_tests.adjustments import ruled_books as ruled
 from regulatory_assets_tests.adjustments.test_scenarios import DAY, Play
@@ -64,7 +65,7 @@ class Office:
         self.log = EventLog(connect(f"sqlite:///{root / 'control.sqlite'}"))
         people.open_demo(self.log)
         self.runner = replace(self.play.runner, rules=RuleBook(self.log))
-        self.governance = Governance(self.log, ruled.GRAPH)
+        self.governance = Governance(self.log, ruled.GRAPH, books.Parameters().at)
         self.play.deliver()
         self.runner.run_day(DAY, "test")
 
@@ -272,6 +273,30 @@ def test_rules_whose_order_would_matter_need_different_priorities(office: Office
         office.governance.reject(BEN, f"R-{place}", "another one follows")
 
 
+def test_two_rules_that_wait_are_compared_as_well(office: Office) -> None:
+    """Else both come into force, and their names decide."""
+    office.governance.submit(ANNA, rule())
+    second = rule("R-2", operations=[{"op": "set", "field": "amount", "value": "1",
+                                      "currency": "EUR"}])  # fmt: skip
+    with pytest.raises(RuleError, match="R-2 priority: R-1 has priority 100 too"):
+        office.governance.submit(ANNA, second)
+    office.governance.reject(BEN, "R-1", "no")
+    assert office.governance.submit(ANNA, second).subject == "R-2"
+
+
+def test_who_decides_too_late_decides_nothing(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rejection, written while somebody else approves, does not end what is in force."""
+    office.governance.submit(ANNA, rule())
+    stale = office.governance.waiting("R-1")
+    office.approve("R-1")
+    monkeypatch.setattr(Governance, "waiting", lambda self, rule_id: stale)
+    with pytest.raises(RuleError, match="R-1: event 2 was decided on meanwhile; look again"):
+        office.governance.reject(CARLA, "R-1", "too late")
+    assert RuleBook(office.log).at(ruled.deal, DAY).order == ("R-1",)
+
+
 MORE_FACTOR = {"op": "multiply", "field": "factor", "value": "1.1"}
 MOVED = {"op": "reclassify", "value": "retail_less_stable"}
 SCALED = {"op": "scale", "value": "1.02"}
@@ -306,7 +331,7 @@ def test_what_two_rules_may_both_act_on(
     migrate(database)
     log = EventLog(database)
     people.open_demo(log)
-    governance = Governance(log, production_graph())
+    governance = Governance(log, production_graph(), Parameters.default().at)
     every = {"stage": stage, "conditions": {"field": "line", "op": "like", "value": "retail%"}}
     first = governance.submit(ANNA, rule("R-1", operations=[one], **every))
     log.append(BEN, "approved", "R-1", {"needed": 1}, first.seq)
@@ -340,7 +365,7 @@ def test_rules_past_and_gone_are_found_in_the_log(office: Office) -> None:
 
 
 def test_evidence_is_the_file_it_names(tmp_path: Path) -> None:
-    governance = Governance(None, ruled.GRAPH)  # type: ignore[arg-type]
+    governance = Governance(None, ruled.GRAPH, books.Parameters().at)  # type: ignore[arg-type]
     (tmp_path / "memo.txt").write_text("abc")
     # SHA-256 of "abc", FIPS 180-2 appendix B.1
     abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -21,6 +21,7 @@ from regulatory_assets.control.events import EventLog
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.run import Runner
+from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.reports import adjustments
 from regulatory_assets.reports.lcr.tables import LCR_FLOWS
 from regulatory_assets_tests.adjustments.test_governance import ANNA, BEN, rule
@@ -128,7 +129,7 @@ def bank(sail: Engine, tmp_path_factory: pytest.TempPathFactory) -> Runner:
 def test_people_are_warned_unless_both_or_a_reason(bank: Runner) -> None:
     assert isinstance(bank.rules, RuleBook)
     log, stage = bank.rules.log, adjustments.deal_adjustments
-    governance = Governance(log, bank.graph)
+    governance = Governance(log, bank.graph, Parameters.default().at)
     leaves = f"changes a leg of 1 trade and leaves {REPO} leg 2 (SECURITIES, deal {REPO})"
 
     def tried(one: Rule) -> Left | None:
@@ -170,4 +171,4 @@ def test_only_rules_on_deals_have_legs(bank: Runner) -> None:
         linked_legs="both",
     )
     with pytest.raises(RuleError, match="rules at security change no deal; leave it out"):
-        Governance(bank.rules.log, bank.graph).validate(of_rate)
+        Governance(bank.rules.log, bank.graph, Parameters.default().at).validate(of_rate)

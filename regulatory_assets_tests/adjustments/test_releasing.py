@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -23,12 +24,14 @@ from regulatory_assets.adjustments.releasing import (
     states,
     unreleased,
     unverified,
+    used,
 )
 from regulatory_assets.cli import app
 from regulatory_assets.control.database import connect
 from regulatory_assets.control.events import Actor, EventLog, EventRefused
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.plan import NotReady
+from regulatory_assets.ledger.run import Runner
 from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets_tests.regulation.broken import GOOD
 from regulatory_assets_tests.reports.lcr.test_stages import BANKS, run_bank
@@ -187,6 +190,12 @@ def test_what_is_told_beside_a_figure(sail: Engine, tmp_path: Path) -> None:
     good, log = Parameters.default(), EventLog(connect(f"sqlite:///{tmp_path / 'control.sqlite'}"))
     people.open_demo(log)
     version = runner.positions(bank.day).version("lcr")
+    asked = {*used(runner.graph, runner.register, bank.day)}
+    stages = {s.name: {*s.parameters} for s in runner.graph.stages}
+    assert {"lcr/lines", "lcr/caps", "lcr/deposit_insurance"} < asked
+    no_ratings = stages["security_qualities"] - stages["lcr_flows"]
+    assert not no_ratings & asked, "no ratings were delivered, so nobody graded any"
+    assert "aml/cash_thresholds" not in asked, "not calculated yet"
 
     def told(parameters: Parameters) -> tuple[str, ...]:
         by_scope = marks(
@@ -217,6 +226,16 @@ def test_what_is_told_beside_a_figure(sail: Engine, tmp_path: Path) -> None:
     assert told(other) == behind, "a proposal closes nothing"
     days.approve(BEN, bank.day)
     assert told(other) == (), "the close has looked at what the figures were calculated with"
+
+    _ran(runner, "security_qualities", bank.day)
+    assert no_ratings < {*used(runner.graph, runner.register, bank.day)}
+
+
+def _ran(runner: Runner, stage: str, day: date) -> None:
+    """Note that a stage was calculated for a day."""
+    last = runner.positions(day).version("lcr").chain[-1]
+    empty = replace(last, table=stage, revision=1, posting=None, booked=0, reversed=0, inputs=())
+    runner.register.commit([empty])
 
 
 def call(*words: str, fails: bool = False) -> str:

@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from regulatory_assets.adjustments.compiler import CompiledRules
 from regulatory_assets.adjustments.fitting import check
+from regulatory_assets.adjustments.form import read_form
 from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.rule import Rule, RuleError, load, parse
+from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.runtime import production_graph
 
 GRAPH = production_graph()
+IN_FORCE = Parameters.default().at
 STAGES = {s.name.removesuffix("_adjustments"): s for s in GRAPH.adjustments.values()}
 
 VALID: dict[str, Any] = {
@@ -170,9 +174,41 @@ def test_a_manual_deal_is_complete_and_named_by_its_rule() -> None:
 
 
 def test_no_rule_acts_at_an_unknown_stage() -> None:
-    governance = Governance(None, GRAPH)  # type: ignore[arg-type]
+    governance = Governance(None, GRAPH, IN_FORCE)  # type: ignore[arg-type]
     with pytest.raises(RuleError, match=r"no rule acts at moon; stages: .*deal"):
         governance.validate(parse(VALID | {"stage": "moon"}, "r"))
+
+
+LEAF = {
+    "entity_id": "BANK_DE", "currency": "EUR", "line": "retail_stable", "component": "outflow",
+    "regime": "basel", "amount": "1", "weighted": "1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("retail_stable", ""),
+        ("retail_stabel", "line: retail_stabel is not in lcr/lines on 2026-01-01; did you mean "
+         "retail_stable"),
+        ("moon", "line: moon is not in lcr/lines on 2026-01-01; see lcr/lines"),
+    ],
+)  # fmt: skip
+def test_a_line_that_no_parameter_knows_is_refused(line: str, said: str) -> None:
+    governance = Governance(None, GRAPH, IN_FORCE)  # type: ignore[arg-type]
+    insert = {"op": "insert", "currency": "EUR", "values": LEAF | {"line": line}}
+    every = {"conditions": {"all": []}}
+    for changes in (
+        every | {"stage": "line"} | {"operations": [insert]},
+        every | {"stage": "flow"} | operation(op="reclassify", value=line),
+    ):
+        rule = parse(VALID | changes, "r")
+        if not said:
+            assert governance.validate(rule)
+            continue
+        with pytest.raises(RuleError) as refusal:
+            governance.validate(rule)
+        assert f"R-1 operations.0: {said}" in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +225,7 @@ def test_an_overlay_acts_on_the_reports_it_names(stage: str, reports: list[str],
     field = {"deal": "product_type", "flow": "line"}[stage]
     every = {"conditions": {"not": {"field": field, "op": "is null"}}}
     rule = parse(VALID | every | {"stage": stage, "purpose": {"overlay": reports}}, "r")
-    governance = Governance(None, GRAPH)  # type: ignore[arg-type]
+    governance = Governance(None, GRAPH, IN_FORCE)  # type: ignore[arg-type]
     if not said:
         assert governance.validate(rule).name == f"{stage}_adjustments"
         return
@@ -217,7 +253,7 @@ def test_the_flat_form_runs_as_written(tmp_path: Path) -> None:
     file = tmp_path / "rule.yaml"
     file.write_text(FLAT)
     (rule,) = load(file)
-    Governance(None, GRAPH).validate(rule)  # type: ignore[arg-type]
+    Governance(None, GRAPH, IN_FORCE).validate(rule)  # type: ignore[arg-type]
     assert rule.stage == "flow"
     assert (rule.effective, rule.expiry) == (date(2024, 1, 15), date(2024, 12, 31))
     factor, haircut = rule.operations
@@ -230,15 +266,43 @@ def test_the_flat_form_runs_as_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "means"),
+    [
+        ({"operation": "add", "value": "-0.05"}, ("add", "0.05")),
+        ({"operation": "set", "value": "0.20"}, ("set", "0.80")),
+        ({"operation": "cap", "value": "0.5"}, ("floor", "0.5")),
+        ({"operation": "floor", "value": "0.15"}, ("cap", "0.85")),
+    ],
+)
+def test_a_haircut_is_what_the_factor_lacks_of_one(
+    written: dict[str, str], means: tuple[str, str]
+) -> None:
+    """Level 2A assets count with 85 % at a haircut of 15 % (BCBS 238 para 52)."""
+    flat: dict[str, Any] = dict(YAML(typ="safe").load(FLAT.replace("\nid", "id")))
+    flat |= {"adjustments": [{"field": "haircut"} | written]}
+    (operation,) = parse(read_form(flat, "r"), "r").operations
+    assert (operation.op, operation.field, operation.value) == (means[0], "factor", means[1])
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("adjustments: [{field: haircut, operation: multiply, value: '1.1'}]",
+         "multiply of haircut cannot be carried over to 1 - haircut; set it or add"),
+        ("adjustments: [{field: haircut, operation: add, value: much}]", "'much' is not a number"),
+        ("id: a\nadjustments: [set]", "adjustments is a list of mappings"),
+        ("id: a\nadjustments: {field: amount}", "adjustments is a list of mappings"),
+        ("id: a\nadjustments: [{op: exclude}]\nconditions: [amount]", "conditions is a list of"),
+        ("adjustments: [{op: exclude}]", "stage: "),
+        ("adjustments: []\neffective: 2024-01-01\neffective_date: 2024-01-02",
+         "effective and effective_date mean the same; write one of them"),
         ("", "holds no rule"),
         ("- just text", "a rule is a mapping"),
         ("id: [", ":1: is neither YAML nor JSON"),
         ("id: a\nid: b", ":2: is neither YAML nor JSON"),
         ("id: a\nadjustments: []\ncolour: red", "colour not known here; use id"),
     ],
-)
+)  # fmt: skip
 def test_a_file_that_holds_no_rule_is_refused(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "rules.yaml"
     file.write_text(text)

@@ -6,6 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +22,7 @@ from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.change import Calculation
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.lake import Lake
-from regulatory_assets.ledger.plan import NotReady, Way
+from regulatory_assets.ledger.plan import Crossover, NotReady, Way
 from regulatory_assets.ledger.reader import Reader
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import StageKind
@@ -249,9 +250,12 @@ def _not_additive(name: str, rows: list[books_model.Row]) -> list[str]:
     return [] if set(layers) <= {"base", "adjustment"} else [f"{name}: layers {sorted(layers)}"]
 
 
-@pytest.mark.parametrize("seed", [4, 5])
-def test_random_histories(sail: Engine, tmp_path: Path, seed: int) -> None:
-    history(sail, tmp_path, seed)
+@pytest.mark.parametrize(
+    ("seed", "crossover"), [(4, Crossover()), (5, Crossover(Decimal("0.2"), rows=0))]
+)
+def test_random_histories(sail: Engine, tmp_path: Path, seed: int, crossover: Crossover) -> None:
+    """Each stage always follows what has moved; or it is recalculated where much has."""
+    history(sail, tmp_path, seed, crossover=crossover)
 
 
 @pytest.mark.long
@@ -348,10 +352,16 @@ def test_a_random_history_on_spark(spark: Engine, tmp_path: Path) -> None:
 
 
 def history(
-    engine: Engine, tmp_path: Path, seed: int, steps: int = 6, url: str | None = None
+    engine: Engine,
+    tmp_path: Path,
+    seed: int,
+    steps: int = 6,
+    url: str | None = None,
+    crossover: Crossover = Crossover(),  # noqa: B008 (a value)
 ) -> None:
     """Rules, data or both change step by step; at the end all equals a full calculation."""
     play = Play(engine, tmp_path, seed, url)
+    play.runner = replace(play.runner, crossover=crossover)
     play.deliver()
     play.run()
     play.check()

@@ -29,7 +29,7 @@ from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.rules import NoRules
 from regulatory_assets.ledger.run import ParameterSource
-from regulatory_assets.ledger.stages import COUNTS, Stage, StageKind
+from regulatory_assets.ledger.stages import COUNTS, Stage, StageKind, measures
 from regulatory_assets.ledger.table import BASE, Column, ColumnType, Table
 
 Row = tuple[Any, ...]
@@ -173,6 +173,8 @@ class Rules:
     leaves: bool = True
 
     def at(self, stage: Stage, day: date) -> CompiledRules:
+        if stage.spreads is not None:
+            return CompiledRules(stage, (self._spreading(stage, stage.spreads),), lambda _: {})
         columns = sorted(settable(stage).values(), key=lambda c: c.type not in _AMOUNTS)
         excluded = {"field": stage.reads.key[0], "op": "like", "value": "%-0"}
         documents = [
@@ -193,14 +195,32 @@ class Rules:
             documents.append(self._rule(stage, f"adds-{stage.name}", {"all": []}, *made))
         return CompiledRules(stage, tuple(documents), lambda _: {})
 
-    def _rule(self, stage: Stage, name: str, conditions: Any, *operations: Any) -> Rule:
+    def _spreading(self, stage: Stage, leaves: Stage) -> Rule:
+        """Each amount of a leaf, over all members that have a positive one."""
+        own = (c for c in leaves.reads.columns if c.name not in COUNTS and not c.nullable)
+        made: list[dict[str, Any]] = [
+            {"op": "insert", "values": {c.name: _written(c) for c in own}, "currency": "EUR"}
+        ]
+        for name in measures(stage):
+            above = {"field": name, "op": ">", "value": "0"}
+            made.append({"op": "allocate", "field": name, "where": above})
+        return self._rule(leaves, f"spreads-{stage.name}", {"all": []}, *made, spreading=stage)
+
+    def _rule(
+        self,
+        stage: Stage,
+        name: str,
+        conditions: Any,
+        *operations: Any,
+        spreading: Stage | None = None,
+    ) -> Rule:
         document = {
             "id": name, "stage": stage.name.removesuffix("_adjustments"), "effective": "2020-01-01",
             "purpose": "methodology", "conditions": conditions, "operations": operations,
             "reason": "laws", "owner": "laws",
         }  # fmt: skip
         rule = parse(document, name)
-        check(rule, stage)
+        check(rule, stage, spreading)
         return rule
 
 
@@ -268,7 +288,7 @@ def apply(
         parameters.at(day, stage.parameters),
         Given(engine, given),
         store=lambda frame: frame,
-        rules=RULES.at(stage, day) if stage.kind is StageKind.ADJUSTMENT else NoRules(),
+        rules=RULES.at(stage, day) if stage.ruled else NoRules(),
     )
     return calculation.full().select(ENTRY, *stage.writes.content).toArrow()
 

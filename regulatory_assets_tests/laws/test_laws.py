@@ -64,7 +64,8 @@ def evaluate(stage: Stage, given: Mapping[str, pa.Table | DataFrame], engine: En
 
 def group(stage: Stage, row: Mapping[str, object]) -> tuple[object, ...]:
     """What must stay together when the driving rows are split: a row, or its group."""
-    by = stage.by if stage.kind in (StageKind.GROUP, StageKind.REPORT) else stage.reads.ledger_key
+    whole = (StageKind.GROUP, StageKind.REPORT, StageKind.ALLOCATION)
+    by = stage.by if stage.kind in whole else stage.reads.ledger_key
     return tuple(row[name] for name in by)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from dagster import AssetKey, build_schedule_context, build_sensor_context
 
 from regulatory_assets.definitions import build_definitions, defs
-from regulatory_assets.ledger.stages import StageKind
 from regulatory_assets.orchestration.calendar import Calendar, business_day_before
 from regulatory_assets.orchestration.resources import RuntimeResource
 from regulatory_assets.runtime import production_graph
@@ -30,7 +29,7 @@ def test_every_table_is_an_asset_that_describes_itself() -> None:
     }
     for stage in graph.stages:
         node = assets.get(AssetKey(stage.name))
-        rules = {"adjustment_rules"} if stage.kind is StageKind.ADJUSTMENT else set()
+        rules = {"adjustment_rules"} if stage.ruled else set()
         read = {t.name for t in graph.inputs(stage)} | rules
         assert {k.to_user_string() for k in node.parent_keys} == read
         assert node.group_name == stage.writes.group

@@ -2,7 +2,7 @@
 
 A rule at the flow stage may move a part to another line, with that line's factor; the weighted
 amount always follows from amount and factor. A rule on lines may add one that no deal is behind, to
-an entity or to a scope of consolidation alone.
+an entity or to a scope of consolidation alone; it may spread this over parts of deals for analysis.
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.tables import DEALS
 from regulatory_assets.ledger.arithmetic import product
-from regulatory_assets.ledger.stages import RECLASSIFIED, Derivation, Lookup, adjustment_stage
+from regulatory_assets.ledger.stages import (
+    RECLASSIFIED,
+    Derivation,
+    Lookup,
+    adjustment_stage,
+    allocation_stage,
+)
 from regulatory_assets.regulation.expressions import text, value
 from regulatory_assets.reports.lcr.tables import LCR_COMPONENTS, LCR_FLOWS, LCR_LINES
 
@@ -35,16 +41,17 @@ def _flow(flows: DataFrame, p: Any) -> DataFrame:
     )
 
 
+_LINES = {"line": "lcr/lines"}
+_OF_DEAL = Lookup(
+    DEALS,
+    by=("deal_id",),
+    take=("product_type", "maturity_date", "counterparty_id", "security_id"),
+)
+
 flow_adjustments = adjustment_stage(
     reads=LCR_FLOWS,
     name="flow_adjustments",
-    lookups=(
-        Lookup(
-            DEALS,
-            by=("deal_id",),
-            take=("product_type", "maturity_date", "counterparty_id", "security_id"),
-        ),
-    ),
+    lookups=(_OF_DEAL,),
     derivation=Derivation(
         columns=("component", "weighted"),
         function=_flow,
@@ -52,10 +59,19 @@ flow_adjustments = adjustment_stage(
     ),
     fixed=("entity_id", "partner_entity_id", "currency", "regime", "line"),
     parameters=("lcr/lines", "lcr/mismatch_lines"),
+    named=_LINES,
 )
 
 line_adjustments = adjustment_stage(
-    reads=LCR_LINES, name="line_adjustments", fixed=("n_rows", "n"), leaves=True
+    reads=LCR_LINES,
+    name="line_adjustments",
+    fixed=("n_rows", "n"),
+    leaves=True,
+    named=_LINES,
+)
+
+line_allocations = allocation_stage(
+    spreads=line_adjustments, reads=LCR_FLOWS, name="line_allocations", lookups=(_OF_DEAL,)
 )
 
 component_adjustments = adjustment_stage(

@@ -22,7 +22,7 @@ from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.quality.checks import all_checks, checks_of
 from regulatory_assets.quality.examination import Examination
-from regulatory_assets.reports.lcr.adjustments import line_adjustments
+from regulatory_assets.reports.lcr.adjustments import line_adjustments, line_allocations
 from regulatory_assets.reports.lcr.calculation import NO_COMPONENT, OF_NO_LINE
 from regulatory_assets.reports.lcr.tables import COMPONENTS, LCR, LCR_SCOPE_LINES, OF_LINES
 from regulatory_assets.runtime import production_graph
@@ -82,7 +82,7 @@ class Bank:
         self.graph = self.runner.graph
 
     def run(self) -> None:
-        wanted = {*self.graph.ancestors(self.graph.stage("lcr")), "lcr"}
+        wanted = {*self.graph.ancestors(self.graph.stage("lcr")), "lcr", "line_allocations"}
         self.runner.run_day(DAY, "test", wanted - {*self.runner.positions(DAY).left_out()})
 
     def put(self, name: str, stage: str, operations: list[dict[str, Any]], **of: Any) -> None:
@@ -92,7 +92,8 @@ class Bank:
             "operations": operations,
         }  # fmt: skip
         rule = parse(document | of, name)
-        check(rule, self.graph.stage(f"{stage}_adjustments"))
+        acting = self.graph.stage(f"{stage}_adjustments")
+        check(rule, acting, self.graph.spreading(acting))
         self.book.rules[rule.id] = rule
 
     def figures(self, column: str, *, net: bool = True) -> dict[str, Decimal]:
@@ -172,6 +173,42 @@ def test_a_consolidation_adjustment_is_in_its_scope_and_those_above(bank: Bank) 
     bank.run()
     assert bank.figures("level1") == numbers(E1="100", E2="20", E3="3", E4="7", S="124", G="127")
     assert bank.figures("outflows")["G"] == 150
+    bank.book.rules.clear()
+
+
+def test_a_groups_add_on_is_spread_over_parts_of_deals_and_moves_nothing(bank: Bank) -> None:
+    """Ten of the group's own outflows, over those of its members that are due; by deal, the looked
+    up product tells which. No other table has a row changed by it."""
+    own = line("ADJ-G", "other_contractual_outflow", "outflow", "10")
+    bank.put("IN-G", "line", [own])
+    bank.run()
+    outflows = {"all": [
+        {"field": "product_type", "op": "=", "value": "OTHER_CONTRACTUAL_OUTFLOW"},
+        {"field": "entity_id", "op": "in", "value": ["E1", "E2", "E3"]},
+    ]}  # fmt: skip
+    of_line = {"op": "allocate", "field": "weighted", "where": outflows}
+    bank.put("IN-G", "line", [own, of_line, {"op": "allocate", "field": "amount"}], version=2)
+    runner = bank.runner
+    before = runner.positions(DAY)
+    bank.run()
+    after = runner.positions(DAY)
+    moved = {n for n in bank.graph.tables if after.version(n).since(before.version(n).revision)}
+    assert moved == {line_allocations.name}
+    version = runner.positions(DAY).version(line_allocations.name)
+    stored = runner.reader.rows(version).toArrow().to_pylist()
+    assert sorted((r["deal_id"], r["operation"], r["measure"], r["share"]) for r in stored) == [
+        ("o1", 2, "weighted", Decimal("3.33333334")), ("o2", 2, "weighted", Decimal("3.33333333")),
+        ("o3", 2, "weighted", Decimal("3.33333333")),
+    ]  # fmt: skip
+    rules: Any = bank.book
+    day = Examination(runner.positions(DAY), runner.reader, runner.register, rules)
+    (spread,) = (c for c in all_checks(bank.graph) if c.name == "spread")
+    said = spread.examine(day, 0)
+    assert (said.passed, spread.blocking) == (False, False)
+    assert said.said.startswith(
+        "IN-G operation 3 does not spread the amount added to ADJ-G EUR basel outflow "
+        "other_contractual_outflow on 2026-01-07: none of its members has an amount"
+    )
     bank.book.rules.clear()
 
 
