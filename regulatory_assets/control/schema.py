@@ -126,6 +126,8 @@ deliveries = Table(
     Column("rejected", BigInteger, nullable=False),
     Column("arrived_at", Moment, nullable=False),
     Column("revision", Integer),
+    Column("source", Text, nullable=False, server_default=""),
+    Column("contested", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("batch", name="deliveries_key"),
     ForeignKeyConstraint(
         ["table_name", "reporting_date", "revision"],

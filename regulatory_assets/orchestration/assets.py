@@ -202,11 +202,13 @@ def _deliveries(taken: Sequence[Ingested]) -> str:
     return markdown(
         [
             {
+                "source": t.delivery.source,
                 "file": t.delivery.file_name,
                 "mode": t.delivery.mode,
                 "delivered": t.delivery.delivered,
                 "accepted": t.delivery.accepted,
                 "rejected": t.delivery.rejected,
+                "contested": t.delivery.contested,
                 "batch": t.delivery.batch,
             }
             for t in taken

@@ -10,6 +10,7 @@ from json import dumps, loads
 from pathlib import Path
 
 from regulatory_assets.bank.delivery import content_hash, find_files
+from regulatory_assets.bank.mapping import installed, needed_sources
 from regulatory_assets.control.register import Register
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import Positions
@@ -19,9 +20,21 @@ Seen = tuple[int, int, str]
 
 
 def missing(folder: Path, day: date, graph: Graph) -> tuple[str, ...]:
-    """The source tables that a day needs and has no full delivery of. Raises DeliveryError."""
-    whole = {f.table.name for f in find_files(folder, day, graph.sources) if f.mode == "full"}
-    return tuple(t.name for t in graph.sources if not t.optional and t.name not in whole)
+    """What a day needs and has no full delivery of: tables, or of those with mappings their
+    sources. Of an optional table all is needed once some of it is there. Raises DeliveryError."""
+    mappings = installed(graph.sources)
+    whole: dict[str, set[str]] = {}
+    for file in find_files(folder, day, graph.sources, mappings):
+        if file.mode == "full":
+            whole.setdefault(file.table.name, set()).add(file.source)
+    found: list[str] = []
+    for table in graph.sources:
+        there = whole.get(table.name, set())
+        needed = needed_sources(table, day, mappings)
+        if there or not table.optional:
+            found += (f"{table.name} of {source}" for source in needed if source not in there)
+            found += [table.name] if not (there or needed) else []
+    return tuple(found)
 
 
 def left_out(folder: Path, day: date, graph: Graph, register: Register) -> frozenset[str]:

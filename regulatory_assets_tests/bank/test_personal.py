@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from regulatory_assets.adjustments import people
+from regulatory_assets.bank.claims import raw_folder
 from regulatory_assets.bank.conform import REJECTED_ROWS
 from regulatory_assets.bank.delivery import DeliveryError
-from regulatory_assets.bank.ingest import ingest, raw_folder
+from regulatory_assets.bank.ingest import ingest
 from regulatory_assets.bank.mapping import SourceMapping, load
 from regulatory_assets.bank.personal import NOT_KEPT
 from regulatory_assets.bank.tables import SOURCES
