@@ -54,6 +54,11 @@ class DeliveredFile:
         return self.mapping.mode
 
     @property
+    def named(self) -> str:
+        """What a refusal calls it: its path; where nothing lies at one, the name alone."""
+        return self.path.name if self.parts else str(self.path)
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """The files that were delivered."""
         return tuple(self.parts.values()) or (self.path,)

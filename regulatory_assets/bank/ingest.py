@@ -145,7 +145,7 @@ def ingest(
     """Take one file. Raises DeliveryError where it cannot be taken at all."""
     runner.require_open(file.day)
     if file.table.personal and vault is None:
-        raise DeliveryError(f"{file.path}: holds personal data, and there is no vault to keep it")
+        raise DeliveryError(f"{file.named}: holds personal data, and there is no vault to keep it")
     if file.mode == "delta":
         _require_full(runner, file)
     kept = stage(file, raw_folder(runner.lake))
@@ -166,7 +166,7 @@ def _require_full(runner: Runner, file: DeliveredFile) -> None:
     if file.source not in standing_deliveries(raw_folder(runner.lake), file.table, arrived):
         of = "" if file.source == file.table.name else f" by the source {file.source}"
         raise DeliveryError(
-            f"{file.path}: a delta needs a full delivery of {file.table.name}{of} for {file.day} "
+            f"{file.named}: a delta needs a full delivery of {file.table.name}{of} for {file.day} "
             "first"
         )
 

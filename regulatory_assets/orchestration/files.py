@@ -10,10 +10,12 @@ from json import dumps, loads
 from pathlib import Path
 
 from regulatory_assets.bank.delivery import content_hash, find_files
+from regulatory_assets.bank.fetching import askable
 from regulatory_assets.bank.mapping import installed, needed_sources
 from regulatory_assets.control.register import Register
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import Positions
+from regulatory_assets.settings import Databases
 
 Seen = tuple[int, int, str]
 """Modification time, size and hash of a file."""
@@ -21,9 +23,12 @@ Seen = tuple[int, int, str]
 
 def missing(folder: Path, day: date, graph: Graph) -> tuple[str, ...]:
     """What a day needs and has no full delivery of: tables, or of those with mappings their
-    sources. Of an optional table all is needed once some of it is there. Raises DeliveryError."""
+    sources. Of an optional table all is needed once some of it is there. What a run asks a database
+    for is not waited for. Raises DeliveryError."""
     mappings = installed(graph.sources)
     whole: dict[str, set[str]] = {}
+    for mapping in (a.mapping for a in askable(graph.sources, day, Databases().databases)):
+        whole.setdefault(mapping.table.name, set()).add(mapping.source)
     for file in find_files(folder, day, graph.sources, mappings):
         if file.mode == "full":
             whole.setdefault(file.table.name, set()).add(file.source)
@@ -38,12 +43,15 @@ def missing(folder: Path, day: date, graph: Graph) -> tuple[str, ...]:
 
 
 def left_out(folder: Path, day: date, graph: Graph, register: Register) -> frozenset[str]:
-    """The optional tables of which a day has neither a file nor rows, and what needs them.
+    """The optional tables of which a day has neither a file nor rows, and no database that a run
+    asks, and what needs them.
 
     A run that does not name its tables leaves them out: a step that has nothing to do costs a tenth
     of a second, and most banks deliver few of the optional tables. Raises DeliveryError.
     """
     arrived = {f.table.name for f in find_files(folder, day, graph.sources)}
+    asked = askable(graph.sources, day, Databases().databases)
+    arrived |= {a.mapping.table.name for a in asked}
     return Positions(graph, register, day).left_out(arrived)
 
 
