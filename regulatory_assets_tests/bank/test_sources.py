@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.claims import (
     BATCH,
@@ -21,9 +22,10 @@ from regulatory_assets.bank.control_totals import check_totals, control_totals
 from regulatory_assets.bank.delivery import DeliveryError, find_files
 from regulatory_assets.bank.formats.piece import LINE
 from regulatory_assets.bank.ingest import Ingested, ingest_pending, pending
+from regulatory_assets.bank.ingest import take as take_lines
 from regulatory_assets.bank.mapping import SourceMapping, installed, load, needed_sources
 from regulatory_assets.bank.provenance import provenance
-from regulatory_assets.bank.staging import raw_lines
+from regulatory_assets.bank.staging import raw_lines, stage
 from regulatory_assets.bank.tables import SOURCES
 from regulatory_assets.orchestration.files import missing
 from regulatory_assets.quality.deliveries import delivery_checks
@@ -198,6 +200,27 @@ def test_a_key_of_two_sources_is_of_the_first_until_it_lets_go(desk: Desk) -> No
     desk.deliver("fx_rates.delta-1.csv", "_operation,currency,rate\nupsert,CCX,1\n")
     with pytest.raises(DeliveryError, match="a delta needs a full delivery of fx_rates for"):
         take(desk)
+
+
+def test_a_source_that_delivers_meanwhile_keeps_its_rows(desk: Desk) -> None:
+    """Lines were held against what stood, another source posts, and they are held again."""
+    write(desk, "early", None, {"AAX": "9"})
+    write(desk, "late", None, {"AAX": "1", "BBX": "2"})
+    early, late = find_files(desk.deliveries, desk.day, SOURCES, MAPPINGS)
+    raced: list[Ingested] = []
+
+    def meanwhile(_: DataFrame) -> tuple[str, ...]:
+        raced.extend(() if raced else ingest_pending(desk.runner, [late]))
+        return ()
+
+    kept = stage(early, raw_folder(desk.runner.lake))
+    done = take_lines(desk.runner, kept, before=meanwhile)
+    assert (raced[0].outcome.revision, done.outcome.revision) == (1, 2)
+    assert done.delivery.contested == 1
+    assert stands(desk) == {"AAX": 9, "BBX": 2}
+    (again,) = take(desk)
+    assert (again.delivery.source, again.delivery.rejected) == ("late", 1)
+    agree(desk, Bank({"early": {"AAX": "9"}, "late": {"AAX": "1", "BBX": "2"}}))
 
 
 def test_control_totals_say_whose_file_they_count(desk: Desk) -> None:
