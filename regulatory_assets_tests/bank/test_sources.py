@@ -33,6 +33,9 @@ from regulatory_assets.quality.examination import Examination
 from regulatory_assets.regulation.document import ParameterError
 from regulatory_assets.verification import verify_day
 from regulatory_assets_tests.bank.desk import Desk
+from regulatory_assets_tests.orchestration.homes import ROOT
+
+EXAMPLE = ROOT / "docs" / "how-to" / "new-source"
 
 OWN = "fx_rates"
 """The source that needs no mapping; in the order of names it stands between the two others."""
@@ -153,7 +156,7 @@ def agree(desk: Desk, bank: Bank) -> None:
     assert not take(desk)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, 5])
 def test_rows_follow_from_the_files_whatever_the_order_of_arrival(desk: Desk, seed: int) -> None:
     """Against a model that knows no order: files one by one, and all at once on another day."""
     dice, bank = random.Random(seed), Bank()
@@ -289,6 +292,23 @@ def test_a_name_is_shared_by_a_full_and_a_delta_mapping_of_one_table_only(folder
     (folder / "c.yaml").write_text(written("two", "delta", "optional: true\n"))
     with pytest.raises(ParameterError, match=r"c\.yaml:5: only a full delivery has optional"):
         installed(SOURCES)
+
+
+def test_the_how_to_adds_a_source_by_a_file_alone(desk: Desk, folder: Path) -> None:
+    """Its two mappings of deals and their files, with the day put in."""
+    page = (EXAMPLE.parent / "add-a-source.md").read_text()
+    for path in EXAMPLE.glob("*.yaml"):
+        assert path.read_text().strip() in page
+        (folder / path.name).write_text(path.read_text())
+    treasury = (EXAMPLE / "treasury_20260107.txt").read_text(encoding="latin-1")
+    dated = treasury.replace("07.01.2026", f"{desk.day:%d.%m.%Y}").encode("latin-1")
+    desk.deliver(f"treasury_{desk.day:%Y%m%d}.txt", dated)
+    workbook = (EXAMPLE / "workbook_20260107.csv").read_bytes()
+    desk.deliver(f"workbook_{desk.day:%Y%m%d}.csv", workbook)
+    one, other = desk.take("deals", installed(SOURCES))
+    assert (one.delivery.source, one.delivery.rejected) == ("treasury_deals", 2)
+    assert (other.delivery.source, other.delivery.rejected) == ("workbook_deals", 1)
+    assert {r["deal_id"] for r in desk.rows("deals")} == {"T10-1001", "T10-1002", "T20-1001", "W-1"}
 
 
 def only(mappings: list[SourceMapping], desk: Desk) -> list[str]:
