@@ -103,7 +103,15 @@ class Runtime:
     def vault(self) -> Vault:
         """Where personal data is kept; nothing is opened before it is used."""
         settings = self.settings
-        return Vault(self.database, settings.vault_database_url, settings.vault_key_file)
+        return Vault(
+            self.database,
+            settings.vault_database_url,
+            settings.vault_key_file,
+            logged=self._anchor_privacy,
+        )
+
+    def _anchor_privacy(self, event: Event) -> None:
+        self.anchors.take(f"privacy {event.seq}: {event.kind}")
 
     @property
     def governance(self) -> Governance:

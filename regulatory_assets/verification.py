@@ -17,7 +17,8 @@ from pydantic import SecretStr
 from pyspark.sql.connect import functions as F
 
 from regulatory_assets.adjustments.book import RuleBook, outdated
-from regulatory_assets.bank.ingest import raw_folder, take
+from regulatory_assets.bank.claims import raw_folder
+from regulatory_assets.bank.ingest import take
 from regulatory_assets.bank.staging import raw_lines
 from regulatory_assets.control.register import Revision
 from regulatory_assets.ledger import frames

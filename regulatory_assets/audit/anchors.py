@@ -1,9 +1,10 @@
 """The anchor file: one signed line for every decision, run and close, outside the database.
 
-A line names the last event and its hash, the rows registered since the line before with their
-files (``covered``), and the hash of the line before. The control database in turn keeps the hash
-of every line, so that the file cannot be cut without the database telling, nor the database be set
-back without the file telling. One process writes at a time; several machines share one folder.
+A line names the last event and its hash, the same of the log of privacy, the rows registered since
+the line before with their files (``covered``), and the hash of the line before. The control
+database in turn keeps the hash of every line, so that the file cannot be cut without the database
+telling, nor the database be set back without the file telling. One process writes at a time;
+several machines share one folder.
 
 A line is written first and noted in the database second. What a crash leaves between the two is
 taken up by the next anchor: the beginning of a line is removed, a whole line is noted.
@@ -50,7 +51,8 @@ class AnchorError(Exception):
 
 class Anchor(BaseModel):
     """One line of the file. ``seq`` and ``head`` are number and hash of the last event (0 and
-    empty before the first); ``key`` is the platform's public key."""
+    empty before the first), ``privacy_seq`` and ``privacy_head`` those of the log of privacy, which
+    older lines do not name; ``key`` is the platform's public key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,6 +61,8 @@ class Anchor(BaseModel):
     reason: str
     seq: int
     head: str
+    privacy_seq: int | None = None
+    privacy_head: str | None = None
     rows: tuple[Covered, ...]
     key: str
     previous: str
@@ -66,10 +70,11 @@ class Anchor(BaseModel):
 
     @property
     def line(self) -> str:
-        return canonical(self.model_dump(mode="json"))
+        return canonical(self.model_dump(mode="json", exclude_none=True))
 
     def _signed(self) -> bytes:
-        return canonical(self.model_dump(mode="json", exclude={"signature"})).encode()
+        told = self.model_dump(mode="json", exclude={"signature"}, exclude_none=True)
+        return canonical(told).encode()
 
     def sign(self, key: Ed25519PrivateKey) -> Anchor:
         return self.model_copy(update={"signature": key.sign(self._signed()).hex()})
@@ -160,6 +165,7 @@ class Anchors:
             moment = self._note(written, last.hash, moment)
             noted = (*noted, last.hash)
         events = EventLog(self.database).read()
+        privacy = EventLog(self.database, table=schema.privacy_log).read()
         known = seen(row for line in lines if line.anchor for row in line.anchor.rows)
         anchor = Anchor(
             number=len(noted) + 1,
@@ -167,6 +173,8 @@ class Anchors:
             reason=reason,
             seq=events[-1].seq if events else 0,
             head=events[-1].hash if events else "",
+            privacy_seq=privacy[-1].seq if privacy else 0,
+            privacy_head=privacy[-1].hash if privacy else "",
             rows=cover(Register(self.database), self.lake, known),
             key=public,
             previous=last.hash if last else "",

@@ -83,8 +83,17 @@ def standing(
 
 def row_digest(row: Revision, delivered: tuple[Delivery, ...]) -> str:
     """One digest of all that the control database says of a revision."""
-    told = {"row": _plain(asdict(row)), "deliveries": [_plain(asdict(d)) for d in delivered]}
+    told = {"row": _plain(asdict(row)), "deliveries": [_told(d) for d in delivered]}
     return hashlib.sha256(canonical(told).encode()).hexdigest()
+
+
+def _told(delivery: Delivery) -> dict[str, Any]:
+    """A delivery; what older databases do not say of one is left out, so that its digest stays."""
+    told: dict[str, Any] = _plain(asdict(delivery))
+    return {name: value for name, value in told.items() if name not in _LATER or value}
+
+
+_LATER = ("source", "contested")
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ Reads only; nothing is migrated or mended, and no engine is started.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import inspect
@@ -60,7 +60,7 @@ def audit(
     found += [Fault("events", said) for said in _event_faults(log, taken)]
     say("log of privacy")
     seen = EventLog(anchors.database, table=schema.privacy_log).read()
-    found += [Fault("privacy", said) for said in _privacy_faults(log, seen)]
+    found += [Fault("privacy", said) for said in _privacy_faults(log, seen, taken)]
     say("anchors")
     found += [Fault("anchors", said) for said in _anchor_faults(lines, noted, log, taken, key)]
     rows = {(r.table, r.day, r.revision): r for anchor in taken for r in anchor.rows}
@@ -101,25 +101,35 @@ def _event_faults(log: Sequence[Event], taken: Sequence[Anchor]) -> Iterator[str
         yield from people.signature_faults(log)
     except (ValueError, KeyError, TypeError) as error:
         yield f"the signatures cannot be checked: a registration cannot be read ({error})"
+    yield from _unlike(log, [(anchor, anchor.seq, anchor.head) for anchor in taken])
+
+
+def _unlike(log: Sequence[Event], heads: Iterable[tuple[Anchor, int, str]]) -> Iterator[str]:
+    """Where a log is not the one whose last event and its hash the anchors saw."""
     by_number = {event.seq: event for event in log}
     last = max(by_number, default=0)
-    wrong = [a for a in taken if a.seq and _head(by_number.get(a.seq)) != a.head]
-    cut = [a for a in wrong if a.seq > last]
+    wrong = [(a, seq) for a, seq, head in heads if seq and _head(by_number.get(seq)) != head]
+    cut = [(a, seq) for a, seq in wrong if seq > last]
     if cut:
+        anchor, seq = cut[-1]
         yield (
-            f"the log ends with event {last}, but anchor {cut[-1].number} of {_when(cut[-1])} "
-            f"saw event {cut[-1].seq}: its tail was cut"
+            f"the log ends with event {last}, but anchor {anchor.number} of {_when(anchor)} "
+            f"saw event {seq}: its tail was cut"
         )
-    other = [a for a in wrong if a.seq <= last]
+    other = [(a, seq) for a, seq in wrong if seq <= last]
     if other:
+        anchor, seq = other[0]
         yield (
-            f"event {other[0].seq} has another hash than anchor {other[0].number} of "
-            f"{_when(other[0])} saw: it or one before it was changed and the chain recomputed"
+            f"event {seq} has another hash than anchor {anchor.number} of "
+            f"{_when(anchor)} saw: it or one before it was changed and the chain recomputed"
         )
 
 
-def _privacy_faults(log: Sequence[Event], seen: Sequence[Event]) -> Iterator[str]:
+def _privacy_faults(
+    log: Sequence[Event], seen: Sequence[Event], taken: Sequence[Anchor]
+) -> Iterator[str]:
     yield from events.chain_faults(seen)
+    yield from _unlike(seen, [(a, a.privacy_seq or 0, a.privacy_head or "") for a in taken])
     try:
         yield from people.signature_faults(log, seen)
     except (ValueError, KeyError, TypeError):

@@ -3,33 +3,41 @@
 ``control_totals.csv`` lies beside the files of a day, with the columns ``table``, ``rows``,
 ``sum_column`` and ``sum``; the last two may be empty. A line speaks of the table's full file: its
 lines, rejected ones included, and the sum of a number column over the lines where it is a number.
+Where several sources deliver a table, a fifth column ``source`` says whose file is meant.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from regulatory_assets.bank.delivery import CONTROL_TOTALS, DeliveryError
+from regulatory_assets.bank.delivery import CONTROL_TOTALS, DeliveredFile, DeliveryError
 from regulatory_assets.ledger.table import ColumnType, Table
 
 _COLUMNS = ("table", "rows", "sum_column", "sum")
+_SOURCE = "source"
 _NUMBERS = (ColumnType.INTEGER, ColumnType.LONG, ColumnType.MONEY, ColumnType.RATE)
 
 
 @dataclass(frozen=True)
 class ControlTotal:
-    """What a source says of one table's full file; ``sum_column`` is None where no sum is given."""
+    """What a source says of one table's full file; ``sum_column`` is None where no sum is given,
+    and ``source`` empty where the table has but one."""
 
     table: str
     rows: int
     sum_column: str | None
     total: Decimal
     place: str
+    source: str = ""
+
+    def of(self, file: DeliveredFile) -> bool:
+        """Whether it speaks of a file."""
+        return file.mode == "full" and self.source in ("", file.source)
 
     def check(self, file: Path, rows: int, total: Decimal) -> None:
         """Raises DeliveryError where another number arrived."""
@@ -47,6 +55,17 @@ class ControlTotal:
         )
 
 
+def check_totals(totals: Iterable[ControlTotal], files: Sequence[DeliveredFile]) -> None:
+    """Refuse a total of which nobody could say whose it is. ``files`` are those of its table."""
+    whole = sorted({f.source for f in files if f.mode == "full"})
+    for each in totals:
+        if not each.source and len(whole) > 1:
+            raise DeliveryError(
+                f"{each.place}: {each.table} is delivered by {', '.join(whole)}; say in a column "
+                f"{_SOURCE} whose file this is"
+            )
+
+
 def control_totals(folder: Path, day: date, tables: Iterable[Table]) -> tuple[ControlTotal, ...]:
     """The control totals of a day; none where no file lies there. Raises DeliveryError."""
     path = folder / day.isoformat() / CONTROL_TOTALS
@@ -62,13 +81,16 @@ def control_totals(folder: Path, day: date, tables: Iterable[Table]) -> tuple[Co
 def _read(path: Path, stream: Iterable[str], tables: dict[str, Table]) -> Iterator[ControlTotal]:
     lines = csv.reader(stream, strict=True)
     head = tuple(next(lines, ()))
-    if head != _COLUMNS:
-        raise DeliveryError(f"{path}, line 1: the columns must be {','.join(_COLUMNS)}")
+    if head not in (_COLUMNS, (*_COLUMNS, _SOURCE)):
+        raise DeliveryError(
+            f"{path}, line 1: the columns must be {','.join(_COLUMNS)}, and {_SOURCE} where a "
+            "table has several sources"
+        )
     for fields in lines:
         place = f"{path}, line {lines.line_num}"
-        if len(fields) != len(_COLUMNS):
-            raise DeliveryError(f"{place}: {len(fields)} fields, {len(_COLUMNS)} are needed")
-        name, rows, column, total = (field.strip() for field in fields)
+        if len(fields) != len(head):
+            raise DeliveryError(f"{place}: {len(fields)} fields, {len(head)} are needed")
+        name, rows, column, total, *source = (field.strip() for field in fields)
         if name not in tables:
             raise DeliveryError(f"{place}: no source table {name}; use one of {', '.join(tables)}")
         if not (rows.isascii() and rows.isdigit()):
@@ -83,4 +105,4 @@ def _read(path: Path, stream: Iterable[str], tables: dict[str, Table]) -> Iterat
             amount = Decimal("NaN")
         if not amount.is_finite():
             raise DeliveryError(f"{place}: sum is {total!r}; write a decimal number")
-        yield ControlTotal(name, int(rows), column or None, amount, place)
+        yield ControlTotal(name, int(rows), column or None, amount, place, "".join(source))

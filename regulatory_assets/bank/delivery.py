@@ -46,8 +46,17 @@ class DeliveredFile:
         return self.mapping.table
 
     @property
+    def source(self) -> str:
+        return self.mapping.source
+
+    @property
     def mode(self) -> Mode:
         return self.mapping.mode
+
+    @property
+    def named(self) -> str:
+        """What a refusal calls it: its path; where nothing lies at one, the name alone."""
+        return self.path.name if self.parts else str(self.path)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -98,7 +107,7 @@ def find_files(
     """The files of a day, full deliveries before deltas, by their numbers and names.
 
     ``mappings`` are those installed if not given. Raises DeliveryError for a name that fits no
-    source or two, for a name with another day, and for a table that two sources deliver whole.
+    source or two, and for a name with another day.
     """
     tables = tuple(tables)
     known = [*(standard(t, mode) for t in tables for mode in ("full", "delta"))]
@@ -123,7 +132,6 @@ def find_files(
     for mapping in asking:
         if parts := _parts(mapping, paths, day, only_asked):
             found.append(DeliveredFile(where / mapping.pattern.text, day, mapping, parts))
-    _one_source_each(found)
     return tuple(sorted(found, key=_order))
 
 
@@ -189,18 +197,6 @@ def _parts(
             "not there; deliver that too"
         )
     return {}
-
-
-def _one_source_each(found: Iterable[DeliveredFile]) -> None:
-    whole: dict[str, DeliveredFile] = {}
-    for file in found:
-        if file.mode == "full":
-            other = whole.setdefault(file.table.name, file)
-            if other.mapping.source != file.mapping.source:
-                raise DeliveryError(
-                    f"{file.path}: {file.table.name} is also delivered whole by "
-                    f"{other.path.name}; one would undo the other, so remove one of the two"
-                )
 
 
 def _order(file: DeliveredFile) -> tuple[bool, list[int], str]:

@@ -1,9 +1,10 @@
 """Asking databases for a day, and delivering their answers as files.
 
 A database cannot say that it changed, and most cannot be asked for a past day again. So it is asked
-when somebody says so, once, and the answer is a delivered file like any other from then on: it lies
-among the day's files, has a hash, is looked at by the sensor, and can be taken again. What is asked
-stands in a mapping (``query``); where a database is, and by which password, in the environment.
+once, when its table is first run for a day or when somebody says so, and the answer is a delivered
+file like any other from then on: it lies among the day's files, has a hash, is looked at by the
+sensor, and can be taken again. What is asked stands in a mapping (``query``); where a database is,
+and by which password, in the environment.
 """
 
 from __future__ import annotations
@@ -73,11 +74,47 @@ def asking_sources(tables: Iterable[Table], only: str | None = None) -> tuple[As
     return found
 
 
-def fetch(folder: Path, day: date, asking: Asking, databases: Mapping[str, SecretStr]) -> Fetched:
+def askable(
+    tables: Iterable[Table], day: date, databases: Mapping[str, SecretStr]
+) -> tuple[Asking, ...]:
+    """The installed sources that a run asks by itself: their day has come, and it is known where
+    their database is. Answers of others are waited for like files."""
+    return tuple(
+        Asking(m, m.query)
+        for m in installed(tables)
+        if isinstance(m.query, DatabaseQuery)
+        and m.query.database in databases
+        and (m.first_day is None or m.first_day <= day)
+    )
+
+
+def fetch_new(
+    folder: Path, day: date, asking: Asking, databases: Mapping[str, SecretStr]
+) -> Fetched | None:
+    """Ask for a day that has no answer yet; None where one lies there.
+
+    Raises DeliveryError also where the database has no rows: it would empty the table, and most
+    often the day is not there yet.
+    """
+    target = folder / day.isoformat() / asking.mapping.pattern.text
+    if target.exists():
+        return None
+    return fetch(folder, day, asking, databases, empty=False)
+
+
+def fetch(
+    folder: Path,
+    day: date,
+    asking: Asking,
+    databases: Mapping[str, SecretStr],
+    *,
+    empty: bool = True,
+) -> Fetched:
     """Ask a source's database, and replace its file among those of the day.
 
     The rows are ordered by their values, so that the same answer is the same file. Raises
-    DeliveryError, in which nothing of the database's URL stands; what was there stays then.
+    DeliveryError, in which nothing of the database's URL stands, also for an answer without rows
+    that may not be ``empty``; what was there stays then.
     """
     target = folder / day.isoformat() / asking.mapping.pattern.text
     part = target.with_name(f"{target.name}.part")
@@ -85,6 +122,11 @@ def fetch(folder: Path, day: date, asking: Asking, databases: Mapping[str, Secre
         rows = Path(temporary) / "rows.parquet"
         with _connected(asking, databases) as connection:
             count = _write(_answer(connection, asking, day), asking, rows)
+        if not (count or empty):
+            raise asking.error(
+                f"the database {asking.query.database} has no rows for {day}; run again when it "
+                "has, or deliver that there are none by sources fetch"
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
         # One thread: with more, the same rows may be cut into other groups.
         with duckdb.connect(config={"temp_directory": temporary, "threads": 1}) as sorting:

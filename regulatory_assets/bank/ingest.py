@@ -7,6 +7,7 @@ there.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,6 +19,13 @@ from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
+from regulatory_assets.bank.claims import (
+    Settled,
+    all_claims,
+    raw_folder,
+    settle,
+    standing_deliveries,
+)
 from regulatory_assets.bank.conform import (
     REASONS,
     REJECTED_ROWS,
@@ -25,19 +33,20 @@ from regulatory_assets.bank.conform import (
     reject_repeated_keys,
     reject_unknown_deletes,
 )
-from regulatory_assets.bank.control_totals import ControlTotal, control_totals
+from regulatory_assets.bank.control_totals import ControlTotal, check_totals, control_totals
 from regulatory_assets.bank.delivery import DeliveredFile, DeliveryError, find_files
 from regulatory_assets.bank.formats.piece import LINE, RAW_TEXT
 from regulatory_assets.bank.mapping import OPERATION
 from regulatory_assets.bank.personal import PersonalData, keep_personal
 from regulatory_assets.bank.staging import RawLines, raw_lines, stage
-from regulatory_assets.control.register import Delivery
+from regulatory_assets.control.register import Delivery, LostRace
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import total
-from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.reader import Version
-from regulatory_assets.ledger.run import Outcome, Runner
+from regulatory_assets.ledger.run import ATTEMPTS, Outcome, Runner
 from regulatory_assets.ledger.table import MONEY_LIMIT_DIGITS, ColumnType, Table
+
+log = logging.getLogger(__name__)
 
 REASONS_SHOWN = 3
 
@@ -52,21 +61,40 @@ class Ingested:
 
 
 def pending(runner: Runner, files: Sequence[DeliveredFile]) -> tuple[DeliveredFile, ...]:
-    """The files of one table and day that are not applied yet, in order.
+    """The files of one table and day that are not applied yet: source by source in the order of
+    their names, and each in order.
 
-    A full file that is not the last one applied replaces the table, so the deltas beside it follow
-    it again; so does one whose mapping has changed since. Otherwise only deltas that were not
+    A full file that is not the last one applied replaces its source's rows, so the deltas beside it
+    follow it again; so does one whose mapping has changed since, and one of whose keys a source
+    before it had some, when that source delivered again. Otherwise only deltas that were not
     applied since are pending.
     """
     if not files:
         return ()
-    applied = runner.register.deliveries(files[0].table.name, files[0].day)
-    last_full = max((i for i, d in enumerate(applied) if d.mode == "full"), default=None)
-    fulls = [f for f in files if f.mode == "full"]
-    if fulls and (last_full is None or not _is(runner, fulls[-1], applied[last_full])):
-        return tuple(files)
-    since = {d.sha256 for d in applied[(last_full or 0) :]}
-    return tuple(f for f in files if f.mode == "delta" and f.sha256 not in since)
+    table, day = files[0].table, files[0].day
+    arrived = runner.register.deliveries(table.name, day)
+    standing = standing_deliveries(raw_folder(runner.lake), table, arrived)
+    waiting: list[DeliveredFile] = []
+    for source in sorted({f.source for f in files}):
+        own = [f for f in files if f.source == source]
+        fulls, applied = [f for f in own if f.mode == "full"], standing.get(source, ())
+        whole = applied[0] if applied and applied[0].mode == "full" else None
+        before = [d for name, each in standing.items() if name < source for d in each]
+        if fulls and (
+            whole is None or not _is(runner, fulls[-1], whole) or _contested(applied, before)
+        ):
+            waiting += own
+        else:
+            since = {d.sha256 for d in applied}
+            waiting += (f for f in own if f.mode == "delta" and f.sha256 not in since)
+    return tuple(waiting)
+
+
+def _contested(applied: Sequence[Delivery], before: Sequence[Delivery]) -> bool:
+    """Whether who has which key must be settled anew: a source before this one has delivered
+    since its full file, and they have had keys in common."""
+    since = [d for d in before if (d.revision or 0) > (applied[0].revision or 0)]
+    return bool(since) and any(d.contested for d in (*applied, *since))
 
 
 def _is(runner: Runner, file: DeliveredFile, applied: Delivery) -> bool:
@@ -86,11 +114,26 @@ def ingest_table(
     """
     sources = runner.graph.sources
     files = [f for f in find_files(folder, day, sources) if f.table == table]
-    waiting = pending(runner, files)
-    if not waiting:
+    if not pending(runner, files):
         return ()
     totals = [t for t in control_totals(folder, day, sources) if t.table == table.name]
-    return tuple(ingest(runner, file, totals, vault) for file in waiting)
+    check_totals(totals, files)
+    return ingest_pending(runner, files, totals, vault)
+
+
+def ingest_pending(
+    runner: Runner,
+    files: Sequence[DeliveredFile],
+    totals: Iterable[ControlTotal] = (),
+    vault: PersonalData | None = None,
+) -> tuple[Ingested, ...]:
+    """Apply those of one table's and day's files that are pending."""
+    taken: list[Ingested] = []
+    for source in sorted({f.source for f in files}):
+        # Asked for each: what a source before it has delivered may concern its keys.
+        waiting = pending(runner, [f for f in files if f.source == source])
+        taken += [ingest(runner, file, totals, vault) for file in waiting]
+    return tuple(taken)
 
 
 def ingest(
@@ -102,17 +145,15 @@ def ingest(
     """Take one file. Raises DeliveryError where it cannot be taken at all."""
     runner.require_open(file.day)
     if file.table.personal and vault is None:
-        raise DeliveryError(f"{file.path}: holds personal data, and there is no vault to keep it")
-    if file.mode == "delta" and not runner.register.history(file.table.name, file.day):
-        raise DeliveryError(
-            f"{file.path}: a delta needs a full delivery of {file.table.name} for {file.day} first"
-        )
+        raise DeliveryError(f"{file.named}: holds personal data, and there is no vault to keep it")
+    if file.mode == "delta":
+        _require_full(runner, file)
     kept = stage(file, raw_folder(runner.lake))
     try:
         return take(
             runner,
             kept,
-            totals if file.mode == "full" else (),
+            [t for t in totals if t.of(file)],
             partial(keep_personal, file, vault) if vault and file.table.personal else _nothing,
         )
     except DeliveryError:
@@ -120,9 +161,14 @@ def ingest(
         raise
 
 
-def raw_folder(lake: Lake) -> Path:
-    """The folder of the delivered lines, beside the tables."""
-    return lake.root / "raw"
+def _require_full(runner: Runner, file: DeliveredFile) -> None:
+    arrived = runner.register.deliveries(file.table.name, file.day)
+    if file.source not in standing_deliveries(raw_folder(runner.lake), file.table, arrived):
+        of = "" if file.source == file.table.name else f" by the source {file.source}"
+        raise DeliveryError(
+            f"{file.named}: a delta needs a full delivery of {file.table.name}{of} for {file.day} "
+            "first"
+        )
 
 
 def _nothing(_: DataFrame) -> tuple[str, ...]:
@@ -135,14 +181,30 @@ def take(
     totals: Iterable[ControlTotal] = (),
     before: Callable[[DataFrame], tuple[str, ...]] = _nothing,
 ) -> Ingested:
-    """Conform kept lines and post what differs from the table as it stands.
+    """Conform kept lines and post what differs from the table as it stands, of this source's rows.
 
-    ``before`` sees the accepted lines before anything is posted, and may have warnings.
+    ``before`` sees the accepted lines before anything is posted, and may have warnings. Where
+    another writer was faster, lines are held against what stands by then.
     """
+    totals = tuple(totals)
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _take(runner, raw, totals, before)
+        except LostRace as lost:
+            log.info("%s: overtaken at revision %s", lost.table, lost.revision)
+    return _take(runner, raw, totals, before)
+
+
+def _take(
+    runner: Runner,
+    raw: RawLines,
+    totals: Sequence[ControlTotal],
+    before: Callable[[DataFrame], tuple[str, ...]],
+) -> Ingested:
     table, mapping = raw.table, raw.mapping
+    version = Version(table, raw.day, runner.register.history(table.name, raw.day))
     lines = runner.lake.session.read.parquet(str(raw.path))
     conformed = conform(lines, raw.columns, mapping, raw.day)
-    totals = tuple(totals)
     counted = conformed.agg(
         F.count("*").alias("lines"),
         F.count(F.when(F.col(REASONS) != "", 1)).alias("rejected"),
@@ -164,15 +226,50 @@ def take(
     again = False
     if counted.keys + counted.rejected < counted.lines:
         conformed, again = reject_repeated_keys(conformed, table), True
-    if raw.mode == "delta":
-        version = Version(table, raw.day, runner.register.history(table.name, raw.day))
-        deletes = conformed.where((F.col(REASONS) == "") & (F.col(OPERATION) == "delete"))
-        standing = runner.reader.rows(version, among=deletes, on=table.key)
-        conformed, again = reject_unknown_deletes(conformed, standing, table), True
     wrong = conformed.where(F.col(REASONS) != "")
     rejected = wrong.count() if again else counted.rejected
     if raw.mode == "full" and counted.lines and rejected == counted.lines:
         raise DeliveryError(_nothing_valid(raw, wrong))
+    with runner.lake.scratch() as store:
+        settled = _beside_others(runner, raw, conformed, store)
+        if settled is not None:
+            conformed, again = settled.lines, True
+        elif raw.mode == "delta":
+            deletes = conformed.where((F.col(REASONS) == "") & (F.col(OPERATION) == "delete"))
+            standing = runner.reader.rows(version, among=deletes, on=table.key)
+            conformed, again = reject_unknown_deletes(conformed, standing, table), True
+        wrong = conformed.where(F.col(REASONS) != "")
+        rejected = wrong.count() if again else counted.rejected
+        return _post(runner, raw, version, conformed, settled, rejected, before)
+
+
+def _beside_others(
+    runner: Runner,
+    raw: RawLines,
+    conformed: DataFrame,
+    store: Callable[[DataFrame], DataFrame],
+) -> Settled | None:
+    """The lines beside what other sources have delivered; None where no other has."""
+    table, folder = raw.table, raw.path.parents[1]
+    arrived = runner.register.deliveries(table.name, raw.day)
+    standing = standing_deliveries(folder, table, arrived)
+    if not standing.keys() - {raw.source}:
+        return None
+    claims = all_claims(runner.reader, runner.register, folder, table, raw.day, standing)
+    claims = store(claims)
+    return settle(store(conformed), claims, table, raw.source, raw.mode == "delta")
+
+
+def _post(
+    runner: Runner,
+    raw: RawLines,
+    version: Version,
+    conformed: DataFrame,
+    settled: Settled | None,
+    rejected: int,
+    before: Callable[[DataFrame], tuple[str, ...]],
+) -> Ingested:
+    table = raw.table
     delivery = Delivery(
         batch=raw.batch,
         table=table.name,
@@ -181,9 +278,11 @@ def take(
         file_name=raw.file_name,
         sha256=raw.sha256,
         delivered=raw.lines,
-        accepted=counted.lines - rejected,
+        accepted=raw.lines - rejected,
         rejected=rejected,
         arrived_at=raw.arrived_at,
+        source=raw.source,
+        contested=settled.contested if settled else 0,
     )
     warnings = (*_warnings(raw), *before(conformed.where(F.col(REASONS) == "")))
     kept = [F.col(name) for name in table.column_names]
@@ -198,7 +297,9 @@ def take(
         raw.mode,
         cause=f"delivery {raw.file_name} {raw.batch}",
         delivery=delivery,
-        beside=(REJECTED_ROWS, _rejected(raw, wrong)) if rejected else None,
+        beside=(REJECTED_ROWS, _rejected(raw, conformed)) if rejected else None,
+        judged_at=version.revision,
+        own=settled.own if settled else None,
     )
     return Ingested(delivery, outcome, warnings)
 
@@ -229,9 +330,9 @@ def _warnings(raw: RawLines) -> tuple[str, ...]:
     return (*told, f"{raw.file_name}: columns that nothing uses: {names}. They {kept}")
 
 
-def _rejected(raw: RawLines, wrong: DataFrame) -> DataFrame:
+def _rejected(raw: RawLines, conformed: DataFrame) -> DataFrame:
     """The rejected lines in the shape of their table."""
-    return wrong.select(
+    return conformed.where(F.col(REASONS) != "").select(
         F.lit(raw.batch).alias("batch"),
         F.col(LINE),
         F.lit(raw.table.name).alias("source_table"),

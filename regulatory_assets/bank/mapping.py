@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
@@ -59,6 +60,7 @@ class SourceMapping:
     """One source of one table. ``text`` is the mapping as written; empty for the standard one.
 
     ``pattern`` fits the names of its files; of a query of files, the name that its result goes by.
+    ``optional``, ``first_day`` and ``beside_own_file`` say which days need it (``needed_sources``).
     """
 
     source: str
@@ -72,6 +74,9 @@ class SourceMapping:
     day: ColumnMapping | None = None
     path: Path | None = None
     text: str = ""
+    optional: bool = False
+    first_day: date | None = None
+    beside_own_file: bool = False
 
     @property
     def uses(self) -> tuple[str, ...]:
@@ -118,7 +123,8 @@ def standard(table: Table, mode: Mode) -> SourceMapping:
 
 _NEEDED = ("source", "table", "delivery", "key", "columns")
 _ORIGIN = ("files", "query")
-_OPTIONAL = ("title", "operation", "reporting_date")
+_WHEN = ("optional", "first_day", "beside_own_file")
+_OPTIONAL = ("title", "operation", "reporting_date", *_WHEN)
 
 _QUERY_OF_FILES, _QUERY_OF_DATABASE = ".query", ".query.parquet"
 """What follows the source's name in that of a query's result."""
@@ -134,19 +140,39 @@ def installed(tables: Iterable[Table]) -> tuple[SourceMapping, ...]:
                 "Create it or correct the setting",
             )
         folders.append(more)
-    found: dict[str, SourceMapping] = {}
+    found: dict[tuple[str, Mode], SourceMapping] = {}
     for folder in folders:
         for path in sorted(folder.glob("*.yaml")):
             mapping = _loaded(path, path.stat().st_mtime_ns, tuple(tables))
-            other = found.setdefault(mapping.source, mapping)
-            if other is not mapping:
+            same = [m for m in found.values() if m.source == mapping.source]
+            other = next((m for m in same if _clash(m, mapping)), None)
+            found[mapping.source, mapping.mode] = mapping
+            if other is not None:
                 raise ParameterError(
                     f"the source {mapping.source} is also in {other.path}",
-                    "Rename one of the two",
+                    "Rename one of the two; only a full and a delta mapping of one table share it",
                     path,
                     1,
                 )
     return tuple(found.values())
+
+
+def _clash(one: SourceMapping, other: SourceMapping) -> bool:
+    """Of one source there may be two mappings: how it delivers a table whole, and its changes."""
+    return one.table != other.table or one.mode == other.mode
+
+
+def needed_sources(table: Table, day: date, mappings: Iterable[SourceMapping]) -> tuple[str, ...]:
+    """The sources without whose full file a table is not complete for a day, in order.
+
+    None where it has no mappings: whatever is delivered of it is all of it.
+    """
+    whole = [m for m in mappings if m.table == table and m.mode == "full"]
+    begun = [m for m in whole if m.first_day is None or m.first_day <= day]
+    needed = {m.source for m in begun if not m.optional}
+    if any(m.beside_own_file for m in begun) or (whole and not needed and not table.optional):
+        needed.add(table.name)
+    return tuple(sorted(needed))
 
 
 @lru_cache(maxsize=256)
@@ -187,7 +213,15 @@ def load(path: Path, text: str, tables: Sequence[Table]) -> SourceMapping:
         day=_column(fields["reporting_date"]) if "reporting_date" in fields else None,
         path=path,
         text=text,
+        optional="optional" in fields and fields["optional"].boolean(),
+        first_day=fields["first_day"].date() if "first_day" in fields else None,
+        beside_own_file="beside_own_file" in fields and fields["beside_own_file"].boolean(),
     )
+    for name in _WHEN:
+        if name in fields and mode == "delta":
+            raise fields[name].error(
+                f"only a full delivery has {name}", f"Write {name} in the source's full mapping"
+            )
     if "title" in fields:
         fields["title"].text()
     _check_key(fields["key"], mapping)

@@ -105,19 +105,19 @@ def stage(file: DeliveredFile, folder: Path) -> RawLines:
         _write(file, batch, target)
     except Unreadable as wrong:
         target.unlink(missing_ok=True)
-        where = f"{file.path}, line {wrong.line}" if wrong.line else str(file.path)
+        where = f"{file.named}, line {wrong.line}" if wrong.line else file.named
         told = wrong.problem if wrong.plain or not file.table.personal else UNTOLD
         cause = None if file.table.personal else wrong
         raise DeliveryError(f"{where}: {told}. Nothing of it was taken.") from cause
     except OSError as error:
         target.unlink(missing_ok=True)
         raise DeliveryError(
-            f"{file.path}: cannot be read ({error.strerror or error}); nothing of it was taken"
+            f"{file.named}: cannot be read ({error.strerror or error}); nothing of it was taken"
         ) from error
     except BaseException as failure:
         target.unlink(missing_ok=True)
         if file.table.personal and isinstance(failure, Exception):
-            raise DeliveryError(f"{file.path}: {UNTOLD}. Nothing of it was taken.") from None
+            raise DeliveryError(f"{file.named}: {UNTOLD}. Nothing of it was taken.") from None
         raise
     return raw_lines(folder, file.table, batch)
 

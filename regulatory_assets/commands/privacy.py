@@ -56,13 +56,29 @@ def erase(customer: Customer, reason: Reason, name: As = None, key: Key = None) 
     )
 
 
+@privacy_app.command("rotate")
+@plainly
+def rotate(reason: Reason, name: As = None, key: Key = None) -> None:
+    """Change the vault's master key for a new one; the old one opens nothing then."""
+    runtime = open_runtime()
+    actor = people.identify(runtime.events.read(), name, key)
+    event, count = runtime.vault.rotate(actor, reason)
+    console.print(
+        f"{stamp(runtime)}{count:,} keys wrapped by a new master key: privacy log {event.seq}, "
+        f"{event.actor}, {event.at:%Y-%m-%d %H:%M:%S} UTC. It lies in "
+        f"{runtime.settings.vault_key_file.name}; keep a copy, and destroy those of the old one, "
+        "which opens older backups",
+        highlight=False,
+    )
+
+
 @privacy_app.command("log")
 @plainly
 def show_log(
     customer: Annotated[str | None, typer.Argument(help="Only this customer.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Every erasure and every look: who, when, why."""
+    """Every erasure, every look, every new master key: who, when, why."""
     runtime = open_runtime()
     rows = [
         {

@@ -172,6 +172,35 @@ def rejected(
     console.print(grid if rows else f"no rejected lines for {day.date()}")
 
 
+@sources_app.command("origin")
+@plainly
+def origin(
+    table: Annotated[str, typer.Argument(help="A source table.")],
+    day: Day,
+    key: Annotated[list[str], typer.Option(help="COLUMN=VALUE, for each column of the key.")],
+    as_json: Json = False,
+) -> None:
+    """The source, file and line that a row was made from."""
+    from dataclasses import asdict
+
+    from regulatory_assets.bank.provenance import provenance
+    from regulatory_assets.ledger.reader import Reader
+    from regulatory_assets.runtime import open_runtime
+
+    runtime = open_runtime()
+    by_name = {t.name: t for t in runtime.graph.sources}
+    if table not in by_name:
+        raise typer.BadParameter(f"no source table {table}; docs/sources.md lists them")
+    of_key = dict(k.split("=", 1) for k in key if "=" in k)
+    reader, register = Reader(runtime.lake), runtime.register
+    found = provenance(reader, register, by_name[table], day.date(), of_key)
+    if as_json:
+        print_json(asdict(found))
+        return
+    console.print(f"{found.source}: {found.file_name}, line {found.line}", highlight=False)
+    console.print(escape(found.text), highlight=False)
+
+
 @sources_app.command("report")
 @plainly
 def report(day: Day, as_json: Json = False) -> None:

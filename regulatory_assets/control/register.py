@@ -68,7 +68,11 @@ class Revision:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A file that arrived. ``revision`` is the one it led to, if any; ``commit`` sets it."""
+    """A file that arrived. ``revision`` is the one it led to, if any; ``commit`` sets it.
+
+    ``source`` is the source of its mapping, empty where the database is older than the field; of
+    the file's keys ``contested`` have been delivered by another source as well.
+    """
 
     batch: str
     table: str
@@ -81,6 +85,8 @@ class Delivery:
     rejected: int
     arrived_at: datetime
     revision: int | None = None
+    source: str = ""
+    contested: int = 0
 
 
 class LostRace(Exception):

@@ -126,6 +126,8 @@ deliveries = Table(
     Column("rejected", BigInteger, nullable=False),
     Column("arrived_at", Moment, nullable=False),
     Column("revision", Integer),
+    Column("source", Text, nullable=False, server_default=""),
+    Column("contested", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("batch", name="deliveries_key"),
     ForeignKeyConstraint(
         ["table_name", "reporting_date", "revision"],
@@ -178,11 +180,12 @@ privacy_log = Table(
     PrimaryKeyConstraint("seq", name="privacy_log_key"),
     UniqueConstraint("hash", name="privacy_log_hash_unique"),
     CheckConstraint("seq >= 1", name="privacy_log_seq_from_one"),
-    CheckConstraint("kind IN ('erased', 'shown')", name="privacy_log_kind_known"),
+    CheckConstraint("kind IN ('erased', 'rotated', 'shown')", name="privacy_log_kind_known"),
     Index("privacy_log_of_kind", "kind", "subject"),
     sqlite_with_rowid=False,
 )
-"""Who erased a person or saw what the vault keeps of one, and why; chained like ``events``."""
+"""Who erased a person, saw what the vault keeps of one, or changed its master key, and why; chained
+like ``events``."""
 
 anchors = Table(
     "anchors",

@@ -70,6 +70,7 @@ def _start(settings: Settings) -> Engine:
         from regulatory_assets.engine import sail
 
         session, version = sail.start()
+        session.conf.set(*CALLER_UNSOUGHT)
     else:
         from regulatory_assets.engine import spark
 
@@ -83,12 +84,16 @@ def _start(settings: Settings) -> Engine:
     return engine
 
 
-SESSION_CONFS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
+SESSION_CONFS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+}
 """Settings of every session, whatever the engine."""
 
-QUIET = {"spark.python.sql.dataFrameDebugging.enabled": "false"}
+CALLER_UNSOUGHT = ("spark.python.sql.dataFrameDebugging.enabled", "false")
 """Otherwise pyspark looks for the caller's line, and for IPython on disk, at every function of a
-column: a third of the time that small runs take. Of Spark it is a server's setting."""
+column: a third of the time that small runs take. Apache Spark takes it at the server's start alone
+(``spark``)."""
 
 REPEATING_LOGGERS = (
     "SQLQueryContextLogger",

@@ -8,8 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regulatory_assets.engine import QUIET
-
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -31,8 +29,6 @@ def start() -> tuple[SparkSession, str]:
     server.start(background=True)
     _, port = server.listening_address
     session = SparkSession.builder.remote(f"sc://localhost:{port}").create()
-    for name, value in QUIET.items():
-        session.conf.set(name, value)
     # The bound method also keeps the server alive until the process ends.
     atexit.register(_stop, os.getpid(), session, server)
     return session, version("pysail")

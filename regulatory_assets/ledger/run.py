@@ -239,6 +239,9 @@ class Runner:
         cause: str,
         delivery: Delivery | None = None,
         beside: tuple[Table, DataFrame] | None = None,
+        *,
+        judged_at: int | None = None,
+        own: DataFrame | None = None,
     ) -> Outcome:
         """Post the difference between a delivery and what stands.
 
@@ -246,13 +249,19 @@ class Runner:
         reversed. A delta holds changed keys, and a column ``_operation`` with ``upsert`` or
         ``delete``. ``beside`` is a second table whose rows are registered in the same transaction
         (the rejected lines of the delivery).
+
+        ``own`` are the keys of rows that a full delivery replaces, besides those that it holds;
+        all rows if not given. ``judged_at`` is the revision that the content was held against:
+        LostRace is raised where another stands by now.
         """
         self.require_open(day)
         for _ in range(ATTEMPTS):
             start = time.monotonic()
             previous = Version(table, day, self.register.history(table.name, day))
+            if judged_at not in (None, previous.revision):
+                raise LostRace(table.name, day, previous.revision)
             with self.clear_errors([previous]), self.lake.scratch() as store:
-                entries = self._delivered(content, previous, mode, store)
+                entries = self._delivered(content, previous, mode, store, own)
                 posting, counts = self.write(previous, entries)
             revisions = [self._source_revision(previous, posting, counts, cause)]
             if beside is not None:
@@ -273,11 +282,17 @@ class Runner:
         previous: Version,
         mode: Literal["full", "delta"],
         store: Callable[[DataFrame], DataFrame],
+        own: DataFrame | None,
     ) -> DataFrame:
         table = previous.table
         if mode == "full":
             new = frames.as_base_rows(content, table)
-            return new if previous.data_revision == 0 else self.difference(store(new), previous)
+            if previous.data_revision == 0:
+                return new
+            new = store(new)
+            if own is not None:
+                own = store(own.unionAll(new.select(*table.key)))
+            return self.difference(new, previous, own)
         named = F.col("_operation")
         unknown = F.raise_error(F.lit("a delta's _operation must be upsert or delete"))
         operation = F.when(named.isin("upsert", "delete"), named).otherwise(unknown)
@@ -321,8 +336,12 @@ class Runner:
 
     # -- what both share ------------------------------------------------------------------------
 
-    def difference(self, new: DataFrame, previous: Version) -> DataFrame:
+    def difference(
+        self, new: DataFrame, previous: Version, among: DataFrame | None = None
+    ) -> DataFrame:
         """The entries that take what stands to ``new``, found by comparing two hashes a row.
+
+        ``among`` holds the keys of what stands that is compared; all of it if not given.
 
         A key hash and a content hash stand for each row: a group-by over all columns of a large
         table needs several times the memory.
@@ -330,7 +349,8 @@ class Runner:
         table = previous.table
         content = table.content
         new = new.select(ENTRY, *content)
-        old = frames.negative(self.reader.rows(previous)).select(ENTRY, *content)
+        standing = self.reader.rows(previous, among=among, on=table.key)
+        old = frames.negative(standing).select(ENTRY, *content)
         hashes = {
             "__key": frames.fingerprint(table.ledger_key),
             "__content": frames.fingerprint(content),

@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from dagster import (
@@ -25,6 +26,7 @@ from regulatory_assets.adjustments.impact import ratio_tables
 from regulatory_assets.adjustments.injection import injections
 from regulatory_assets.adjustments.releasing import together
 from regulatory_assets.bank.conform import REJECTED_ROWS
+from regulatory_assets.bank.fetching import askable, fetch_new
 from regulatory_assets.bank.ingest import Ingested, ingest_table
 from regulatory_assets.disclosure.beside import marks_by_scope
 from regulatory_assets.ledger.fingerprint import code_fingerprint
@@ -46,6 +48,7 @@ from regulatory_assets.orchestration.metadata import (
 from regulatory_assets.orchestration.resources import RuntimeResource
 from regulatory_assets.orchestration.rules import ADJUSTMENT_RULES, rules_asset
 from regulatory_assets.orchestration.tags import CAUSE_TAG
+from regulatory_assets.settings import Databases
 
 _REASONS_SHOWN = 20
 
@@ -157,6 +160,7 @@ def _source(graph: Graph, table: Table, partitions: PartitionsDefinition[Any]) -
             day, runtime = _day(context), bank.runtime(graph)
             runner = runtime.runner(context.run_id)
             vault = runtime.vault if table.personal else None
+            asked = _ask(runner, bank.deliveries, table, day)
             taken = ingest_table(runner, bank.deliveries, table, day, vault)
             version = _version(runner, table, day)
             if not version.chain and table.optional:
@@ -166,6 +170,8 @@ def _source(graph: Graph, table: Table, partitions: PartitionsDefinition[Any]) -
                 where = bank.deliveries / day.isoformat() / f"{table.name}.csv"
                 raise NotReady(f"{table.name} has no rows for {day}; deliver {where} first")
             told = run_metadata(_summary(version, taken), version, runner.reader)
+            if asked:
+                told["asked"] = MetadataValue.md(markdown(asked))
             if taken:
                 told["deliveries"] = MetadataValue.md(_deliveries(taken))
             if warnings := [w for t in taken for w in t.warnings]:
@@ -180,6 +186,21 @@ def _source(graph: Graph, table: Table, partitions: PartitionsDefinition[Any]) -
         code_version=_shape(table),
         description=f"{table.description} Taken from the pending files of the delivery folder.",
     )
+
+
+def _ask(runner: Runner, folder: Path, table: Table, day: date) -> list[dict[str, Any]]:
+    """Ask the table's databases for a day that they have not delivered; none on a closed day."""
+    databases = Databases().databases
+    asking = [a for a in askable(runner.graph.sources, day, databases) if a.mapping.table == table]
+    if not asking or runner.gate.held(day):
+        return []
+    arrived = {d.source for d in runner.register.deliveries(table.name, day)}
+    return [
+        {"source": a.mapping.source, "database": a.query.database, "rows": fetched.rows}
+        for a in asking
+        if a.mapping.source not in arrived
+        and (fetched := fetch_new(folder, day, a, databases)) is not None
+    ]
 
 
 def _summary(version: Version, taken: Sequence[Ingested]) -> Outcome:
@@ -202,11 +223,13 @@ def _deliveries(taken: Sequence[Ingested]) -> str:
     return markdown(
         [
             {
+                "source": t.delivery.source,
                 "file": t.delivery.file_name,
                 "mode": t.delivery.mode,
                 "delivered": t.delivery.delivered,
                 "accepted": t.delivery.accepted,
                 "rejected": t.delivery.rejected,
+                "contested": t.delivery.contested,
                 "batch": t.delivery.batch,
             }
             for t in taken

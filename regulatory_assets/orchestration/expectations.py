@@ -4,23 +4,27 @@ It never blocks, and is no part of a day's run: Great Expectations takes seconds
 what makes a figure wrong has been checked by then. The job ``delivery_report_day`` makes it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from dagster import (
+    AssetCheckKey,
     AssetCheckResult,
     AssetCheckSeverity,
     AssetCheckSpec,
     AssetExecutionContext,
+    AssetKey,
     AssetObservation,
     AssetsDefinition,
+    DagsterInstance,
     MaterializeResult,
     MetadataValue,
     PartitionsDefinition,
     asset,
 )
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.table import Table
@@ -30,9 +34,12 @@ from regulatory_assets.orchestration.resources import RuntimeResource
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.quality.expectations.profile import profile
 from regulatory_assets.quality.expectations.report import Judged, judge
-from regulatory_assets.quality.expectations.suite import suite
+from regulatory_assets.quality.expectations.suite import in_force, moved, suite, thresholds_hash
 
 DELIVERY_REPORT = "delivery_report"
+
+_LOOKED_AT = 20
+"""Reports looked back at: on most of them a table has been delivered."""
 
 
 def delivery_report(graph: Graph, partitions: PartitionsDefinition[Any]) -> AssetsDefinition:
@@ -49,14 +56,23 @@ def delivery_report(graph: Graph, partitions: PartitionsDefinition[Any]) -> Asse
             folder = runtime.settings.reports / "deliveries" / day.isoformat()
             checks, lines, pages = [], [], {}
             for table in graph.sources:
-                judged = _judged(graph, table, examination)
+                wanted = in_force(suite(graph, table))
+                before = _before(context.instance, table)
+                other = moved(before, wanted) if before else ()
+                judged = _judged(graph, table, examination, wanted, other)
                 told: dict[str, Any] = {}
                 if judged is not None:
-                    page = _write(folder, table, examination, judged)
+                    told["thresholds"] = thresholds_hash(wanted)
+                    told["expected"] = MetadataValue.json(wanted)
+                    if other:
+                        told["thresholds_moved"] = MetadataValue.json(list(other))
+                    page = _write(folder, table, examination, judged, told["thresholds"])
                     told["report"] = pages[table.name] = MetadataValue.url(page.as_uri())
                     seen = AssetObservation(table.name, partition=str(day), metadata=told)
                     context.log_event(seen)
                 said = "nothing was delivered" if judged is None else judged.said
+                if judged is not None and other:
+                    said += f" ({len(other)} are expected otherwise than in the report before)"
                 lines.append({"table": table.name, "found": said})
                 checks.append(
                     AssetCheckResult(
@@ -93,18 +109,48 @@ def delivery_report(graph: Graph, partitions: PartitionsDefinition[Any]) -> Asse
     return made
 
 
-def _judged(graph: Graph, table: Table, examination: Examination) -> Judged | None:
+def _before(instance: DagsterInstance, table: Table) -> dict[str, str]:
+    """What was expected of a table when it was last judged, for whichever day."""
+    key = AssetCheckKey(AssetKey(DELIVERY_REPORT), table.name)
+    done = {
+        AssetCheckExecutionRecordStatus.SUCCEEDED,
+        AssetCheckExecutionRecordStatus.FAILED,
+    }
+    storage = instance.event_log_storage
+    for record in storage.get_asset_check_execution_history(key, limit=_LOOKED_AT, status=done):
+        event = record.event.dagster_event if record.event else None
+        told = event.asset_check_evaluation_data.metadata if event else {}
+        if "expected" in told:
+            return dict(told["expected"].value)  # type: ignore[arg-type]
+    return {}
+
+
+def _judged(
+    graph: Graph,
+    table: Table,
+    examination: Examination,
+    wanted: Mapping[str, str],
+    other: Sequence[str],
+) -> Judged | None:
     version = examination.version(table)
     if not version.chain:
         return None
     expected = suite(graph, table)
     title = f"{table.name} {version.day} revision {version.revision}"
-    return judge(title, expected, profile(examination, table, expected))
+    notes = [f"Thresholds {thresholds_hash(wanted)}."]
+    notes += [f"Otherwise than in the report before: {each}." for each in other]
+    return judge(title, expected, profile(examination, table, expected), notes)
 
 
-def _write(folder: Path, table: Table, examination: Examination, judged: Judged) -> Path:
-    """A page for each revision, so that a link goes on saying what it said."""
+def _write(
+    folder: Path, table: Table, examination: Examination, judged: Judged, thresholds: str
+) -> Path:
+    """A page for each revision, and another for other thresholds: a link goes on saying what it
+    said."""
     folder.mkdir(parents=True, exist_ok=True)
-    page = folder / f"{table.name}.{examination.version(table).revision}.html"
+    name = f"{table.name}.{examination.version(table).revision}"
+    page = folder / f"{name}.html"
+    if page.exists() and f"Thresholds {thresholds}." not in page.read_text(encoding="utf-8"):
+        page = folder / f"{name}.{thresholds}.html"
     page.write_text(judged.page, encoding="utf-8")
     return page

@@ -10,27 +10,48 @@ from json import dumps, loads
 from pathlib import Path
 
 from regulatory_assets.bank.delivery import content_hash, find_files
+from regulatory_assets.bank.fetching import askable
+from regulatory_assets.bank.mapping import installed, needed_sources
 from regulatory_assets.control.register import Register
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import Positions
+from regulatory_assets.settings import Databases
 
 Seen = tuple[int, int, str]
 """Modification time, size and hash of a file."""
 
 
 def missing(folder: Path, day: date, graph: Graph) -> tuple[str, ...]:
-    """The source tables that a day needs and has no full delivery of. Raises DeliveryError."""
-    whole = {f.table.name for f in find_files(folder, day, graph.sources) if f.mode == "full"}
-    return tuple(t.name for t in graph.sources if not t.optional and t.name not in whole)
+    """What a day needs and has no full delivery of: tables, or of those with mappings their
+    sources. Of an optional table all is needed once some of it is there. What a run asks a database
+    for is not waited for. Raises DeliveryError."""
+    mappings = installed(graph.sources)
+    whole: dict[str, set[str]] = {}
+    for mapping in (a.mapping for a in askable(graph.sources, day, Databases().databases)):
+        whole.setdefault(mapping.table.name, set()).add(mapping.source)
+    for file in find_files(folder, day, graph.sources, mappings):
+        if file.mode == "full":
+            whole.setdefault(file.table.name, set()).add(file.source)
+    found: list[str] = []
+    for table in graph.sources:
+        there = whole.get(table.name, set())
+        needed = needed_sources(table, day, mappings)
+        if there or not table.optional:
+            found += (f"{table.name} of {source}" for source in needed if source not in there)
+            found += [table.name] if not (there or needed) else []
+    return tuple(found)
 
 
 def left_out(folder: Path, day: date, graph: Graph, register: Register) -> frozenset[str]:
-    """The optional tables of which a day has neither a file nor rows, and what needs them.
+    """The optional tables of which a day has neither a file nor rows, and no database that a run
+    asks, and what needs them.
 
     A run that does not name its tables leaves them out: a step that has nothing to do costs a tenth
     of a second, and most banks deliver few of the optional tables. Raises DeliveryError.
     """
     arrived = {f.table.name for f in find_files(folder, day, graph.sources)}
+    asked = askable(graph.sources, day, Databases().databases)
+    arrived |= {a.mapping.table.name for a in asked}
     return Positions(graph, register, day).left_out(arrived)
 
 

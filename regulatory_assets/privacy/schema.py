@@ -5,7 +5,17 @@ The migrations beside create them; a test compares both.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Date, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Date,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
 
 METADATA = MetaData()
 
@@ -28,3 +38,13 @@ vault_keys = Table(
     PrimaryKeyConstraint("customer", name="vault_keys_key"),
 )
 """The key of each customer, wrapped by the master key. Without it the customer's rows are noise."""
+
+vault_master = Table(
+    "vault_master",
+    METADATA,
+    Column("number", Integer, nullable=False, autoincrement=False),
+    Column("fingerprint", Text, nullable=False),
+    PrimaryKeyConstraint("number", name="vault_master_key"),
+    CheckConstraint("number = 1", name="vault_master_one"),
+)
+"""The fingerprint of the one master key by which all keys are wrapped now."""

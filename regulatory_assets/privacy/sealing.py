@@ -7,6 +7,7 @@ are kept is decided in ``vault``.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -66,10 +67,18 @@ class MasterKey:
             part.unlink(missing_ok=True)
         return MasterKey.read(path)
 
+    @property
+    def fingerprint(self) -> str:
+        """Tells this key from others, and nothing of what it is."""
+        return hashlib.sha256(b"master key of the vault" + self._secret).hexdigest()
+
     def new_key(self, customer: str) -> tuple[PersonKey, bytes]:
         """A key for a customer, and the same wrapped."""
-        secret = AESGCM.generate_key(8 * _KEY_BYTES)
-        return PersonKey(customer, secret), _encrypt(self._secret, secret, "key", customer)
+        key = PersonKey(customer, AESGCM.generate_key(8 * _KEY_BYTES))
+        return key, self.wrap(key)
+
+    def wrap(self, key: PersonKey) -> bytes:
+        return _encrypt(self._secret, key._secret, "key", key.customer)
 
     def unwrap(self, customer: str, wrapped: bytes) -> PersonKey:
         """Raises VaultError where the wrapped key was changed, or this is not the master key."""

@@ -14,13 +14,13 @@ from collections.abc import Iterable, Iterator
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
 
-from regulatory_assets.bank.conform import REJECTED_ROWS
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.stages import COUNTS, Stage, StageKind
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.quality import reports
+from regulatory_assets.quality.deliveries import delivery_checks
 from regulatory_assets.quality.examination import (
     Check,
     Examination,
@@ -33,9 +33,6 @@ from regulatory_assets.quality.rules import rule_checks
 from regulatory_assets.quality.schemas import broken_rules
 from regulatory_assets.quality.ties import ties
 
-REJECTED_PER_MILLE = 10
-"""From this share of rejected lines on, a delivery is worth a warning."""
-
 
 def all_checks(graph: Graph) -> tuple[Check, ...]:
     """Every check of a graph's tables."""
@@ -43,7 +40,7 @@ def all_checks(graph: Graph) -> tuple[Check, ...]:
     for table in graph.tables.values():
         found += (_schema(table), _ledger(table))
     for table in graph.sources:
-        found += (_deliveries(table), _rejected_share(table))
+        found += delivery_checks(table)
     found += _references(graph)
     found += [_sums(stage) for stage in graph.stages if stage.kind is StageKind.AGGREGATE]
     found += rule_checks(graph)
@@ -93,74 +90,6 @@ def _ledger(table: Table) -> Check:
         return Result(False, said, facts)
 
     return Check(table, "ledger", "Rows booked less rows reversed are the rows.", True, examine)
-
-
-# -- sources -----------------------------------------------------------------------------------
-
-
-def _deliveries(table: Table) -> Check:
-    def examine(day: Examination, since: int) -> Result:
-        version = day.version(table)
-        arrived = day.register.deliveries(table.name, version.day)
-        wrong = [
-            f"{d.file_name}: {d.delivered} lines, {d.accepted} accepted, {d.rejected} rejected"
-            for d in arrived
-            if d.delivered != d.accepted + d.rejected
-        ]
-        for full in (d for d in arrived if d.mode == "full" and d.revision):
-            chain = version.until(full.revision or 0).chain
-            rows = sum(r.booked - r.reversed for r in chain if r.kind == "delta")
-            if rows != full.accepted:
-                wrong.append(f"{full.file_name}: {full.accepted} accepted, {rows} rows afterwards")
-        batches = {d.batch: d.rejected for d in arrived if d.rejected}
-        for batch, kept in _kept(day, batches).items():
-            if kept != batches[batch]:
-                wrong.append(f"batch {batch}: {batches[batch]} rejected, {kept} kept")
-        facts: dict[str, int | str] = {
-            "deliveries": len(arrived),
-            "delivered": sum(d.delivered for d in arrived),
-            "accepted": sum(d.accepted for d in arrived),
-            "rejected": sum(d.rejected for d in arrived),
-        }
-        if wrong:
-            return Result(False, "; ".join(wrong), facts)
-        return Result(True, "every delivered line was accepted or kept as rejected", facts)
-
-    return Check(
-        table,
-        "reconciliation",
-        "Delivered lines = accepted + rejected, accepted lines of a full file = rows.",
-        True,
-        examine,
-    )
-
-
-def _kept(day: Examination, batches: dict[str, int]) -> dict[str, int]:
-    if not batches:
-        return {}
-    rejected = day.rows(REJECTED_ROWS).where(F.col("batch").isin(sorted(batches)))
-    counted = rejected.groupBy("batch").count().collect()
-    return {**dict.fromkeys(batches, 0), **{row["batch"]: row["count"] for row in counted}}
-
-
-def _rejected_share(table: Table) -> Check:
-    def examine(day: Examination, since: int) -> Result:
-        arrived = day.register.deliveries(table.name, day.version(table).day)
-        last = arrived[-1] if arrived else None
-        if last is None:
-            return Result(True, "nothing was delivered")
-        facts = {"delivered": last.delivered, "rejected": last.rejected}
-        said = f"{last.file_name}: {last.rejected} of {last.delivered} lines rejected"
-        few = last.rejected * 1000 < REJECTED_PER_MILLE * last.delivered
-        return Result(few or not last.rejected, said, facts)
-
-    return Check(
-        table,
-        "rejected_share",
-        f"Fewer than {REJECTED_PER_MILLE} in 1000 lines of the last file were rejected.",
-        False,
-        examine,
-    )
 
 
 # -- stages ------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ tables must add up to is not here (``checks``, ``reports``).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache, reduce
 from operator import and_
@@ -65,7 +65,15 @@ class Tie:
     blocking: bool
 
     def examine(self, day: Examination, since: int) -> Result:
-        """Whether every group agrees; a group that does not is named with its difference."""
+        """Whether every group agrees; a group that does not is named with its difference. The facts
+        say by which tolerance and severity, since a bank's own file may set them."""
+        found = self._compared(day)
+        severity = "blocks" if self.blocking else "warns"
+        return replace(
+            found, facts={**found.facts, "tolerance": f"{self.tolerance:f}", "severity": severity}
+        )
+
+    def _compared(self, day: Examination) -> Result:
         for side in (self.left, self.right):
             if not day.version(side.table).chain:
                 return Result(True, f"{side.table.name} was not delivered")

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, insert, text
 
 from regulatory_assets.adjustments import people
-from regulatory_assets.audit.anchors import Anchors
+from regulatory_assets.adjustments.rule import canonical
+from regulatory_assets.audit.anchors import Anchor, Anchors
+from regulatory_assets.audit.covered import _plain, row_digest
 from regulatory_assets.audit.verification import audit
 from regulatory_assets.control import schema
 from regulatory_assets.control.database import connect
-from regulatory_assets.control.events import Event
+from regulatory_assets.control.events import Event, EventLog
 from regulatory_assets_tests.audit.record import Record, drop, triggers, unguarded
-from regulatory_assets_tests.control.examples import only_sqlite
+from regulatory_assets_tests.control.examples import DAY, delivery, only_sqlite
 
 
 @pytest.fixture
@@ -154,6 +157,93 @@ def rewrite(record: Record, events: list[Event]) -> None:
         connection.execute(text("DELETE FROM events WHERE decides IS NOT NULL"))
         connection.execute(text("DELETE FROM events"))
         connection.execute(insert(schema.events), [vars(e) for e in events])
+
+
+# -- log of privacy -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def looked(record: Record) -> Record:
+    """A record with three entries in its log of privacy, the last one anchored."""
+    log = EventLog(record.database, table=schema.privacy_log)
+    for customer in ("C1", "C2", "C3"):
+        log.append(record.ada, "shown", customer, {"reason": "case 12"})
+    record.anchors.take("privacy 3: shown")
+    assert record.faults() == []
+    return record
+
+
+def entries(record: Record) -> list[Event]:
+    return list(EventLog(record.database, table=schema.privacy_log).read())
+
+
+def rewrite_privacy(record: Record, log: list[Event]) -> None:
+    """Put another log in the place of the one that stands, its hashes right from end to end."""
+    previous = ""
+    made: list[Event] = []
+    for seq, event in enumerate(log, start=1):
+        made.append(recomputed(replace(event, seq=seq), previous))
+        previous = made[-1].hash
+    with unguarded(record.database) as connection:
+        connection.execute(text("DELETE FROM privacy_log"))
+        connection.execute(insert(schema.privacy_log), [vars(event) for event in made])
+
+
+def test_a_changed_or_cut_log_of_privacy(looked: Record) -> None:
+    looked.tamper("UPDATE privacy_log SET subject = 'C9' WHERE seq = 2")
+    assert looked.faults() == ["privacy: event 2: its contents do not give its hash"]
+    looked.tamper("UPDATE privacy_log SET subject = 'C2' WHERE seq = 2")
+    assert looked.faults() == []
+    for kept in (2, 0):
+        looked.tamper(f"DELETE FROM privacy_log WHERE seq > {kept}")
+        (fault,) = looked.faults()
+        assert f"privacy: the log ends with event {kept}, but anchor 4 of" in fault
+        assert "saw event 3: its tail was cut" in fault
+
+
+def test_a_deleted_entry_of_the_log_of_privacy(looked: Record) -> None:
+    looked.tamper("DELETE FROM privacy_log WHERE seq = 2")
+    assert "privacy: event 3: does not follow the event before it" in looked.faults()
+
+
+@pytest.mark.parametrize("how", ["changed", "deleted", "inserted"])
+def test_a_log_of_privacy_whose_chain_was_made_anew(looked: Record, how: str) -> None:
+    """Every hash is right again; only the anchor remembers another one."""
+    log = entries(looked)
+    rewrite_privacy(
+        looked,
+        {
+            "changed": [replace(log[0], subject="C9"), *log[1:]],
+            "deleted": [log[0], log[2]],
+            "inserted": [log[0], replace(log[0], subject="C9"), *log[1:]],
+        }[how],
+    )
+    found = [f for f in looked.faults() if f.startswith("privacy: ") and "anchor 4" in f]
+    said = "its tail was cut" if how == "deleted" else "has another hash than anchor 4"
+    assert len(found) == 1, looked.faults()
+    assert said in found[0]
+
+
+def test_an_anchor_from_before_privacy_was_anchored_holds_still(looked: Record) -> None:
+    last = looked.anchors.read()[0][-1].anchor
+    assert last is not None
+    assert last.privacy_seq == 3
+    key = people.key_from_file(looked.anchors.key)
+    older = last.model_copy(update={"privacy_seq": None, "privacy_head": None}).sign(key)
+    assert "privacy_" not in older.line
+    read = Anchor.model_validate_json(older.line)
+    assert read.is_signed()
+    assert read.line == older.line
+
+
+def test_what_older_databases_do_not_say_of_a_delivery_leaves_its_digest(record: Record) -> None:
+    """A row that was anchored before deliveries had a source; and a source changed since."""
+    row, came = record.register.history("deals", DAY)[0], delivery("batch-1")
+    plain = {n: v for n, v in asdict(came).items() if n not in ("source", "contested")}
+    told = {"row": _plain(asdict(row)), "deliveries": [_plain(plain)]}
+    assert row_digest(row, (came,)) == sha256(canonical(told).encode()).hexdigest()
+    record.tamper("UPDATE deliveries SET source = 'other' WHERE batch = 'batch-1'")
+    assert [f.partition(": ")[0] for f in record.faults()] == ["register"]
 
 
 # -- guards of the database -----------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 
 from regulatory_assets.bank.conform import REJECTED_ROWS
 from regulatory_assets.bank.delivery import find_files
-from regulatory_assets.bank.ingest import Ingested, ingest, pending
+from regulatory_assets.bank.ingest import Ingested, ingest_pending
 from regulatory_assets.bank.mapping import SourceMapping
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.run import Runner
@@ -62,9 +62,8 @@ class Desk:
     def take(self, table: str, mappings: Sequence[SourceMapping] = ()) -> tuple[Ingested, ...]:
         """Take what is pending of a table, without control totals."""
         found = find_files(self.deliveries, self.day, self.runtime.graph.sources, mappings)
-        waiting = pending(self.runner, [f for f in found if f.table.name == table])
-        vault = self.runtime.vault
-        return tuple(ingest(self.runner, file, vault=vault) for file in waiting)
+        files = [f for f in found if f.table.name == table]
+        return ingest_pending(self.runner, files, vault=self.runtime.vault)
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """The standing rows, by key."""

@@ -333,14 +333,6 @@ def test_a_name_with_another_day_is_refused(desk: Desk) -> None:
     assert done.delivery.accepted == 1
 
 
-def test_two_sources_of_a_whole_table_are_refused(desk: Desk) -> None:
-    mapping = load(Path("m.yaml"), RATES_BY_NAME, SOURCES)
-    desk.deliver(f"rates_{desk.day:%d.%m.%Y}.csv", "CODE,VALUE\nEUR,1\n")
-    desk.deliver("fx_rates.csv", RATES)
-    with pytest.raises(DeliveryError, match="also delivered whole by"):
-        desk.take("fx_rates", [mapping])
-
-
 # -- control totals ----------------------------------------------------------------------------
 
 

@@ -13,16 +13,21 @@ import pytest
 from pyspark.sql.connect import functions as F
 
 from regulatory_assets.bank import book, dirty, generator, sample
+from regulatory_assets.bank.conform import REASONS, conform
 from regulatory_assets.bank.control_totals import control_totals
-from regulatory_assets.bank.delivery import CONTROL_TOTALS
+from regulatory_assets.bank.delivery import CONTROL_TOTALS, DeliveredFile
 from regulatory_assets.bank.details import derivatives, secured
+from regulatory_assets.bank.formats.piece import LINE
 from regulatory_assets.bank.generator import FIRST_DAY, business_days, generate
 from regulatory_assets.bank.ingest import ingest_table
+from regulatory_assets.bank.mapping import standard
+from regulatory_assets.bank.staging import stage
 from regulatory_assets.bank.tables import DEALS as DEALS_TABLE
 from regulatory_assets.bank.tables import DETAILS, POSITIONS
 from regulatory_assets.bank.tables.customers import RATING_SCALE
 from regulatory_assets.bank.tables.structure import ACCOUNT_CLASSES
 from regulatory_assets.control.register import Revision
+from regulatory_assets.engine import Engine
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.lake import new_posting
 from regulatory_assets.ledger.reader import Version
@@ -411,10 +416,35 @@ class TestDelivered:
         for name in ("general_ledger", "collateral_pieces", "derivatives"):
             said |= {(name, n): r for n, r in self.answers(desk, day, name).items()}
         assert said["general_ledger", "deals"].said == "deals was not delivered"
+        facts = {"tolerance": "1.00", "severity": "warns"}
+        assert said["general_ledger", "deals"].facts == facts
         assert said["collateral_pieces", "pieces"].said == "financing_legs was not delivered"
         unset = said["derivatives", "netting_sets_of_netting_set_id"]
         assert (unset.passed, unset.said) == (True, "netting_sets was not delivered")
         assert not said["derivatives", "counterparties_of_counterparty_id"].passed
+
+
+def test_details_conform_on_spark_as_on_sail(sail: Engine, spark: Engine, tmp_path: Path) -> None:
+    """A few rows of the sample, and each of their values once missing, once wrong, once beyond."""
+    day = sample.DETAILS_DAY
+    for name in ("security_ratings", "cash_flows", "netting_sets", "facilities", "own_funds"):
+        (table,) = (t for t in DETAILS if t.name == name)
+        path = tmp_path / f"{name}.csv"
+        head, *lines = (DATA / "details" / str(day) / path.name).read_text().splitlines()[:6]
+        values = lines[0].split(",")
+        for place in range(len(values)):
+            for wrong in ("", "?", "-99999999999999999999999.123456789", "2026-02-30"):
+                lines.append(",".join([*values[:place], wrong, *values[place + 1 :]]))
+        path.write_text("\n".join([head, *lines, ""]))
+        kept = stage(DeliveredFile(path, day, standard(table, "full")), tmp_path / "raw")
+        found = []
+        for engine in (sail, spark):
+            raw = engine.session.read.parquet(str(kept.path))
+            rows = conform(raw, kept.columns, kept.mapping, day).toArrow().to_pylist()
+            found.append(sorted(rows, key=lambda row: row[LINE]))
+        assert found[0] == found[1], name
+        refused = [row for row in found[0] if row[REASONS]]
+        assert len(values) <= len(refused) < len(lines), name
 
 
 def test_every_kind_of_dirty_row_is_rejected(desk: Desk) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from dagster import AssetKey, DagsterInstance
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from regulatory_assets.bank.delivery import DeliveryError, content_hash, find_files
-from regulatory_assets.bank.fetching import Asking, fetch
+from regulatory_assets.bank.fetching import Asking, fetch, fetch_new
 from regulatory_assets.bank.formats import Unreadable, open_file
 from regulatory_assets.bank.mapping import SourceMapping, load
 from regulatory_assets.bank.query import DatabaseQuery
@@ -21,10 +22,11 @@ from regulatory_assets.bank.staging import raw_lines
 from regulatory_assets.bank.tables import SOURCES
 from regulatory_assets.cli import app
 from regulatory_assets.orchestration.files import look, missing
+from regulatory_assets.orchestration.launch import run_days
 from regulatory_assets.runtime import production_graph
 from regulatory_assets.settings import Databases, Settings
 from regulatory_assets_tests.bank.desk import Desk
-from regulatory_assets_tests.orchestration.homes import ROOT
+from regulatory_assets_tests.orchestration.homes import ROOT, new_home
 
 DAY = date(2026, 1, 7)
 LISTED = """
@@ -67,7 +69,10 @@ def test_files_are_asked_together_and_the_result_is_kept_like_a_file(desk: Desk)
     desks = desk.deliver(f"desks_{desk.day:%Y%m%d}.json", DESKS)
     with pytest.raises(DeliveryError, match=r"desks reads it together with quotes\.txt"):
         desk.take("fx_rates", [listed()])
-    quotes = desk.deliver("quotes.txt", QUOTES)
+    quotes = desk.deliver("quotes.txt", QUOTES.replace("3;usd", "4;usd"))
+    with pytest.raises(DeliveryError, match=r"^desks\.query: a desk is not known \(line 5"):
+        desk.take("fx_rates", [listed()])
+    quotes.write_text(QUOTES)
     (taken,) = desk.take("fx_rates", [listed()])
     told = taken.delivery
     assert (told.file_name, told.delivered, told.accepted, told.rejected) == (
@@ -244,6 +249,60 @@ def test_a_databases_answer_is_a_delivered_file(
     nothing = CliRunner().invoke(app, [*call, "--source", "other"])
     assert nothing.exit_code == 1
     assert "those that do: treasury_rates" in nothing.output.replace("\n", " ")
+
+
+def test_a_run_asks_once_for_a_day_and_conforms_the_answer(
+    treasury: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Through Dagster, from an empty folder; the schedule does not wait for what a run asks."""
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "treasury.yaml").write_text(ASKED)
+    monkeypatch.setenv("REGULATORY_ASSETS_SOURCES", str(tmp_path / "sources"))
+    graph = production_graph()
+    with new_home(tmp_path / "home") as home:
+        assert "fx_rates of treasury_rates" in missing(home.deliveries, DAY, graph)
+        monkeypatch.setenv("REGULATORY_ASSETS_DATABASES__TREASURY", f"sqlite:///{treasury}")
+        lacking = missing(home.deliveries, DAY, graph)
+        assert "deals" in lacking
+        assert not [name for name in lacking if name.startswith("fx_rates")]
+
+        (done,) = run_days([DAY], ["fx_rates"])
+        assert done.success, done.failures
+        assert [(o.revision, o.booked) for o in done.outcomes] == [(1, 2)]
+        with DagsterInstance.get() as instance:
+            event = instance.get_latest_materialization_event(AssetKey("fx_rates"))
+            assert event is not None
+            assert event.asset_materialization is not None
+            told = event.asset_materialization.metadata
+        assert "| treasury_rates | treasury | 4 |" in str(told["asked"].value)
+        assert "| treasury_rates | treasury_rates.query.parquet |" in str(told["deliveries"].value)
+
+        with sqlite3.connect(treasury) as database:
+            database.execute("update rates set rate = '7'")
+        (home.deliveries / str(DAY) / "treasury_rates.query.parquet").unlink()
+        (again,) = run_days([DAY], ["fx_rates"])
+        assert again.success
+        assert [o.rows for o in again.outcomes] == [0], "a day's answer is not asked for twice"
+        kept = [p for p in home.folder.rglob("*") if p.is_file()]
+        assert [p for p in kept if SECRET.encode() in p.read_bytes()] == []
+        assert SECRET not in "".join(capfd.readouterr())
+
+
+def test_a_day_without_rows_has_no_answer_unless_somebody_says_so(
+    treasury: Path, tmp_path: Path
+) -> None:
+    at = {"treasury": SecretStr(f"sqlite:///{treasury}")}
+    assert fetch_new(tmp_path, DAY, asking(), at) is not None
+    assert fetch_new(tmp_path, DAY, asking(), at) is None
+    later = DAY + timedelta(days=1)
+    with pytest.raises(DeliveryError, match="treasury has no rows for 2026-01-08; run again when"):
+        fetch_new(tmp_path, later, asking(), at)
+    assert not (tmp_path / str(later)).exists()
+    assert fetch(tmp_path, later, asking(), at).rows == 0
+    assert fetch_new(tmp_path, later, asking(), at) is None
 
 
 UNASKED: Mapping[str, tuple[str, str, str]] = {

@@ -20,7 +20,7 @@ from regulatory_assets.control import schema as control
 from regulatory_assets.control.database import VERSION_TABLE, connect
 from regulatory_assets.control.events import Actor, EventLog, EventRefused, chain_faults
 from regulatory_assets.privacy.schema import METADATA, vault, vault_keys
-from regulatory_assets.privacy.sealing import VaultError
+from regulatory_assets.privacy.sealing import MasterKey, VaultError
 from regulatory_assets.privacy.vault import Vault
 
 MONDAY, TUESDAY = date(2026, 1, 5), date(2026, 1, 6)
@@ -179,6 +179,90 @@ def test_without_its_master_key_the_vault_is_shut(place: Place) -> None:
         place.vault().show(OLGA, "C1", WHY)
 
 
+class Crash(Exception):
+    """The process ends here."""
+
+
+def crash(*_: Any) -> None:
+    raise Crash
+
+
+def wrapped(place: Place) -> dict[str, bytes]:
+    return {r.customer: bytes(r.wrapped) for r in place.rows(select(vault_keys))}
+
+
+def test_a_new_master_key_opens_everything_and_the_old_one_nothing(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("regulatory_assets.privacy.vault._CHUNK", 2)  # several pieces
+    heard: list[str] = []
+    bank = Vault(
+        place.database, SecretStr(place.url), place.key, logged=lambda e: heard.append(e.kind)
+    )
+    with pytest.raises(VaultError, match="nothing is kept yet"):
+        bank.rotate(OLGA, "yearly")
+    persons = [(f"C{n}", {"name": f"Person {n}"}) for n in range(1, 6)]
+    bank.keep("persons", MONDAY, persons)
+    delivering = place.vault()  # another process, which has read the old key
+    delivering.keep("persons", MONDAY, persons[:1])
+    bank.erase(OLGA, "C5", WHY)
+    old_key, old = place.key.read_text(), wrapped(place)
+
+    event, count = bank.rotate(OLGA, "yearly")
+
+    assert (event.kind, event.subject, count) == ("rotated", "master key", 4)
+    assert heard == ["erased", "rotated"]
+    assert place.key.read_text() != old_key
+    assert place.key.stat().st_mode & 0o777 == 0o600
+    assert [p.name for p in place.key.parent.iterdir()] == [place.key.name]
+    assert wrapped(place).keys() == old.keys()
+    assert not any(of in place.file_bytes() for of in old.values())
+    assert old_key.strip().encode() not in place.file_bytes()
+    delivering.keep(
+        "persons", TUESDAY, [("C6", JAN), *persons]
+    )  # nothing is wrapped by the old one
+    for moment in (bank, delivering, place.vault()):
+        assert moment.show(OLGA, "C2", WHY) == {"persons": {"name": "Person 2"}}
+        assert moment.show(OLGA, "C6", WHY) == {"persons": JAN}
+        with pytest.raises(VaultError, match="C5 was erased"):
+            moment.show(OLGA, "C5", WHY)
+    assert "C5" not in wrapped(place)
+    place.key.write_text(old_key)
+    with pytest.raises(VaultError, match="is not the master key by which the vault's keys"):
+        place.vault().show(OLGA, "C2", WHY)
+    with pytest.raises(VaultError, match="is not the master key"):
+        place.vault().keep("persons", TUESDAY, [("C7", JAN)])
+    assert chain_faults(bank.log()) == []
+
+
+def test_a_crash_leaves_all_keys_old_or_all_new_and_rotating_again_finishes(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("regulatory_assets.privacy.vault._CHUNK", 1)
+    place.vault().keep("persons", MONDAY, [("C1", ANNA), ("C2", JAN)])
+    old_key, old = place.key.read_text(), wrapped(place)
+    wrap, calls = MasterKey.wrap, iter((False, True))
+    with monkeypatch.context() as half_way:
+        half_way.setattr(MasterKey, "wrap", lambda m, k: crash() if next(calls) else wrap(m, k))
+        with pytest.raises(Crash):
+            place.vault().rotate(OLGA, "yearly")
+    assert wrapped(place) == old
+    assert place.key.read_text() == old_key
+    assert place.vault().show(OLGA, "C1", WHY) == {"persons": ANNA}
+
+    with monkeypatch.context() as at_the_end:
+        at_the_end.setattr(Vault, "_take_place", crash)
+        with pytest.raises(Crash):
+            place.vault().rotate(OLGA, "asked again")
+    assert not set(wrapped(place).values()) & set(old.values())
+    assert place.key.read_text() == old_key  # and yet all keys are new: whoever opens it finds so
+    assert place.vault().show(OLGA, "C2", WHY) == {"persons": JAN}
+    assert place.key.read_text() != old_key
+    assert [e.kind for e in place.vault().log()].count("rotated") == 1
+    with pytest.raises(NotAllowed, match="say why"):
+        place.vault().rotate(OLGA, " ")
+
+
 @pytest.mark.parametrize(
     "reason", ["Mrs nováková asked", "her number 855204 was wrong", " ", "moved from Brno"]
 )
@@ -213,6 +297,8 @@ def test_only_an_officer_sees_and_erases(
         for other in ("paul", "adam"):
             with pytest.raises(NotAllowed, match="this is for an officer"):
                 act(acting(other), "C1", WHY)
+    with pytest.raises(NotAllowed, match="this is for an officer"):
+        bank.rotate(acting("paul"), WHY)
     bank.show(acting("olga"), "C1", WHY)
     bank.erase(acting("olga"), "C1", WHY)
     seen = bank.log()

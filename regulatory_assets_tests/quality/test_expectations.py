@@ -343,7 +343,9 @@ def reported(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.timeout(300)
-def test_the_report_is_an_asset_linked_from_every_table(reported: Path) -> None:
+def test_the_report_is_an_asset_linked_from_every_table(
+    reported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tables = ("--select", "entities", "--select", "fx_rates")
     assert CliRunner().invoke(app, ["run", "--date", str(DAYS[0]), *tables]).exit_code == 0
     assert not (reported / "reports").exists()  # no part of a day's run
@@ -365,3 +367,33 @@ def test_the_report_is_an_asset_linked_from_every_table(reported: Path) -> None:
     (seen,) = instance.fetch_observations(AssetKey("fx_rates"), limit=5).records
     assert seen.asset_observation is not None
     assert seen.asset_observation.metadata["report"].value == link
+    first = str(seen.asset_observation.metadata["thresholds"].value)
+    assert f"<p>Thresholds {first}.</p>" in Path(document["pages"][1]).read_text()
+
+    # Somebody makes what was found plausible: it is met now, and said that more is allowed.
+    (tmp_path / "own").mkdir()
+    own = 'tables: {fx_rates: {plausible: {rate: {at_most: "2000"}}}}\n'
+    (tmp_path / "own" / "thresholds.yaml").write_text(own)
+    monkeypatch.setenv("REGULATORY_ASSETS_QUALITY", str(tmp_path / "own"))
+    thresholds_of.cache_clear()
+    ran = CliRunner().invoke(app, ["sources", "report", "--date", str(DAYS[0]), "--json"])
+    document = json.loads(ran.stdout)
+    assert document["unexpected"] == []
+    (seen, *_) = instance.fetch_observations(AssetKey("fx_rates"), limit=1).records
+    assert seen.asset_observation is not None
+    told = seen.asset_observation.metadata
+    changed = (
+        "rate: share outside its range: expected is at most 0.001; plausible is at most 2000, "
+        "was at most 0.001; plausible is at least 0.00001 and at most 1000"
+    )
+    assert told["thresholds_moved"].value == [changed]
+    assert told["thresholds"].value != first
+    pages = {Path(page).name for page in document["pages"]}
+    assert pages == {
+        "entities.1.html",
+        "fx_rates.1.html",
+        f"fx_rates.1.{told['thresholds'].value}.html",
+    }
+    (page,) = (Path(p) for p in document["pages"] if str(told["thresholds"].value) in p)
+    assert f"Otherwise than in the report before: {changed}." in page.read_text()
+    assert changed not in Path(str(link).removeprefix("file://")).read_text()

@@ -17,6 +17,7 @@ from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
+from regulatory_assets.bank.claims import raw_folder, standing_deliveries
 from regulatory_assets.bank.conform import REASONS, REJECTED_ROWS
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.frames import ENTRY
@@ -121,8 +122,8 @@ def _rejected(
 ) -> tuple[int, dict[Expectation, int]]:
     """How many lines were rejected since the last whole file, and for what."""
     arrived = day.register.deliveries(table.name, day.version(table).day)
-    last = max((i for i, d in enumerate(arrived) if d.mode == "full"), default=0)
-    batches = {d.batch: d.rejected for d in arrived[last:] if d.rejected}
+    standing = standing_deliveries(raw_folder(day.reader.lake), table, arrived)
+    batches = {d.batch: d.rejected for each in standing.values() for d in each if d.rejected}
     if not batches:
         return 0, {}
     reasons = {e: _reason(e) for e in expected if e.kind in _SAID}

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
+from html import escape
 from typing import Any
 
 from regulatory_assets.quality.expectations.profile import Profile
@@ -28,6 +29,7 @@ _FOREIGN = tuple(
     )
 )
 _BROKEN_LINK = re.compile(r'href="\.\.[^"]*"')
+_BODY = re.compile(r"<body\b[^>]*>")
 _STYLE = """<style>
 body { font: 14px sans-serif; margin: 2em; }
 table { border-collapse: collapse; margin: 0.5em 0 1.5em; }
@@ -58,8 +60,11 @@ class Judged:
         return f"{of}: {'; '.join(self.failed)}"
 
 
-def judge(title: str, suite: Sequence[Expectation], profile: Profile) -> Judged:
-    """Judge what could be measured; ``title`` names table, day and revision."""
+def judge(
+    title: str, suite: Sequence[Expectation], profile: Profile, notes: Sequence[str] = ()
+) -> Judged:
+    """Judge what could be measured; ``title`` names table, day and revision, and ``notes`` are
+    told on the page."""
     measured = [e for e in suite if e in profile]
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
@@ -78,7 +83,7 @@ def judge(title: str, suite: Sequence[Expectation], profile: Profile) -> Judged:
     result = batch.validate(gx.ExpectationSuite(title, expectations=expectations))
     met = {r.expectation_config.kwargs["column"] for r in result.results if r.success}
     failed = tuple(_told(e, profile[e]) for e in measured if e.name not in met)
-    return Judged(len(measured), failed, _page(title, result))
+    return Judged(len(measured), failed, _page(title, result, notes))
 
 
 @cache
@@ -100,12 +105,11 @@ def _plain(number: Decimal | None) -> int | float | None:
 
 
 def _told(expectation: Expectation, found: Decimal) -> str:
-    bounds = (("at least", expectation.at_least), ("at most", expectation.at_most))
-    wanted = " and ".join(f"{word} {bound:f}" for word, bound in bounds if bound is not None)
+    wanted = expectation.wanted.partition(";")[0]
     return f"{expectation.name} is {found:f}, expected {wanted}"
 
 
-def _page(title: str, result: Any) -> str:
+def _page(title: str, result: Any, notes: Sequence[str]) -> str:
     from great_expectations.render.renderer import ValidationResultsPageRenderer
     from great_expectations.render.view import DefaultJinjaPageView
 
@@ -113,4 +117,6 @@ def _page(title: str, result: Any) -> str:
     for foreign in _FOREIGN:
         text = foreign.sub("", text)
     text = _BROKEN_LINK.sub("", text).replace("</head>", _STYLE, 1)
+    told = "".join(f"<p>{escape(note)}</p>" for note in notes)
+    text = _BODY.sub(lambda body: body[0] + told, text, count=1)
     return re.sub(r"<title>.*?</title>", f"<title>{title}</title>", text, count=1)

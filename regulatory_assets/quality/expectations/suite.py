@@ -7,6 +7,7 @@ over it. How a day is measured stands in ``profile``.
 
 from __future__ import annotations
 
+import hashlib
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,6 +60,18 @@ class Expectation:
         of = ", ".join(self.columns) or "rows"
         return f"{of}: {self.kind.value}{f' {self.other.name}' if self.other else ''}"
 
+    @property
+    def wanted(self) -> str:
+        """The bounds in words, with what is plausible where it is given."""
+        said = _between(self.at_least, self.at_most)
+        plausible = _between(*self.plausible)
+        return f"{said}; plausible is {plausible}" if plausible else said
+
+
+def _between(low: Decimal | None, high: Decimal | None) -> str:
+    bounds = (("at least", low), ("at most", high))
+    return " and ".join(f"{word} {bound:f}" for word, bound in bounds if bound is not None)
+
 
 @dataclass(frozen=True)
 class Thresholds:
@@ -73,6 +86,25 @@ class Thresholds:
 def suite(graph: Graph, table: Table) -> tuple[Expectation, ...]:
     """Every expectation on a source table. Raises ParameterError for thresholds that do not fit."""
     return tuple(_made(graph, table, thresholds(graph.sources)[table.name]))
+
+
+def in_force(expected: Sequence[Expectation]) -> dict[str, str]:
+    """What is expected in words, by what is measured: the thresholds that a judgement rests on."""
+    return {e.name: e.wanted for e in expected}
+
+
+def thresholds_hash(wanted: Mapping[str, str]) -> str:
+    """Tells the thresholds that were in force from others."""
+    told = "".join(f"{name}: {bounds}\n" for name, bounds in sorted(wanted.items()))
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+def moved(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+    """Each expectation that was another before, is new or is gone."""
+    names = sorted(n for n in {**before, **now} if before.get(n) != now.get(n))
+    return tuple(
+        f"{n}: expected is {now.get(n, 'nothing')}, was {before.get(n, 'nothing')}" for n in names
+    )
 
 
 def _made(graph: Graph, table: Table, given: Thresholds) -> Iterator[Expectation]:

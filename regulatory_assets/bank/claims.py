@@ -1,0 +1,151 @@
+"""Which source each row of a table is of, where several sources deliver one table.
+
+A source delivers its own rows: its full file replaces what the source itself delivered before, and
+nothing else. Which rows these are say the accepted lines of its deliveries, which are kept; no
+ledger has a column for it. Of sources that deliver the same key, the one whose name comes first has
+it, whichever came first; the others' lines are rejected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+from pathlib import Path
+
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.bank.conform import REASONS, REJECTED_ROWS, conform
+from regulatory_assets.bank.formats.piece import LINE
+from regulatory_assets.bank.mapping import OPERATION
+from regulatory_assets.bank.staging import RawLines, raw_lines
+from regulatory_assets.control.register import Delivery, Register
+from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.lake import Lake
+from regulatory_assets.ledger.reader import Reader, Version
+from regulatory_assets.ledger.table import Table
+
+SOURCE, BATCH = "__source", "__batch"
+_LAST, _OPERATION = "__last", "__operation"
+_BEFORE, _OWN, _BEHIND = "__before", "__own", "__behind"
+_CONTESTED = "__contested"
+
+Standing = Mapping[str, Sequence[Delivery]]
+"""By source, in the order of their names: its last full delivery and the deltas after it."""
+
+
+def raw_folder(lake: Lake) -> Path:
+    """The folder of the delivered lines, beside the tables."""
+    return lake.root / "raw"
+
+
+def standing_deliveries(folder: Path, table: Table, arrived: Iterable[Delivery]) -> Standing:
+    """The deliveries of a table's day that make up its rows. ``folder`` is that of the kept lines,
+    which say the source where the register is older than its field."""
+    found: dict[str, list[Delivery]] = {}
+    for delivery in sorted(arrived, key=lambda d: d.revision or 0):
+        source = delivery.source or raw_lines(folder, table, delivery.batch).source
+        before = [] if delivery.mode == "full" else found.get(source, [])
+        found[source] = [*before, delivery]
+    return dict(sorted(found.items()))
+
+
+def all_claims(
+    reader: Reader, register: Register, folder: Path, table: Table, day: date, standing: Standing
+) -> DataFrame:
+    """Each key that a source upholds, with ``__source``, ``__batch`` and the line's number; a key
+    once for each source that has delivered it and not deleted it since."""
+    history = register.history(REJECTED_ROWS.name, day)
+    rejected = reader.rows(Version(REJECTED_ROWS, day, history)) if history else None
+    lines = [
+        _accepted(reader, raw_lines(folder, table, d.batch), d, place, rejected)
+        for deliveries in standing.values()
+        for place, d in enumerate(deliveries)
+    ]
+    told = (_LAST, _OPERATION, BATCH, LINE)
+    last = frames.union(lines).groupBy(*table.key, SOURCE).agg(F.max(F.struct(*told)).alias("__of"))
+    return last.where(F.col("__of")[_OPERATION] == "upsert").select(
+        *table.key, SOURCE, *(F.col("__of")[name].alias(name) for name in (BATCH, LINE))
+    )
+
+
+def _accepted(
+    reader: Reader, raw: RawLines, delivery: Delivery, place: int, rejected: DataFrame | None
+) -> DataFrame:
+    lines = reader.lake.session.read.parquet(str(raw.path))
+    conformed = conform(lines, raw.columns, raw.mapping, raw.day)
+    if delivery.rejected and rejected is not None:
+        of_batch = rejected.where(F.col("batch") == raw.batch)
+        conformed = frames.anti(conformed, of_batch, (LINE,))
+    return conformed.select(
+        *raw.table.key,
+        F.lit(raw.source).alias(SOURCE),
+        F.lit(place).alias(_LAST),
+        (F.col(OPERATION) if raw.mode == "delta" else F.lit("upsert")).alias(_OPERATION),
+        F.lit(raw.batch).alias(BATCH),
+        F.col(LINE),
+    )
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A delivery's lines beside what other sources have delivered. ``own`` are the keys that its
+    source has so far; ``contested`` of the lines have a key that another source has delivered."""
+
+    lines: DataFrame
+    own: DataFrame
+    contested: int
+
+
+def settle(lines: DataFrame, claims: DataFrame, table: Table, source: str, delta: bool) -> Settled:
+    """Reject every valid line whose key a source before this one has, and in a delta every line
+    that deletes a key which is not this source's. ``claims`` are looked at more than once."""
+    name = F.col(SOURCE)
+    by_key = claims.groupBy(*table.key).agg(
+        F.min(F.when(name < source, name)).alias(_BEFORE),
+        F.max(F.when(name == source, 1).otherwise(0)).alias(_OWN),
+        F.min(F.when(name > source, name)).alias(_BEHIND),
+    )
+    marked = frames.attach(lines, by_key, table.key, table.key, "left")
+    key = f"key ({', '.join(table.key)})"
+    taken = F.concat(
+        F.lit(f"{key} is also delivered by the source "),
+        F.col(_BEFORE),
+        F.lit(f", which goes before {source}"),
+    )
+    found = F.when(F.col(_BEFORE).isNotNull(), taken)
+    contested = F.col(_BEFORE).isNotNull()
+    if delta:
+        deletes = F.col(OPERATION) == "delete"
+        not_own = deletes & (F.coalesce(F.col(_OWN), F.lit(0)) == 0)
+        others = F.concat(F.lit(f"{source} deletes a {key} that is of the source "), F.col(_BEHIND))
+        found = found.when(not_own & F.col(_BEHIND).isNotNull(), others)
+        found = found.when(not_own, F.lit(f"deletes a {key} that does not stand"))
+        contested = contested | (~deletes & F.col(_BEHIND).isNotNull())
+    else:
+        contested = contested | F.col(_BEHIND).isNotNull()
+    valid = F.col(REASONS) == ""
+    marked = marked.withColumns(
+        {
+            REASONS: F.when(valid, F.coalesce(found, F.lit(""))).otherwise(F.col(REASONS)),
+            _CONTESTED: valid & contested,
+        }
+    )
+    count = marked.where(F.col(_CONTESTED)).count()
+    own = by_key.where((F.col(_OWN) == 1) & F.col(_BEFORE).isNull()).select(*table.key)
+    return Settled(marked.drop(_BEFORE, _OWN, _BEHIND, _CONTESTED), own, count)
+
+
+def owners(claims: DataFrame, table: Table) -> DataFrame:
+    """Of each key the claim that holds: that of the source whose name comes first."""
+    first = claims.groupBy(*table.key).agg(F.min(SOURCE).alias(SOURCE))
+    return frames.semi(claims, first, (*table.key, SOURCE))
+
+
+def having(table: Table, values: Mapping[str, str]) -> Column:
+    """Rows whose columns have the given values, written as text."""
+    same = (F.col(name) == F.lit(v).cast(table.type_of(name).value) for name, v in values.items())
+    return reduce(lambda a, b: a & b, same)

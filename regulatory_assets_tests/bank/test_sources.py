@@ -1,0 +1,326 @@
+"""Several sources of one table: each has its own rows, and the order of arrival does not matter."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.bank.claims import (
+    BATCH,
+    SOURCE,
+    all_claims,
+    owners,
+    raw_folder,
+    standing_deliveries,
+)
+from regulatory_assets.bank.control_totals import check_totals, control_totals
+from regulatory_assets.bank.delivery import DeliveryError, find_files
+from regulatory_assets.bank.formats.piece import LINE
+from regulatory_assets.bank.ingest import Ingested, ingest_pending, pending
+from regulatory_assets.bank.ingest import take as take_lines
+from regulatory_assets.bank.mapping import SourceMapping, installed, load, needed_sources
+from regulatory_assets.bank.provenance import provenance
+from regulatory_assets.bank.staging import raw_lines, stage
+from regulatory_assets.bank.tables import SOURCES
+from regulatory_assets.orchestration.files import missing
+from regulatory_assets.quality.deliveries import delivery_checks
+from regulatory_assets.quality.examination import Examination
+from regulatory_assets.regulation.document import ParameterError
+from regulatory_assets.verification import verify_day
+from regulatory_assets_tests.bank.desk import Desk
+from regulatory_assets_tests.orchestration.homes import ROOT
+
+EXAMPLE = ROOT / "docs" / "how-to" / "new-source"
+
+OWN = "fx_rates"
+"""The source that needs no mapping; in the order of names it stands between the two others."""
+NAMES = ("early", OWN, "late")
+CODES = tuple(f"{a}{b}X" for a in "ABC" for b in "DE")
+
+
+def written(source: str, mode: str, more: str = "") -> str:
+    """A mapping of exchange rates."""
+    operation = "operation: OP\n" if mode == "delta" else ""
+    end = ".changes-#.csv" if mode == "delta" else ".txt"
+    return (
+        f"source: {source}\ntable: fx_rates\nfiles: '{source}{end}'\ndelivery: {mode}\n{more}"
+        f"key: [CODE]\n{operation}columns: {{currency: CODE, rate: VALUE}}\n"
+    )
+
+
+MAPPINGS = [
+    load(Path(f"{source}-{mode}.yaml"), written(source, mode), SOURCES)
+    for source in ("early", "late")
+    for mode in ("full", "delta")
+]
+
+
+@dataclass
+class Bank:
+    """What the sources have laid among the day's files, in plain Python."""
+
+    full: dict[str, dict[str, str]] = field(default_factory=dict)
+    deltas: dict[str, list[dict[str, str | None]]] = field(default_factory=dict)
+
+    def rows(self) -> dict[str, tuple[str, str]]:
+        """Of each key the source that has it and its value: the first by name."""
+        found: dict[str, tuple[str, str]] = {}
+        for source in sorted(self.full, reverse=True):
+            own: dict[str, str | None] = dict(self.full[source])
+            for delta in self.deltas.get(source, ()):
+                own |= delta
+            found |= {code: (source, v) for code, v in own.items() if v is not None}
+        return found
+
+
+def write(desk: Desk, source: str, number: int | None, lines: dict[str, str | None]) -> None:
+    """A full file, or the delta of a number, in which no value means to delete."""
+    head = {OWN: "currency,rate"}.get(source, "CODE,VALUE")
+    if number is None:
+        name = f"{source}.csv" if source == OWN else f"{source}.txt"
+        body = [f"{code},{value}" for code, value in lines.items()]
+    else:
+        middle = "delta" if source == OWN else "changes"
+        name = f"{source}.{middle}-{number}.csv"
+        head = f"{'_operation' if source == OWN else 'OP'},{head}"
+        body = [
+            f"delete,{code}," if value is None else f"upsert,{code},{value}"
+            for code, value in lines.items()
+        ]
+    desk.deliver(name, "\n".join([head, *body, ""]))
+
+
+def draw(dice: random.Random, desk: Desk, bank: Bank) -> None:
+    """One source delivers: all it has, or what it changes."""
+    source = dice.choice(NAMES)
+    codes = dice.sample(CODES, dice.randint(1, 4))
+    values = {code: f"{dice.randint(1, 9)}.5" for code in codes}
+    if source not in bank.full or dice.random() < 0.4:
+        bank.full[source] = values
+        write(desk, source, None, dict(values))
+        return
+    delta = {code: None if dice.random() < 0.4 else v for code, v in values.items()}
+    bank.deltas.setdefault(source, []).append(delta)
+    write(desk, source, len(bank.deltas[source]), delta)
+
+
+def take(desk: Desk) -> tuple[Ingested, ...]:
+    return desk.take("fx_rates", MAPPINGS)
+
+
+def stands(desk: Desk) -> dict[str, Decimal]:
+    return {row["currency"]: row["rate"] for row in desk.rows("fx_rates")}
+
+
+def told(desk: Desk) -> dict[str, tuple[str, str]]:
+    """Of each standing key the source that has it, and the value in the line that says so."""
+    table, folder = desk.table("fx_rates"), raw_folder(desk.runner.lake)
+    arrived = desk.runner.register.deliveries("fx_rates", desk.day)
+    standing = standing_deliveries(folder, table, arrived)
+    register, reader = desk.runner.register, desk.runner.reader
+    claims = owners(all_claims(reader, register, folder, table, desk.day, standing), table)
+    found = {}
+    for row in claims.toArrow().to_pylist():
+        raw = raw_lines(folder, table, row[BATCH])
+        kept = desk.runner.lake.session.read.parquet(str(raw.path)).where(f"{LINE} = {row[LINE]}")
+        place = list(raw.columns).index("rate" if raw.source == OWN else "VALUE")
+        found[row["currency"]] = (row[SOURCE], kept.toArrow().column(3 + place).to_pylist()[0])
+        assert raw.source == row[SOURCE]
+    return found
+
+
+def origin(desk: Desk, code: str) -> tuple[str, str, int, str]:
+    found = provenance(
+        desk.runner.reader,
+        desk.runner.register,
+        desk.table("fx_rates"),
+        desk.day,
+        {"currency": code},
+    )
+    return found.source, found.file_name, found.line, found.text
+
+
+def agree(desk: Desk, bank: Bank) -> None:
+    expected = bank.rows()
+    assert stands(desk) == {code: Decimal(value) for code, (_, value) in expected.items()}
+    examination = Examination(
+        desk.runner.positions(desk.day), desk.runner.reader, desk.runner.register
+    )
+    reconciled = delivery_checks(desk.table("fx_rates"))[0].examine(examination, 0)
+    assert reconciled.passed, reconciled.said
+    assert not take(desk)
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_rows_follow_from_the_files_whatever_the_order_of_arrival(desk: Desk, seed: int) -> None:
+    """Against a model that knows no order: files one by one, and all at once on another day."""
+    dice, bank = random.Random(seed), Bank()
+    for _ in range(7):
+        draw(dice, desk, bank)
+        take(desk)
+    agree(desk, bank)
+    assert told(desk) == bank.rows()
+    one_by_one = desk.here
+    if seed == 0:
+        for compared in verify_day(desk.runtime, desk.day, "sail"):
+            assert compared.differing == 0, compared
+    desk.next_day()
+    for path in one_by_one.iterdir():
+        desk.deliver(path.name, path.read_bytes())
+    take(desk)
+    agree(desk, bank)
+
+
+def test_a_key_of_two_sources_is_of_the_first_until_it_lets_go(desk: Desk) -> None:
+    write(desk, "late", None, {"AAX": "1", "BBX": "2"})
+    (first,) = take(desk)
+    assert (first.delivery.source, first.delivery.contested) == ("late", 0)
+    write(desk, "early", None, {"AAX": "9"})
+    mine, again = take(desk)
+    assert (mine.delivery.source, mine.delivery.contested, mine.outcome.rows) == ("early", 1, 2)
+    assert (again.delivery.rejected, again.delivery.contested, again.outcome.rows) == (1, 1, 0)
+    assert desk.rejected() == {
+        2: ("key (currency) is also delivered by the source early, which goes before late", "AAX,1")
+    }
+    write(desk, "early", 1, {"AAX": None, "BBX": None, "CCX": None})
+    mine, again = take(desk)
+    assert desk.rejected()[3][0] == "early deletes a key (currency) that is of the source late"
+    assert desk.rejected()[4][0] == "deletes a key (currency) that does not stand"
+    assert (again.delivery.rejected, stands(desk)) == (0, {"AAX": 1, "BBX": 2})
+    assert [d.source for d in desk.runner.register.deliveries("fx_rates", desk.day)] == [
+        "late", "early", "late", "early", "late"]  # fmt: skip
+    assert origin(desk, "BBX") == ("late", "late.txt", 3, "BBX,2")
+    with pytest.raises(DeliveryError, match="has no row with currency CCX on"):
+        origin(desk, "CCX")
+    write(desk, "late", None, {"BBX": "2"})
+    (done,) = take(desk)
+    assert (done.outcome.booked, done.outcome.reversed) == (0, 1)
+    desk.deliver("fx_rates.delta-1.csv", "_operation,currency,rate\nupsert,CCX,1\n")
+    with pytest.raises(DeliveryError, match="a delta needs a full delivery of fx_rates for"):
+        take(desk)
+
+
+def test_a_source_that_delivers_meanwhile_keeps_its_rows(desk: Desk) -> None:
+    """Lines were held against what stood, another source posts, and they are held again."""
+    write(desk, "early", None, {"AAX": "9"})
+    write(desk, "late", None, {"AAX": "1", "BBX": "2"})
+    early, late = find_files(desk.deliveries, desk.day, SOURCES, MAPPINGS)
+    raced: list[Ingested] = []
+
+    def meanwhile(_: DataFrame) -> tuple[str, ...]:
+        raced.extend(() if raced else ingest_pending(desk.runner, [late]))
+        return ()
+
+    kept = stage(early, raw_folder(desk.runner.lake))
+    done = take_lines(desk.runner, kept, before=meanwhile)
+    assert (raced[0].outcome.revision, done.outcome.revision) == (1, 2)
+    assert done.delivery.contested == 1
+    assert stands(desk) == {"AAX": 9, "BBX": 2}
+    (again,) = take(desk)
+    assert (again.delivery.source, again.delivery.rejected) == ("late", 1)
+    agree(desk, Bank({"early": {"AAX": "9"}, "late": {"AAX": "1", "BBX": "2"}}))
+
+
+def test_control_totals_say_whose_file_they_count(desk: Desk) -> None:
+    def deliver(totals: str) -> tuple[Ingested, ...]:
+        desk.deliver("control_totals.csv", totals)
+        totals_of = control_totals(desk.deliveries, desk.day, SOURCES)
+        files = find_files(desk.deliveries, desk.day, SOURCES, MAPPINGS)
+        check_totals(totals_of, files)
+        return ingest_pending(desk.runner, files, totals_of)
+
+    write(desk, "late", None, {"AAX": "1", "BBX": "2"})
+    write(desk, "early", None, {"CCX": "9"})
+    with pytest.raises(DeliveryError, match=r"line 2: fx_rates is delivered by early, late; say"):
+        deliver("table,rows,sum_column,sum\nfx_rates,3,,\n")
+    head = "table,rows,sum_column,sum,source\nfx_rates,1,,,early\n"
+    with pytest.raises(DeliveryError, match=r"line 3: 3 rows were sent, 2 arrived in late"):
+        deliver(f"{head}fx_rates,3,,,late\n")
+    (done,) = deliver(f"{head}fx_rates,2,rate,3,late\n")
+    assert done.delivery.source == "late"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("REGULATORY_ASSETS_SOURCES", str(tmp_path))
+    return tmp_path
+
+
+def test_a_table_is_complete_when_every_source_that_is_needed_has_delivered(
+    desk: Desk, folder: Path
+) -> None:
+    def lacks() -> list[str]:
+        found = missing(desk.deliveries, desk.day, desk.runtime.graph)
+        return [name for name in found if name.startswith("fx_rates")]
+
+    def reconciled() -> str:
+        now = Examination(desk.runner.positions(desk.day), desk.runner.reader, desk.runner.register)
+        return delivery_checks(desk.table("fx_rates"))[0].examine(now, 0).said
+
+    assert lacks() == ["fx_rates"]
+    (folder / "early.yaml").write_text(written("early", "full"))
+    (folder / "late.yaml").write_text(written("late", "full", "beside_own_file: true\n"))
+    assert lacks() == ["fx_rates of early", "fx_rates of fx_rates", "fx_rates of late"]
+    write(desk, "late", None, {"AAX": "1"})
+    assert lacks() == ["fx_rates of early", "fx_rates of fx_rates"]
+    ingest_pending(desk.runner, find_files(desk.deliveries, desk.day, SOURCES))
+    assert reconciled() == (
+        "the source early has not delivered; the source fx_rates has not delivered"
+    )
+    (folder / "late.yaml").write_text(written("late", "full"))
+    (folder / "early.yaml").write_text(written("early", "full", "first_day: 2500-01-01\n"))
+    assert lacks() == []
+    assert reconciled().startswith("every delivered line")
+    (folder / "late.yaml").write_text(written("late", "full", "optional: true\n"))
+    assert lacks() == ["fx_rates of fx_rates"]
+    ratings = [m for m in installed(SOURCES) if m.source == "late"]
+    assert needed_sources(desk.table("deals"), desk.day, ratings) == ()
+
+
+def test_a_name_is_shared_by_a_full_and_a_delta_mapping_of_one_table_only(folder: Path) -> None:
+    (folder / "a.yaml").write_text(written("one", "full"))
+    (folder / "b.yaml").write_text(written("one", "delta"))
+    assert [m.mode for m in installed(SOURCES)] == ["full", "delta"]
+    (folder / "c.yaml").write_text(written("one", "full"))
+    with pytest.raises(ParameterError, match=r"the source one is also in .*a\.yaml"):
+        installed(SOURCES)
+    (folder / "c.yaml").write_text(written("two", "delta", "optional: true\n"))
+    with pytest.raises(ParameterError, match=r"c\.yaml:5: only a full delivery has optional"):
+        installed(SOURCES)
+
+
+def test_the_how_to_adds_a_source_by_a_file_alone(desk: Desk, folder: Path) -> None:
+    """Its two mappings of deals and their files, with the day put in."""
+    page = (EXAMPLE.parent / "add-a-source.md").read_text()
+    for path in EXAMPLE.glob("*.yaml"):
+        assert path.read_text().strip() in page
+        (folder / path.name).write_text(path.read_text())
+    treasury = (EXAMPLE / "treasury_20260107.txt").read_text(encoding="latin-1")
+    dated = treasury.replace("07.01.2026", f"{desk.day:%d.%m.%Y}").encode("latin-1")
+    desk.deliver(f"treasury_{desk.day:%Y%m%d}.txt", dated)
+    workbook = (EXAMPLE / "workbook_20260107.csv").read_bytes()
+    desk.deliver(f"workbook_{desk.day:%Y%m%d}.csv", workbook)
+    one, other = desk.take("deals", installed(SOURCES))
+    assert (one.delivery.source, one.delivery.rejected) == ("treasury_deals", 2)
+    assert (other.delivery.source, other.delivery.rejected) == ("workbook_deals", 1)
+    assert {r["deal_id"] for r in desk.rows("deals")} == {"T10-1001", "T10-1002", "T20-1001", "W-1"}
+
+
+def only(mappings: list[SourceMapping], desk: Desk) -> list[str]:
+    files = find_files(desk.deliveries, desk.day, SOURCES, mappings)
+    return [f.path.name for f in pending(desk.runner, files)]
+
+
+def test_what_is_pending_is_named_source_by_source(desk: Desk) -> None:
+    write(desk, "late", None, {"AAX": "1"})
+    write(desk, "early", None, {"BBX": "1"})
+    write(desk, "early", 1, {"BBX": None})
+    assert only(MAPPINGS, desk) == ["early.txt", "early.changes-1.csv", "late.txt"]
+    take(desk)
+    write(desk, "late", 1, {"CCX": "1"})
+    assert only(MAPPINGS, desk) == ["late.changes-1.csv"]
