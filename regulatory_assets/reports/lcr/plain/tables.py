@@ -1,0 +1,139 @@
+"""What a small bank has delivered beside its deals: tables by key, what is insured or free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from regulatory_assets.bank.tables.customers import RATING_SCALE, RATING_TERMS
+from regulatory_assets.regulation.parameters import BASEL
+from regulatory_assets.reports.lcr.plain.reading import ZERO, Deal, Reading, Rows, product, times
+
+
+class Tables:
+    """The tables of a small bank by their keys, its depositors' insured amounts, free holdings."""
+
+    def __init__(self, rows: Rows, day: date, reading: Reading) -> None:
+        self.day, self.reading = day, reading
+        self.deals = rows["deals"]
+        self.rates = {row["currency"]: row["rate"] for row in rows["fx_rates"]}
+        self.regimes = {row["entity_id"]: row["regime"] for row in rows["entities"]}
+        self.counterparties = {row["counterparty_id"]: row for row in rows["counterparties"]}
+        self.securities = {row["security_id"]: row for row in rows["securities"]}
+        self.scopes = {
+            row["entity_id"]: [
+                row["entity_id"],
+                *(row["group_path"].split("/") if row["group_path"] else ()),
+            ]
+            for row in rows["entities"]
+        }
+        structure = rows.get("entity_structure", ())
+        self.transferable = {row["entity_id"]: row["transferable"] for row in structure}
+        self.parents = {row["entity_id"]: row["parent_entity_id"] for row in structure}
+        members = rows.get("customer_groups", ())
+        self.groups = {row["counterparty_id"]: row["group_id"] for row in members}
+        self.instalments: dict[str, list[Deal]] = {}
+        for flow in rows.get("cash_flows", ()):
+            self.instalments.setdefault(flow["deal_id"], []).append(flow)
+        self.ratings: dict[str, list[Deal]] = {}
+        for row in rows.get("security_ratings", ()):
+            self.ratings.setdefault(row["security_id"], []).append(row)
+        self.issuers = {r["security_id"]: r["issuer_id"] for r in rows.get("security_terms", ())}
+        self.balances: dict[tuple[str, str], Decimal] = {}
+        self.insured: dict[str, Decimal] = {}
+        self.all_insured: set[tuple[str, str]] = set()
+        self._insure([d for d in rows["deals"] if d["product_type"] == "DEPOSIT"])
+        deals = {d["deal_id"]: d for d in rows["deals"]}
+        self.holdings = {row["deal_id"]: row for row in rows.get("holdings", ())}
+        self.free = {i: self._unpledged(deals[i], row) for i, row in self.holdings.items()}
+        for pool in rows.get("pledged_pools", ()):
+            self._pledge(pool, [d for i, d in deals.items() if self._pool(i) == pool["pool_id"]])
+
+    def held(self, deal: Deal, column: str = "amount") -> Decimal:
+        amount = deal[column]
+        return ZERO if amount is None else product(amount, self.rates[deal["currency"]])
+
+    def _insure(self, deposits: Iterable[Deal]) -> None:
+        """Spread the insured amount over eligible deposits; the largest takes the residue."""
+        of: dict[tuple[str, str], list[Deal]] = {}
+        for deal in deposits:
+            of.setdefault((deal["entity_id"], deal["counterparty_id"]), []).append(deal)
+        for depositor, own in of.items():
+            regime = self.regimes[depositor[0]]
+            insurance = self.reading.row("lcr/deposit_insurance", "default", regime)
+            limit = insurance.values["limit"]
+            held = {d["deal_id"]: self.held(d) for d in own if d["insurable"]}
+            covered = sum(held.values(), ZERO)
+            self.balances[depositor] = sum((self.held(d) for d in own), ZERO)
+            if self.balances[depositor] == min(covered, limit):
+                self.all_insured.add(depositor)
+            if covered > limit:
+                share = Fraction(limit) / Fraction(covered)
+                spread = {i: times(amount, share) for i, amount in held.items()}
+                largest = min(held, key=lambda i: (-held[i], i))
+                spread[largest] += limit - sum(spread.values(), ZERO)
+                held = spread
+            self.insured.update(held)
+
+    def _pool(self, deal_id: str) -> str | None:
+        holding = self.holdings.get(deal_id)
+        return holding["pool_id"] if holding else None
+
+    def _unpledged(self, deal: Deal, holding: Deal) -> Decimal:
+        """What of a holding is not pledged by itself; without units nothing is."""
+        units = max(holding["quantity"] - holding["encumbered_quantity"], ZERO)
+        if not holding["quantity"]:
+            return ZERO
+        return times(self.held(deal), Fraction(units) / Fraction(holding["quantity"]))
+
+    def _pledge(self, pool: Deal, deals: Iterable[Deal]) -> None:
+        """Take what a pool needs from the least liquid first; they end when it has enough."""
+        needed = product(pool["used"], self.rates[pool["currency"]])
+        for deal in sorted(deals, key=lambda deal: (self._liquidity(deal), deal["deal_id"])):
+            taken = min(self.free[deal["deal_id"]], needed)
+            self.free[deal["deal_id"]] -= taken
+            needed -= taken
+
+    def _liquidity(self, deal: Deal) -> Decimal:
+        """What the haircut leaves of a holding; nothing of one that cannot be turned into money."""
+        regime = self.regimes[deal["entity_id"]]
+        level = self.level(deal, regime)
+        if level == "none" or not self.holdings[deal["deal_id"]]["operational_ok"]:
+            return ZERO
+        return self.reading.row("lcr/lines", f"unwind_{level}", regime).values["rate"]
+
+    def level(self, deal: Deal, regime: str) -> str:
+        security = self.securities.get(deal["security_id"])
+        if security is None:
+            return "none"
+        weight, band = security["risk_weight"], "NONE"
+        if weight is not None:
+            bands = {
+                self.reading.row("lcr/risk_weight_bands", name, regime).values["risk_weight"]: name
+                for name in ("ZERO", "TWENTY")
+            }
+            band = bands.get(weight, "HIGHER")
+        issuer = self.counterparties.get(self.issuers.get(deal["security_id"]), {})
+        own = issuer.get("partner_entity_id") is not None
+        known = {
+            "asset_class": security["asset_class"],
+            "risk_weight_band": band,
+            "credit_quality": self._quality(security),
+            "issuer": "OWN" if own else "FINANCIAL" if security["financial_issuer"] else "OTHER",
+        }
+        return self.reading.rule("lcr/security_level", regime, known).then["level"]
+
+    def _quality(self, security: Deal) -> str:
+        """The band of the rating that counts, long-term before short-term; else as delivered."""
+        given = self.ratings.get(security["security_id"], ())
+        by_term = [[r["rating"] for r in given if r["term"] == term] for term in RATING_TERMS]
+        for ratings in by_term:
+            if ratings:
+                known = {"ratings": {1: "ONE", 2: "TWO"}.get(len(ratings), "MORE")}
+                counts = self.reading.rule("lcr/ratings_counted", BASEL, known).then["counts"]
+                rating = sorted(ratings, key=RATING_SCALE.index)[counts == "SECOND_BEST"]
+                band = self.reading.rule("lcr/rating_bands", BASEL, {"rating": rating})
+                return band.then["credit_quality"]
+        return str(security["credit_quality"])
