@@ -26,11 +26,12 @@ SMALL = "SMALL_BUSINESS"
 CONNECTED_DEPOSITORS = Table(
     name="connected_depositors",
     description="Small businesses and members of customer groups: what each holds, by scope.",
-    key=("entity_id", "counterparty_id", "scope"),
+    key=("entity_id", "counterparty_id", "scheme", "scope"),
     group="lcr",
     columns=(
         Column("entity_id", _STRING, "Entity that took the deposits."),
         Column("counterparty_id", _STRING, "Depositor."),
+        Column("scheme", _STRING, "Insurance scheme, if schemes are known.", nullable=True),
         Column("scope", _STRING, "Scope that the entity belongs to, itself among them."),
         Column("connected_id", _STRING, "Group of connected customers, or who is in none."),
         Column("balance", _MONEY, "Deposits at the entity.", unit=_REPORTING),

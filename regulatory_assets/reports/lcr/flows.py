@@ -1,9 +1,9 @@
 """Every part of every deal with the line that takes it: the stage ``lcr_flows``.
 
-What a deal looks up is prepared elsewhere: what is insured in ``insurance``, whose deposits are
-added up in ``customers``, the level of a security in ``securities``, how much of it is free in
-``holdings``, what is repaid when in ``instalments``, where scopes differ in ``treatment``. No
-factor stands here.
+What a deal looks up is prepared elsewhere: what is insured in ``insurance`` and ``joint``, whose
+deposits are added up in ``customers``, the level of a security in ``securities``, how much of it is
+free in ``holdings``, what is repaid when in ``instalments``, where scopes differ in ``treatment``.
+No factor stands here.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from regulatory_assets.reports.lcr.instalments import (
     last_of_window,
     part_window,
 )
+from regulatory_assets.reports.lcr.insurance import OF_SCHEME, OF_TERMS, is_insured
+from regulatory_assets.reports.lcr.joint import OF_SHARED
 from regulatory_assets.reports.lcr.scopes import ENTITY_SCOPES
 from regulatory_assets.reports.lcr.securities import OF_GRADE, level_of
 from regulatory_assets.reports.lcr.tables import DEPOSITORS, LCR_FLOWS
@@ -70,11 +72,20 @@ _FLOW_PARAMETERS = (
         ),
         OF_GRADE,
         Lookup(FREE_HOLDINGS, by=("deal_id",), take=("free", "operational_ok"), optional=True),
+        OF_TERMS,
+        OF_SCHEME,
         Lookup(
             DEPOSITORS,
-            by=("entity_id", "counterparty_id"),
-            take=("balance", "eligible_balance", "insured_amount", "residue_deal_id", "residue"),
+            by=("entity_id", "counterparty_id", "scheme"),
+            take=(
+                "eligible_balance",
+                "insured_amount",
+                "all_insured",
+                "residue_deal_id",
+                "residue",
+            ),
         ),
+        OF_SHARED,
         Lookup(
             DEPOSITOR_SIZES,
             by=("entity_id", "counterparty_id"),
@@ -152,7 +163,7 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
     )
     repaid = _is("LOAN") & (window != "OVERDUE") | _is("OWN_DEBT")
     by_instalments = repaid & F.col("principal_due").isNotNull()
-    eligible = F.col("insurable") & _is("DEPOSIT")
+    eligible = is_insured() & _is("DEPOSIT")
     share = mul_div(F.col("held"), F.col("insured_amount"), F.col("eligible_balance"))
     residue = F.when(F.col("deal_id") == F.col("residue_deal_id"), F.col("residue"))
     insured = F.when(F.col("insured_amount") == F.col("eligible_balance"), F.col("held")).otherwise(
@@ -165,7 +176,8 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
         .withColumn("sector", F.coalesce(F.col("sector"), F.lit("NONE")))
         .withColumn("held", product(F.col("amount"), F.col("rate")))
         .withColumn("pledged", product(F.col("collateral_value"), F.col("rate")))
-        .withColumn("insured", F.when(eligible, insured).otherwise(_NOTHING))
+        .withColumn("insured", F.coalesce("shared_insured", F.when(eligible, insured), _NOTHING))
+        .withColumn("all_insured", F.coalesce("shared_all_insured", "all_insured"))
         .withColumn("operational", F.least(operational, F.col("held")))
         .withColumn("by_instalments", by_instalments)
     )
@@ -199,7 +211,7 @@ def _part_amount(p: Any) -> Column:
     firm = F.coalesce(F.col("transactional") | F.col("relationship"), F.lit(False))
     stable = F.when(firm, insured).otherwise(_NOTHING)
     operational_insured = F.least(operational, insured)
-    all_insured = ~F.col("sector").isin(*_FINANCIAL) & (F.col("balance") == F.col("insured_amount"))
+    all_insured = ~F.col("sector").isin(*_FINANCIAL) & F.col("all_insured")
     rest = (held - operational).cast(_MONEY)
     liquid = F.col("eligible") & (F.col("level") != "none")
     unwound = liquid & F.col("window").isin("WITHIN", "OPEN") & (_is("REPO") | _due())

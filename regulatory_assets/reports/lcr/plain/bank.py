@@ -205,8 +205,7 @@ class Bank(Tables):
             return {"stable": stable, "less_stable": held - stable}
         operational = min(self.held(deal, "operational_amount"), held)
         rest = held - operational
-        whole = (deal["entity_id"], deal["counterparty_id"]) in self.all_insured
-        is_insured = whole and sector not in _FINANCIAL
+        is_insured = deal["deal_id"] in self.all_insured and sector not in _FINANCIAL
         return {
             "operational_insured": min(operational, insured),
             "operational_uninsured": operational - min(operational, insured),

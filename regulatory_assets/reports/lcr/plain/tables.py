@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -43,7 +43,14 @@ class Tables:
         self.issuers = {r["security_id"]: r["issuer_id"] for r in rows.get("security_terms", ())}
         self.balances: dict[tuple[str, str], Decimal] = {}
         self.insured: dict[str, Decimal] = {}
-        self.all_insured: set[tuple[str, str]] = set()
+        self.all_insured: set[str] = set()
+        self.terms = {row["deal_id"]: row for row in rows.get("deposit_terms", ())}
+        self.schemes: dict[str, list[Deal]] = {}
+        for row in rows.get("deposit_schemes", ()):
+            self.schemes.setdefault(row["entity_id"], []).append(row)
+        self.holders: dict[str, list[Deal]] = {}
+        for row in sorted(rows.get("account_holders", ()), key=lambda r: r["counterparty_id"]):
+            self.holders.setdefault(row["account_id"], []).append(row)
         self._insure([d for d in rows["deals"] if d["product_type"] == "DEPOSIT"])
         deals = {d["deal_id"]: d for d in rows["deals"]}
         self.holdings = {row["deal_id"]: row for row in rows.get("holdings", ())}
@@ -55,27 +62,84 @@ class Tables:
         amount = deal[column]
         return ZERO if amount is None else product(amount, self.rates[deal["currency"]])
 
-    def _insure(self, deposits: Iterable[Deal]) -> None:
-        """Spread the insured amount over eligible deposits; the largest takes the residue."""
-        of: dict[tuple[str, str], list[Deal]] = {}
+    def _insure(self, deposits: Sequence[Deal]) -> None:
+        """Spread what a scheme pays to a depositor over its claims; the largest takes the residue.
+
+        A claim is a holder's share of a deposit: all of it, but for joint accounts.
+        """
+        claims: dict[tuple[str, str], list[tuple[Deal, Decimal]]] = {}
         for deal in deposits:
-            of.setdefault((deal["entity_id"], deal["counterparty_id"]), []).append(deal)
-        for depositor, own in of.items():
-            regime = self.regimes[depositor[0]]
-            insurance = self.reading.row("lcr/deposit_insurance", "default", regime)
-            limit = insurance.values["limit"]
-            held = {d["deal_id"]: self.held(d) for d in own if d["insurable"]}
-            covered = sum(held.values(), ZERO)
-            self.balances[depositor] = sum((self.held(d) for d in own), ZERO)
-            if self.balances[depositor] == min(covered, limit):
-                self.all_insured.add(depositor)
+            depositor = deal["entity_id"], deal["counterparty_id"]
+            self.balances[depositor] = self.balances.get(depositor, ZERO) + self.held(deal)
+            for holder, claim in self._claims(deal):
+                claims.setdefault((deal["entity_id"], holder), []).append((deal, claim))
+        short: set[str] = set()
+        for (entity, _), own in claims.items():
+            insured = self._paid_out(entity, own)
+            if sum(insured.values(), ZERO) < sum((claim for _, claim in own), ZERO):
+                short |= {deal["deal_id"] for deal, _ in own}
+            for deal_id, amount in insured.items():
+                self.insured[deal_id] = self.insured.get(deal_id, ZERO) + amount
+        self.all_insured = {deal["deal_id"] for deal in deposits} - short
+
+    def _claims(self, deal: Deal) -> Iterator[tuple[str, Decimal]]:
+        """Who has how much of a deposit; rounded claims add up to it."""
+        held, holders = self.held(deal), self.holders.get(deal["account_id"])
+        if not holders:
+            yield deal["counterparty_id"], held
+            return
+        shares = [row["share"] for row in holders]
+        equal = Fraction(1, len(holders))
+        alike = None in shares
+        upto = Fraction(0)
+        for row in holders:
+            before = times(held, upto)
+            upto += equal if alike else Fraction(row["share"])
+            yield row["counterparty_id"], times(held, upto) - before
+
+    def _paid_out(self, entity: str, own: Iterable[tuple[Deal, Decimal]]) -> dict[str, Decimal]:
+        """What of each claim of one holder on an entity is insured, scheme by scheme."""
+        of_scheme: dict[str | None, dict[str, Decimal]] = {}
+        limits: dict[str | None, Decimal] = {}
+        for deal, claim in own:
+            found = self._scheme(deal)
+            if found is not None:
+                scheme, limits[scheme] = found
+                of_scheme.setdefault(scheme, {})[deal["deal_id"]] = claim
+        insured: dict[str, Decimal] = {}
+        for scheme, held in of_scheme.items():
+            covered, limit = sum(held.values(), ZERO), limits[scheme]
             if covered > limit:
                 share = Fraction(limit) / Fraction(covered)
                 spread = {i: times(amount, share) for i, amount in held.items()}
                 largest = min(held, key=lambda i: (-held[i], i))
                 spread[largest] += limit - sum(spread.values(), ZERO)
                 held = spread
-            self.insured.update(held)
+            insured |= held
+        return insured
+
+    def _scheme(self, deal: Deal) -> tuple[str | None, Decimal] | None:
+        """The scheme that covers a deposit with what it pays to a depositor; None where none does.
+
+        Without schemes the usual limit; without terms the entity's only scheme.
+        """
+        if not deal["insurable"]:
+            return None
+        schemes = {r["scheme_id"]: r for r in self.schemes.get(deal["entity_id"], ())}
+        named = self.terms.get(deal["deal_id"])
+        if named is None and not schemes:
+            regime = self.regimes[deal["entity_id"]]
+            insurance = self.reading.row("lcr/deposit_insurance", "default", regime)
+            return None, insurance.values["limit"]
+        if named is None and len(schemes) == 1:
+            (scheme,) = schemes.values()
+        elif named is not None and named["scheme_id"] in schemes:
+            scheme = schemes[named["scheme_id"]]
+        else:
+            return None
+        if scheme["currency"] != deal["currency"] and not scheme["covers_foreign_currency"]:
+            return None
+        return scheme["scheme_id"], product(scheme["insured_limit"], self.rates[scheme["currency"]])
 
     def _pool(self, deal_id: str) -> str | None:
         holding = self.holdings.get(deal_id)
