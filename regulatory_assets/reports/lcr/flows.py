@@ -31,8 +31,7 @@ from regulatory_assets.reports.lcr.instalments import (
 )
 from regulatory_assets.reports.lcr.insurance import OF_SCHEME, OF_TERMS, is_insured
 from regulatory_assets.reports.lcr.joint import OF_SHARED
-from regulatory_assets.reports.lcr.scopes import ENTITY_SCOPES
-from regulatory_assets.reports.lcr.securities import OF_GRADE, level_of
+from regulatory_assets.reports.lcr.securities import OF_ENTITY, OF_GRADE, is_foreign, level_of
 from regulatory_assets.reports.lcr.tables import DEPOSITORS, LCR_FLOWS
 from regulatory_assets.reports.lcr.treatment import as_treated, is_retail_deposit
 from regulatory_assets.reports.lookups import RATE_OF_DAY
@@ -64,7 +63,7 @@ _FLOW_PARAMETERS = (
     writes=LCR_FLOWS,
     lookups=(
         RATE_OF_DAY,
-        Lookup(ENTITY_SCOPES, by=("entity_id",), take=("regime", "scopes", "regimes", "mixed")),
+        OF_ENTITY,
         Lookup(
             COUNTERPARTIES,
             by=("counterparty_id",),
@@ -260,6 +259,7 @@ def _line(p: Any) -> Column:
     asset = {
         "product_type": held_asset,
         "level": level,
+        "foreign": _yes(is_foreign()),
         "eligible": _yes((part != "pledged") & eligible),
         # What a pledged security pays at maturity stays with the holder of the pledge.
         "window": F.when(part == "pledged", "OPEN").otherwise(window),

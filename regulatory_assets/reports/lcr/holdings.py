@@ -13,13 +13,13 @@ from pyspark.sql.connect.column import Column as Expression
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.window import Window
 
-from regulatory_assets.bank.tables import DEALS, ENTITIES
+from regulatory_assets.bank.tables import DEALS
 from regulatory_assets.bank.tables.securities import HOLDINGS, PLEDGED_POOLS
 from regulatory_assets.ledger.arithmetic import mul_div, product
 from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.regulation.expressions import value
-from regulatory_assets.reports.lcr.securities import OF_GRADE, level_of
+from regulatory_assets.reports.lcr.securities import OF_ENTITY, OF_GRADE, level_of
 from regulatory_assets.reports.lookups import RATE_OF_DAY
 
 _STRING, _MONEY, _RATE = ColumnType.STRING, ColumnType.MONEY, ColumnType.RATE
@@ -85,7 +85,7 @@ def _not_pledged_beside() -> Expression:
     writes=POOLED_HOLDINGS,
     lookups=(
         Lookup(DEALS, by=("deal_id",), take=("entity_id", "currency", "amount", "security_id")),
-        Lookup(ENTITIES, by=("entity_id",), take=("regime",)),
+        OF_ENTITY,
         RATE_OF_DAY,
         OF_GRADE,
     ),

@@ -110,8 +110,10 @@ def regime_of(row: ReportRow, among: Sequence[str]) -> str:
     lookups=(REGIME_OF_SCOPE, TRANSFERABLE),
     parameters=(
         "lcr/caps",
+        "lcr/foreign_sovereigns",
         "lcr/lending_excess",
         "lcr/limited_transfer",
+        "lcr/lines",
         "lcr/outflow_adjustment",
         "lcr/window",
     ),
@@ -119,7 +121,8 @@ def regime_of(row: ReportRow, among: Sequence[str]) -> str:
 def lcr_components(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     """The components of one scope's ratio, each with a row, also where it has no line.
 
-    In a group, what entities may not pass on of their liquid assets has rows of its own (para 171).
+    In a group, what entities may not pass on of their liquid assets has rows of its own (para 171);
+    so have sovereigns in a foreign currency, where there are any (para 50(e)).
     """
     first = lines[0]
     regime = regime_of(first, p["lcr/lending_excess"].regimes)

@@ -184,6 +184,11 @@ UNTRANSFERABLE = ("untransferable_level1", "untransferable_level2a", "untransfer
 """What does not count of the levels in a group, as it may not leave its entity and this has no need
 of it (paragraph 171); there are such rows where a group has an entity that keeps its liquidity."""
 
+PROMOTED = ("promoted_level1", "promoted_level2a", "promoted_level2b")
+"""Sovereigns in a foreign currency that are Level 1 up to the outflows in it, and what that takes
+from the level that they have without (paragraph 50(e)); there are such rows where a scope has any.
+"""
+
 LCR_COMPONENTS = Table(
     name="lcr_components",
     description="The totals of each scope that its ratio is computed from, one row each.",
@@ -192,7 +197,12 @@ LCR_COMPONENTS = Table(
     bounded=True,
     columns=(
         Column("scope", _STRING, "Entity, or group of entities, that reports."),
-        Column("component", _STRING, "Part of the ratio.", allowed=(*COMPONENTS, *UNTRANSFERABLE)),
+        Column(
+            "component",
+            _STRING,
+            "Part of the ratio.",
+            allowed=(*COMPONENTS, *PROMOTED, *UNTRANSFERABLE),
+        ),
         Column("consolidation", _STRING, "solo or group."),
         Column("reporting_currency", _STRING, "ISO 4217 code of the amount."),
         _money("amount", "Weighted amounts of the component's lines; zero where it has none."),
@@ -209,7 +219,11 @@ LCR = Table(
         Column("scope", _STRING, "Entity, or group of entities, that reports."),
         Column("consolidation", _STRING, "solo or group."),
         Column("currency", _STRING, "ISO 4217 code of the amounts."),
-        _money("level1", "Level 1 assets after haircuts, without what may not leave its entity."),
+        _money(
+            "level1",
+            "Level 1 assets after haircuts, foreign-currency sovereigns among them "
+            "(para 50(e)), without what may not leave its entity.",
+        ),
         _money("level2a", "Level 2A assets after haircuts, likewise."),
         _money("level2b", "Level 2B assets after haircuts, likewise."),
         _money("adjusted_level1", "Level 1 after unwinding (Annex 1)."),

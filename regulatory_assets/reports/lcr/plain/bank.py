@@ -33,12 +33,9 @@ class Bank(Tables):
             yield from self._parts(deal, regime, sector, scope)
 
     def regime_of(self, scope: str) -> str:
-        """An entity's own; of a group that of its one member whose parent is outside (conv. 13)."""
-        if scope in self.regimes:
-            return str(self.regimes[scope])
-        members = {entity for entity, scopes in self.scopes.items() if scope in scopes}
-        heads = [e for e in members if e in self.parents and self.parents[e] not in members]
-        return str(self.regimes[heads[0]]) if len(heads) == 1 else BASEL
+        """An entity's own; of a group that of its head, if somebody says who that is."""
+        head = self.head_of(scope)
+        return BASEL if head is None else str(self.regimes[head])
 
     def lines_of(self, scope: str) -> list[Part]:
         """The parts that a scope reports: of deals of its entities with parties outside."""
@@ -78,6 +75,7 @@ class Bank(Tables):
             "locked": yes(deal["locked_in"]),
             "eligible": yes(deal["eligible"]),
             "level": level,
+            "foreign": yes(self.is_foreign(deal)),
         }
         for part, amount in self._amounts(deal, known, regime).items():
             if amount or part == "whole":
@@ -92,7 +90,16 @@ class Bank(Tables):
                 entity = deal["entity_id"]
                 paid = self._paid(deal, part) if self._by_day(line, regime) else None
                 yield Part(
-                    deal["deal_id"], part, entity, line, component, amount, weighted, only_in, paid
+                    deal["deal_id"],
+                    part,
+                    entity,
+                    line,
+                    component,
+                    amount,
+                    weighted,
+                    only_in,
+                    deal["currency"],
+                    paid,
                 )
 
     def _of_part(self, deal: Deal, part: str) -> dict[str, str]:

@@ -26,6 +26,7 @@ PARAMETERS = (
     "lcr/deposit_insurance",
     "lcr/deposit_lines",
     "lcr/facility_lines",
+    "lcr/foreign_sovereigns",
     "lcr/inflow_lines",
     "lcr/lending_excess",
     "lcr/lending_lines",
@@ -34,6 +35,7 @@ PARAMETERS = (
     "lcr/lines",
     "lcr/loan_lines",
     "lcr/mismatch_lines",
+    "lcr/mortgage_pools",
     "lcr/outflow_adjustment",
     "lcr/outflow_lines",
     "lcr/rating_bands",
@@ -65,6 +67,7 @@ class Part:
     weighted: Decimal
     only_in: str | None = None
     """The scope that alone treats the deal so; None where all scopes of the entity agree."""
+    currency: str | None = None
     due_day: int | None = None
     """The day of the window on which it is paid, of lines that are looked at by day."""
 

@@ -9,7 +9,15 @@ from fractions import Fraction
 
 from regulatory_assets.bank.tables.customers import RATING_SCALE, RATING_TERMS
 from regulatory_assets.regulation.parameters import BASEL
-from regulatory_assets.reports.lcr.plain.reading import ZERO, Deal, Reading, Rows, product, times
+from regulatory_assets.reports.lcr.plain.reading import (
+    ZERO,
+    Deal,
+    Reading,
+    Rows,
+    product,
+    times,
+    yes,
+)
 
 
 class Tables:
@@ -40,7 +48,9 @@ class Tables:
         self.ratings: dict[str, list[Deal]] = {}
         for row in rows.get("security_ratings", ()):
             self.ratings.setdefault(row["security_id"], []).append(row)
-        self.issuers = {r["security_id"]: r["issuer_id"] for r in rows.get("security_terms", ())}
+        self.of_security = {r["security_id"]: r for r in rows.get("security_terms", ())}
+        self.entities = {row["entity_id"]: row for row in rows["entities"]}
+        self.countries = {row["entity_id"]: row["country"] for row in structure}
         self.balances: dict[tuple[str, str], Decimal] = {}
         self.insured: dict[str, Decimal] = {}
         self.all_insured: set[str] = set()
@@ -179,15 +189,61 @@ class Tables:
                 for name in ("ZERO", "TWENTY")
             }
             band = bands.get(weight, "HIGHER")
-        issuer = self.counterparties.get(self.issuers.get(deal["security_id"]), {})
+        terms = self.of_security.get(deal["security_id"], {})
+        issuer = self.counterparties.get(terms.get("issuer_id"), {})
         own = issuer.get("partner_entity_id") is not None
         known = {
             "asset_class": security["asset_class"],
             "risk_weight_band": band,
             "credit_quality": self._quality(security),
             "issuer": "OWN" if own else "FINANCIAL" if security["financial_issuer"] else "OTHER",
+            "conditions": "MET" if self._qualifies(security, terms) else "UNMET",
+            "domestic": yes(self._sovereign(deal) == "DOMESTIC"),
         }
         return self.reading.rule("lcr/security_level", regime, known).then["level"]
+
+    def _qualifies(self, security: Deal, terms: Deal) -> bool:
+        """Whether its terms, if known, show what 54(a) or 54(c) ask beside the rating."""
+        kind = security["asset_class"]
+        if not terms or kind not in ("RMBS", "EQUITY"):
+            return True
+        if kind == "EQUITY":
+            return bool(terms["main_index"])
+        most = self.reading.row("lcr/mortgage_pools", "rmbs", BASEL).values["average_ltv"]
+        lent = terms["average_ltv"]
+        kept = terms["full_recourse"] and terms["risk_retention"]
+        return bool(kept and lent is not None and lent <= most)
+
+    def is_foreign(self, deal: Deal) -> bool:
+        """A sovereign of the entity's country or home in a currency foreign to it (50(e))."""
+        return self._sovereign(deal) == "FOREIGN"
+
+    def _sovereign(self, deal: Deal) -> str:
+        """Of a sovereign above 0 %: in its own currency, a foreign one, or of another country."""
+        security = self.securities.get(deal["security_id"], {})
+        terms = self.of_security.get(deal["security_id"])
+        if security.get("asset_class") != "SOVEREIGN" or terms is None:
+            return "NONE"
+        zero = self.reading.row("lcr/risk_weight_bands", "ZERO", BASEL).values["risk_weight"]
+        issuer = self.counterparties.get(terms["issuer_id"], {})
+        own = security["financial_issuer"] or issuer.get("partner_entity_id") is not None
+        if own or security["risk_weight"] == zero:
+            return "NONE"
+        found = "NONE"
+        for head in {deal["entity_id"], self.head_of(self.scopes[deal["entity_id"]][:2][-1])}:
+            if head is not None and self.countries.get(head) == terms["country"]:
+                if self.entities[head]["reporting_currency"] == terms["currency"]:
+                    return "DOMESTIC"
+                found = "FOREIGN"
+        return found
+
+    def head_of(self, scope: str) -> str | None:
+        """The entity itself; of a group its one member whose parent is outside (convention 13)."""
+        if scope in self.regimes:
+            return scope
+        members = {entity for entity, scopes in self.scopes.items() if scope in scopes}
+        heads = [e for e in members if e in self.parents and self.parents[e] not in members]
+        return heads[0] if len(heads) == 1 else None
 
     def _quality(self, security: Deal) -> str:
         """The band of the rating that counts, long-term before short-term; else as delivered."""
