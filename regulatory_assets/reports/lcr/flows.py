@@ -26,6 +26,7 @@ from regulatory_assets.reports.lcr.instalments import (
     INSTALMENTS_DUE,
     due_day,
     instalment_amount,
+    is_repaid_by_instalments,
     last_of_window,
     part_window,
 )
@@ -160,8 +161,6 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
         .when(due <= last, "WITHIN")
         .otherwise("BEYOND")
     )
-    repaid = _is("LOAN") & (window != "OVERDUE") | _is("OWN_DEBT")
-    by_instalments = repaid & F.col("principal_due").isNotNull()
     eligible = is_insured() & _is("DEPOSIT")
     share = mul_div(F.col("held"), F.col("insured_amount"), F.col("eligible_balance"))
     residue = F.when(F.col("deal_id") == F.col("residue_deal_id"), F.col("residue"))
@@ -178,7 +177,7 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
         .withColumn("insured", F.coalesce("shared_insured", F.when(eligible, insured), _NOTHING))
         .withColumn("all_insured", F.coalesce("shared_all_insured", "all_insured"))
         .withColumn("operational", F.least(operational, F.col("held")))
-        .withColumn("by_instalments", by_instalments)
+        .withColumn("by_instalments", is_repaid_by_instalments(window))
     )
 
 

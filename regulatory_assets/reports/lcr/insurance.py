@@ -25,6 +25,9 @@ from regulatory_assets.reports.lookups import RATE_OF_DAY
 
 _STRING, _MONEY = ColumnType.STRING, ColumnType.MONEY
 _NOTHING = F.lit(0).cast(_MONEY.value)
+FUNDING = ("DEPOSIT", "OWN_DEBT", "REPO")
+"""Deals by which a customer funds an entity (BCBS 238 paras 89-92): what it has deposited, what it
+is known to hold of the entity's debt, and what it has lent against securities."""
 SEVERAL = "one of several"
 """The scheme of a deposit that does not say which of its entity's schemes insures it: none."""
 
@@ -112,24 +115,28 @@ def insured_limit(p: Any) -> Expression:
     by=("entity_id", "counterparty_id"),
     lookups=(RATE_OF_DAY, OF_TERMS, OF_SCHEME),
     parameters=("lcr/deposit_insurance",),
-    only=lambda: F.col("product_type") == "DEPOSIT",
+    only=lambda: F.col("product_type").isin(*FUNDING),
 )
 def depositors(deals: DataFrame, p: Any) -> DataFrame:
-    """Insured amount per depositor, entity and scheme (BCBS 238 paras 75-76, convention 7).
+    """Insured amount per depositor, entity and scheme (BCBS 238 paras 75-76, convention 7), beside
+    all that it funds (paras 89-92, convention 8).
 
     The insured amount is spread over the eligible deposits in proportion to balance; the rounding
     residue goes to the largest one. Where everything is insured there is nothing to spread.
     """
     key = ("entity_id", "counterparty_id", "scheme")
-    deposits = deals.withColumn("held", product(F.col("amount"), F.col("rate"))).select(
+    is_deposit = F.col("product_type") == "DEPOSIT"
+    deposits = deals.withColumn("funds", product(F.col("amount"), F.col("rate"))).select(
         *key,
         "deal_id",
-        "held",
-        F.when(is_insured(), F.col("held")).alias("covered"),
+        "funds",
+        F.when(is_deposit, F.col("funds")).alias("held"),
+        F.when(is_deposit & is_insured(), F.col("funds")).alias("covered"),
         insured_limit(p).alias("insured_limit"),
         F.coalesce(~F.col("alone"), F.lit(False)).alias("several"),
     )
     held = deposits.groupBy(*key).agg(
+        total(F.col("funds")).alias("funding"),
         total(F.col("held")).alias("balance"),
         total(F.col("covered")).alias("eligible_balance"),
         F.coalesce(F.max("covered"), _NOTHING).alias("largest_balance"),
@@ -164,6 +171,7 @@ def depositors(deals: DataFrame, p: Any) -> DataFrame:
         .join(whole, _same("whole", key[:2]), "left")
         .select(
             *key,
+            "funding",
             "balance",
             "eligible_balance",
             insured.alias("insured_amount"),

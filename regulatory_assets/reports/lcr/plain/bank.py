@@ -12,6 +12,7 @@ from regulatory_assets.reports.lcr.plain.tables import Tables
 
 _FINANCIAL = ("BANK", "OTHER_FINANCIAL", "OTHER_LEGAL_ENTITY")
 _INSTALMENTS = {"overdue": "OVERDUE", "due": "WITHIN", "interest": "WITHIN", "later": "BEYOND"}
+_LENT, _BORROWED = ("LOAN", "MARGIN_LOAN"), ("OWN_DEBT", "NETWORK_DEPOSIT")
 _FAMILIES = ("asset", "facility", "inflow", "lending", "outflow", "secured")
 
 
@@ -116,7 +117,7 @@ class Bank(Tables):
 
     def _paid(self, deal: Deal, part: str) -> int | None:
         """Days to the payment: of several, an inflow on the last, an outflow on the first."""
-        owed = deal["product_type"] == "OWN_DEBT"
+        owed = deal["product_type"] in _BORROWED
         if part in ("due", "interest"):
             window = int(self.reading.row("lcr/window", "lcr", BASEL).values["days"])
             days = [
@@ -145,8 +146,8 @@ class Bank(Tables):
         group = self.groups.get(deal["counterparty_id"])
         funding = sum(
             (
-                balance
-                for (entity, depositor), balance in self.balances.items()
+                amount
+                for (entity, depositor), amount in self.funding.items()
                 if scope in self.scopes[entity]
                 and (
                     depositor == deal["counterparty_id"]
@@ -174,7 +175,7 @@ class Bank(Tables):
                 posted = min(held, product(pledged, row.values["rate"]))
             return {"posted": posted, "undrawn": held - posted}
         flows = self.instalments.get(deal["deal_id"])
-        if flows and (kind == "OWN_DEBT" or (kind == "LOAN" and when != "OVERDUE")):
+        if flows and (kind in _BORROWED or (kind in _LENT and when != "OVERDUE")):
             return self._repaid(deal, flows, held, regime)
         found = {"whole": held}
         if kind == "REPO" and liquid and when in ("WITHIN", "OPEN"):
@@ -197,7 +198,7 @@ class Bank(Tables):
                 sums["overdue"] += flow["principal"]
             elif left <= days:
                 sums["due"] += flow["principal"]
-            if 0 < left <= days or (left <= 0 and deal["product_type"] == "OWN_DEBT"):
+            if 0 < left <= days or (left <= 0 and deal["product_type"] in _BORROWED):
                 sums["interest"] += flow["interest"]
         rate = self.rates[deal["currency"]]
         found = {part: product(amount, rate) for part, amount in sums.items()}

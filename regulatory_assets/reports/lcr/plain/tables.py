@@ -51,7 +51,7 @@ class Tables:
         self.of_security = {r["security_id"]: r for r in rows.get("security_terms", ())}
         self.entities = {row["entity_id"]: row for row in rows["entities"]}
         self.countries = {row["entity_id"]: row["country"] for row in structure}
-        self.balances: dict[tuple[str, str], Decimal] = {}
+        self.funding: dict[tuple[str, str], Decimal] = {}
         self.insured: dict[str, Decimal] = {}
         self.all_insured: set[str] = set()
         self.terms = {row["deal_id"]: row for row in rows.get("deposit_terms", ())}
@@ -61,6 +61,10 @@ class Tables:
         self.holders: dict[str, list[Deal]] = {}
         for row in sorted(rows.get("account_holders", ()), key=lambda r: r["counterparty_id"]):
             self.holders.setdefault(row["account_id"], []).append(row)
+        for deal in rows["deals"]:
+            if deal["product_type"] in ("DEPOSIT", "OWN_DEBT", "REPO"):
+                customer = deal["entity_id"], deal["counterparty_id"]
+                self.funding[customer] = self.funding.get(customer, ZERO) + self.held(deal)
         self._insure([d for d in rows["deals"] if d["product_type"] == "DEPOSIT"])
         deals = {d["deal_id"]: d for d in rows["deals"]}
         self.holdings = {row["deal_id"]: row for row in rows.get("holdings", ())}
@@ -79,8 +83,6 @@ class Tables:
         """
         claims: dict[tuple[str, str], list[tuple[Deal, Decimal]]] = {}
         for deal in deposits:
-            depositor = deal["entity_id"], deal["counterparty_id"]
-            self.balances[depositor] = self.balances.get(depositor, ZERO) + self.held(deal)
             for holder, claim in self._claims(deal):
                 claims.setdefault((deal["entity_id"], holder), []).append((deal, claim))
         short: set[str] = set()
