@@ -26,12 +26,11 @@ SMALL = "SMALL_BUSINESS"
 CONNECTED_DEPOSITORS = Table(
     name="connected_depositors",
     description="Small businesses and members of customer groups: what each holds, by scope.",
-    key=("entity_id", "counterparty_id", "scheme", "scope"),
+    key=("entity_id", "counterparty_id", "scope"),
     group="lcr",
     columns=(
         Column("entity_id", _STRING, "Entity that is funded."),
         Column("counterparty_id", _STRING, "Customer."),
-        Column("scheme", _STRING, "Insurance scheme, if schemes are known.", nullable=True),
         Column("scope", _STRING, "Scope that the entity belongs to, itself among them."),
         Column("connected_id", _STRING, "Group of connected customers, or who is in none."),
         Column("funding", _MONEY, "Deposits, own debt and repos at the entity.", unit=_REPORTING),

@@ -30,9 +30,9 @@ from regulatory_assets.reports.lcr.instalments import (
     last_of_window,
     part_window,
 )
-from regulatory_assets.reports.lcr.insurance import OF_SCHEME, OF_TERMS, is_insured
+from regulatory_assets.reports.lcr.insurance import OF_INSURANCE, OF_TERMS, is_insured
 from regulatory_assets.reports.lcr.joint import OF_SHARED
-from regulatory_assets.reports.lcr.securities import OF_ENTITY, OF_GRADE, is_foreign, level_of
+from regulatory_assets.reports.lcr.securities import OF_ENTITY, OF_GRADE, level_of, with_sovereigns
 from regulatory_assets.reports.lcr.tables import DEPOSITORS, LCR_FLOWS
 from regulatory_assets.reports.lcr.treatment import as_treated, is_retail_deposit
 from regulatory_assets.reports.lookups import RATE_OF_DAY
@@ -73,17 +73,11 @@ _FLOW_PARAMETERS = (
         OF_GRADE,
         Lookup(FREE_HOLDINGS, by=("deal_id",), take=("free", "operational_ok"), optional=True),
         OF_TERMS,
-        OF_SCHEME,
+        OF_INSURANCE,
         Lookup(
             DEPOSITORS,
-            by=("entity_id", "counterparty_id", "scheme"),
-            take=(
-                "eligible_balance",
-                "insured_amount",
-                "all_insured",
-                "residue_deal_id",
-                "residue",
-            ),
+            by=("entity_id", "counterparty_id"),
+            take=("balance", "eligible_balance", "insured_amount", "residue_deal_id", "residue"),
         ),
         OF_SHARED,
         Lookup(
@@ -167,15 +161,17 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
     insured = F.when(F.col("insured_amount") == F.col("eligible_balance"), F.col("held")).otherwise(
         (share + F.coalesce(residue, _NOTHING)).cast(_MONEY)
     )
+    all_insured = F.col("balance") == F.col("insured_amount")
     operational = F.coalesce(product(F.col("operational_amount"), F.col("rate")), _NOTHING)
     return (
-        deals.withColumn("window", window)
+        with_sovereigns(deals)
+        .withColumn("window", window)
         .withColumn("level", F.coalesce(level_of(p), F.lit("none")))
         .withColumn("sector", F.coalesce(F.col("sector"), F.lit("NONE")))
         .withColumn("held", product(F.col("amount"), F.col("rate")))
         .withColumn("pledged", product(F.col("collateral_value"), F.col("rate")))
         .withColumn("insured", F.coalesce("shared_insured", F.when(eligible, insured), _NOTHING))
-        .withColumn("all_insured", F.coalesce("shared_all_insured", "all_insured"))
+        .withColumn("all_insured", F.coalesce("shared_all_insured", all_insured))
         .withColumn("operational", F.least(operational, F.col("held")))
         .withColumn("by_instalments", is_repaid_by_instalments(window))
     )
@@ -258,7 +254,7 @@ def _line(p: Any) -> Column:
     asset = {
         "product_type": held_asset,
         "level": level,
-        "foreign": _yes(is_foreign()),
+        "foreign": F.col("foreign"),
         "eligible": _yes((part != "pledged") & eligible),
         # What a pledged security pays at maturity stays with the holder of the pledge.
         "window": F.when(part == "pledged", "OPEN").otherwise(window),

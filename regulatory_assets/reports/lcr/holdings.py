@@ -19,7 +19,7 @@ from regulatory_assets.ledger.arithmetic import mul_div, product
 from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.regulation.expressions import value
-from regulatory_assets.reports.lcr.securities import OF_ENTITY, OF_GRADE, level_of
+from regulatory_assets.reports.lcr.securities import OF_ENTITY, OF_GRADE, level_of, with_sovereigns
 from regulatory_assets.reports.lookups import RATE_OF_DAY
 
 _STRING, _MONEY, _RATE = ColumnType.STRING, ColumnType.MONEY, ColumnType.RATE
@@ -96,7 +96,8 @@ def pooled_holdings(holdings: DataFrame, p: Any) -> DataFrame:
     line = F.concat(F.lit("unwind_"), level_of(p))
     factor = F.when(F.col("operational_ok"), value(p["lcr/lines"], line, "rate", F.col("regime")))
     return (
-        holdings.where(F.col("pool_id").isNotNull())
+        with_sovereigns(holdings)
+        .where(F.col("pool_id").isNotNull())
         .withColumn("in_pool", _not_pledged_beside())
         .withColumn("liquidity", F.coalesce(factor, F.lit(0).cast(_RATE.value)))
     )

@@ -1,8 +1,8 @@
-"""Joint accounts: what each holder has in them, and what of the holders' deposits is insured.
+"""Deposits whose insurance more than one balance decides: joint accounts, and several schemes.
 
 account_holders -> joint_accounts, joint_holders; deals -> deposit_claims -> insured_claims ->
-shared_deposits. Only joint accounts and other deposits of their holders have rows here, and none is
-looked at where no joint account was delivered. All other deposits stand in ``insurance``.
+shared_deposits. Only joint accounts, other deposits of their holders and deposits at entities with
+several schemes have rows here; all others stand in ``insurance``.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from regulatory_assets.ledger.arithmetic import mul_div, product, total
 from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.reports.lcr.insurance import (
-    OF_SCHEME,
+    OF_INSURANCE,
     OF_TERMS,
+    SCHEME_LIMITS,
     insured_limit,
     is_insured,
 )
@@ -56,7 +57,7 @@ JOINT_HOLDERS = Table(
 
 DEPOSIT_CLAIMS = Table(
     name="deposit_claims",
-    description="Deposits of those who hold joint accounts, by deposit and holder.",
+    description="Deposits of holders of joint accounts or under several schemes, by holder.",
     key=("deal_id", "holder_id"),
     group="lcr",
     columns=(
@@ -64,9 +65,11 @@ DEPOSIT_CLAIMS = Table(
         Column("holder_id", _STRING, "Who has a claim on it."),
         Column("entity_id", _STRING, "Entity that took it."),
         Column("scheme", _STRING, "Its insurance scheme, if schemes are known.", nullable=True),
-        Column("claim", _MONEY, "The holder's share of it.", unit=_REPORTING),
-        Column("covered", _MONEY, "The share, where the scheme covers the deposit; else empty.",
-               unit=_REPORTING, nullable=True),
+        Column("held", _MONEY, "The whole deposit.", unit=_REPORTING),
+        Column("before", _MONEY, "Shares of the holders before this one.", unit="shares"),
+        Column("upto", _MONEY, "These with its own.", unit="shares"),
+        Column("whole", _MONEY, "All shares of the account.", unit="shares"),
+        Column("insured", _BOOL, "The scheme covers the deposit, whatever its limit."),
         Column("insured_limit", _MONEY, "What the scheme pays to one depositor at most.",
                unit=_REPORTING),
     ),
@@ -88,7 +91,7 @@ INSURED_CLAIMS = Table(
 
 SHARED_DEPOSITS = Table(
     name="shared_deposits",
-    description="What of a deposit is insured, where one of its holders has a joint account.",
+    description="What of a deposit is insured, where more than one balance decides it.",
     key=("deal_id",),
     group="lcr",
     columns=(
@@ -136,37 +139,55 @@ def joint_holders(holders: DataFrame, p: Any) -> DataFrame:
     lookups=(
         RATE_OF_DAY,
         OF_TERMS,
-        OF_SCHEME,
-        # Not optional: without joint accounts the deals are not looked at.
-        Lookup(JOINT_ACCOUNTS, by=("account_id",), take=("holders",)),
-        Lookup(JOINT_HOLDERS, by=("counterparty_id",), take=("accounts",)),
+        OF_INSURANCE,
+        Lookup(
+            SCHEME_LIMITS,
+            by=("entity_id", "scheme_id"),
+            take=("insured_limit", "only_currency"),
+            prefix="named_",
+            optional=True,
+        ),
+        Lookup(JOINT_ACCOUNTS, by=("account_id",), take=("holders",), optional=True),
+        Lookup(JOINT_HOLDERS, by=("counterparty_id",), take=("accounts",), optional=True),
     ),
     parameters=("lcr/deposit_insurance",),
 )
 def deposit_claims(deals: DataFrame, p: Any) -> DataFrame:
     """Who has how much of a deposit: of a joint account each holder its share, whoever the deal's
-    customer is; of other deposits of a holder the customer all (convention 7)."""
-    is_joint, held = F.col("holders").isNotNull(), F.col("held")
-    alone = F.array(F.col("counterparty_id"))
+    customer is; of other deposits the customer all (convention 7).
+
+    Where an entity has several schemes, a deposit is insured by the one that its terms name.
+    """
+    is_joint = F.col("holders").isNotNull()
+    several = F.coalesce(F.col("several_schemes"), F.lit(False))
+    customer = F.coalesce(F.col("counterparty_id"), F.lit(""))
+    alone = F.concat_ws(_WITHIN, customer, *(F.lit(n) for n in ("0", "1", "1")))
+    only, nothing = F.col("named_only_currency"), F.lit(0).cast(_MONEY.value)
+    its_currency = only.isNull() | (F.col("currency") == only)
+    by_named = several & F.col("named_insured_limit").isNotNull() & its_currency
+    scheme = F.when(several, F.col("scheme_id")).otherwise(F.col("scheme"))
+    limit = F.when(several, F.coalesce("named_insured_limit", nothing)).otherwise(insured_limit(p))
     claims = (
         deals.where(
-            (F.col("product_type") == "DEPOSIT") & (is_joint | F.col("accounts").isNotNull())
+            (F.col("product_type") == "DEPOSIT")
+            & (is_joint | F.col("accounts").isNotNull() | several)
         )
-        .withColumn("held", product(F.col("amount"), F.col("rate")))
-        .withColumn("said", F.explode(F.when(is_joint, F.split("holders", _NEXT)).otherwise(alone)))
+        .withColumn("said", F.explode(F.split(F.coalesce("holders", alone), _NEXT)))
         .withColumn("parts", F.split("said", _WITHIN))
+        .withColumn("holder_id", F.element_at("parts", 1))
     )
-
-    def up_to(place: int) -> Any:
-        of, whole = (F.element_at("parts", n).cast(_MONEY.value) for n in (place, 4))
-        return mul_div(of, held, whole)
-
-    share = (up_to(3) - up_to(2)).cast(_MONEY.value)
-    return (
-        claims.withColumn("holder_id", F.element_at("parts", 1))
-        .withColumn("claim", F.when(is_joint, share).otherwise(held))
-        .withColumn("covered", F.when(is_insured(), F.col("claim")))
-        .withColumn("insured_limit", insured_limit(p))
+    shares = {
+        name: F.element_at("parts", place).cast(_MONEY.value)
+        for place, name in enumerate(("before", "upto", "whole"), start=2)
+    }
+    return claims.withColumns(
+        {
+            "held": product(F.col("amount"), F.col("rate")),
+            "insured": is_insured() | (F.col("insurable") & by_named),
+            "scheme": scheme,
+            "insured_limit": limit,
+            **shares,
+        }
     )
 
 
@@ -176,6 +197,8 @@ def insured_claims(claims: DataFrame, p: Any) -> DataFrame:
 
     Spread as in ``depositors``: in proportion, the rounding residue to the largest claim.
     """
+    held, whole = F.col("held"), F.col("whole")
+    upto, before = (mul_div(F.col(name), held, whole) for name in ("upto", "before"))
     holder = Window.partitionBy("entity_id", "holder_id")
     scheme = Window.partitionBy("entity_id", "holder_id", "scheme")
     covered, limit, eligible = F.col("covered"), F.col("insured_limit"), F.col("eligible")
@@ -185,7 +208,9 @@ def insured_claims(claims: DataFrame, p: Any) -> DataFrame:
     insured = F.when(eligible > limit, of_claim).otherwise(covered)
     nothing = F.lit(0).cast(_MONEY.value)
     return (
-        claims.withColumn("eligible", F.sum("covered").over(scheme).cast(_MONEY.value))
+        claims.withColumn("claim", (upto - before).cast(_MONEY.value))
+        .withColumn("covered", F.when(F.col("insured"), F.col("claim")))
+        .withColumn("eligible", F.sum("covered").over(scheme).cast(_MONEY.value))
         .withColumn("spread", mul_div(covered, limit, eligible))
         .withColumn("place", F.row_number().over(largest))
         .withColumn("insured", F.coalesce(insured.cast(_MONEY.value), nothing))

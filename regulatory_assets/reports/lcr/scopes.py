@@ -70,12 +70,8 @@ ENTITY_SCOPES = Table(
         TableColumn("scopes", _STRING, "Its scopes, itself first, separated by '/'."),
         TableColumn("regimes", _STRING, "Their regimes, separated by '/'."),
         TableColumn("mixed", _BOOL, "These are not all the same."),
-        TableColumn("country", _STRING, "Where it takes its risk: the country that supervises it.",
-                    nullable=True),
-        TableColumn("country_currency", _STRING, "Currency of that country.", nullable=True),
-        TableColumn("home_country", _STRING, "Country of the head of its outermost scope.",
-                    nullable=True),
-        TableColumn("home_currency", _STRING, "Currency of that country.", nullable=True),
+        TableColumn("at_home", _STRING, "Country that supervises it and currency of that country, "
+                    "and those of the head of its outermost scope, separated by '/'."),
     ),
 )  # fmt: skip
 
@@ -142,6 +138,10 @@ def scopes(members: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     }
 
 
+def _place(scope: ReportRow) -> str:
+    return f"{scope['scope_country'] or ''} {scope['scope_country_currency'] or ''}"
+
+
 @report_stage(
     reads=SCOPE_MEMBERS,
     writes=ENTITY_SCOPES,
@@ -167,8 +167,5 @@ def entity_scopes(members: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
         "scopes": first["scopes"],
         "regimes": "/".join(regimes),
         "mixed": len(set(regimes)) > 1,
-        "country": own["scope_country"],
-        "country_currency": own["scope_country_currency"],
-        "home_country": home["scope_country"],
-        "home_currency": home["scope_country_currency"],
+        "at_home": "/".join(dict.fromkeys(_place(scope) for scope in (own, home))),
     }

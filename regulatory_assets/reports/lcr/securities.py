@@ -65,13 +65,10 @@ SECURITY_GRADES = Table(
         Column("issuer", _STRING, "An entity of the group, a financial institution, or another."),
         Column("conditions", _STRING, "UNMET where terms do not show what its class must have."),
         Column(
-            "sovereign_country",
+            "sovereign",
             _STRING,
-            "Country of a sovereign with a weight above 0 %.",
+            "Of a sovereign with a weight above 0 % its country and the currency of its issue.",
             nullable=True,
-        ),
-        Column(
-            "issue_currency", _STRING, "Currency of its issue, of such a sovereign.", nullable=True
         ),
     ),
 )
@@ -180,58 +177,40 @@ def security_grades(securities: DataFrame, p: Any) -> DataFrame:
     unmet = ((kind == "RMBS") & ~F.col("terms_mortgages_qualify")) | (
         (kind == "EQUITY") & ~F.col("terms_main_index")
     )
+    issue = F.concat("terms_country", F.lit(" "), "terms_issue_currency")
     weighted = (kind == "SOVEREIGN") & (weight_band != "ZERO") & (issuer == "OTHER")
     return (
         securities.withColumn("credit_quality", rated)
         .withColumn("risk_weight_band", weight_band)
         .withColumn("issuer", issuer)
         .withColumn("conditions", F.when(unmet, "UNMET").otherwise("MET"))
-        .withColumn("sovereign_country", F.when(weighted, F.col("terms_country")))
-        .withColumn("issue_currency", F.when(weighted, F.col("terms_issue_currency")))
+        .withColumn("sovereign", F.when(weighted, issue))
     )
 
 
 _DECIDING = ("asset_class", "risk_weight_band", "credit_quality", "issuer", "conditions")
-OF_GRADE = Lookup(
-    SECURITY_GRADES, by=("security_id",), take=(*_DECIDING, "sovereign_country", "issue_currency")
-)
+OF_GRADE = Lookup(SECURITY_GRADES, by=("security_id",), take=(*_DECIDING, "sovereign"))
 OF_ENTITY = Lookup(
-    ENTITY_SCOPES,
-    by=("entity_id",),
-    take=(
-        "regime",
-        "scopes",
-        "regimes",
-        "mixed",
-        "country",
-        "country_currency",
-        "home_country",
-        "home_currency",
-    ),
+    ENTITY_SCOPES, by=("entity_id",), take=("regime", "scopes", "regimes", "mixed", "at_home")
 )
-"""With ``OF_GRADE``: what ``level_of`` and ``is_foreign`` look at."""
+"""With ``OF_GRADE``: what ``with_sovereigns`` and ``level_of`` look at."""
+
+
+def with_sovereigns(rows: DataFrame) -> DataFrame:
+    """Rows with ``domestic`` and ``foreign``: YES for a sovereign above 0 % of the country where
+    the entity takes its risk, or of the home of its group, that has issued in the currency of this
+    country (BCBS 238 para 50(d)), or in another (50(e))."""
+    sovereign, at_home = F.col("sovereign"), F.col("at_home")
+    country = F.concat(F.lit("/"), F.element_at(F.split(sovereign, " "), 1), F.lit(" "))
+    here = F.contains(F.concat(F.lit("/"), at_home), country)
+    domestic = F.array_contains(F.split(at_home, "/"), sovereign)
+    known = sovereign.isNotNull()
+    return rows.withColumn("domestic", F.when(known & domestic, "YES").otherwise("NO")).withColumn(
+        "foreign", F.when(known & here & ~domestic, "YES").otherwise("NO")
+    )
 
 
 def level_of(p: Any) -> Expression:
     """Level 1, 2A, 2B or none under a row's regime; null where there is no security."""
-    inputs = {name: F.col(name) for name in _DECIDING}
-    inputs["domestic"] = F.when(_is_domestic(), "YES").otherwise("NO")
+    inputs = {name: F.col(name) for name in (*_DECIDING, "domestic")}
     return decide(p["lcr/security_level"], inputs, "level", F.col("regime"))
-
-
-def is_foreign() -> Expression:
-    """A sovereign above 0 % whose issue is in a currency foreign to its country, where that is the
-    entity's or the home of its group (BCBS 238 para 50(e))."""
-    issued_by = F.col("sovereign_country")
-    here = F.coalesce(issued_by == F.col("country"), F.lit(False))
-    home = F.coalesce(issued_by == F.col("home_country"), F.lit(False))
-    return (here | home) & ~_is_domestic()
-
-
-def _is_domestic() -> Expression:
-    """A sovereign above 0 % in its own currency, in the country where the entity takes its risk or
-    in the home of its group (BCBS 238 para 50(d))."""
-    issued_by, issued_in = F.col("sovereign_country"), F.col("issue_currency")
-    here = (issued_by == F.col("country")) & (issued_in == F.col("country_currency"))
-    home = (issued_by == F.col("home_country")) & (issued_in == F.col("home_currency"))
-    return F.coalesce(here, F.lit(False)) | F.coalesce(home, F.lit(False))

@@ -15,18 +15,16 @@ def _money(name: str, description: str, nullable: bool = False) -> Column:
 
 DEPOSITORS = Table(
     name="depositors",
-    description="What each customer funds an entity with, by scheme, and how much is insured.",
-    key=("entity_id", "counterparty_id", "scheme"),
+    description="What each customer funds an entity with, and how much of it is insured.",
+    key=("entity_id", "counterparty_id"),
     group="lcr",
     columns=(
         Column("entity_id", _STRING, "Entity that took the deposits; the insured institution."),
         Column("counterparty_id", _STRING, "Depositor.", nullable=True),
-        Column("scheme", _STRING, "Their insurance scheme, if schemes are known.", nullable=True),
         _money("funding", "Deposits, own debt and repos with the depositor as counterparty."),
         _money("balance", "Deposits of the depositor at the entity."),
-        _money("eligible_balance", "Those the deposit insurance scheme covers."),
+        _money("eligible_balance", "Those that the entity's one insurance scheme covers."),
         _money("insured_amount", "The smaller of the eligible balance and the scheme's limit."),
-        Column("all_insured", _BOOL, "All deposits at the entity, of any scheme, are insured."),
         _money("largest_balance", "The largest eligible deposit."),
         Column(
             "residue_deal_id",
