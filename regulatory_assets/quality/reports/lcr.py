@@ -22,7 +22,7 @@ from regulatory_assets.quality.examination import (
     Result,
     verdict,
 )
-from regulatory_assets.regulation.parameters import Parameters
+from regulatory_assets.regulation.parameters import Parameters, RateTable
 from regulatory_assets.reports.lcr.adjustments import line_adjustments
 from regulatory_assets.reports.lcr.calculation import ADD_ON, EXCESS, NO_COMPONENT, OF_NO_LINE
 from regulatory_assets.reports.lcr.currency import LCR_CURRENCY, lcr_currency
@@ -35,6 +35,7 @@ from regulatory_assets.reports.lcr.tables import (
     LCR_FLOWS,
     LCR_LINES,
     LCR_SCOPE_LINES,
+    PROMOTED,
     UNTRANSFERABLE,
 )
 
@@ -43,6 +44,7 @@ Totals = Mapping[tuple[str, ...], Decimal]
 
 _ZERO = Decimal(0)
 _LINES, UNCLASSIFIED = "lcr/lines", "unclassified"
+_FOREIGN = "lcr/foreign_sovereigns"
 
 
 def _unclassified(day: Examination, since: int) -> Result:
@@ -97,12 +99,16 @@ def _places(day: Examination, since: int) -> Result:
 
 def _component_of(line: str, regime: str, day: date) -> str | None:
     """The component that a line enters; a day older than the regulation has its first values."""
-    (first, *_) = (start for start, table in Parameters.default().history(_LINES) if table)
-    table = Parameters.default().at(day, [_LINES], first).rates(_LINES)
+    table = _table(_LINES, day)
     if line == UNCLASSIFIED:
         return UNCLASSIFIED
     row = table.rows(regime).get((line,)) if regime in table.regimes else None
     return row.texts["component"] if row else None
+
+
+def _table(name: str, day: date) -> RateTable:
+    (first, *_) = (start for start, table in Parameters.default().history(name) if table)
+    return Parameters.default().at(day, [name], first).rates(name)
 
 
 def _components(day: Examination, since: int) -> Result:
@@ -115,6 +121,7 @@ def _components(day: Examination, since: int) -> Result:
             _totals(read(lines), "weighted"),
             _totals(read(components)),
             _kept(day, lcr_components, read(lines)),
+            _promotable(day, read(lines)),
         )
     ]
     said = "; ".join(wrong) or "the components of every scope are the sums of their lines"
@@ -132,10 +139,28 @@ def _kept(
     held: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
     for place, amount in _totals(theirs, "weighted", ("entity_id", *by)).items():
         held[place[1:]] += max(amount, _ZERO)
+    for place, amount in _promotable(day, theirs, by).items():
+        held[*place[:-1], place[-1].replace("promoted_", "hqla_")] += max(amount, _ZERO)
     return held
 
 
-def _of_lines(lines: Totals, components: Totals, kept: Totals) -> Iterator[str]:
+def _promotable(day: Examination, lines: DataFrame, by: tuple[str, ...] = ("scope",)) -> Totals:
+    """What sovereigns in a foreign currency may bring to Level 1, and take from other levels."""
+    names = [line for (line,) in _table(_FOREIGN, day.version(LCR_LINES).day).rows()]
+    most: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
+    foreign = lines.where(F.col("line").isin(*names))
+    for row in foreign.select(*by, "component", "amount", "weighted").toArrow().to_pylist():
+        place = _place(row, by)
+        most[*place, PROMOTED[0]] += max(row["amount"], _ZERO)
+        level = row["component"].replace("hqla_", "promoted_")
+        if level in PROMOTED:
+            most[*place, level] -= max(row["weighted"], _ZERO)
+    return most
+
+
+def _of_lines(
+    lines: Totals, components: Totals, kept: Totals, promotable: Totals | None = None
+) -> Iterator[str]:
     places = {place for place in lines if place[1] not in NO_COMPONENT} | {*components}
     for place in sorted(places):
         scope, component = place
@@ -144,6 +169,10 @@ def _of_lines(lines: Totals, components: Totals, kept: Totals) -> Iterator[str]:
             most = kept.get((scope, _level(component)), _ZERO)
             if not _ZERO <= found <= most:
                 yield f"{scope} {component}: {found}, its entities keep {most}"
+        elif component in PROMOTED:
+            most = (promotable or {}).get(place, _ZERO)
+            if not min(most, _ZERO) <= found <= max(most, _ZERO):
+                yield f"{scope} {component}: {found}, its sovereigns are {most}"
         elif component not in OF_NO_LINE and found != expected:
             yield f"{scope} {component}: {found}, its lines give {expected}"
     for scope in sorted({scope for scope, _ in lines} - {scope for scope, _ in components}):
@@ -176,7 +205,8 @@ def _currencies(day: Examination, since: int) -> Result:
         found = read(views).orderBy(*LCR_CURRENCY.key).toArrow().to_pylist()
         of_none = {(*_place(v, LCR_CURRENCY.key), n): v[n] for v in found for n in OF_NO_LINE}
         kept = _kept(day, lcr_currency, read(lines), LCR_CURRENCY.key)
-        faults = _operands({**of_lines, **of_none}, found, LCR_CURRENCY.key, kept)
+        promotable = _promotable(day, read(lines), LCR_CURRENCY.key)
+        faults = _operands({**of_lines, **of_none}, found, LCR_CURRENCY.key, kept, promotable)
         wrong += [f"{which}{fault}" for fault in faults]
         without = {scope for scope, *_ in of_lines} - {view["scope"] for view in found}
         wrong += [f"{which}{scope}: has lines but no view" for scope in sorted(without)]
@@ -207,8 +237,10 @@ def _operands(
     figures: Iterable[Mapping[str, Any]],
     by: tuple[str, ...],
     kept: Totals | None = None,
+    promotable: Totals | None = None,
 ) -> Iterator[str]:
-    """Operands that are not what their parts give; of what entities keep, levels may lack some."""
+    """Operands that are not what their parts give; of what entities keep, levels may lack some, and
+    some of what sovereigns in a foreign currency may move."""
     for figure in figures:
         place = _place(figure, by)
 
@@ -224,10 +256,12 @@ def _operands(
             ADD_ON: of(ADD_ON),
             "net_outflows": figure["outflows"] - figure["inflows"] + figure[ADD_ON],
         }
-        for component in UNTRANSFERABLE:
+        for component, promoted in zip(UNTRANSFERABLE, PROMOTED, strict=True):
             level = _level(component)
-            name, most = level.removeprefix("hqla_"), of(level) - of(component)
-            least = most - (kept or {}).get((*place, level), _ZERO)
+            name, most = level.removeprefix("hqla_"), of(level) + of(promoted) - of(component)
+            moved = (promotable or {}).get((*place, promoted), _ZERO)
+            least = most - (kept or {}).get((*place, level), _ZERO) + min(moved, _ZERO)
+            most += max(moved, _ZERO)
             if not least <= figure[name] <= most:
                 yield f"{' '.join(place)} {name}: {figure[name]}, its parts give {most}"
         for name, amount in expected.items():

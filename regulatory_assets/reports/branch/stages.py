@@ -21,7 +21,6 @@ from regulatory_assets.bank.tables import (
     DEALS,
     DEBIT,
     ENTITIES,
-    FX_RATES,
 )
 from regulatory_assets.ledger.arithmetic import product
 from regulatory_assets.ledger.stages import Lookup, aggregate_stage, group_stage, row_stage
@@ -38,10 +37,10 @@ from regulatory_assets.reports.branch.tables import (
     POSITION_SUMS,
     TURNOVER_SUMS,
 )
+from regulatory_assets.reports.lookups import RATE_OF_DAY
 
 UNASSIGNED = "unassigned"
 _NOTHING = F.lit(0).cast(ColumnType.MONEY.value)
-_RATE_OF_DAY = Lookup(FX_RATES, by=("currency",), take=("rate",))
 
 
 @group_stage(reads=BRANCHES, writes=BRANCH_UNITS, by=("entity_id",))
@@ -94,7 +93,7 @@ def branch_customers(accounts: DataFrame, p: Any) -> DataFrame:
     reads=DEALS,
     writes=BRANCH_DEALS,
     lookups=(
-        _RATE_OF_DAY,
+        RATE_OF_DAY,
         Lookup(
             BRANCH_ACCOUNTS,
             by=("account_id",),
@@ -129,7 +128,7 @@ branch_positions = aggregate_stage(
     reads=ACCOUNT_TRANSACTIONS,
     writes=BRANCH_TRANSACTIONS,
     lookups=(
-        _RATE_OF_DAY,
+        RATE_OF_DAY,
         Lookup(BRANCH_ACCOUNTS, by=("account_id",), take=("entity_id", "branch_id")),
     ),
 )

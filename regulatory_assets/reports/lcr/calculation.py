@@ -14,7 +14,7 @@ from typing import Any
 from regulatory_assets.ledger.arithmetic import fraction, ratio
 from regulatory_assets.regulation.parameters import BASEL, ParameterSet
 from regulatory_assets.reports.lcr.mismatch import WHOLE, add_on, net_outflows, profile_of
-from regulatory_assets.reports.lcr.tables import COMPONENTS, UNTRANSFERABLE
+from regulatory_assets.reports.lcr.tables import COMPONENTS, PROMOTED, UNTRANSFERABLE
 
 NO_COMPONENT = ("lending", "out_of_scope", "unclassified")
 """Components of lines that enter no total; ``lending`` does so only through its excess, and
@@ -36,8 +36,8 @@ def liquidity_coverage_ratio(
     """The ratio of one scope from its lines: the components of these, and what follows from them.
 
     ``lines`` are the scope's amounts: each row has ``line``, ``amount``, ``weighted`` and perhaps
-    its ``component``. In a group, rows may say whose they are and whether that entity's liquidity
-    may leave it (``consolidation``, ``entity_id``, ``transferable``).
+    its ``component``, its ``currency`` and whose it is (``entity_id``). In a group, rows may say
+    whether that entity's liquidity may leave it (``consolidation``, ``transferable``).
     """
     lines = list(lines)
     return ratio_of(component_totals(lines, parameters, regime), parameters, regime)
@@ -53,7 +53,7 @@ def ratio_of(
     11). ``ratio`` is None where there are no net outflows: it is not defined.
     """
     stock = {
-        level: amount[f"hqla_{level}"] - amount.get(f"untransferable_{level}", _ZERO)
+        level: _held(amount, level) - amount.get(f"untransferable_{level}", _ZERO)
         for level in _LEVELS
     }
     adjusted = {level: stock[level] + amount[f"unwind_{level}"] for level in _LEVELS}
@@ -91,9 +91,50 @@ def component_totals(
     lines: Sequence[Mapping[str, Any]], parameters: ParameterSet, regime: str
 ) -> dict[str, Decimal]:
     """What the lines of one scope add up to, by component, and what is of no line: the lending
-    excess, and liquid assets that may not leave their entity."""
+    excess, foreign-currency sovereigns that are Level 1, and liquid assets that may not leave their
+    entity."""
     totals = _sums(lines, parameters, regime)
-    return {**totals, **_untransferable(lines, parameters, regime)}
+    promoted = _promoted(lines, parameters, regime)
+    return {**totals, **promoted, **_untransferable(lines, parameters, regime)}
+
+
+def _held(amount: Mapping[str, Decimal], level: str) -> Decimal:
+    """A level of the stock with the sovereigns that have come to it or gone from it."""
+    return amount[f"hqla_{level}"] + amount.get(f"promoted_{level}", _ZERO)
+
+
+def _promoted(
+    lines: Sequence[Mapping[str, Any]], parameters: ParameterSet, regime: str
+) -> dict[str, Decimal]:
+    """Sovereigns in a foreign currency that are Level 1, and what their levels lose by it.
+
+    They are Level 1 up to the positive net outflows of their entity in their currency, which are
+    those that stand in the scope's ratio too, and count first where they gain most (BCBS 238 para
+    50(e), conventions 10 and 18, lcr/foreign_sovereigns). There are no rows where nobody has any.
+    """
+    table = parameters.rates("lcr/foreign_sovereigns")
+    turns = {line: table.text(line, "turn", regime) for (line,) in table.rows(regime)}
+    of_place: dict[tuple[Any, Any], list[Mapping[str, Any]]] = {}
+    for row in lines:
+        of_place.setdefault((row.get("entity_id"), row.get("currency")), []).append(row)
+    moved: dict[str, Decimal] = {}
+    for own in of_place.values():
+        held = [row for row in own if row["line"] in turns]
+        if not held:
+            continue
+        moved = moved or dict.fromkeys(PROMOTED, _ZERO)
+        need = max(_net(_sums(own, parameters, regime), parameters, regime)["net_outflows"], _ZERO)
+        for line in sorted({row["line"] for row in held}, key=turns.__getitem__):
+            amount = sum((r["amount"] for r in held if r["line"] == line), _ZERO)
+            weighted = sum((r["weighted"] for r in held if r["line"] == line), _ZERO)
+            counted = max(min(amount, need), _ZERO)
+            need -= counted
+            moved["promoted_level1"] += _of(counted, Fraction(table.value(line, "rate", regime)))
+            component = parameters.rates("lcr/lines").text(line, "component", regime)
+            level = component.replace("hqla_", "promoted_")
+            if counted and level in moved:
+                moved[level] -= _of(weighted, Fraction(counted) / Fraction(amount))
+    return moved
 
 
 def _untransferable(
@@ -111,10 +152,10 @@ def _untransferable(
             kept.setdefault(row["entity_id"], []).append(row)
     beyond = dict.fromkeys(UNTRANSFERABLE if kept else (), _ZERO)
     for own in kept.values():
-        totals = _sums(own, parameters, regime)
+        totals = _sums(own, parameters, regime) | _promoted(own, parameters, regime)
         need = max(_net(totals, parameters, regime)["net_outflows"], _ZERO)
         for level in _LEVELS:
-            held = max(totals[f"hqla_{level}"], _ZERO)
+            held = max(_held(totals, level), _ZERO)
             covering = min(held, need)
             need -= covering
             beyond[f"untransferable_{level}"] += held - covering

@@ -86,9 +86,11 @@ def currency_views(
     parameters=(
         "lcr/cap_excess",
         "lcr/caps",
+        "lcr/foreign_sovereigns",
         "lcr/lending_excess",
         "lcr/liability_lines",
         "lcr/limited_transfer",
+        "lcr/lines",
         "lcr/outflow_adjustment",
         "lcr/significant_currency",
         "lcr/window",

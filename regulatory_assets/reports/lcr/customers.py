@@ -29,24 +29,24 @@ CONNECTED_DEPOSITORS = Table(
     key=("entity_id", "counterparty_id", "scope"),
     group="lcr",
     columns=(
-        Column("entity_id", _STRING, "Entity that took the deposits."),
-        Column("counterparty_id", _STRING, "Depositor."),
+        Column("entity_id", _STRING, "Entity that is funded."),
+        Column("counterparty_id", _STRING, "Customer."),
         Column("scope", _STRING, "Scope that the entity belongs to, itself among them."),
         Column("connected_id", _STRING, "Group of connected customers, or who is in none."),
-        Column("balance", _MONEY, "Deposits at the entity.", unit=_REPORTING),
+        Column("funding", _MONEY, "Deposits, own debt and repos at the entity.", unit=_REPORTING),
     ),
 )
 
 CONNECTED_FUNDING = Table(
     name="connected_funding",
-    description="Deposits of each group of connected customers in each scope.",
+    description="What each group of connected customers funds each scope with.",
     key=("connected_id", "scope"),
     group="lcr",
-    additive=("balance", "n_rows", "n"),
+    additive=("funding", "n_rows", "n"),
     columns=(
         Column("connected_id", _STRING, "Group of connected customers, or who is in none."),
-        Column("scope", _STRING, "Scope in which their deposits are added up."),
-        Column("balance", _MONEY, "Deposits at all entities of the scope.", unit=_REPORTING),
+        Column("scope", _STRING, "Scope in which it is added up."),
+        Column("funding", _MONEY, "The same at all entities of the scope.", unit=_REPORTING),
         Column("n_rows", _LONG, "Ledger rows of the group."),
         Column("n", _LONG, "Ledger rows by sign; contra and rebooking cancel."),
     ),
@@ -58,8 +58,8 @@ DEPOSITOR_SIZES = Table(
     key=("entity_id", "counterparty_id"),
     group="lcr",
     columns=(
-        Column("entity_id", _STRING, "Entity that took the deposits."),
-        Column("counterparty_id", _STRING, "Depositor."),
+        Column("entity_id", _STRING, "Entity that is funded."),
+        Column("counterparty_id", _STRING, "Customer."),
         Column(
             "large_scopes",
             _STRING,
@@ -97,7 +97,7 @@ connected_funding = aggregate_stage(
     reads=CONNECTED_DEPOSITORS,
     writes=CONNECTED_FUNDING,
     by=("connected_id", "scope"),
-    sums=("balance",),
+    sums=("funding",),
 )
 
 
@@ -109,7 +109,7 @@ connected_funding = aggregate_stage(
         Lookup(
             CONNECTED_FUNDING,
             by=("connected_id", "scope"),
-            take=("balance",),
+            take=("funding",),
             prefix="connected_",
         ),
     ),
@@ -118,7 +118,7 @@ connected_funding = aggregate_stage(
 def depositor_sizes(members: DataFrame, p: Any) -> DataFrame:
     """From how much funding on a small business is a corporate (BCBS 238 paras 89-92)."""
     limit = F.lit(p["lcr/small_business"].value("lcr", "limit")).cast(_MONEY.value)
-    large = F.when(F.col("connected_balance") >= limit, F.col("scope"))
+    large = F.when(F.col("connected_funding") >= limit, F.col("scope"))
     scopes = F.array_join(F.sort_array(F.collect_set(large)), "/")
     return (
         members.groupBy("entity_id", "counterparty_id")

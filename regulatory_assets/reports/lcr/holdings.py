@@ -13,18 +13,18 @@ from pyspark.sql.connect.column import Column as Expression
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.window import Window
 
-from regulatory_assets.bank.tables import DEALS, ENTITIES, FX_RATES
+from regulatory_assets.bank.tables import DEALS
 from regulatory_assets.bank.tables.securities import HOLDINGS, PLEDGED_POOLS
 from regulatory_assets.ledger.arithmetic import mul_div, product
 from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.regulation.expressions import value
-from regulatory_assets.reports.lcr.securities import OF_GRADE, level_of
+from regulatory_assets.reports.lcr.securities import OF_ENTITY, OF_GRADE, level_of, with_sovereigns
+from regulatory_assets.reports.lookups import RATE_OF_DAY
 
 _STRING, _MONEY, _RATE = ColumnType.STRING, ColumnType.MONEY, ColumnType.RATE
 _REPORTING = "reporting currency"
 _NOTHING = F.lit(0).cast(_MONEY.value)
-_RATE_OF_DAY = Lookup(FX_RATES, by=("currency",), take=("rate",))
 
 POOLED_HOLDINGS = Table(
     name="pooled_holdings",
@@ -85,8 +85,8 @@ def _not_pledged_beside() -> Expression:
     writes=POOLED_HOLDINGS,
     lookups=(
         Lookup(DEALS, by=("deal_id",), take=("entity_id", "currency", "amount", "security_id")),
-        Lookup(ENTITIES, by=("entity_id",), take=("regime",)),
-        _RATE_OF_DAY,
+        OF_ENTITY,
+        RATE_OF_DAY,
         OF_GRADE,
     ),
     parameters=("lcr/lines", "lcr/security_level"),
@@ -96,7 +96,8 @@ def pooled_holdings(holdings: DataFrame, p: Any) -> DataFrame:
     line = F.concat(F.lit("unwind_"), level_of(p))
     factor = F.when(F.col("operational_ok"), value(p["lcr/lines"], line, "rate", F.col("regime")))
     return (
-        holdings.where(F.col("pool_id").isNotNull())
+        with_sovereigns(holdings)
+        .where(F.col("pool_id").isNotNull())
         .withColumn("in_pool", _not_pledged_beside())
         .withColumn("liquidity", F.coalesce(factor, F.lit(0).cast(_RATE.value)))
     )
@@ -108,7 +109,7 @@ def pooled_holdings(holdings: DataFrame, p: Any) -> DataFrame:
     by=("pool_id",),
     lookups=(
         Lookup(PLEDGED_POOLS, by=("pool_id",), take=("used", "currency"), optional=True),
-        _RATE_OF_DAY,
+        RATE_OF_DAY,
     ),
 )
 def pool_pledges(pooled: DataFrame, p: Any) -> DataFrame:
@@ -132,7 +133,7 @@ def pool_pledges(pooled: DataFrame, p: Any) -> DataFrame:
     writes=FREE_HOLDINGS,
     lookups=(
         Lookup(DEALS, by=("deal_id",), take=("currency", "amount")),
-        _RATE_OF_DAY,
+        RATE_OF_DAY,
         Lookup(POOL_PLEDGES, by=("pool_id", "deal_id"), take=("pledged",), optional=True),
     ),
 )

@@ -81,7 +81,15 @@ INSTALMENT_PARTS = ("overdue", "due", "interest", "later")
 """Parts of a deal with instalments; they sum to its amount, but for the interest, which is beyond
 the balance."""
 
-_OWED = F.col("product_type") == "OWN_DEBT"
+_LENT, _BORROWED = ("LOAN", "MARGIN_LOAN"), ("OWN_DEBT", "NETWORK_DEPOSIT")
+_OWED = F.col("product_type").isin(*_BORROWED)
+
+
+def is_repaid_by_instalments(window: Column) -> Column:
+    """A deal without collateral in the stock or insurance of its own, of which instalments are
+    delivered; what is overdue as a whole gives no inflow by parts either."""
+    lent = F.col("product_type").isin(*_LENT) & (window != "OVERDUE")
+    return (lent | _OWED) & F.col("principal_due").isNotNull()
 
 
 def instalment_amount() -> Column:

@@ -35,6 +35,9 @@ SCOPE_MEMBERS = Table(
         TableColumn("entity_regime", _STRING, "Regime of the entity."),
         TableColumn("head", _BOOL, "Its parent is not in the scope; empty where nobody says who "
                     "holds it.", nullable=True),
+        TableColumn("country", _STRING, "Country that supervises the entity, if known.",
+                    nullable=True),
+        TableColumn("reporting_currency", _STRING, "Currency in which the entity reports."),
     ),
 )  # fmt: skip
 
@@ -49,6 +52,9 @@ SCOPES = Table(
         TableColumn("regime", _STRING, "Regime whose parameters apply."),
         TableColumn("head_entity_id", _STRING, "Entity whose regime that is; empty where it is "
                     "Basel's for want of a head.", nullable=True),
+        TableColumn("country", _STRING, "Country of that entity, if known.", nullable=True),
+        TableColumn("country_currency", _STRING, "Currency of that country: the one in which the "
+                    "entity reports.", nullable=True),
     ),
 )  # fmt: skip
 
@@ -64,8 +70,10 @@ ENTITY_SCOPES = Table(
         TableColumn("scopes", _STRING, "Its scopes, itself first, separated by '/'."),
         TableColumn("regimes", _STRING, "Their regimes, separated by '/'."),
         TableColumn("mixed", _BOOL, "These are not all the same."),
+        TableColumn("at_home", _STRING, "Country that supervises it and currency of that country, "
+                    "and those of the head of its outermost scope, separated by '/'."),
     ),
-)
+)  # fmt: skip
 
 
 def scopes_of(entity: str, path: str) -> Column:
@@ -118,28 +126,46 @@ def scopes(members: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     A group of which nobody says who heads it, or that has several heads, has Basel's.
     """
     scope, own = members[0]["scope"], members[0]["own_regime"]
-    heads = {row["entity_id"]: row["entity_regime"] for row in members if row["head"]}
-    if own is not None:
-        heads = {scope: own}
-    ((head, regime),) = heads.items() if len(heads) == 1 else ((None, BASEL),)
-    yield {"scope": scope, "regime": regime, "head_entity_id": head}
+    heads = [row for row in members if (row["head"] if own is None else row["entity_id"] == scope)]
+    head = heads[0] if len(heads) == 1 else {}
+    country = head.get("country")
+    yield {
+        "scope": scope,
+        "regime": own or head.get("entity_regime", BASEL),
+        "head_entity_id": scope if own is not None else head.get("entity_id"),
+        "country": country,
+        "country_currency": country and head["reporting_currency"],
+    }
+
+
+def _place(scope: ReportRow) -> str:
+    return f"{scope['scope_country'] or ''} {scope['scope_country_currency'] or ''}"
 
 
 @report_stage(
     reads=SCOPE_MEMBERS,
     writes=ENTITY_SCOPES,
     by=("entity_id",),
-    lookups=(Lookup(SCOPES, by=("scope",), take=("regime",)),),
+    lookups=(
+        Lookup(
+            SCOPES, by=("scope",), take=("regime", "country", "country_currency"), prefix="scope_"
+        ),
+    ),
 )
 def entity_scopes(members: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
-    """The regimes that an entity's deals are looked at with, one for each of its scopes."""
+    """The regimes that an entity's deals are looked at with, one for each of its scopes, and the
+    countries whose sovereigns it may hold as its own (BCBS 238 para 50(d))."""
     first = members[0]
-    regime_of = {row["scope"]: row["regime"] for row in members}
-    regimes = [regime_of[scope] for scope in first["scopes"].split("/")]
+    scopes_of_entity = first["scopes"].split("/")
+    of_scope = {row["scope"]: row for row in members}
+    regimes = [of_scope[scope]["scope_regime"] for scope in scopes_of_entity]
+    own, *above = (of_scope[scope] for scope in scopes_of_entity)
+    home = above[0] if above else own
     yield {
         "entity_id": first["entity_id"],
         "regime": first["entity_regime"],
         "scopes": first["scopes"],
         "regimes": "/".join(regimes),
         "mixed": len(set(regimes)) > 1,
+        "at_home": "/".join(dict.fromkeys(_place(scope) for scope in (own, home))),
     }

@@ -1,6 +1,6 @@
 """What decides the level of a security in the stock and as collateral, once per security.
 
-securities, security_ratings, security_terms -> security_qualities, security_issuers ->
+securities, security_ratings, security_terms -> security_qualities, security_conditions ->
 security_grades. Whether a unit is unencumbered is a matter of the deal and does not belong here.
 """
 
@@ -18,8 +18,9 @@ from regulatory_assets.bank.tables.securities import SECURITY_RATINGS, SECURITY_
 from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.regulation.expressions import decide
+from regulatory_assets.reports.lcr.scopes import ENTITY_SCOPES
 
-_STRING, _INTEGER = ColumnType.STRING, ColumnType.INTEGER
+_STRING, _INTEGER, _BOOL = ColumnType.STRING, ColumnType.INTEGER, ColumnType.BOOLEAN
 
 SECURITY_QUALITIES = Table(
     name="security_qualities",
@@ -35,16 +36,21 @@ SECURITY_QUALITIES = Table(
     ),
 )
 
-SECURITY_ISSUERS = Table(
-    name="security_issuers",
-    description="Which entity of the group has issued a security, if one has.",
+SECURITY_CONDITIONS = Table(
+    name="security_conditions",
+    description="What the terms of a security say of its level.",
     key=("security_id",),
     group="lcr",
     columns=(
         Column("security_id", _STRING, "The security."),
         Column("issuer_entity_id", _STRING, "Issuing entity of the group.", nullable=True),
+        Column("mortgages_qualify", _BOOL, "Loan-to-value, recourse and risk retention are as "
+               "paragraph 54(a) asks; what is not told is not."),
+        Column("main_index", _BOOL, "In the main index, as paragraph 54(c) asks of equity."),
+        Column("country", _STRING, "Country of the issuer."),
+        Column("issue_currency", _STRING, "Currency in which it is issued."),
     ),
-)
+)  # fmt: skip
 
 SECURITY_GRADES = Table(
     name="security_grades",
@@ -57,6 +63,13 @@ SECURITY_GRADES = Table(
         Column("risk_weight_band", _STRING, "Band of the issuer's weight (lcr/risk_weight_bands)."),
         Column("credit_quality", _STRING, "Rating band: of the ratings, else as delivered."),
         Column("issuer", _STRING, "An entity of the group, a financial institution, or another."),
+        Column("conditions", _STRING, "UNMET where terms do not show what its class must have."),
+        Column(
+            "sovereign",
+            _STRING,
+            "Of a sovereign with a weight above 0 % its country and the currency of its issue.",
+            nullable=True,
+        ),
     ),
 )
 
@@ -96,12 +109,22 @@ def security_qualities(ratings: DataFrame, p: Any) -> DataFrame:
 
 @row_stage(
     reads=SECURITY_TERMS,
-    writes=SECURITY_ISSUERS,
+    writes=SECURITY_CONDITIONS,
     lookups=(Lookup(COUNTERPARTIES, by=("issuer_id",), take=("partner_entity_id",)),),
+    parameters=("lcr/mortgage_pools",),
 )
-def security_issuers(terms: DataFrame, p: Any) -> DataFrame:
-    """The issuer as an entity of the group, where the counterparty that issued is one."""
-    return terms.withColumn("issuer_entity_id", F.col("partner_entity_id"))
+def security_conditions(terms: DataFrame, p: Any) -> DataFrame:
+    """Issuer, index and mortgages behind a security (BCBS 238 paras 50, 54(a), 54(c)).
+
+    The issuer is an entity of the group where the counterparty that issued is one.
+    """
+    most = F.lit(p["lcr/mortgage_pools"].value("rmbs", "average_ltv")).cast(ColumnType.RATE.value)
+    lent = F.coalesce(F.col("average_ltv") <= most, F.lit(False))
+    return (
+        terms.withColumn("issuer_entity_id", F.col("partner_entity_id"))
+        .withColumn("mortgages_qualify", lent & F.col("full_recourse") & F.col("risk_retention"))
+        .withColumn("issue_currency", F.col("currency"))
+    )
 
 
 @row_stage(
@@ -115,7 +138,19 @@ def security_issuers(terms: DataFrame, p: Any) -> DataFrame:
             prefix="rated_",
             optional=True,
         ),
-        Lookup(SECURITY_ISSUERS, by=("security_id",), take=("issuer_entity_id",), optional=True),
+        Lookup(
+            SECURITY_CONDITIONS,
+            by=("security_id",),
+            take=(
+                "issuer_entity_id",
+                "mortgages_qualify",
+                "main_index",
+                "country",
+                "issue_currency",
+            ),
+            prefix="terms_",
+            optional=True,
+        ),
     ),
     parameters=("lcr/risk_weight_bands",),
 )
@@ -123,7 +158,7 @@ def security_grades(securities: DataFrame, p: Any) -> DataFrame:
     """Weight, rating and issuer in the bands of paragraphs 50-54 of BCBS 238.
 
     A security without a rating of an agency keeps the band that was delivered with it; one of whose
-    terms nothing is known counts as not issued by the group.
+    terms nothing is known counts as not issued by the group, and as what its class must be.
     """
     weight, bands = F.col("risk_weight"), p["lcr/risk_weight_bands"]
     weight_band = (
@@ -133,27 +168,49 @@ def security_grades(securities: DataFrame, p: Any) -> DataFrame:
         .otherwise("HIGHER")
     )
     issuer = (
-        F.when(F.col("issuer_entity_id").isNotNull(), "OWN")
+        F.when(F.col("terms_issuer_entity_id").isNotNull(), "OWN")
         .when(F.col("financial_issuer"), "FINANCIAL")
         .otherwise("OTHER")
     )
     rated = F.coalesce(F.col("rated_credit_quality"), F.col("credit_quality"))
+    kind = F.col("asset_class")
+    unmet = ((kind == "RMBS") & ~F.col("terms_mortgages_qualify")) | (
+        (kind == "EQUITY") & ~F.col("terms_main_index")
+    )
+    issue = F.concat("terms_country", F.lit(" "), "terms_issue_currency")
+    weighted = (kind == "SOVEREIGN") & (weight_band != "ZERO") & (issuer == "OTHER")
     return (
         securities.withColumn("credit_quality", rated)
         .withColumn("risk_weight_band", weight_band)
         .withColumn("issuer", issuer)
+        .withColumn("conditions", F.when(unmet, "UNMET").otherwise("MET"))
+        .withColumn("sovereign", F.when(weighted, issue))
     )
 
 
-OF_GRADE = Lookup(
-    SECURITY_GRADES,
-    by=("security_id",),
-    take=("asset_class", "risk_weight_band", "credit_quality", "issuer"),
+_DECIDING = ("asset_class", "risk_weight_band", "credit_quality", "issuer", "conditions")
+OF_GRADE = Lookup(SECURITY_GRADES, by=("security_id",), take=(*_DECIDING, "sovereign"))
+OF_ENTITY = Lookup(
+    ENTITY_SCOPES, by=("entity_id",), take=("regime", "scopes", "regimes", "mixed", "at_home")
 )
-"""What ``level_of`` looks at."""
+"""With ``OF_GRADE``: what ``with_sovereigns`` and ``level_of`` look at."""
+
+
+def with_sovereigns(rows: DataFrame) -> DataFrame:
+    """Rows with ``domestic`` and ``foreign``: YES for a sovereign above 0 % of the country where
+    the entity takes its risk, or of the home of its group, that has issued in the currency of this
+    country (BCBS 238 para 50(d)), or in another (50(e))."""
+    sovereign, at_home = F.col("sovereign"), F.col("at_home")
+    country = F.concat(F.lit("/"), F.element_at(F.split(sovereign, " "), 1), F.lit(" "))
+    here = F.contains(F.concat(F.lit("/"), at_home), country)
+    domestic = F.array_contains(F.split(at_home, "/"), sovereign)
+    known = sovereign.isNotNull()
+    return rows.withColumn("domestic", F.when(known & domestic, "YES").otherwise("NO")).withColumn(
+        "foreign", F.when(known & here & ~domestic, "YES").otherwise("NO")
+    )
 
 
 def level_of(p: Any) -> Expression:
     """Level 1, 2A, 2B or none under a row's regime; null where there is no security."""
-    inputs = {name: F.col(name) for name in OF_GRADE.take}
+    inputs = {name: F.col(name) for name in (*_DECIDING, "domestic")}
     return decide(p["lcr/security_level"], inputs, "level", F.col("regime"))

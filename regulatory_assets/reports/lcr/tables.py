@@ -15,14 +15,15 @@ def _money(name: str, description: str, nullable: bool = False) -> Column:
 
 DEPOSITORS = Table(
     name="depositors",
-    description="What each depositor holds at an entity and how much of it is insured.",
+    description="What each customer funds an entity with, and how much of it is insured.",
     key=("entity_id", "counterparty_id"),
     group="lcr",
     columns=(
         Column("entity_id", _STRING, "Entity that took the deposits; the insured institution."),
         Column("counterparty_id", _STRING, "Depositor.", nullable=True),
-        _money("balance", "All deposits of the depositor at the entity."),
-        _money("eligible_balance", "Those the deposit insurance scheme covers."),
+        _money("funding", "Deposits, own debt and repos with the depositor as counterparty."),
+        _money("balance", "Deposits of the depositor at the entity."),
+        _money("eligible_balance", "Those that the entity's one insurance scheme covers."),
         _money("insured_amount", "The smaller of the eligible balance and the scheme's limit."),
         _money("largest_balance", "The largest eligible deposit."),
         Column(
@@ -182,6 +183,11 @@ UNTRANSFERABLE = ("untransferable_level1", "untransferable_level2a", "untransfer
 """What does not count of the levels in a group, as it may not leave its entity and this has no need
 of it (paragraph 171); there are such rows where a group has an entity that keeps its liquidity."""
 
+PROMOTED = ("promoted_level1", "promoted_level2a", "promoted_level2b")
+"""Sovereigns in a foreign currency that are Level 1 up to the outflows in it, and what that takes
+from the level that they have without (paragraph 50(e)); there are such rows where a scope has any.
+"""
+
 LCR_COMPONENTS = Table(
     name="lcr_components",
     description="The totals of each scope that its ratio is computed from, one row each.",
@@ -190,7 +196,12 @@ LCR_COMPONENTS = Table(
     bounded=True,
     columns=(
         Column("scope", _STRING, "Entity, or group of entities, that reports."),
-        Column("component", _STRING, "Part of the ratio.", allowed=(*COMPONENTS, *UNTRANSFERABLE)),
+        Column(
+            "component",
+            _STRING,
+            "Part of the ratio.",
+            allowed=(*COMPONENTS, *PROMOTED, *UNTRANSFERABLE),
+        ),
         Column("consolidation", _STRING, "solo or group."),
         Column("reporting_currency", _STRING, "ISO 4217 code of the amount."),
         _money("amount", "Weighted amounts of the component's lines; zero where it has none."),
@@ -207,7 +218,11 @@ LCR = Table(
         Column("scope", _STRING, "Entity, or group of entities, that reports."),
         Column("consolidation", _STRING, "solo or group."),
         Column("currency", _STRING, "ISO 4217 code of the amounts."),
-        _money("level1", "Level 1 assets after haircuts, without what may not leave its entity."),
+        _money(
+            "level1",
+            "Level 1 assets after haircuts, foreign-currency sovereigns among them "
+            "(para 50(e)), without what may not leave its entity.",
+        ),
         _money("level2a", "Level 2A assets after haircuts, likewise."),
         _money("level2b", "Level 2B assets after haircuts, likewise."),
         _money("adjusted_level1", "Level 1 after unwinding (Annex 1)."),

@@ -24,13 +24,13 @@ def as_treated(deals: DataFrame) -> DataFrame:
     """
     scopes, scope, own = F.split(F.col("scopes"), "/"), F.col("only_in"), F.col("regime")
     large = F.when(_IS_DEPOSIT & (F.col("sector") == SMALL), F.split(F.col("large_scopes"), "/"))
-    host = _is_retail_deposit() & large.isNull()
+    host = is_retail_deposit() & large.isNull()
     differ = (F.col("mixed") & ~host) | (F.size(large) < F.size(scopes))
     alike = F.array(F.lit(None).cast("string"))
     corporate = large.isNotNull() & (scope.isNull() | F.array_contains(large, scope))
     place = F.array_position(scopes, scope).cast("int")
     of_scope = F.when(
-        scope.isNotNull() & ~_is_retail_deposit(),
+        scope.isNotNull() & ~is_retail_deposit(),
         F.element_at(F.split(F.col("regimes"), "/"), place),
     )
     return (
@@ -42,6 +42,7 @@ def as_treated(deals: DataFrame) -> DataFrame:
     )
 
 
-def _is_retail_deposit() -> Column:
+def is_retail_deposit() -> Column:
+    """A deposit of a person or a small business, as the row's scopes see its sector."""
     retail = F.col("sector").isin("RETAIL", SMALL)
     return _IS_DEPOSIT & F.coalesce(retail, F.lit(False))

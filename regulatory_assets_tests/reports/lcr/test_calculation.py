@@ -53,7 +53,9 @@ OTHERS = (
     "cap_excess",
     "caps",
     "deposit_insurance",
+    "foreign_sovereigns",
     "lending_excess",
+    "mortgage_pools",
     "outflow_adjustment",
     "risk_weight_bands",
     "small_business",
@@ -63,6 +65,7 @@ NAMES = tuple(f"lcr/{name}" for name in (*TABLES, *OTHERS))
 OF_COMPONENTS = (
     "lcr/cap_excess",
     "lcr/caps",
+    "lcr/foreign_sovereigns",
     "lcr/lending_excess",
     "lcr/outflow_adjustment",
     "lcr/window",
@@ -81,6 +84,9 @@ level1_security 100 hqla_level1
 level2a_security 85 hqla_level2a
 level2b_rmbs 75 hqla_level2b
 level2b_other 50 hqla_level2b
+foreign_sovereign_level2a 85 hqla_level2a
+foreign_sovereign_level2b 50 hqla_level2b
+foreign_sovereign_none 0 out_of_scope
 retail_stable 5 outflow
 retail_less_stable 10 outflow
 retail_term_locked 0 outflow
@@ -198,6 +204,12 @@ def test_caps_window_and_limit_are_the_references(parameters: ParameterSet) -> N
     assert insurance.value("default", "limit") == 100_000
     assert insurance.text("default", "currency") == "EUR"
     bands = Parameters.default().at(DAY, ["lcr/risk_weight_bands"]).rates("lcr/risk_weight_bands")
+    assert parameters.rates("lcr/mortgage_pools").value("rmbs", "average_ltv") == Decimal("0.8")
+    foreign = parameters.rates("lcr/foreign_sovereigns")
+    assert {row.values["rate"] for row in foreign.rows().values()} == {Decimal(1)}
+    assert {(f"foreign_sovereign_{of}",) for of in ("level2a", "level2b", "none")} == {
+        *foreign.rows()
+    }
     assert bands.value("ZERO", "risk_weight") == 0
     assert bands.value("TWENTY", "risk_weight") == Decimal("0.2")
 
@@ -321,6 +333,7 @@ def test_the_results_of_a_bank_follow_from_its_parts(bank: DealBank) -> None:
     for scope, expected in bank.results.items():
         rows = [
             {"line": part.line, "amount": part.amount, "weighted": part.weighted}
+            | {"currency": deals[part.deal_id]["currency"]}
             | book.of_entity(entity[part.deal_id], scope)
             for part in bank.parts
             if scope in book.scopes[entity[part.deal_id]]

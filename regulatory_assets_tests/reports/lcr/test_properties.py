@@ -38,10 +38,19 @@ COMPONENTS = {
 books = st.fixed_dictionaries(COMPONENTS)
 LENDING = ("lending_nonfinancial", "loan_retail", "loan_small_business", "loan_nonfinancial")
 owed = st.fixed_dictionaries(dict.fromkeys(LENDING, cents))
+FOREIGN = {
+    "foreign_sovereign_none": Decimal(0),
+    "foreign_sovereign_level2b": Decimal("0.50"),
+    "foreign_sovereign_level2a": Decimal("0.85"),
+}
+sovereigns = st.fixed_dictionaries(dict.fromkeys(FOREIGN, cents))
 
 
 def _ratio(
-    book: Mapping[str, Decimal], lent: Mapping[str, Decimal] | None = None, **of_entity: Any
+    book: Mapping[str, Decimal],
+    lent: Mapping[str, Decimal] | None = None,
+    foreign: Mapping[str, Decimal] | None = None,
+    **of_entity: Any,
 ) -> Any:
     rows = [
         {"line": name, "component": name, "amount": amount, "weighted": amount}
@@ -51,6 +60,10 @@ def _ratio(
         {"line": line, "component": "lending", "amount": amount, "weighted": amount}
         for line, amount in (lent or {}).items()
     ]
+    rows += [
+        {"line": line, "amount": amount, "weighted": amount * FOREIGN[line]}
+        for line, amount in (foreign or {}).items()
+    ]
     return liquidity_coverage_ratio([row | of_entity for row in rows], SET)
 
 
@@ -58,12 +71,13 @@ def _without_unwind(book: Mapping[str, Decimal]) -> dict[str, Decimal]:
     return {n: Decimal(0) if n.startswith("unwind") else a for n, a in book.items()}
 
 
-@given(books)
+@given(books, sovereigns)
 def test_level_2_is_at_most_40_and_2b_at_most_15_percent_of_what_is_adjusted(
     book: dict[str, Decimal],
+    foreign: dict[str, Decimal],
 ) -> None:
     """The adjusted stock after both caps, where it and its levels are positive (Annex 1)."""
-    result = _ratio(book)
+    result = _ratio(book, foreign=foreign)
     one, two_a, two_b = (result[f"adjusted_{n}"] for n in ("level1", "level2a", "level2b"))
     assume(min(one, two_a, two_b) >= 0)
     stock = one + two_a + two_b - result["cap_level2b"] - result["cap_level2"]
@@ -72,13 +86,13 @@ def test_level_2_is_at_most_40_and_2b_at_most_15_percent_of_what_is_adjusted(
     assert two_b - result["cap_level2b"] - result["cap_level2"] <= stock * Decimal("0.15") + UNIT
 
 
-@given(books, owed, st.integers(2, 1000))
+@given(books, owed, sovereigns, st.integers(2, 1000))
 def test_amounts_scale_and_ratios_do_not(
-    book: dict[str, Decimal], lent: dict[str, Decimal], times: int
+    book: dict[str, Decimal], lent: dict[str, Decimal], foreign: dict[str, Decimal], times: int
 ) -> None:
     """Homogeneous: amounts of degree one, the ratio of degree zero, but for rounding."""
-    small = _ratio(book, lent)
-    large = _ratio({n: a * times for n, a in book.items()}, {n: a * times for n, a in lent.items()})
+    small = _ratio(book, lent, foreign)
+    large = _ratio(*({n: a * times for n, a in given.items()} for given in (book, lent, foreign)))
     for name, amount in small.items():
         if name == "ratio":
             assert (amount is None) == (large[name] is None)
@@ -128,6 +142,23 @@ def test_an_entity_that_keeps_its_assets_brings_no_more_than_it_needs(
     for place in (1, 2):
         assert brought[place] == 0 or brought[place - 1] == held[place - 1]
     assert result["net_outflows"] == _ratio(book, lent)["net_outflows"]
+
+
+@given(books, owed, sovereigns, cents)
+def test_foreign_sovereigns_are_level_1_up_to_the_outflows_and_never_lost(
+    book: dict[str, Decimal], lent: dict[str, Decimal], foreign: dict[str, Decimal], more: Decimal
+) -> None:
+    """Paragraph 50(e): what Level 1 gains is the smaller of what is held and the net outflows, what
+    the others lose was theirs, and more of the least liquid is never less stock."""
+    plain, result = _ratio(book, lent), _ratio(book, lent, foreign)
+    gained = result["level1"] - plain["level1"]
+    assert gained == min(sum(foreign.values()), plain["net_outflows"])
+    for level in ("level2a", "level2b"):
+        own = foreign[f"foreign_sovereign_{level}"] * FOREIGN[f"foreign_sovereign_{level}"]
+        assert 0 <= result[level] - plain[level] <= own
+    raised = foreign | {"foreign_sovereign_none": foreign["foreign_sovereign_none"] + more}
+    assert _ratio(book, lent, raised)["level1"] >= result["level1"]
+    assert result["net_outflows"] == plain["net_outflows"]
 
 
 def test_a_changed_cap_breaks_the_bounds() -> None:
@@ -182,8 +213,21 @@ def _bank(deal: dict[str, Any], flows: Sequence[dict[str, Any]] = ()) -> Bank:
         {"security_id": "NONE", "asset_class": "OTHER", "risk_weight": None}
         | {"credit_quality": "UNRATED", "financial_issuer": True}
     )
+    weighted = {"asset_class": "SOVEREIGN", "risk_weight": Decimal("0.2")}
+    securities += [
+        weighted | {"security_id": s, "credit_quality": "UNRATED", "financial_issuer": False}
+        for s in ("OWN", "FOREIGN")
+    ]
+    terms = [
+        {"security_id": s, "issuer_id": None, "country": "DE", "currency": c}
+        for s, c in (("OWN", "EUR"), ("FOREIGN", "USD"))
+    ]
     rows = {
-        "entities": [{"entity_id": "E", "group_path": None, "regime": "basel"}],
+        "entity_structure": [
+            {"entity_id": "E", "parent_entity_id": None, "country": "DE", "transferable": True}
+        ],
+        "security_terms": terms,
+        "entities": [{"entity_id": "E", "group_path": None, "regime": "basel"} | REPORTS],
         "fx_rates": [{"currency": "EUR", "rate": Decimal(1)}],
         "counterparties": [
             {"counterparty_id": s, "sector": s, "relationship": True} for s in SECTORS
@@ -195,7 +239,10 @@ def _bank(deal: dict[str, Any], flows: Sequence[dict[str, Any]] = ()) -> Bank:
     return Bank(rows, DAY, Reading(SET))
 
 
+REPORTS = {"reporting_currency": "EUR"}
 DUES = (None, DAY, DAY + timedelta(days=30), DAY + timedelta(days=31))
+SECURITIES = (("ONE", "TWO", "NONE"), ("ONE", "TWO", "NONE", "OWN", "FOREIGN"))
+"""Those that tell kinds of collateral apart, and those that tell holdings apart."""
 FLAGS = [
     {"eligible": eligible, "locked_in": locked, "insurable": insurable}
     for eligible, locked, insurable in itertools.product((True, False), repeat=3)
@@ -209,7 +256,7 @@ def test_every_part_of_every_deal_goes_to_exactly_one_line(product: str) -> None
     lines = SET.rates("lcr/lines")
     amounts = (Decimal(100), Decimal(1_000_000))
     for sector, due, security, flags, amount in itertools.product(
-        (None, *SECTORS), DUES, (None, "ONE", "TWO", "NONE"), FLAGS, amounts
+        (None, *SECTORS), DUES, (None, *SECURITIES[product == "SECURITY"]), FLAGS, amounts
     ):
         deal = _deal(
             product_type=product,
@@ -238,10 +285,11 @@ def _needs_sector(product: str) -> bool:
     )
 
 
+LENT, BORROWED = ("LOAN", "MARGIN_LOAN"), ("OWN_DEBT", "NETWORK_DEPOSIT")
 instalments = st.lists(st.tuples(st.integers(-3, 60), st.integers(1, 10**8)), min_size=1)
 
 
-@given(instalments, st.sampled_from(["LOAN", "OWN_DEBT"]), st.integers(0, 1))
+@given(instalments, st.sampled_from([*LENT, *BORROWED]), st.integers(0, 1))
 def test_every_instalment_is_in_exactly_one_part(
     drawn: list[tuple[int, int]], product: str, days_past_due: int
 ) -> None:
@@ -256,9 +304,81 @@ def test_every_instalment_is_in_exactly_one_part(
     deal |= {"maturity_date": DAY + timedelta(days=60), "days_past_due": days_past_due}
     found = {part.part: part for part in _bank(deal, flows).parts(deal)}
     assert sum(part.amount for name, part in found.items() if name not in MEMO) == amount
-    first = 1 if product == "LOAN" else -3  # a liability that is due already is due on day 1
+    first = 1 if product in LENT else -3  # a liability that is due already is due on day 1
     counted = [n for n, (left, _) in enumerate(drawn) if first <= left <= 30]
-    if product == "LOAN" and days_past_due:
+    if product in LENT and days_past_due:
         counted = []
     principal = sum((flows[n]["principal"] for n in counted), Decimal(0))
-    assert sum(part.weighted for part in found.values()) == principal + len(counted) * CENT
+    taken = [part.amount for part in found.values() if part.component != "out_of_scope"]
+    assert sum(taken) == principal + len(counted) * CENT
+
+
+deposits = st.lists(
+    st.tuples(
+        st.integers(1, 3 * 10**7),  # cents
+        st.sets(st.integers(0, 3), min_size=1),  # holders of the account
+        st.sampled_from(["ONE", "TWO", None]),  # scheme
+        st.booleans(),  # insurable
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def _insured(drawn: Sequence[tuple[int, set[int], str | None, bool]]) -> tuple[Bank, Any]:
+    """A bank of joint accounts under two schemes of EUR 100 000 and 50 000, and its deals."""
+    told = {"transactional": True, "product_type": "DEPOSIT"}
+    deals = [
+        _deal(deal_id=f"D{n}", account_id=f"K{n}", counterparty_id=f"C{min(holders)}", **told)
+        | {"amount": cents * CENT, "insurable": insurable}
+        for n, (cents, holders, _, insurable) in enumerate(drawn)
+    ]
+    customers = {"sector": "RETAIL", "relationship": False, "partner_entity_id": None}
+    scheme = {"entity_id": "E", "currency": "EUR", "covers_foreign_currency": True}
+    rows = {
+        "entities": [{"entity_id": "E", "group_path": None, "regime": "basel"} | REPORTS],
+        "fx_rates": [{"currency": "EUR", "rate": Decimal(1)}],
+        "counterparties": [{"counterparty_id": f"C{n}"} | customers for n in range(4)],
+        "securities": [],
+        "deals": deals,
+        "deposit_schemes": [
+            scheme | {"scheme_id": s, "insured_limit": Decimal(limit)}
+            for s, limit in (("ONE", 100_000), ("TWO", 50_000))
+        ],
+        "deposit_terms": [
+            {"deal_id": f"D{n}", "scheme_id": s} for n, (_, _, s, _) in enumerate(drawn)
+        ],
+        "account_holders": [
+            {"account_id": f"K{n}", "counterparty_id": f"C{holder}", "share": None}
+            for n, (_, holders, _, _) in enumerate(drawn)
+            for holder in holders
+            if len(holders) > 1
+        ],
+    }
+    return Bank(rows, DAY, Reading(SET)), deals
+
+
+@given(deposits)
+def test_what_is_insured_is_all_up_to_the_limits_of_those_who_hold_it(
+    drawn: list[tuple[int, set[int], str | None, bool]],
+) -> None:
+    """Under a scheme the smaller of claims and limit, holder by holder; never more than is held,
+    nothing that no scheme covers, and both parts of a deposit are its amount."""
+    bank, deals = _insured(drawn)
+    stable: dict[str, Decimal] = {}
+    for deal in deals:
+        found = {part.part: part.amount for part in bank.parts(deal)}
+        assert sum(found.values()) == deal["amount"]
+        stable[deal["deal_id"]] = found.get("stable", Decimal(0))
+        assert 0 <= stable[deal["deal_id"]] <= deal["amount"]
+    for scheme, limit in (("ONE", 100_000), ("TWO", 50_000)):
+        claims: dict[int, Decimal] = {}
+        for cents, holders, of, insurable in drawn:
+            for holder in holders if of == scheme and insurable else ():
+                share = cents * CENT / len(holders)
+                claims[holder] = claims.get(holder, Decimal(0)) + share
+        own = [f"D{n}" for n, (_, _, of, _) in enumerate(drawn) if of == scheme]
+        expected = sum(min(claim, Decimal(limit)) for claim in claims.values())
+        assert abs(sum(stable[d] for d in own) - expected) <= len(drawn) * 4 * UNIT
+    for n, (_, _, scheme, insurable) in enumerate(drawn):
+        assert stable[f"D{n}"] == 0 or (scheme is not None and insurable)

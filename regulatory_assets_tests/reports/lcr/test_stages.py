@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +25,7 @@ from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.regulation.cases import DealBank, load_cases
 from regulatory_assets.regulation.parameters import Parameters
+from regulatory_assets.reports.lcr.tables import LCR_LINES
 from regulatory_assets.runtime import production_graph
 
 FOLDER = Path(reports.__file__).parent / "lcr" / "cases"
@@ -104,6 +106,40 @@ def _compare(bank: DealBank, runner: Runner) -> None:
         if given.get(key) != expected.get(key)
     }
     assert not wrong
+    assert not list(_untied(bank, rows_of_day(runner, "lcr_scope_lines", bank.day)))
     ratios = {row["scope"]: row for row in rows_of_day(runner, "lcr", bank.day)}
     for scope, result in bank.results.items():
         assert {name: ratios[scope][name] for name in result} == dict(result)
+
+
+def _untied(bank: DealBank, lines: Sequence[Mapping[str, Any]]) -> Iterator[object]:
+    """What solo lines less those inside a group do not give of the group's, and the reverse. Deals
+    that a group treats in its own way are lines of its own (``only_in``)."""
+    scopes = {
+        row["entity_id"]: (row["entity_id"], *(row["group_path"] or "").split("/"))
+        for row in bank.rows["entities"]
+    }
+    columns = (*LCR_LINES.key, "amount", "weighted", "n")
+    alike = [row for row in lines if row["only_in"] is None]
+    for group in {row["scope"] for row in lines if row["consolidation"] == "group"}:
+        expected = Counter(
+            tuple(row[c] for c in columns)
+            for row in alike
+            if row["consolidation"] == "solo"
+            and group in scopes[row["entity_id"]]
+            and group not in scopes.get(row["partner_entity_id"], ())
+        )
+        expected.subtract(tuple(row[c] for c in columns) for row in alike if row["scope"] == group)
+        yield from (left for left in expected.items() if left[1])
+
+
+def test_a_group_that_does_not_tie_is_found() -> None:
+    """What is inside a group, left in it, and a cent that a member's line has not."""
+    (bank,) = (bank for bank in BANKS if bank.path.stem == "transfer")
+    solo = dict.fromkeys(LCR_LINES.key) | {"scope": "E1", "consolidation": "solo", "n": 1}
+    solo |= {"entity_id": "E1", "amount": Decimal(1), "weighted": Decimal(1)}
+    group = solo | {"scope": "G", "consolidation": "group"}
+    assert not list(_untied(bank, [solo, group]))
+    assert list(_untied(bank, [solo, group | {"amount": Decimal("1.01")}]))
+    inside = {"partner_entity_id": "E2"}
+    assert list(_untied(bank, [solo | inside, group | inside]))

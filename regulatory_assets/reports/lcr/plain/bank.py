@@ -1,0 +1,237 @@
+"""The parts of each deal of a small bank, and the line that takes each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from regulatory_assets.regulation.parameters import BASEL
+from regulatory_assets.reports.lcr.plain.reading import ZERO, Deal, Part, product, window, yes
+from regulatory_assets.reports.lcr.plain.tables import Tables
+
+_FINANCIAL = ("BANK", "OTHER_FINANCIAL", "OTHER_LEGAL_ENTITY")
+_INSTALMENTS = {"overdue": "OVERDUE", "due": "WITHIN", "interest": "WITHIN", "later": "BEYOND"}
+_LENT, _BORROWED = ("LOAN", "MARGIN_LOAN"), ("OWN_DEBT", "NETWORK_DEPOSIT")
+_FAMILIES = ("asset", "facility", "inflow", "lending", "outflow", "secured")
+
+
+class Bank(Tables):
+    """A small bank, one deal at a time."""
+
+    def parts(self, deal: Deal) -> Iterator[Part]:
+        """The parts as all scopes of the entity see them, or as each does where they differ."""
+        host = self.regimes[deal["entity_id"]]
+        seen: dict[str, tuple[str, str]] = {}
+        for scope in self.scopes[deal["entity_id"]]:
+            sector = self._sector(deal, host, scope)
+            retail = deal["product_type"] == "DEPOSIT" and sector in ("RETAIL", "SMALL_BUSINESS")
+            seen[scope] = (host if retail else self.regime_of(scope)), sector
+        if len(set(seen.values())) == 1:
+            yield from self._parts(deal, *seen.popitem()[1], None)
+            return
+        for scope, (regime, sector) in seen.items():
+            yield from self._parts(deal, regime, sector, scope)
+
+    def regime_of(self, scope: str) -> str:
+        """An entity's own; of a group that of its head, if somebody says who that is."""
+        head = self.head_of(scope)
+        return BASEL if head is None else str(self.regimes[head])
+
+    def lines_of(self, scope: str) -> list[Part]:
+        """The parts that a scope reports: of deals of its entities with parties outside."""
+        return [
+            part
+            for deal in self.deals
+            if scope in self.scopes[deal["entity_id"]]
+            and scope not in self.scopes.get(self.partner(deal), ())
+            for part in self.parts(deal)
+            if part.only_in in (None, scope)
+        ]
+
+    def rows_of(self, scope: str) -> Iterator[dict[str, Any]]:
+        """The parts that a scope reports, with whose they are."""
+        for part in self.lines_of(scope):
+            yield {**vars(part), **self.of_entity(part.entity_id, scope)}
+
+    def of_entity(self, entity: str, scope: str) -> dict[str, Any]:
+        """Whose a row is, and whether the entity's liquid assets may leave it for a scope."""
+        return {
+            "entity_id": entity,
+            "consolidation": "solo" if scope == entity else "group",
+            "transferable": self.transferable.get(entity),
+        }
+
+    def partner(self, deal: Deal) -> str:
+        """The entity of the group on the other side."""
+        counterparty = self.counterparties.get(deal["counterparty_id"])
+        return str(counterparty["partner_entity_id"]) if counterparty else ""
+
+    def _parts(self, deal: Deal, regime: str, sector: str, only_in: str | None) -> Iterator[Part]:
+        level = self.level(deal, regime)
+        known = {
+            "product_type": deal["product_type"],
+            "sector": sector,
+            "window": window(deal, self.day, self.reading, regime),
+            "locked": yes(deal["locked_in"]),
+            "eligible": yes(deal["eligible"]),
+            "level": level,
+            "foreign": yes(self.is_foreign(deal)),
+        }
+        for part, amount in self._amounts(deal, known, regime).items():
+            if amount or part == "whole":
+                when = known["window"]
+                if part in _INSTALMENTS and not (part == "later" and when == "OPEN"):
+                    when = _INSTALMENTS[part]
+                asked = {**known, "window": when, **self._of_part(deal, part)}
+                line = self._line(part, asked, regime)
+                row = self.reading.row("lcr/lines", line, regime)
+                weighted = product(amount, row.values["rate"])
+                component = row.texts["component"]
+                entity = deal["entity_id"]
+                paid = self._paid(deal, part) if self._by_day(line, regime) else None
+                yield Part(
+                    deal["deal_id"],
+                    part,
+                    entity,
+                    line,
+                    component,
+                    amount,
+                    weighted,
+                    only_in,
+                    deal["currency"],
+                    paid,
+                )
+
+    def _of_part(self, deal: Deal, part: str) -> dict[str, str]:
+        """What a part of a holding is where its deal is not: free of any pledge, or pledged."""
+        if part == "free":
+            return {"eligible": yes(self.holdings[deal["deal_id"]]["operational_ok"])}
+        return {"eligible": "NO", "window": "OPEN"} if part == "pledged" else {}
+
+    def _by_day(self, line: str, regime: str) -> bool:
+        if (line,) not in self.reading.parameters.rates("lcr/mismatch_lines").rows(regime):
+            return False
+        self.reading.row("lcr/mismatch_lines", line, regime)
+        return True
+
+    def _paid(self, deal: Deal, part: str) -> int | None:
+        """Days to the payment: of several, an inflow on the last, an outflow on the first."""
+        owed = deal["product_type"] in _BORROWED
+        if part in ("due", "interest"):
+            window = int(self.reading.row("lcr/window", "lcr", BASEL).values["days"])
+            days = [
+                left
+                for flow in self.instalments[deal["deal_id"]]
+                if (left := self._left(flow)) <= window
+                and (left > 0 or (owed and part == "interest" and flow["interest"] > 0))
+            ]
+            return max(min(days) if owed else max(days), 1)
+        due = deal["maturity_date"]
+        return 1 if part == "overdue" else None if due is None else max((due - self.day).days, 1)
+
+    def _left(self, flow: Deal) -> int:
+        """Days from the reporting date to the payment of an instalment."""
+        return int(((flow["payment_date"] or flow["due_date"]) - self.day).days)
+
+    def _sector(self, deal: Deal, regime: str, scope: str) -> str:
+        """The delivered sector; a small business whose group reaches the limit is a corporate."""
+        counterparty = self.counterparties.get(deal["counterparty_id"])
+        if counterparty is None:
+            return "NONE"
+        sector = str(counterparty["sector"])
+        if sector != "SMALL_BUSINESS" or deal["product_type"] != "DEPOSIT":
+            return sector
+        limit = self.reading.row("lcr/small_business", "lcr", regime).values["limit"]
+        group = self.groups.get(deal["counterparty_id"])
+        funding = sum(
+            (
+                amount
+                for (entity, depositor), amount in self.funding.items()
+                if scope in self.scopes[entity]
+                and (
+                    depositor == deal["counterparty_id"]
+                    or (group is not None and self.groups.get(depositor) == group)
+                )
+            ),
+            ZERO,
+        )
+        return sector if funding < limit else "CORPORATE"
+
+    def _amounts(self, deal: Deal, known: Mapping[str, str], regime: str) -> dict[str, Decimal]:
+        """The parts a deal of this kind may have, with their amounts."""
+        held, kind, when = self.held(deal), deal["product_type"], known["window"]
+        if kind == "DEPOSIT":
+            return self._deposit(deal, held, known["sector"])
+        if kind == "SECURITY" and deal["deal_id"] in self.free:
+            free = self.free[deal["deal_id"]]
+            return {"free": free, "pledged": held - free}
+        liquid = deal["eligible"] and known["level"] != "none"
+        pledged = self.held(deal, "collateral_value")
+        if kind in self.reading.parameters.decisions("lcr/facility_lines").inputs["product_type"]:
+            posted = ZERO
+            if liquid:
+                row = self.reading.row("lcr/lines", f"unwind_{known['level']}", regime)
+                posted = min(held, product(pledged, row.values["rate"]))
+            return {"posted": posted, "undrawn": held - posted}
+        flows = self.instalments.get(deal["deal_id"])
+        if flows and (kind in _BORROWED or (kind in _LENT and when != "OVERDUE")):
+            return self._repaid(deal, flows, held, regime)
+        found = {"whole": held}
+        if kind == "REPO" and liquid and when in ("WITHIN", "OPEN"):
+            found |= {"unwind_cash": -held, "unwind_collateral": pledged}
+        if kind == "REVERSE_REPO" and liquid and when in ("WITHIN", "BEYOND"):
+            found["collateral"] = pledged
+            if when == "WITHIN":
+                found |= {"unwind_cash": held, "unwind_collateral": -pledged}
+        return found
+
+    def _repaid(
+        self, deal: Deal, flows: Iterable[Deal], held: Decimal, regime: str
+    ) -> dict[str, Decimal]:
+        """Principal by window, the rest later; interest of the window (convention 5)."""
+        days = int(self.reading.row("lcr/window", "lcr", regime).values["days"])
+        sums = dict.fromkeys(("overdue", "due", "interest"), ZERO)
+        for flow in flows:
+            left = self._left(flow)
+            if left <= 0:
+                sums["overdue"] += flow["principal"]
+            elif left <= days:
+                sums["due"] += flow["principal"]
+            if 0 < left <= days or (left <= 0 and deal["product_type"] in _BORROWED):
+                sums["interest"] += flow["interest"]
+        rate = self.rates[deal["currency"]]
+        found = {part: product(amount, rate) for part, amount in sums.items()}
+        return {**found, "later": held - found["overdue"] - found["due"]}
+
+    def _deposit(self, deal: Deal, held: Decimal, sector: str) -> dict[str, Decimal]:
+        depositor = self.counterparties.get(deal["counterparty_id"])
+        insured = self.insured.get(deal["deal_id"], ZERO)
+        if sector in ("RETAIL", "SMALL_BUSINESS"):
+            firm = deal["transactional"] or (depositor is not None and depositor["relationship"])
+            stable = insured if firm else ZERO
+            return {"stable": stable, "less_stable": held - stable}
+        operational = min(self.held(deal, "operational_amount"), held)
+        rest = held - operational
+        is_insured = deal["deal_id"] in self.all_insured and sector not in _FINANCIAL
+        return {
+            "operational_insured": min(operational, insured),
+            "operational_uninsured": operational - min(operational, insured),
+            "insured" if is_insured else "uninsured": rest,
+        }
+
+    def _line(self, part: str, known: Mapping[str, str], regime: str) -> str:
+        if part == "unwind_cash":
+            return "unwind_level1_cash"
+        if part == "unwind_collateral":
+            return f"unwind_{known['level']}"
+        kind = "SECURITY" if part == "collateral" else known["product_type"]
+        table = {"DEPOSIT": "lcr/deposit_lines", "LOAN": "lcr/loan_lines"}.get(kind)
+        for family in _FAMILIES if table is None else ():
+            name = f"lcr/{family}_lines"
+            if kind in self.reading.parameters.decisions(name).inputs["product_type"]:
+                table = name
+        if table is None:
+            raise ValueError(f"no parameter decides the line of {kind}")
+        asked = {**known, "product_type": kind, "part": part}
+        return self.reading.rule(table, regime, asked).then["line"]

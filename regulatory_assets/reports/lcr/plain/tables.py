@@ -1,0 +1,261 @@
+"""What a small bank has delivered beside its deals: tables by key, what is insured or free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from regulatory_assets.bank.tables.customers import RATING_SCALE, RATING_TERMS
+from regulatory_assets.regulation.parameters import BASEL
+from regulatory_assets.reports.lcr.plain.reading import (
+    ZERO,
+    Deal,
+    Reading,
+    Rows,
+    product,
+    times,
+    yes,
+)
+
+
+class Tables:
+    """The tables of a small bank by their keys, its depositors' insured amounts, free holdings."""
+
+    def __init__(self, rows: Rows, day: date, reading: Reading) -> None:
+        self.day, self.reading = day, reading
+        self.deals = rows["deals"]
+        self.rates = {row["currency"]: row["rate"] for row in rows["fx_rates"]}
+        self.regimes = {row["entity_id"]: row["regime"] for row in rows["entities"]}
+        self.counterparties = {row["counterparty_id"]: row for row in rows["counterparties"]}
+        self.securities = {row["security_id"]: row for row in rows["securities"]}
+        self.scopes = {
+            row["entity_id"]: [
+                row["entity_id"],
+                *(row["group_path"].split("/") if row["group_path"] else ()),
+            ]
+            for row in rows["entities"]
+        }
+        structure = rows.get("entity_structure", ())
+        self.transferable = {row["entity_id"]: row["transferable"] for row in structure}
+        self.parents = {row["entity_id"]: row["parent_entity_id"] for row in structure}
+        members = rows.get("customer_groups", ())
+        self.groups = {row["counterparty_id"]: row["group_id"] for row in members}
+        self.instalments: dict[str, list[Deal]] = {}
+        for flow in rows.get("cash_flows", ()):
+            self.instalments.setdefault(flow["deal_id"], []).append(flow)
+        self.ratings: dict[str, list[Deal]] = {}
+        for row in rows.get("security_ratings", ()):
+            self.ratings.setdefault(row["security_id"], []).append(row)
+        self.of_security = {r["security_id"]: r for r in rows.get("security_terms", ())}
+        self.entities = {row["entity_id"]: row for row in rows["entities"]}
+        self.countries = {row["entity_id"]: row["country"] for row in structure}
+        self.funding: dict[tuple[str, str], Decimal] = {}
+        self.insured: dict[str, Decimal] = {}
+        self.all_insured: set[str] = set()
+        self.terms = {row["deal_id"]: row for row in rows.get("deposit_terms", ())}
+        self.schemes: dict[str, list[Deal]] = {}
+        for row in rows.get("deposit_schemes", ()):
+            self.schemes.setdefault(row["entity_id"], []).append(row)
+        self.holders: dict[str, list[Deal]] = {}
+        for row in sorted(rows.get("account_holders", ()), key=lambda r: r["counterparty_id"]):
+            self.holders.setdefault(row["account_id"], []).append(row)
+        for deal in rows["deals"]:
+            if deal["product_type"] in ("DEPOSIT", "OWN_DEBT", "REPO"):
+                customer = deal["entity_id"], deal["counterparty_id"]
+                self.funding[customer] = self.funding.get(customer, ZERO) + self.held(deal)
+        self._insure([d for d in rows["deals"] if d["product_type"] == "DEPOSIT"])
+        deals = {d["deal_id"]: d for d in rows["deals"]}
+        self.holdings = {row["deal_id"]: row for row in rows.get("holdings", ())}
+        self.free = {i: self._unpledged(deals[i], row) for i, row in self.holdings.items()}
+        for pool in rows.get("pledged_pools", ()):
+            self._pledge(pool, [d for i, d in deals.items() if self._pool(i) == pool["pool_id"]])
+
+    def held(self, deal: Deal, column: str = "amount") -> Decimal:
+        amount = deal[column]
+        return ZERO if amount is None else product(amount, self.rates[deal["currency"]])
+
+    def _insure(self, deposits: Sequence[Deal]) -> None:
+        """Spread what a scheme pays to a depositor over its claims; the largest takes the residue.
+
+        A claim is a holder's share of a deposit: all of it, but for joint accounts.
+        """
+        claims: dict[tuple[str, str], list[tuple[Deal, Decimal]]] = {}
+        for deal in deposits:
+            for holder, claim in self._claims(deal):
+                claims.setdefault((deal["entity_id"], holder), []).append((deal, claim))
+        short: set[str] = set()
+        for (entity, _), own in claims.items():
+            insured = self._paid_out(entity, own)
+            if sum(insured.values(), ZERO) < sum((claim for _, claim in own), ZERO):
+                short |= {deal["deal_id"] for deal, _ in own}
+            for deal_id, amount in insured.items():
+                self.insured[deal_id] = self.insured.get(deal_id, ZERO) + amount
+        self.all_insured = {deal["deal_id"] for deal in deposits} - short
+
+    def _claims(self, deal: Deal) -> Iterator[tuple[str, Decimal]]:
+        """Who has how much of a deposit; rounded claims add up to it."""
+        held, holders = self.held(deal), self.holders.get(deal["account_id"])
+        if not holders:
+            yield deal["counterparty_id"], held
+            return
+        shares = [row["share"] for row in holders]
+        equal = Fraction(1, len(holders))
+        alike = None in shares
+        upto = Fraction(0)
+        for row in holders:
+            before = times(held, upto)
+            upto += equal if alike else Fraction(row["share"])
+            yield row["counterparty_id"], times(held, upto) - before
+
+    def _paid_out(self, entity: str, own: Iterable[tuple[Deal, Decimal]]) -> dict[str, Decimal]:
+        """What of each claim of one holder on an entity is insured, scheme by scheme."""
+        of_scheme: dict[str | None, dict[str, Decimal]] = {}
+        limits: dict[str | None, Decimal] = {}
+        for deal, claim in own:
+            found = self._scheme(deal)
+            if found is not None:
+                scheme, limits[scheme] = found
+                of_scheme.setdefault(scheme, {})[deal["deal_id"]] = claim
+        insured: dict[str, Decimal] = {}
+        for scheme, held in of_scheme.items():
+            covered, limit = sum(held.values(), ZERO), limits[scheme]
+            if covered > limit:
+                share = Fraction(limit) / Fraction(covered)
+                spread = {i: times(amount, share) for i, amount in held.items()}
+                largest = min(held, key=lambda i: (-held[i], i))
+                spread[largest] += limit - sum(spread.values(), ZERO)
+                held = spread
+            insured |= held
+        return insured
+
+    def _scheme(self, deal: Deal) -> tuple[str | None, Decimal] | None:
+        """The scheme that covers a deposit with what it pays to a depositor; None where none does.
+
+        Without schemes the usual limit; without terms the entity's only scheme.
+        """
+        if not deal["insurable"]:
+            return None
+        schemes = {r["scheme_id"]: r for r in self.schemes.get(deal["entity_id"], ())}
+        named = self.terms.get(deal["deal_id"])
+        if named is None and not schemes:
+            regime = self.regimes[deal["entity_id"]]
+            insurance = self.reading.row("lcr/deposit_insurance", "default", regime)
+            return None, insurance.values["limit"]
+        if named is None and len(schemes) == 1:
+            (scheme,) = schemes.values()
+        elif named is not None and named["scheme_id"] in schemes:
+            scheme = schemes[named["scheme_id"]]
+        else:
+            return None
+        if scheme["currency"] != deal["currency"] and not scheme["covers_foreign_currency"]:
+            return None
+        return scheme["scheme_id"], product(scheme["insured_limit"], self.rates[scheme["currency"]])
+
+    def _pool(self, deal_id: str) -> str | None:
+        holding = self.holdings.get(deal_id)
+        return holding["pool_id"] if holding else None
+
+    def _unpledged(self, deal: Deal, holding: Deal) -> Decimal:
+        """What of a holding is not pledged by itself; without units nothing is."""
+        units = max(holding["quantity"] - holding["encumbered_quantity"], ZERO)
+        if not holding["quantity"]:
+            return ZERO
+        return times(self.held(deal), Fraction(units) / Fraction(holding["quantity"]))
+
+    def _pledge(self, pool: Deal, deals: Iterable[Deal]) -> None:
+        """Take what a pool needs from the least liquid first; they end when it has enough."""
+        needed = product(pool["used"], self.rates[pool["currency"]])
+        for deal in sorted(deals, key=lambda deal: (self._liquidity(deal), deal["deal_id"])):
+            taken = min(self.free[deal["deal_id"]], needed)
+            self.free[deal["deal_id"]] -= taken
+            needed -= taken
+
+    def _liquidity(self, deal: Deal) -> Decimal:
+        """What the haircut leaves of a holding; nothing of one that cannot be turned into money."""
+        regime = self.regimes[deal["entity_id"]]
+        level = self.level(deal, regime)
+        if level == "none" or not self.holdings[deal["deal_id"]]["operational_ok"]:
+            return ZERO
+        return self.reading.row("lcr/lines", f"unwind_{level}", regime).values["rate"]
+
+    def level(self, deal: Deal, regime: str) -> str:
+        security = self.securities.get(deal["security_id"])
+        if security is None:
+            return "none"
+        weight, band = security["risk_weight"], "NONE"
+        if weight is not None:
+            bands = {
+                self.reading.row("lcr/risk_weight_bands", name, regime).values["risk_weight"]: name
+                for name in ("ZERO", "TWENTY")
+            }
+            band = bands.get(weight, "HIGHER")
+        terms = self.of_security.get(deal["security_id"], {})
+        issuer = self.counterparties.get(terms.get("issuer_id"), {})
+        own = issuer.get("partner_entity_id") is not None
+        known = {
+            "asset_class": security["asset_class"],
+            "risk_weight_band": band,
+            "credit_quality": self._quality(security),
+            "issuer": "OWN" if own else "FINANCIAL" if security["financial_issuer"] else "OTHER",
+            "conditions": "MET" if self._qualifies(security, terms) else "UNMET",
+            "domestic": yes(self._sovereign(deal) == "DOMESTIC"),
+        }
+        return self.reading.rule("lcr/security_level", regime, known).then["level"]
+
+    def _qualifies(self, security: Deal, terms: Deal) -> bool:
+        """Whether its terms, if known, show what 54(a) or 54(c) ask beside the rating."""
+        kind = security["asset_class"]
+        if not terms or kind not in ("RMBS", "EQUITY"):
+            return True
+        if kind == "EQUITY":
+            return bool(terms["main_index"])
+        most = self.reading.row("lcr/mortgage_pools", "rmbs", BASEL).values["average_ltv"]
+        lent = terms["average_ltv"]
+        kept = terms["full_recourse"] and terms["risk_retention"]
+        return bool(kept and lent is not None and lent <= most)
+
+    def is_foreign(self, deal: Deal) -> bool:
+        """A sovereign of the entity's country or home in a currency foreign to it (50(e))."""
+        return self._sovereign(deal) == "FOREIGN"
+
+    def _sovereign(self, deal: Deal) -> str:
+        """Of a sovereign above 0 %: in its own currency, a foreign one, or of another country."""
+        security = self.securities.get(deal["security_id"], {})
+        terms = self.of_security.get(deal["security_id"])
+        if security.get("asset_class") != "SOVEREIGN" or terms is None:
+            return "NONE"
+        zero = self.reading.row("lcr/risk_weight_bands", "ZERO", BASEL).values["risk_weight"]
+        issuer = self.counterparties.get(terms["issuer_id"], {})
+        own = security["financial_issuer"] or issuer.get("partner_entity_id") is not None
+        if own or security["risk_weight"] == zero:
+            return "NONE"
+        found = "NONE"
+        for head in {deal["entity_id"], self.head_of(self.scopes[deal["entity_id"]][:2][-1])}:
+            if head is not None and self.countries.get(head) == terms["country"]:
+                if self.entities[head]["reporting_currency"] == terms["currency"]:
+                    return "DOMESTIC"
+                found = "FOREIGN"
+        return found
+
+    def head_of(self, scope: str) -> str | None:
+        """The entity itself; of a group its one member whose parent is outside (convention 13)."""
+        if scope in self.regimes:
+            return scope
+        members = {entity for entity, scopes in self.scopes.items() if scope in scopes}
+        heads = [e for e in members if e in self.parents and self.parents[e] not in members]
+        return heads[0] if len(heads) == 1 else None
+
+    def _quality(self, security: Deal) -> str:
+        """The band of the rating that counts, long-term before short-term; else as delivered."""
+        given = self.ratings.get(security["security_id"], ())
+        by_term = [[r["rating"] for r in given if r["term"] == term] for term in RATING_TERMS]
+        for ratings in by_term:
+            if ratings:
+                known = {"ratings": {1: "ONE", 2: "TWO"}.get(len(ratings), "MORE")}
+                counts = self.reading.rule("lcr/ratings_counted", BASEL, known).then["counts"]
+                rating = sorted(ratings, key=RATING_SCALE.index)[counts == "SECOND_BEST"]
+                band = self.reading.rule("lcr/rating_bands", BASEL, {"rating": rating})
+                return band.then["credit_quality"]
+        return str(security["credit_quality"])

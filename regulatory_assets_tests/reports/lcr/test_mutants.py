@@ -1,0 +1,102 @@
+"""Faults put into the calculation on purpose: the worked examples must notice each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from regulatory_assets.reports.lcr import calculation, coverage
+from regulatory_assets.reports.lcr.plain.tables import Tables
+
+SCHEME, SOVEREIGN, PROMOTED = Tables._scheme, Tables._sovereign, calculation._promoted
+
+
+def _customer_alone(self: Tables, deal: Any) -> Iterator[tuple[str, Decimal]]:
+    yield deal["counterparty_id"], self.held(deal)
+
+
+def _each_all(self: Tables, deal: Any) -> Iterator[tuple[str, Decimal]]:
+    for row in self.holders.get(deal["account_id"], ()) or [deal]:
+        yield row["counterparty_id"], self.held(deal)
+
+
+def _scheme_of(**wrong: Any) -> Callable[..., Any]:
+    """Schemes with some columns as they are not."""
+
+    def scheme(self: Tables, deal: Any) -> Any:
+        schemes = self.schemes
+        self.schemes = {e: [row | wrong for row in rows] for e, rows in schemes.items()}
+        try:
+            return SCHEME(self, deal)
+        finally:
+            self.schemes = schemes
+
+    return scheme
+
+
+def _without_terms(self: Tables, deal: Any) -> Any:
+    terms = self.terms
+    self.terms = {}
+    try:
+        return SCHEME(self, deal)
+    finally:
+        self.terms = terms
+
+
+def _always(kind: str) -> Callable[..., str]:
+    def sovereign(self: Tables, deal: Any) -> str:
+        return "NONE" if SOVEREIGN(self, deal) == "NONE" else kind
+
+    return sovereign
+
+
+def _no_limit(lines: Any, parameters: Any, regime: str) -> dict[str, Decimal]:
+    """Every sovereign in a foreign currency is Level 1, whatever flows out."""
+    boundless = {"line": "wholesale_other", "amount": Decimal(10**12), "weighted": Decimal(10**12)}
+    places = {(row.get("entity_id"), row.get("currency")) for row in lines}
+    added = [{**boundless, "entity_id": e, "currency": c} for e, c in places]
+    return PROMOTED([*lines, *added], parameters, regime)
+
+
+def _taken_as(**wrong: str) -> Callable[..., dict[str, Decimal]]:
+    def promoted(lines: Any, parameters: Any, regime: str) -> dict[str, Decimal]:
+        return PROMOTED([{**row, **wrong} for row in lines], parameters, regime)
+
+    return promoted
+
+
+def _level_kept(lines: Any, parameters: Any, regime: str) -> dict[str, Decimal]:
+    """What is Level 1 stays in its other level too."""
+    found = PROMOTED(lines, parameters, regime)
+    return {name: max(amount, Decimal(0)) for name, amount in found.items()}
+
+
+MUTANTS: dict[str, tuple[Any, str, Any]] = {
+    "joint accounts count for the customer alone": (Tables, "_claims", _customer_alone),
+    "each holder has all of a joint account": (Tables, "_claims", _each_all),
+    "all schemes insure foreign currency": (
+        Tables,
+        "_scheme",
+        _scheme_of(covers_foreign_currency=True),
+    ),
+    "all schemes have one limit": (Tables, "_scheme", _scheme_of(insured_limit=Decimal(100_000))),
+    "terms of deposits are not looked at": (Tables, "_scheme", _without_terms),
+    "terms of securities are not looked at": (Tables, "_qualifies", lambda *_: True),
+    "no sovereign is domestic": (Tables, "_sovereign", _always("FOREIGN")),
+    "every sovereign is domestic": (Tables, "_sovereign", _always("DOMESTIC")),
+    "the home of the group is not looked at": (Tables, "head_of", lambda self, scope: None),
+    "no cap on foreign sovereigns": (calculation, "_promoted", _no_limit),
+    "outflows of all currencies": (calculation, "_promoted", _taken_as(currency="EUR")),
+    "outflows of all entities": (calculation, "_promoted", _taken_as(entity_id="E")),
+    "no foreign sovereign is Level 1": (calculation, "_promoted", lambda *_: {}),
+    "what is promoted counts twice": (calculation, "_promoted", _level_kept),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_case_notices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*MUTANTS[name])
+    assert coverage.failing()
