@@ -4,7 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
 DEALS ?= 100000
-TEST_PROCESSES ?= 2
+# One more than cores, since some wait for a daemon; less where three engines need all memory.
+TEST_PROCESSES ?= $(shell awk '/MemTotal/ {print ($$2 > 12000000) ? 3 : 2}' /proc/meminfo 2>/dev/null || echo 2)
 
 # Dagster resolves a relative home from wherever it is started, so it is given absolute.
 export DAGSTER_HOME := $(CURDIR)/var/dagster

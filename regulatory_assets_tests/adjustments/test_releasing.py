@@ -218,7 +218,13 @@ def test_what_is_told_beside_a_figure(sail: Engine, tmp_path: Path) -> None:
     lines = tmp_path / "parameters" / "lcr" / "lines.yaml"
     lines.write_text(lines.read_text().replace('rate: "0.05"', 'rate: "0.06"'))
     other = Parameters.load([tmp_path / "parameters"])
-    behind = ("lcr/lines", f"lcr_flows of {bank.day} (calculated with parameters not at hand)")
+    behind = (
+        "lcr/lines",
+        *(
+            f"{stage} of {bank.day} (calculated with parameters not at hand)"
+            for stage in ("lcr_components", "lcr_flows")
+        ),
+    )
     assert told(other) == behind
 
     days = Days(log, runner, lambda _: ())
