@@ -61,7 +61,14 @@ def check_posting(reader: Reader, previous: Version, posting: str) -> Counts:
             .agg(F.sum(ENTRY).alias("gained"))
             .where(F.col("gained") > 0)
         )
-        _refuse_twice(reader.rows(previous, among=gained, on=table.ledger_key), previous)
+        keys = reader.entries(previous).select(ENTRY, *table.ledger_key)  # of no other column read
+        standing = (
+            frames.semi(keys, gained, table.ledger_key)
+            .groupBy(*table.ledger_key)
+            .agg(F.sum(ENTRY).alias("stands"))
+            .where(F.col("stands") > 0)
+        )
+        _refuse_twice(standing, previous)
     return Counts(int(found.booked), int(found.reversed))
 
 
