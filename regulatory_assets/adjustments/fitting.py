@@ -95,7 +95,8 @@ def check_names(rule: Rule, stage: Stage, keys: Callable[[str], Collection[str]]
             known = () if given is None else keys(parameter)
             if given is not None and given not in known:
                 close = ", ".join(get_close_matches(str(given), known))
-                meant = f"did you mean {close}?" if close else f"see {parameter}"
+                shown = f"`parameters show {parameter} --date {rule.effective}` lists them"
+                meant = f"did you mean {close}?" if close else shown
                 why = f"{column}: {given} is not in {parameter} on {rule.effective}; {meant}"
                 raise _refuse(rule, f"operations.{at}", why)
 

@@ -13,7 +13,9 @@ from rich.table import Table as Grid
 
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json, tell, waiting
 
-sources_app = typer.Typer(help="What a delivery of the bank's data looks like.")
+sources_app = typer.Typer(
+    help="Deliveries of the bank's data: form, fetching, rejected lines, where a row is from."
+)
 
 
 @sources_app.callback(invoke_without_command=True)

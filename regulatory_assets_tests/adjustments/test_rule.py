@@ -191,7 +191,8 @@ LEAF = {
         ("retail_stable", ""),
         ("retail_stabel", "line: retail_stabel is not in lcr/lines on 2026-01-01; did you mean "
          "retail_stable"),
-        ("moon", "line: moon is not in lcr/lines on 2026-01-01; see lcr/lines"),
+        ("moon", "line: moon is not in lcr/lines on 2026-01-01; `parameters show lcr/lines "
+         "--date 2026-01-01` lists them"),
     ],
 )  # fmt: skip
 def test_a_line_that_no_parameter_knows_is_refused(line: str, said: str) -> None:

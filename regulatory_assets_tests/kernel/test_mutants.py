@@ -40,6 +40,7 @@ def history(*steps: Step | Operation) -> Callable[[World], None]:
 
 def begin(world: World) -> None:
     play(world, History(((),), ()))
+    world.check(DAYS[0], Random(0))
 
 
 # -- the mutants --------------------------------------------------------------------------------
