@@ -112,12 +112,16 @@ def is_insured() -> Expression:
     scheme insures its currency. Deposits of an entity with several schemes are looked at in
     ``joint``.
     """
-    only = F.col("only_currency")
     told = F.col("withdrawal_right").isNotNull()
     named = F.coalesce(F.col("scheme_id") == F.col("scheme"), F.lit(False))
     several = F.coalesce(F.col("several_schemes"), F.lit(False))
-    covered = (~told | named) & (only.isNull() | (F.col("currency") == only))
+    covered = (~told | named) & covers_currency(F.col("only_currency"))
     return F.col("insurable") & ~several & covered
+
+
+def covers_currency(only: Expression) -> Expression:
+    """Whether a scheme that insures only one currency, or all where it names none, covers a row."""
+    return only.isNull() | (F.col("currency") == only)
 
 
 def insured_limit(p: Any) -> Expression:
@@ -126,7 +130,8 @@ def insured_limit(p: Any) -> Expression:
     return F.coalesce(F.col("insured_limit"), usual)
 
 
-def _is_deposit() -> Expression:
+def is_deposit() -> Expression:
+    """Whether a deal is a deposit."""
     return F.col("product_type") == "DEPOSIT"
 
 
@@ -142,7 +147,7 @@ def _funds() -> Expression:
     by=("entity_id", "counterparty_id"),
     lookups=(RATE_OF_DAY, OF_TERMS, OF_INSURANCE),
     parameters=("lcr/deposit_insurance",),
-    only=lambda: _is_deposit() | _funds(),
+    only=lambda: is_deposit() | _funds(),
 )
 def depositors(deals: DataFrame, p: Any) -> DataFrame:
     """Insured amount per depositor and insured institution (BCBS 238 paras 75-76, convention 7),
@@ -156,8 +161,8 @@ def depositors(deals: DataFrame, p: Any) -> DataFrame:
         *key,
         "deal_id",
         "funds",
-        F.when(_is_deposit(), F.col("funds")).alias("held"),
-        F.when(_is_deposit() & is_insured(), F.col("funds")).alias("covered"),
+        F.when(is_deposit(), F.col("funds")).alias("held"),
+        F.when(is_deposit() & is_insured(), F.col("funds")).alias("covered"),
         insured_limit(p).alias("insured_limit"),
     )
     held = deposits.groupBy(*key).agg(

@@ -22,13 +22,16 @@ from regulatory_assets.reports.lcr.insurance import (
     OF_INSURANCE,
     OF_TERMS,
     SCHEME_LIMITS,
+    covers_currency,
     insured_limit,
+    is_deposit,
     is_insured,
 )
 from regulatory_assets.reports.lookups import RATE_OF_DAY
 
 _STRING, _MONEY, _BOOL = ColumnType.STRING, ColumnType.MONEY, ColumnType.BOOLEAN
 _REPORTING = "reporting currency"
+_NOTHING = F.lit(0).cast(_MONEY.value)
 _NEXT, _WITHIN = "\x1e", "\x1f"
 """Characters that no identifier has: between two holders, and within what is said of one."""
 
@@ -162,16 +165,12 @@ def deposit_claims(deals: DataFrame, p: Any) -> DataFrame:
     several = F.coalesce(F.col("several_schemes"), F.lit(False))
     customer = F.coalesce(F.col("counterparty_id"), F.lit(""))
     alone = F.concat_ws(_WITHIN, customer, *(F.lit(n) for n in ("0", "1", "1")))
-    only, nothing = F.col("named_only_currency"), F.lit(0).cast(_MONEY.value)
-    its_currency = only.isNull() | (F.col("currency") == only)
+    its_currency = covers_currency(F.col("named_only_currency"))
     by_named = several & F.col("named_insured_limit").isNotNull() & its_currency
     scheme = F.when(several, F.col("scheme_id")).otherwise(F.col("scheme"))
-    limit = F.when(several, F.coalesce("named_insured_limit", nothing)).otherwise(insured_limit(p))
+    limit = F.when(several, F.coalesce("named_insured_limit", _NOTHING)).otherwise(insured_limit(p))
     claims = (
-        deals.where(
-            (F.col("product_type") == "DEPOSIT")
-            & (is_joint | F.col("accounts").isNotNull() | several)
-        )
+        deals.where(is_deposit() & (is_joint | F.col("accounts").isNotNull() | several))
         .withColumn("said", F.explode(F.split(F.coalesce("holders", alone), _NEXT)))
         .withColumn("parts", F.split("said", _WITHIN))
         .withColumn("holder_id", F.element_at("parts", 1))
@@ -206,14 +205,13 @@ def insured_claims(claims: DataFrame, p: Any) -> DataFrame:
     residue = (limit - F.sum("spread").over(scheme)).cast(_MONEY.value)
     of_claim = F.when(F.col("place") == 1, F.col("spread") + residue).otherwise(F.col("spread"))
     insured = F.when(eligible > limit, of_claim).otherwise(covered)
-    nothing = F.lit(0).cast(_MONEY.value)
     return (
         claims.withColumn("claim", (upto - before).cast(_MONEY.value))
         .withColumn("covered", F.when(F.col("insured"), F.col("claim")))
         .withColumn("eligible", F.sum("covered").over(scheme).cast(_MONEY.value))
         .withColumn("spread", mul_div(covered, limit, eligible))
         .withColumn("place", F.row_number().over(largest))
-        .withColumn("insured", F.coalesce(insured.cast(_MONEY.value), nothing))
+        .withColumn("insured", F.coalesce(insured.cast(_MONEY.value), _NOTHING))
         .withColumn("open", (F.col("claim") - F.col("insured")).cast(_MONEY.value))
         .withColumn("all_insured", F.sum("open").over(holder) == 0)
     )

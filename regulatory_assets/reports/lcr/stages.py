@@ -23,7 +23,6 @@ from regulatory_assets.ledger.stages import (
     report_stage,
     row_stage,
 )
-from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.parameters import BASEL
 from regulatory_assets.reports.lcr.calculation import component_totals, ratio_of
 from regulatory_assets.reports.lcr.scopes import SCOPES, scopes_of
@@ -36,10 +35,6 @@ from regulatory_assets.reports.lcr.tables import (
     LCR_LINES,
     LCR_SCOPE_LINES,
 )
-
-_MONEY = ColumnType.MONEY.value
-_NOTHING = F.lit(0).cast(_MONEY)
-
 
 lcr_lines = aggregate_stage(
     reads=LCR_FLOWS, writes=LCR_LINES, by=LCR_LINES.key, sums=("amount", "weighted")

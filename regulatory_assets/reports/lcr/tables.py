@@ -5,7 +5,7 @@ from __future__ import annotations
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 
 _STRING, _MONEY, _RATE = ColumnType.STRING, ColumnType.MONEY, ColumnType.RATE
-_BOOL, _LONG = ColumnType.BOOLEAN, ColumnType.LONG
+_LONG = ColumnType.LONG
 _REPORTING = "reporting currency"
 
 

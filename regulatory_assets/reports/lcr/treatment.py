@@ -11,8 +11,7 @@ from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.reports.lcr.customers import SMALL
-
-_IS_DEPOSIT = F.col("product_type") == "DEPOSIT"
+from regulatory_assets.reports.lcr.insurance import is_deposit
 
 
 def as_treated(deals: DataFrame) -> DataFrame:
@@ -23,7 +22,7 @@ def as_treated(deals: DataFrame) -> DataFrame:
     that of the entity that took them (convention 13).
     """
     scopes, scope, own = F.split(F.col("scopes"), "/"), F.col("only_in"), F.col("regime")
-    large = F.when(_IS_DEPOSIT & (F.col("sector") == SMALL), F.split(F.col("large_scopes"), "/"))
+    large = F.when(is_deposit() & (F.col("sector") == SMALL), F.split(F.col("large_scopes"), "/"))
     host = is_retail_deposit() & large.isNull()
     differ = (F.col("mixed") & ~host) | (F.size(large) < F.size(scopes))
     alike = F.array(F.lit(None).cast("string"))
@@ -45,4 +44,4 @@ def as_treated(deals: DataFrame) -> DataFrame:
 def is_retail_deposit() -> Column:
     """A deposit of a person or a small business, as the row's scopes see its sector."""
     retail = F.col("sector").isin("RETAIL", SMALL)
-    return _IS_DEPOSIT & F.coalesce(retail, F.lit(False))
+    return is_deposit() & F.coalesce(retail, F.lit(False))
