@@ -223,24 +223,31 @@ def _take(
     for i, each in enumerate(totals):
         of_column = counted[f"sum_{i}"] if each.sum_column is not None else Decimal(0)
         each.check(Path(raw.file_name), counted.lines, of_column)
-    again = False
+    known: int | None = counted.rejected
     if counted.keys + counted.rejected < counted.lines:
-        conformed, again = reject_repeated_keys(conformed, table), True
-    wrong = conformed.where(F.col(REASONS) != "")
-    rejected = wrong.count() if again else counted.rejected
-    if raw.mode == "full" and counted.lines and rejected == counted.lines:
-        raise DeliveryError(_nothing_valid(raw, wrong))
+        conformed, known = reject_repeated_keys(conformed, table), None
+    if raw.mode == "full":
+        known = _rejected_count(conformed, known)
+        if counted.lines and known == counted.lines:
+            raise DeliveryError(_nothing_valid(raw, conformed.where(_WRONG)))
     with runner.lake.scratch() as store:
         settled = _beside_others(runner, raw, conformed, store)
         if settled is not None:
-            conformed, again = settled.lines, True
+            conformed, known = settled.lines, None
         elif raw.mode == "delta":
             deletes = conformed.where((F.col(REASONS) == "") & (F.col(OPERATION) == "delete"))
             standing = runner.reader.rows(version, among=deletes, on=table.key)
-            conformed, again = reject_unknown_deletes(conformed, standing, table), True
-        wrong = conformed.where(F.col(REASONS) != "")
-        rejected = wrong.count() if again else counted.rejected
+            conformed, known = reject_unknown_deletes(conformed, standing, table), None
+        rejected = _rejected_count(conformed, known)
         return _post(runner, raw, version, conformed, settled, rejected, before)
+
+
+_WRONG = F.col(REASONS) != ""
+
+
+def _rejected_count(conformed: DataFrame, known: int | None) -> int:
+    """How many lines are rejected; they are counted where that is not known any more."""
+    return conformed.where(_WRONG).count() if known is None else known
 
 
 def _beside_others(
@@ -332,7 +339,7 @@ def _warnings(raw: RawLines) -> tuple[str, ...]:
 
 def _rejected(raw: RawLines, conformed: DataFrame) -> DataFrame:
     """The rejected lines in the shape of their table."""
-    return conformed.where(F.col(REASONS) != "").select(
+    return conformed.where(_WRONG).select(
         F.lit(raw.batch).alias("batch"),
         F.col(LINE),
         F.lit(raw.table.name).alias("source_table"),
