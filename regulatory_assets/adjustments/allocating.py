@@ -7,7 +7,7 @@ share is stored. How an amount is spread stands in ``ledger.allocated``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -19,15 +19,26 @@ from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.allocated import Base, bases
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.graph import Graph
-from regulatory_assets.ledger.joining import Joining
+from regulatory_assets.ledger.joining import Joining, Move
 from regulatory_assets.ledger.plan import NotReady
+from regulatory_assets.ledger.reader import Reader, Version
+from regulatory_assets.ledger.rules import RuleSet
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Stage
 
 
-def unspread(joining: Joining, rule_id: str | None = None) -> Iterator[str]:
-    """What the rules in force at an allocation stage, or one of them, cannot spread, and what to
-    do."""
+def unspread(
+    stage: Stage,
+    moves: Mapping[str, Move],
+    previous: Version,
+    reader: Reader,
+    rules: RuleSet,
+    rule_id: str | None = None,
+) -> Iterator[str]:
+    """What rules cannot spread at an allocation stage, all of them or one, and what to do."""
+    joining = Joining(
+        stage, dict(moves), previous, None, reader, store=lambda frame: frame, rules=rules
+    )
     for base in bases(joining):
         if base.fault and rule_id in (None, base.allocation.rule_id):
             yield _word(base, joining.driving.new.day)
@@ -49,16 +60,7 @@ def unspread_by(rule: Rule, runner: Runner, day: date) -> tuple[str, ...]:
     if stage is None or stage.name in positions.left_out():
         return ()
     plan = runner.plan(stage, day, positions)
-    joining = Joining(
-        stage,
-        dict(plan.moves),
-        plan.previous,
-        None,
-        runner.reader,
-        store=lambda frame: frame,
-        rules=plan.rules,
-    )
-    return tuple(unspread(joining, rule.id))
+    return tuple(unspread(stage, plan.moves, plan.previous, runner.reader, plan.rules, rule.id))
 
 
 def _spreading(graph: Graph, rule: Rule) -> Stage | None:

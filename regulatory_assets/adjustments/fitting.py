@@ -218,8 +218,7 @@ def _check_allocate(rule: Rule, at: int, place: str, spreading: Stage | None) ->
     amount = (inserted(rule, at).values or {}).get(field)
     if amount is None or not number(amount):
         raise _refuse(rule, place, f"the line before it adds no {field}, so nothing is to spread")
-    before = (o for o in reversed(rule.operations[:at]))
-    for other in before:
+    for other in reversed(rule.operations[:at]):
         if other.op == "insert":
             return
         if other.field == field:

@@ -16,7 +16,7 @@ from regulatory_assets.adjustments.governance import thresholds
 from regulatory_assets.adjustments.reach import Reach, beyond_approved, beyond_limits, measure
 from regulatory_assets.adjustments.rule import number
 from regulatory_assets.ledger.graph import Graph
-from regulatory_assets.ledger.joining import Joining, Move
+from regulatory_assets.ledger.joining import Move
 from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.quality.examination import Check, Examination, Result
 
@@ -75,17 +75,10 @@ def _spread(stage: Stage) -> Check:
             return Result(True, word)
         version = day.version(stage.writes)
         read = {table.name: day.read_by(stage, table) for table in stage.inputs}
-        joining = Joining(
-            stage,
-            {name: Move(found, found) for name, found in read.items()},
-            version,
-            None,
-            day.reader,
-            store=lambda frame: frame,
-            rules=day.rules.at(stage, version.day),
-        )
-        words = list(unspread(joining))
-        made = len(joining.rules.allocations)
+        moves = {name: Move(found, found) for name, found in read.items()}
+        rules = day.rules.at(stage, version.day)
+        words = list(unspread(stage, moves, version, day.reader, rules))
+        made = len(rules.allocations)
         facts: dict[str, int | str] = {"allocations": made, "not_spread": len(words)}
         return Result(not words, "; ".join(words) or f"{made} amounts are spread", facts)
 
