@@ -84,10 +84,7 @@ def _start(settings: Settings) -> Engine:
     return engine
 
 
-SESSION_CONFS = {
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.ansi.enabled": "true",
-}
+SESSION_CONFS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
 """Settings of every session, whatever the engine."""
 
 CALLER_UNSOUGHT = ("spark.python.sql.dataFrameDebugging.enabled", "false")

@@ -127,14 +127,13 @@ class Calculation(Joining):
         take back or book was not there.
         """
         lookup, rows = self.stage.lookups[place], changes[place]
-        key, named = lookup.table.key, self._named(lookup)
-        keys = rows.select(*(F.col(k).alias(n) for k, n in zip(key, named, strict=True))).distinct()
+        named = self._named(lookup)
+        key = [F.col(k).alias(n) for k, n in zip(lookup.table.key, named, strict=True)]
+        keys = rows.select(*key).distinct()
 
         def side(entry: int) -> DataFrame:
-            found = rows.where(F.col(ENTRY) == entry).select(
-                *(F.col(k).alias(n) for k, n in zip(key, named, strict=True)),
-                *(F.col(c).alias(lookup.prefix + c) for c in lookup.take),
-            )
+            taken = (F.col(c).alias(lookup.prefix + c) for c in lookup.take)
+            found = rows.where(F.col(ENTRY) == entry).select(*key, *taken)
             return frames.attach(keys, found, named, named, "left").select(
                 F.lit(entry).alias("__lookup_entry"),
                 *named,
@@ -150,17 +149,17 @@ class Calculation(Joining):
         where the engine knows how few they are, it builds no table of a whole lookup.
         """
         keys: dict[tuple[str, ...], list[DataFrame]] = {}
-        for place, rows in changes.items():
+        for place, change in changes.items():
             lookup = self.stage.lookups[place]
             if not self._supplying(place):
                 pairs = zip(lookup.table.key, lookup.by, strict=True)
-                named = rows.select(*(F.col(key).alias(mine) for key, mine in pairs))
+                named = change.select(*(F.col(key).alias(mine) for key, mine in pairs))
                 keys.setdefault(lookup.by, []).append(named)
-        scans = {
-            by: self.reader.rows(self.driving.new, frames.union(named).distinct(), on=by)
+        rows, new = self.reader.rows, self.driving.new
+        return {
+            by: self.store(rows(new, frames.union(named).distinct(), on=by))
             for by, named in keys.items()
         }
-        return {by: self.store(rows) for by, rows in scans.items()}
 
     def _hit(
         self, place: int, early: Sequence[int], moved: DataFrame, few: DataFrame | None
