@@ -110,23 +110,29 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     says how much is free has the parts free and pledged.
     """
     described = _describe(as_treated(deals), p)
-    parts = (
-        described.withColumn("part", F.explode(_parts(p)))
-        .withColumn("amount", _part_amount(p))
-        .withColumn("window", part_window())
+    parts = described.withColumn("part", F.explode(_parts(p))).withColumns(
+        {"amount": _part_amount(p), "window": part_window()}
     )
     present = (F.col("part") == "whole") | (F.col("amount") != 0) | F.col("held").isNull()
     line = F.when(F.col("amount").isNotNull(), _line(p))
-    taken = parts.where(present).withColumn("line", F.coalesce(line, F.lit("unclassified")))
-    lines, regime = p["lcr/lines"], F.col("regime")
-    return (
-        taken.withColumn(
-            "component",
-            F.coalesce(text(lines, F.col("line"), "component"), F.lit("unclassified")),
+    lines, regime, nowhere = p["lcr/lines"], F.col("regime"), F.lit("unclassified")
+    taken = (
+        parts.where(present)
+        .withColumn("line", line)
+        .withColumns(
+            {
+                "component": text(lines, F.col("line"), "component"),
+                "factor": value(lines, F.col("line"), "rate", regime),
+                "due_day": due_day(p),
+            }
         )
-        .withColumn("factor", value(lines, F.col("line"), "rate", regime))
-        .withColumn("weighted", product(F.col("amount"), F.col("factor")))
-        .withColumn("due_day", due_day(p))
+    )
+    return taken.withColumns(
+        {
+            "line": F.coalesce("line", nowhere),
+            "component": F.coalesce("component", nowhere),
+            "weighted": product(F.col("amount"), F.col("factor")),
+        }
     )
 
 
@@ -158,23 +164,33 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
     eligible = is_insured() & _is("DEPOSIT")
     share = mul_div(F.col("held"), F.col("insured_amount"), F.col("eligible_balance"))
     residue = F.when(F.col("deal_id") == F.col("residue_deal_id"), F.col("residue"))
-    insured = F.when(F.col("insured_amount") == F.col("eligible_balance"), F.col("held")).otherwise(
-        (share + F.coalesce(residue, _NOTHING)).cast(_MONEY)
+    spread = F.col("held").isNotNull() & (F.col("eligible_balance") != 0)
+    insured = (
+        F.when(F.col("shared_insured").isNotNull(), F.col("shared_insured"))
+        .when(
+            eligible & (F.col("insured_amount") == F.col("eligible_balance")),
+            F.coalesce("held", _NOTHING),
+        )
+        .when(eligible & spread, (share + F.coalesce(residue, _NOTHING)).cast(_MONEY))
+        .otherwise(_NOTHING)
     )
     all_insured = F.col("balance") == F.col("insured_amount")
-    operational = F.coalesce(product(F.col("operational_amount"), F.col("rate")), _NOTHING)
-    return (
-        with_sovereigns(deals)
-        .withColumn("window", window)
-        .withColumn("level", F.coalesce(level_of(p), F.lit("none")))
-        .withColumn("sector", F.coalesce(F.col("sector"), F.lit("NONE")))
-        .withColumn("held", product(F.col("amount"), F.col("rate")))
-        .withColumn("pledged", product(F.col("collateral_value"), F.col("rate")))
-        .withColumn("insured", F.coalesce("shared_insured", F.when(eligible, insured), _NOTHING))
-        .withColumn("all_insured", F.coalesce("shared_all_insured", all_insured))
-        .withColumn("operational", F.least(operational, F.col("held")))
-        .withColumn("by_instalments", is_repaid_by_instalments(window))
-    )
+    first = {
+        "window": window,
+        "level": level_of(p),
+        "sector": F.coalesce(F.col("sector"), F.lit("NONE")),
+        "held": product(F.col("amount"), F.col("rate")),
+        "pledged": product(F.col("collateral_value"), F.col("rate")),
+        "operational": product(F.col("operational_amount"), F.col("rate")),
+    }
+    second = {
+        "level": F.coalesce("level", F.lit("none")),
+        "insured": insured,
+        "all_insured": F.coalesce("shared_all_insured", all_insured),
+        "operational": F.least(F.coalesce("operational", _NOTHING), F.col("held")),
+        "by_instalments": is_repaid_by_instalments(F.col("window")),
+    }
+    return with_sovereigns(deals).withColumns(first).withColumns(second)
 
 
 def _parts(p: Any) -> Column:
