@@ -232,14 +232,16 @@ def _take(
             raise DeliveryError(_nothing_valid(raw, conformed.where(_WRONG)))
     with runner.lake.scratch() as store:
         settled = _beside_others(runner, raw, conformed, store)
+        standing = None
         if settled is not None:
             conformed, known = settled.lines, None
         elif raw.mode == "delta":
-            deletes = conformed.where((F.col(REASONS) == "") & (F.col(OPERATION) == "delete"))
-            standing = runner.reader.rows(version, among=deletes, on=table.key)
+            # Asked twice, for what is deleted and for what is replaced; the table is scanned once.
+            valid = conformed.where(F.col(REASONS) == "")
+            standing = store(runner.reader.rows(version, among=valid, on=table.key))
             conformed, known = reject_unknown_deletes(conformed, standing, table), None
         rejected = _rejected_count(conformed, known)
-        return _post(runner, raw, version, conformed, settled, rejected, before)
+        return _post(runner, raw, version, conformed, settled, standing, rejected, before)
 
 
 _WRONG = F.col(REASONS) != ""
@@ -273,6 +275,7 @@ def _post(
     version: Version,
     conformed: DataFrame,
     settled: Settled | None,
+    standing: DataFrame | None,
     rejected: int,
     before: Callable[[DataFrame], tuple[str, ...]],
 ) -> Ingested:
@@ -307,6 +310,7 @@ def _post(
         beside=(REJECTED_ROWS, _rejected(raw, conformed)) if rejected else None,
         judged_at=version.revision,
         own=settled.own if settled else None,
+        standing=standing,
     )
     return Ingested(delivery, outcome, warnings)
 

@@ -242,6 +242,7 @@ class Runner:
         *,
         judged_at: int | None = None,
         own: DataFrame | None = None,
+        standing: DataFrame | None = None,
     ) -> Outcome:
         """Post the difference between a delivery and what stands.
 
@@ -252,7 +253,8 @@ class Runner:
 
         ``own`` are the keys of rows that a full delivery replaces, besides those that it holds;
         all rows if not given. ``judged_at`` is the revision that the content was held against:
-        LostRace is raised where another stands by now.
+        LostRace is raised where another stands by now. ``standing`` are the rows of a delta's keys
+        at that revision, where the caller has read them.
         """
         self.require_open(day)
         for _ in range(ATTEMPTS):
@@ -261,7 +263,7 @@ class Runner:
             if judged_at not in (None, previous.revision):
                 raise LostRace(table.name, day, previous.revision)
             with self.clear_errors([previous]), self.lake.scratch() as store:
-                entries = self._delivered(content, previous, mode, store, own)
+                entries = self._delivered(content, previous, mode, store, own, standing)
                 posting, counts = self.write(previous, entries)
             revisions = [self._source_revision(previous, posting, counts, cause)]
             if beside is not None:
@@ -283,6 +285,7 @@ class Runner:
         mode: Literal["full", "delta"],
         store: Callable[[DataFrame], DataFrame],
         own: DataFrame | None,
+        standing: DataFrame | None,
     ) -> DataFrame:
         table = previous.table
         if mode == "full":
@@ -298,7 +301,9 @@ class Runner:
         operation = F.when(named.isin("upsert", "delete"), named).otherwise(unknown)
         upserts = content.where(operation == "upsert")
         new = frames.as_base_rows(upserts, table)
-        old = self.reader.rows(previous, among=content, on=table.key)
+        old = standing
+        if old is None:
+            old = self.reader.rows(previous, among=content, on=table.key)
         both = [new, frames.negative(old).select(ENTRY, *table.content)]
         return frames.net(frames.union(both), table.content)
 
