@@ -294,7 +294,9 @@ def _post(
         source=raw.source,
         contested=settled.contested if settled else 0,
     )
-    warnings = (*_warnings(raw), *before(conformed.where(F.col(REASONS) == "")))
+    # Where no line is wrong, nothing need be checked once more to leave the wrong ones out.
+    accepted = conformed.where(F.col(REASONS) == "") if rejected else conformed
+    warnings = (*_warnings(raw), *before(accepted))
     kept = [F.col(name) for name in table.column_names]
     if raw.mode == "delta":
         # Two values only: the runner raises on others, and an engine may look before it filters.
@@ -303,7 +305,7 @@ def _post(
     outcome = runner.deliver(
         table,
         raw.day,
-        conformed.where(F.col(REASONS) == "").select(*kept),
+        accepted.select(*kept),
         raw.mode,
         cause=f"delivery {raw.file_name} {raw.batch}",
         delivery=delivery,
