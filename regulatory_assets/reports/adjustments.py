@@ -9,6 +9,11 @@ from regulatory_assets.bank.tables import COUNTERPARTIES, DEALS, ENTITIES, FX_RA
 from regulatory_assets.ledger.stages import Lookup, adjustment_stage
 
 reference_adjustments = adjustment_stage(reads=COUNTERPARTIES, name="reference_adjustments")
+entity_adjustments = adjustment_stage(
+    reads=ENTITIES,
+    name="entity_adjustments",
+    fixed=("reporting_currency",),  # the rates convert to it; another name would convert nothing
+)
 security_adjustments = adjustment_stage(reads=SECURITIES, name="security_adjustments")
 market_adjustments = adjustment_stage(reads=FX_RATES, name="market_adjustments")
 deal_adjustments = adjustment_stage(

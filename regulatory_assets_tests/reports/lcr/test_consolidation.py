@@ -276,6 +276,21 @@ def test_deal_and_component_rules_add_up_in_either_order(bank: Bank) -> None:
     ]
 
 
+def test_a_rule_on_an_entity_is_as_if_it_had_been_delivered(bank: Bank) -> None:
+    """E3 is put into S, which then has what G has; without the rule all is as it was."""
+    bank.book.rules.clear()
+    into = [{"op": "set", "field": "group_path", "value": "G/S"}]
+    bank.put("E3", "entity", into, conditions={"field": "entity_id", "op": "=", "value": "E3"})
+    bank.run()
+    solo = {"E1": "100", "E2": "20", "E3": "3", "E4": "7"}
+    assert bank.figures("level1") == numbers(**solo, S="123", G="123")
+    assert bank.figures("level1", net=False) == numbers(**solo, S="120", G="123")
+    assert bank.failing(*CHECKED) == set()
+    bank.book.rules.clear()
+    bank.run()
+    assert bank.figures("level1") == numbers(**solo, S="120", G="123")
+
+
 def test_a_scope_moves_and_takes_its_adjustments_along(bank: Bank) -> None:
     """S leaves G, and what is booked above its members leaves with them; then S is gone."""
     bank.book.rules.clear()
@@ -293,7 +308,8 @@ def test_a_scope_moves_and_takes_its_adjustments_along(bank: Bank) -> None:
     assert bank.figures("level1", net=False)["S"] == 120
     assert bank.failing(*CHECKED) == set()
     move("")
-    bank.runner.run_stage(bank.graph.stage("adjustment_entities"), DAY, "test")
+    for name in ("entity_adjustments", "adjustment_entities"):
+        bank.runner.run_stage(bank.graph.stage(name), DAY, "test")
     assert "places" in bank.failing("line_adjustments"), "no scope S is left"
 
 
