@@ -6,7 +6,7 @@ do with a runner does not belong here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -26,6 +26,8 @@ from regulatory_assets.adjustments.releasing import (
     unreleased,
     used,
 )
+from regulatory_assets.adjustments.rule import Rule
+from regulatory_assets.adjustments.trial import stated
 from regulatory_assets.audit.anchors import Anchors
 from regulatory_assets.bank.conform import REJECTED_ROWS
 from regulatory_assets.bank.tables import SOURCES
@@ -37,6 +39,7 @@ from regulatory_assets.ledger.graph import Graph, discover
 from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.run import Runner
+from regulatory_assets.ledger.table import Table
 from regulatory_assets.privacy.vault import Vault
 from regulatory_assets.regulation.parameters import Parameters, ParameterSet
 from regulatory_assets.settings import Settings
@@ -116,7 +119,10 @@ class Runtime:
     @property
     def governance(self) -> Governance:
         """What people may do with rules."""
-        return Governance(self.events, self.graph, self.parameters.at)
+        return Governance(self.events, self.graph, self.parameters.at, self._stated)
+
+    def _stated(self, rule: Rule, table: Table, column: str) -> Collection[str]:
+        return stated(self.runner("validate"), rule, table, column)
 
     @property
     def releasing(self) -> Releasing:

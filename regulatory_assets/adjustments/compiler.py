@@ -25,10 +25,10 @@ from regulatory_assets.adjustments.fitting import (
     comparisons,
     conditional,
     convert,
+    currency_of,
     fields,
     inserted,
 )
-from regulatory_assets.adjustments.reach import DEAL_CURRENCY, REPORTING
 from regulatory_assets.adjustments.rule import (
     AllOf,
     AnyOf,
@@ -134,7 +134,13 @@ class CompiledRules:
             for condition in (rule.conditions, *(o.where for o in rule.operations if o.where))
             for test, _ in comparisons(condition, "")
         ]
-        return frozenset(test.field for test in tests)
+        currencies = [
+            currency_of(operation.field, self.stage)
+            for rule in self._changing
+            for operation in rule.operations
+            if operation.currency is not None and operation.field is not None
+        ]
+        return frozenset((*(test.field for test in tests), *(c for c in currencies if c)))
 
     @property
     def _changing(self) -> tuple[Rule, ...]:
@@ -298,14 +304,10 @@ class _Chain:
         return frame.withColumn(f"__booked_{at}", hit & ~F.col(f"__taken_{at}") & ~same)
 
     def _in_currency(self, here: Column, operation: Operation) -> Column:
-        table = self.stage.reads
         if operation.currency is None or operation.field is None:
             return here
-        unit = table.column(operation.field).unit
-        named = {DEAL_CURRENCY: "currency", REPORTING: "reporting_currency"}.get(unit or "")
-        if named not in table.column_names:  # all its money is in one
-            return here
-        return here & (F.col(named) == operation.currency)
+        name = currency_of(operation.field, self.stage)
+        return here if name is None else here & F.col(name).eqNullSafe(operation.currency)
 
     def _changed(self, field: str, operation: Operation) -> Column:
         column = self.stage.reads.column(field)

@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from difflib import get_close_matches
 from typing import Any
 
-from regulatory_assets.adjustments.reach import DEAL_CURRENCY, money_columns
+from regulatory_assets.adjustments.reach import DEAL_CURRENCY, REPORTING, money_columns
 from regulatory_assets.adjustments.rule import (
     AllOf,
     AnyOf,
@@ -24,10 +24,13 @@ from regulatory_assets.adjustments.rule import (
     number,
 )
 from regulatory_assets.ledger.stages import COUNTS, Stage, measures
-from regulatory_assets.ledger.table import SCALE, Column, ColumnType
+from regulatory_assets.ledger.table import SCALE, Column, ColumnType, Table
 
 _NUMBERS = (ColumnType.MONEY, ColumnType.RATE, ColumnType.INTEGER, ColumnType.LONG)
 LINE = "line"
+
+_CURRENCIES = {DEAL_CURRENCY: "currency", REPORTING: "reporting_currency"}
+"""By unit of money, the column of a row that names its currency."""
 
 
 def conditional(stage: Stage) -> dict[str, Column]:
@@ -57,6 +60,13 @@ def fields(operation: Operation, stage: Stage) -> tuple[str, ...]:
     return (operation.field or "",)
 
 
+def currency_of(field: str, stage: Stage) -> str | None:
+    """The column, of a row or looked up for it, that names the currency of a money field; nothing
+    where the stage knows none, and all its money is in one."""
+    name = _CURRENCIES.get(stage.reads.column(field).unit or "")
+    return name if name in conditional(stage) else None
+
+
 def check(rule: Rule, stage: Stage, spreading: Stage | None = None) -> None:
     """Refuse a rule whose fields, types or operations do not fit the stage; ``spreading`` is the
     one that spreads what rules add there, if there is one.
@@ -71,6 +81,7 @@ def check(rule: Rule, stage: Stage, spreading: Stage | None = None) -> None:
             _check_allocate(rule, at, place, spreading)
         else:
             _check_operation(rule, operation, place, stage)
+        _check_currency(rule, operation, place, stage)
         if operation.where is not None:
             seen = spreading if spreading and operation.op == "allocate" else stage
             for test, inner in comparisons(operation.where, f"{place}.where"):
@@ -170,8 +181,6 @@ def _check_operation(rule: Rule, operation: Operation, place: str, stage: Stage)
     _typed(rule, place, wanted, operation.value)
     if operation.op == "set":
         _bounded(rule, place, column, operation.value)
-    if column.type is ColumnType.MONEY and operation.op != "multiply" and not operation.currency:
-        raise _refuse(rule, place, f"{field} is money; name the currency of {operation.value}")
 
 
 def _check_insert(rule: Rule, operation: Operation, place: str, stage: Stage) -> None:
@@ -198,8 +207,59 @@ def _check_insert(rule: Rule, operation: Operation, place: str, stage: Stage) ->
         if value is not None:
             _typed(rule, f"{place}.values", known[name], value)
             _bounded(rule, f"{place}.values", known[name], value)
-    if stage.leaves and not operation.currency:
-        raise _refuse(rule, place, "a line's money is in the reporting currency; name it")
+
+
+def _check_currency(rule: Rule, operation: Operation, place: str, stage: Stage) -> None:
+    """Refuse money without its currency, and a currency of what is no money."""
+    currency, field = operation.currency, operation.field
+    if operation.op == "insert":
+        own = None if stage.leaves else (operation.values or {}).get("currency")
+        if stage.leaves and currency is None:
+            raise _refuse(rule, place, "a line's money is in the reporting currency; name it")
+        if own is not None and currency not in (None, own):
+            raise _refuse(rule, place, f"currency {currency}: the row's own is {own}; leave it out")
+        return
+    money = field is not None and stage.reads.type_of(field) is ColumnType.MONEY
+    if operation.op == "allocate" or not money:
+        if currency is not None:
+            what = f"{operation.op} of {field}" if field else operation.op
+            raise _refuse(rule, place, f"currency {currency}: {what} takes no money; leave it out")
+    elif currency is None and operation.op != "multiply" and operation.value is not None:
+        raise _refuse(rule, place, f"{field} is money; name the currency of {operation.value}")
+
+
+def check_currencies(
+    rule: Rule, stage: Stage, stated: Callable[[Table, str], Collection[str]]
+) -> None:
+    """Refuse money in another currency than the one in which a stage's stands, where that is the
+    reporting currency; ``stated`` gives the values of a table's column, none where nothing is
+    known of it. Money in a row's own currency changes only rows of that.
+
+    Raises RuleError naming the place in the rule and the remedy.
+    """
+    name = _CURRENCIES[REPORTING]
+    if name not in conditional(stage):
+        return
+
+    def is_reporting(operation: Operation) -> bool:
+        if operation.field is None:
+            return stage.leaves
+        return currency_of(operation.field, stage) == name
+
+    given = [
+        (f"operations.{at}", operation.currency)
+        for at, operation in enumerate(rule.operations)
+        if operation.currency is not None and is_reporting(operation)
+    ]
+    if rule.limits is not None and DEAL_CURRENCY not in money_columns(stage.reads).values():
+        given += [("limits.amounts", currency) for currency in rule.limits.amounts or ()]
+    bringing = (k.table for k in stage.lookups if name in {k.prefix + c for c in k.take})
+    known = sorted(stated(next(bringing, stage.reads), name)) if given else []
+    for place, currency in given:
+        if known and currency not in known:
+            own = " or ".join(known)
+            why = f"money at {rule.stage} stands in the reporting currency, {own}, and not in"
+            raise _refuse(rule, place, f"{why} {currency}; convert it, and name {own}")
 
 
 def inserted(rule: Rule, at: int) -> Operation:

@@ -8,7 +8,7 @@ when a second look sees another one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -39,8 +39,17 @@ from regulatory_assets.control.events import Actor, Event, EventLog
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Stage, StageKind
+from regulatory_assets.ledger.table import Table
 
 Words = tuple[str, ...]
+
+Stated = Callable[[Rule, Table, str], Collection[str]]
+"""The values of a table's column on the last day that a rule is about, if any is calculated."""
+
+
+def nothing_stated(rule: Rule, table: Table, column: str) -> Collection[str]:
+    """Where there are no figures yet."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,7 @@ class Governance:
     log: EventLog
     graph: Graph
     in_force: InForce
+    stated: Stated = nothing_stated
 
     # -- proposing ------------------------------------------------------------------------------
 
@@ -63,6 +73,7 @@ class Governance:
             raise RuleError(f"{rule.id} stage: no rule acts at {rule.stage}; stages: {known}")
         fitting.check(rule, stage, self.graph.spreading(stage))
         fitting.check_names(rule, stage, lambda name: self._keys(name, rule.effective))
+        self._check_currencies(rule, stage)
         _check_overlay(rule, stage, self.graph)
         if rule.linked_legs is not None and not of_deals(stage.reads):
             raise RuleError(
@@ -70,6 +81,9 @@ class Governance:
             )
         _check_evidence(rule, folder)
         return stage
+
+    def _check_currencies(self, rule: Rule, stage: Stage) -> None:
+        fitting.check_currencies(rule, stage, lambda table, name: self.stated(rule, table, name))
 
     def _keys(self, parameter: str, day: date) -> set[str]:
         """The keys of a parameter on a day in any regime; that of a row is not asked."""
@@ -179,6 +193,7 @@ class Governance:
             )
         if waiting.event.kind == SUBMITTED:
             rule = Ledger(self.log.read()).rule_of(waiting)
+            self._check_currencies(rule, self.graph.stage(stage_name(rule)))
             _within_limits(rule, found)
             _as_both(rule, found)
             _as_spread(rule, found)

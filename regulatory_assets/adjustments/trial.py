@@ -22,6 +22,7 @@ from regulatory_assets.ledger import adjusted, frames
 from regulatory_assets.ledger.change import Calculation
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Stage
+from regulatory_assets.ledger.table import Table
 
 Values = Mapping[str, Any]
 
@@ -80,6 +81,19 @@ def trial(runner: Runner, rule: Rule, rules: Snapshot, stage: Stage, day: date, 
         changed, rows = _first(calculation, mine, most)
         matched = adjusted.matched(calculation, rule.id)
         return Trial(rule.id, day, matched, changed, rows, left)
+
+
+def stated(runner: Runner, rule: Rule, table: Table, column: str) -> frozenset[Any]:
+    """The values of a bounded table's column on a rule's last calculated day, or on the last day of
+    all where it has none; nothing where no day is calculated."""
+    days = runner.register.days(table.name)
+    own = [day for day in days if rule.in_force(day)]
+    if not days:
+        return frozenset()
+    version = runner.positions(max(own or days)).read(table)
+    with runner.clear_errors([version]):
+        rows = runner.reader.net(version).select(column).distinct().toArrow().to_pylist()
+    return frozenset(row[column] for row in rows)
 
 
 def _first(calculation: Calculation, mine: DataFrame, most: int) -> tuple[int, tuple[Changed, ...]]:

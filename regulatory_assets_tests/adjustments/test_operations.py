@@ -6,10 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from pyspark.sql.connect import functions as F
 
 from regulatory_assets.adjustments.compiler import CompiledRules
-from regulatory_assets.adjustments.fitting import check
+from regulatory_assets.adjustments.fitting import check, conditional
 from regulatory_assets.adjustments.rule import parse
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.stages import Stage
@@ -30,12 +29,10 @@ def made(engine: Engine, stage: Stage, rows: list[Row], *operations: Row) -> lis
     rule = parse(document, "R")
     check(rule, stage)
     table = stage.reads
-    nothing = dict.fromkeys(table.column_names)
-    schema = ", ".join(f"{c.name} {c.type.value}" for c in table.columns)
-    content = [tuple((nothing | row).values()) for row in rows]
+    known = conditional(stage)
+    schema = ", ".join(f"{name} {column.type.value}" for name, column in known.items())
+    content = [tuple((dict.fromkeys(known) | row).values()) for row in rows]
     frame = engine.session.createDataFrame(content, schema)
-    for lookup in stage.lookups:
-        frame = frame.withColumns({lookup.prefix + c: F.lit(None) for c in lookup.take})
     parameters = Parameters.default().at(DAYS[0], stage.parameters)
     found = CompiledRules(stage, (rule,), lambda _: {}).apply(frame, stage, parameters)
     return sorted(
@@ -80,12 +77,19 @@ def test_each_of_two_exclusions_takes_rows_out(sail: Engine) -> None:
 def test_money_changes_only_what_is_in_its_currency(
     sail: Engine, currency: str, changed: list[str]
 ) -> None:
-    """A hundred dollars are not added to a scope that reports in euros."""
+    """A hundred dollars are not added to a scope that reports in euros, nor to a part of a dollar
+    deal of an entity that does; where nobody knows the currency, nothing is added."""
+    hundred = {"op": "add", "field": "amount", "value": "100", "currency": currency}
+    own = (("DE", "EUR"), ("US", "USD"), ("nobody", None))
     rows = [
         {"scope": scope, "component": "outflow", "consolidation": "solo",
          "reporting_currency": of, "amount": Decimal(1)}
-        for scope, of in (("DE", "EUR"), ("US", "USD"))
+        for scope, of in own
     ]  # fmt: skip
-    hundred = {"op": "add", "field": "amount", "value": "100", "currency": currency}
     found = made(sail, component_adjustments, rows, hundred)
     assert [r["scope"] for r in found if r["sign"] > 0] == changed
+    parts = [flow(scope, "x") | {"currency": "USD", "reporting_currency": of} for scope, of in own]
+    found = made(sail, flow_adjustments, parts, hundred)
+    assert [(r["deal_id"], r["amount"]) for r in found if r["sign"] > 0] == [
+        (scope, Decimal(200)) for scope in changed
+    ]

@@ -10,10 +10,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from regulatory_assets.adjustments.compiler import CompiledRules
-from regulatory_assets.adjustments.fitting import check
+from regulatory_assets.adjustments.fitting import check, currency_of
 from regulatory_assets.adjustments.form import read_form
 from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.rule import Rule, RuleError, load, parse
+from regulatory_assets.ledger.table import Table
 from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.runtime import production_graph
 
@@ -134,6 +135,15 @@ def operation(**parts: Any) -> dict[str, Any]:
         (added(amount="-0.01"), "operations.0.values: amount: -0.01 is less than 0"),
         (added(amount="much"), "operations.0.values: amount: 'much' is not a number"),
         (added(product_type="BOAT"), "'BOAT' is none of CASH"),
+        (operation(op="exclude", currency="EUR"), "currency EUR: exclude takes no money; leave it"),
+        (
+            operation(op="set", field="days_past_due", value="1", currency="EUR"),
+            "operations.0: currency EUR: set of days_past_due takes no money; leave it out",
+        ),
+        (
+            {"conditions": {"all": []}} | operation(**INSERT, currency="USD"),
+            "operations.0: currency USD: the row's own is EUR; leave it out",
+        ),
         ({"limits": {"amounts": {"EUR": "much"}}}, "limits.amounts: EUR: 'much' is not a number"),
         ({"limits": {"amounts": {"EUR": "-1"}}}, "EUR: -1 is less than zero"),
     ],
@@ -210,6 +220,63 @@ def test_a_line_that_no_parameter_knows_is_refused(line: str, said: str) -> None
         with pytest.raises(RuleError) as refusal:
             governance.validate(rule)
         assert f"R-1 operations.0: {said}" in str(refusal.value)
+
+
+HUNDRED = {"op": "add", "field": "amount", "value": "100"}
+
+
+@pytest.mark.parametrize(
+    ("stage", "changes", "place"),
+    [
+        ("deal", operation(**HUNDRED, currency="USD"), ""),  # a deal's money is in its own
+        ("flow", operation(**HUNDRED, currency="EUR"), ""),
+        ("flow", operation(op="multiply", field="factor", value="2"), ""),
+        ("flow", operation(**HUNDRED, currency="USD"), "operations.0"),
+        ("line", operation(**HUNDRED, currency="USD"), "operations.0"),
+        ("line", operation(op="insert", currency="USD", values=LEAF), "operations.0"),
+        ("component", operation(**HUNDRED, currency="USD"), "operations.0"),
+        (
+            "component",
+            operation(**HUNDRED, currency="EUR") | {"limits": {"amounts": {"USD": "9"}}},
+            "limits.amounts",
+        ),
+    ],
+)  # fmt: skip
+def test_money_is_named_in_the_currency_in_which_it_stands(
+    stage: str, changes: dict[str, Any], place: str
+) -> None:
+    """Every entity reports in euros; while nothing is delivered nobody can know."""
+    asked = []
+
+    def stated(rule: Rule, table: Table, column: str) -> list[str]:
+        asked.append((table.name, column))
+        return ["EUR"]
+
+    rule = parse(VALID | {"conditions": {"all": []}} | changes | {"stage": stage}, "r")
+    assert Governance(None, GRAPH, IN_FORCE).validate(rule)  # type: ignore[arg-type]
+    known = Governance(None, GRAPH, IN_FORCE, stated)  # type: ignore[arg-type]
+    if not place:
+        assert known.validate(rule)
+        return
+    with pytest.raises(RuleError) as refusal:
+        known.validate(rule)
+    assert str(refusal.value) == (
+        f"R-1 {place}: money at {stage} stands in the reporting currency, EUR, and not in USD; "
+        "convert it, and name EUR"
+    )
+    of = "lcr_components" if stage == "component" else "entities"
+    assert asked == [(of, "reporting_currency")]
+
+
+def test_every_stage_knows_the_currency_of_its_money() -> None:
+    """Else a value in another one would be added to it unseen."""
+    unknown = [
+        (stage.name, column)
+        for stage in GRAPH.adjustments.values()
+        for column in stage.reads.money
+        if currency_of(column, stage) is None
+    ]
+    assert unknown == []
 
 
 @pytest.mark.parametrize(

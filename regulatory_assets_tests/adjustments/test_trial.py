@@ -12,11 +12,12 @@ import pytest
 
 from regulatory_assets.adjustments.book import RuleBook
 from regulatory_assets.adjustments.rule import RuleError
-from regulatory_assets.adjustments.trial import Trial, trial
+from regulatory_assets.adjustments.trial import Trial, stated, trial
 from regulatory_assets.engine import Engine
 from regulatory_assets_tests.adjustments import ruled_books as ruled
 from regulatory_assets_tests.adjustments.test_governance import ANNA, Office, rule
 from regulatory_assets_tests.adjustments.test_scenarios import DAY
+from regulatory_assets_tests.kernel import books, books_model
 
 OF_BOOK = {"field": "book", "op": "=", "value": "b1"}
 
@@ -62,3 +63,12 @@ def test_a_rule_is_tried_on_a_day(sail: Engine, tmp_path: Path) -> None:
     with pytest.raises(RuleError, match="until it is ended, not on 2025-12-31"):
         tried(date(2025, 12, 31))
     assert office.runner.register.history("deal_adjustments", DAY) == before, "nothing is posted"
+
+    code, parameters = tuple(sorted(books.CODE.items())), office.play.parameters
+    settings = books_model.Settings(parameters.limit, parameters.factor, code)
+    lines = ruled.scenario(office.play.given, settings, None, DAY)["lines"]
+    for given in ({}, {"effective": "2027-01-01"}):  # its own last day, or the last of all
+        known = stated(office.runner, rule(**given), ruled.LINES, "part")
+        assert known == {row[5] for row in lines}
+    absent = replace(ruled.LINES, name="absent")
+    assert stated(office.runner, rule(), absent, "part") == frozenset()

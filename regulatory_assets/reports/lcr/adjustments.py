@@ -12,7 +12,7 @@ from typing import Any
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
-from regulatory_assets.bank.tables import DEALS
+from regulatory_assets.bank.tables import DEALS, ENTITIES
 from regulatory_assets.ledger.arithmetic import product
 from regulatory_assets.ledger.stages import (
     RECLASSIFIED,
@@ -47,11 +47,13 @@ _OF_DEAL = Lookup(
     by=("deal_id",),
     take=("product_type", "maturity_date", "counterparty_id", "security_id"),
 )
+_OF_ENTITY = Lookup(ENTITIES, by=("entity_id",), take=("reporting_currency",), optional=True)
+"""The currency of a row's amounts; an adjustment entity, which nobody delivers, has no such row."""
 
 flow_adjustments = adjustment_stage(
     reads=LCR_FLOWS,
     name="flow_adjustments",
-    lookups=(_OF_DEAL,),
+    lookups=(_OF_DEAL, _OF_ENTITY),
     derivation=Derivation(
         columns=("component", "weighted"),
         function=_flow,
@@ -65,6 +67,7 @@ flow_adjustments = adjustment_stage(
 line_adjustments = adjustment_stage(
     reads=LCR_LINES,
     name="line_adjustments",
+    lookups=(_OF_ENTITY,),
     fixed=("n_rows", "n"),
     leaves=True,
     named=_LINES,
