@@ -234,14 +234,24 @@ def test_a_line_out_of_place_is_found(bank: Bank, values: dict[str, str], said: 
 COLUMNS = ("ratio", "outflows")
 
 
-def test_deal_and_component_rules_add_up_in_either_order(bank: Bank) -> None:
-    """The steps lead from before the rules to after them, whichever of them came first."""
+def test_rules_of_all_stages_add_up_in_either_order(bank: Bank) -> None:
+    """The steps lead from before the rules to after them, whichever of them came first. Every
+    entity reports in euros: what is to be added to dollars is added to nothing."""
+
+    def adds(field: str, euros: str) -> list[dict[str, Any]]:
+        added = {"EUR": euros, "USD": "1000"}
+        return [{"op": "add", "field": field, "value": v, "currency": c} for c, v in added.items()]
+
     more = [{"op": "multiply", "field": "amount", "value": "2"}]
     cash = {"field": "deal_id", "op": "in", "value": ["c1", "c3"]}
     less = [{"op": "multiply", "field": "amount", "value": "0.9"}]
     outflow = {"field": "component", "op": "=", "value": "outflow"}
+    of_e1 = {"field": "deal_id", "op": "=", "value": "o1"}
+    of_e2 = {"all": [{"field": "entity_id", "op": "=", "value": "E2"}, outflow]}
     puts = [
         lambda: bank.put("Z-DEAL", "deal", more, conditions=cash),
+        lambda: bank.put("F-FLOW", "flow", adds("amount", "10"), conditions=of_e1),
+        lambda: bank.put("N-LINE", "line", adds("weighted", "4"), conditions=of_e2),
         lambda: bank.put("A-COMPONENT", "component", less, conditions=outflow),
         lambda: bank.put("M-LINE", "line", [line("ADJ-G", "level1_cash", "hqla_level1", "6")]),
     ]
@@ -266,13 +276,18 @@ def test_deal_and_component_rules_add_up_in_either_order(bank: Bank) -> None:
     assert seen[0] == seen[1]
     ratio, outflows = seen[0]
     assert [(s.rule, s.figure) for s in outflows if s.key == ("G",)] == [
-        (BEFORE, Decimal(150)), ("A-COMPONENT", Decimal(135)),
-    ]  # fmt: skip
+        (BEFORE, Decimal(150)),
+        ("F-FLOW", Decimal(160)),
+        ("N-LINE", Decimal(164)),
+        ("A-COMPONENT", Decimal("147.6")),
+    ]
     assert [(s.rule, s.figure) for s in ratio if s.key == ("G",)] == [
         (BEFORE, Decimal("0.82000000")),  # 123 / 150
         ("Z-DEAL", Decimal("1.50666667")),  # 226 / 150
-        ("M-LINE", Decimal("1.54666667")),  # 232 / 150
-        ("A-COMPONENT", Decimal("1.71851852")),  # 232 / 135
+        ("F-FLOW", Decimal("1.41250000")),  # 226 / 160
+        ("M-LINE", Decimal("1.45000000")),  # 232 / 160
+        ("N-LINE", Decimal("1.41463415")),  # 232 / 164
+        ("A-COMPONENT", Decimal("1.57181572")),  # 232 / 147.6
     ]
 
 
