@@ -160,18 +160,29 @@ class Governance:
         self, runner: Runner, rule_id: str, say: Callable[[str], None] = lambda _: None
     ) -> Impact:
         """What the waiting proposal would do; of a rule that has drifted, what it does."""
-        proposal, drifted = self._decidable(runner, rule_id)
+        proposal = self._subject(rule_id)
+        drifted = self._drifted(runner, proposal)
         return impact(runner, self.log, proposal.event.seq, say, tuple(drifted))
 
-    def _decidable(self, runner: Runner, rule_id: str) -> tuple[Proposal, dict[date, Words]]:
-        """The proposal that waits; else that of a rule in force which reaches further than was
-        approved, with the days and words for it."""
+    def _subject(self, rule_id: str) -> Proposal:
+        """What a look or an approval is about: the proposal that waits, else that of the rule in
+        force, which may reach further than was approved."""
         ledger = Ledger(self.log.read())
         standing = ledger.standing(rule_id)
         if ledger.open(rule_id) is not None or standing is None:
-            return self.waiting(rule_id), {}
-        drifted = drift(runner, self.log, rule_id, number(thresholds()["drift_times"]))
-        return (standing.proposal, drifted) if drifted else (self.waiting(rule_id), {})
+            return self.waiting(rule_id)
+        return standing.proposal
+
+    def _drifted(self, runner: Runner, proposal: Proposal) -> dict[date, Words]:
+        """The days on which a rule in force reaches further than was approved, with words for it;
+        of a proposal that waits none. Raises RuleError where there is nothing to decide."""
+        if proposal.state == "proposed":
+            return {}
+        rule_id = proposal.event.subject
+        found = drift(runner, self.log, rule_id, number(thresholds()["drift_times"]))
+        if not found:
+            raise RuleError(f"{rule_id}: nothing waits for a decision")
+        return found
 
     def approve(
         self,
@@ -183,8 +194,9 @@ class Governance:
     ) -> tuple[Event, Impact]:
         """Approve what waits, or what a rule does that has drifted, having seen its impact. Refused
         where the impact is another now."""
-        waiting, drifted = self._decidable(runner, rule_id)
+        waiting = self._subject(rule_id)
         people.require_decider(self.log.read(), actor, waiting.event)
+        drifted = self._drifted(runner, waiting)
         found = impact(runner, self.log, waiting.event.seq, say, tuple(drifted))
         if found.hash != seen:
             raise RuleError(

@@ -125,9 +125,15 @@ def require(log: Sequence[Event], actor: Actor, role: Role) -> None:
 
 
 def require_decider(log: Sequence[Event], actor: Actor, proposal: Event) -> None:
-    """Refuse who has proposed what is to be decided, and who is no approver."""
+    """Refuse who has proposed what is to be decided, who has decided on it already, and who is no
+    approver. Told before anything is calculated for a decision that the log would not take."""
     if proposal.actor == actor.name:
         raise NotAllowed(f"{actor.name} has proposed this; somebody else decides")
+    if any(e.decides == proposal.seq and e.actor == actor.name for e in log):
+        raise NotAllowed(
+            f"{actor.name} has decided on event {proposal.seq} already; nobody decides twice, so "
+            "somebody else does"
+        )
     require(log, actor, "approver")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -16,11 +17,11 @@ from regulatory_assets.adjustments.book import Ledger, RuleBook, outdated
 from regulatory_assets.adjustments.governance import Governance, second_look
 from regulatory_assets.adjustments.impact import DayImpact, Figure, Impact, days_to_look_at
 from regulatory_assets.adjustments.injection import injections
-from regulatory_assets.adjustments.people import NotAllowed
+from regulatory_assets.adjustments.people import NotAllowed, Role
 from regulatory_assets.adjustments.reach import Reach, beyond_limits, measure
 from regulatory_assets.adjustments.rule import Rule, RuleError, parse
 from regulatory_assets.control.database import connect, migrate
-from regulatory_assets.control.events import Actor, EventLog, chain_faults
+from regulatory_assets.control.events import Actor, EventLog, EventRefused, chain_faults
 from regulatory_assets.control.register import Revision
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.lake import LakeError
@@ -133,6 +134,52 @@ def test_nobody_decides_alone(office: Office) -> None:
         office.governance.withdraw(ANNA, "R-1")
 
 
+@pytest.fixture
+def signed(migrated_sqlite: Path, tmp_path: Path) -> EventLog:
+    """A log of people with keys: anna proposes, ben and carla decide, otto looks."""
+    shutil.copyfile(migrated_sqlite, tmp_path / "control.sqlite")
+    log = EventLog(connect(f"sqlite:///{tmp_path / 'control.sqlite'}"))
+    keys = {n: people.new_key(tmp_path / n) for n in ("ada", "bob", "anna", "ben", "carla", "otto")}
+    people.open_signed(log, {n: keys[n] for n in ("ada", "bob")})
+    roles: dict[str, Role] = {"anna": "author", "ben": "approver", "carla": "approver",
+                              "otto": "auditor"}  # fmt: skip
+    for name, role in roles.items():
+        people.register(log, Actor("ada"), name, role, keys[name])
+        people.confirm(log, Actor("bob"), name)
+    return log
+
+
+def test_who_may_not_approve_is_told_before_anything_is_calculated(signed: EventLog) -> None:
+    """There is no runner: whoever gets as far as the calculation fails there."""
+    nothing: Any = None
+    governance = Governance(signed, ruled.GRAPH, books.Parameters().at)
+    otto = Actor("otto")
+
+    def refused(said: dict[Actor, str]) -> None:
+        before = signed.read()
+        for actor, word in said.items():
+            with pytest.raises(NotAllowed, match=word):
+                governance.approve(actor, "R-1", "seen", nothing)
+        assert signed.read() == before
+
+    first = governance.submit(ANNA, rule())
+    known = {ANNA: "anna has proposed this", otto: "otto is auditor; this is for an approver"}
+    refused(known)
+    with pytest.raises(NotAllowed, match="otto is auditor"):
+        governance.reject(otto, "R-1", "no")
+    with pytest.raises(AttributeError):
+        governance.approve(BEN, "R-1", "seen", nothing)
+    signed.append(BEN, "approved", "R-1", {"needed": 2}, first.seq)
+    twice = f"ben has decided on event {first.seq} already; nobody decides twice"
+    refused(known | {BEN: twice})
+    with pytest.raises(NotAllowed, match=twice):
+        governance.reject(BEN, "R-1", "no")
+    with pytest.raises(AttributeError):
+        governance.approve(CARLA, "R-1", "seen", nothing)
+    signed.append(CARLA, "approved", "R-1", {"needed": 2}, first.seq)
+    refused(known | {BEN: twice, CARLA: "carla has decided"})  # were it to have drifted
+
+
 def test_an_approval_names_what_was_looked_at(office: Office) -> None:
     office.governance.submit(ANNA, rule())
     seen = office.governance.impact(office.runner, "R-1")
@@ -209,8 +256,11 @@ def test_a_large_effect_needs_two_approvals_of_two_people(office: Office) -> Non
     ledger = Ledger(office.log.read())
     assert ledger.standing("R-1") is None
     assert "rows are changed" in ledger.of("R-1")[0].approvals[0].document["reasons"][0]
-    with pytest.raises(Exception, match="nobody decides twice"):
+    with pytest.raises(NotAllowed, match="nobody decides twice"):
         office.approve("R-1", BEN)
+    proposal = ledger.of("R-1")[0].event.seq
+    with pytest.raises(EventRefused, match="nobody decides twice"):
+        office.log.append(BEN, "approved", "R-1", {}, proposal)
     office.approve("R-1", CARLA)
     assert Ledger(office.log.read()).standing("R-1") is not None
 
