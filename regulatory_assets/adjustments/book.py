@@ -15,7 +15,7 @@ from typing import Literal
 from regulatory_assets.adjustments.compiler import CompiledRules
 from regulatory_assets.adjustments.reach import Reach
 from regulatory_assets.adjustments.rule import Rule, parse
-from regulatory_assets.control.events import Event, EventLog
+from regulatory_assets.control.events import Check, Event, EventLog, EventRefused
 from regulatory_assets.control.register import Register
 from regulatory_assets.ledger.stages import Stage
 
@@ -98,6 +98,12 @@ class Ledger:
                 else:
                     proposal.rejection = event
 
+    @property
+    def decided(self) -> Event | None:
+        """The last approval of anything about a rule: figures move with none but these."""
+        found = (event for p in self.proposals.values() for event in p.approvals)
+        return max(found, key=lambda event: event.seq, default=None)
+
     def rule_of(self, proposal: Proposal) -> Rule:
         """The rule that a proposal is about, in the version it names."""
         if proposal.event.kind == SUBMITTED:
@@ -141,6 +147,21 @@ class Ledger:
         standing = (self.standing(i, assuming) for i in self.ids())
         rules = (s.rule for s in standing if s is not None and s.in_force(day))
         return tuple(sorted((r for r in rules if acts_at(r, stage)), key=lambda r: r.order))
+
+
+def unmoved_since(looked: Sequence[Event]) -> Check:
+    """Refuses a decision on figures that were looked at before the rules moved."""
+    before = Ledger(looked).decided
+
+    def check(events: tuple[Event, ...]) -> None:
+        now = Ledger(events).decided
+        if now is not None and now != before:
+            raise EventRefused(
+                f"event {now.seq} ({now.kind} {now.subject} by {now.actor}) came meanwhile, and "
+                "figures may move with it; look again"
+            )
+
+    return check
 
 
 @dataclass(frozen=True)

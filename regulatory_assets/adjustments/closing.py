@@ -71,6 +71,8 @@ def closings(events: Iterable[Event]) -> dict[date, Closing]:
         elif event.kind in (APPROVED, REJECTED) and event.decides in proposals:
             proposal = proposals[event.decides]
             closing = found[date.fromisoformat(proposal.document["day"])]
+            if closing.waiting is not proposal:  # decided on before
+                continue
             closing.waiting = None
             if event.kind == REJECTED:
                 continue

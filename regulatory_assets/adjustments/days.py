@@ -1,7 +1,8 @@
 """What people may do with reporting days: close one, restate a closed one, decide on either.
 
 Which days are closed follows from the log alone (``closing``). Whether a day may be closed is
-looked at twice, when it is proposed and when it is approved, and the same must be seen.
+looked at twice, when it is proposed and when it is approved, and the same must be seen. What moves
+while somebody looks refuses the decision.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from datetime import date
 from typing import Any
 
 from regulatory_assets.adjustments import people
-from regulatory_assets.adjustments.book import APPROVED, REJECTED, RuleBook
+from regulatory_assets.adjustments.book import APPROVED, REJECTED, RuleBook, unmoved_since
 from regulatory_assets.adjustments.closing import CLOSE, RESTATEMENT, Closing, closings, subject
 from regulatory_assets.adjustments.impact import Figure, compared, figures, ratio_tables
 from regulatory_assets.adjustments.rule import RuleError
-from regulatory_assets.control.events import Actor, Event, EventLog
+from regulatory_assets.control.events import Actor, Event, EventLog, undecided_since
 from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.shadow import shadow
@@ -64,8 +65,10 @@ class Days:
     # -- deciding -------------------------------------------------------------------------------
 
     def approve(self, actor: Actor, day: date, waiting: Sequence[str] = ()) -> Event:
-        """Approve the close or restatement that waits. Refused where what it names has moved."""
-        proposal = self._decidable(actor, day)
+        """Approve the close or restatement that waits. Refused where what it names has moved, or
+        somebody else has decided meanwhile."""
+        looked = self.log.read()
+        proposal = _decidable(looked, actor, day)
         found = self._to_close(day) if proposal.kind == CLOSE else self._to(day, waiting)
         named = {name: proposal.document[name] for name in found}
         if found != named:
@@ -73,28 +76,28 @@ class Days:
                 f"{day}: the figures have moved since event {proposal.seq}; reject it, and let it "
                 "be proposed anew"
             )
-        return self.log.append(actor, APPROVED, subject(day), {}, proposal.seq)
+        undecided, unmoved = undecided_since(looked, proposal), unmoved_since(looked)
+
+        def check(events: tuple[Event, ...]) -> None:
+            undecided(events)
+            unmoved(events)
+            if proposal.kind == CLOSE and self._revisions(day) != proposal.document["revisions"]:
+                raise RuleError(f"{day}: a run has posted meanwhile; look again")
+
+        return self.log.append(actor, APPROVED, subject(day), {}, proposal.seq, check=check)
 
     def reject(self, actor: Actor, day: date, reason: str) -> Event:
         """Reject the close or restatement that waits."""
-        proposal = self._decidable(actor, day)
-        return self.log.append(actor, REJECTED, subject(day), {"reason": reason}, proposal.seq)
-
-    def _decidable(self, actor: Actor, day: date) -> Event:
-        events = self.log.read()
-        proposal = closings(events).get(day, Closing(day, [])).waiting
-        if proposal is None:
-            raise NotReady(f"{day}: nothing waits for a decision")
-        people.require_decider(events, actor, proposal)
-        return proposal
+        looked = self.log.read()
+        proposal = _decidable(looked, actor, day)
+        payload, check = {"reason": reason}, undecided_since(looked, proposal)
+        return self.log.append(actor, REJECTED, subject(day), payload, proposal.seq, check=check)
 
     # -- what is decided on ---------------------------------------------------------------------
 
     def _to_close(self, day: date) -> dict[str, Any]:
         """The revisions that a close names. Raises NotReady while they are not final."""
-        positions = self.runner.positions(day)
-        found = {name: positions.version(name).revision for name in self.runner.graph.tables}
-        revisions = {name: revision for name, revision in found.items() if revision}
+        revisions, positions = self._revisions(day), self.runner.positions(day)
         if not revisions:
             raise NotReady(f"nothing is registered for {day}; run it first")
         left_out = positions.left_out()
@@ -107,6 +110,12 @@ class Days:
         if against := self.blocking(day):
             raise NotReady(f"{day} cannot be closed: {'; '.join(against)}")
         return {"revisions": revisions}
+
+    def _revisions(self, day: date) -> dict[str, int]:
+        """The last revision of every table that has one."""
+        positions = self.runner.positions(day)
+        found = {name: positions.version(name).revision for name in self.runner.graph.tables}
+        return {name: revision for name, revision in found.items() if revision}
 
     def _to(self, day: date, waiting: Sequence[str]) -> dict[str, Any]:
         """What a restatement lets in: figures that rules move, and the files that wait."""
@@ -128,6 +137,15 @@ class Days:
             now = positions.read(table)
             found += compared(reader, now.as_consumed(closed), reader, now)
         return tuple(found)
+
+
+def _decidable(events: Sequence[Event], actor: Actor, day: date) -> Event:
+    """The proposal about a day that waits, for somebody who may decide on it."""
+    proposal = closings(events).get(day, Closing(day, [])).waiting
+    if proposal is None:
+        raise NotReady(f"{day}: nothing waits for a decision")
+    people.require_decider(events, actor, proposal)
+    return proposal
 
 
 def _moved(found: Any) -> tuple[Figure, ...]:

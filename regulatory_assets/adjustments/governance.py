@@ -29,13 +29,14 @@ from regulatory_assets.adjustments.book import (
     Ledger,
     Proposal,
     stage_name,
+    unmoved_since,
 )
 from regulatory_assets.adjustments.impact import Figure, Impact, drift, impact
 from regulatory_assets.adjustments.legs import of_deals
 from regulatory_assets.adjustments.reach import beyond_limits
 from regulatory_assets.adjustments.releasing import InForce
 from regulatory_assets.adjustments.rule import Overlay, Rule, RuleError, number
-from regulatory_assets.control.events import Actor, Event, EventLog
+from regulatory_assets.control.events import Actor, Event, EventLog, undecided_since
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Stage, StageKind
@@ -149,29 +150,13 @@ class Governance:
 
     # -- deciding -------------------------------------------------------------------------------
 
-    def waiting(self, rule_id: str) -> Proposal:
-        """The proposal about a rule that waits for a decision."""
-        found = Ledger(self.log.read()).open(rule_id)
-        if found is None:
-            raise RuleError(f"{rule_id}: nothing waits for a decision")
-        return found
-
     def impact(
         self, runner: Runner, rule_id: str, say: Callable[[str], None] = lambda _: None
     ) -> Impact:
         """What the waiting proposal would do; of a rule that has drifted, what it does."""
-        proposal = self._subject(rule_id)
+        proposal = _subject(Ledger(self.log.read()), rule_id)
         drifted = self._drifted(runner, proposal)
         return impact(runner, self.log, proposal.event.seq, say, tuple(drifted))
-
-    def _subject(self, rule_id: str) -> Proposal:
-        """What a look or an approval is about: the proposal that waits, else that of the rule in
-        force, which may reach further than was approved."""
-        ledger = Ledger(self.log.read())
-        standing = ledger.standing(rule_id)
-        if ledger.open(rule_id) is not None or standing is None:
-            return self.waiting(rule_id)
-        return standing.proposal
 
     def _drifted(self, runner: Runner, proposal: Proposal) -> dict[date, Words]:
         """The days on which a rule in force reaches further than was approved, with words for it;
@@ -194,8 +179,9 @@ class Governance:
     ) -> tuple[Event, Impact]:
         """Approve what waits, or what a rule does that has drifted, having seen its impact. Refused
         where the impact is another now."""
-        waiting = self._subject(rule_id)
-        people.require_decider(self.log.read(), actor, waiting.event)
+        looked = self.log.read()
+        waiting = _subject(Ledger(looked), rule_id)
+        people.require_decider(looked, actor, waiting.event)
         drifted = self._drifted(runner, waiting)
         found = impact(runner, self.log, waiting.event.seq, say, tuple(drifted))
         if found.hash != seen:
@@ -216,31 +202,40 @@ class Governance:
             reasons = list(second_look(found))
             needed = 2 if reasons else 1
         payload = {"impact": found.document(), "needed": needed, "reasons": reasons}
-        check = _as_it_was(waiting)
+        undecided, unmoved = undecided_since(looked, waiting.event), unmoved_since(looked)
+
+        def check(events: tuple[Event, ...]) -> None:
+            undecided(events)
+            unmoved(events)
+
         decided = waiting.event.seq
         event = self.log.append(actor, APPROVED, rule_id, payload, decided, check=check)
         return event, found
 
     def reject(self, actor: Actor, rule_id: str, reason: str) -> Event:
         """Reject what waits."""
-        waiting = self.waiting(rule_id)
-        people.require_decider(self.log.read(), actor, waiting.event)
-        payload, check = {"reason": reason}, _as_it_was(waiting)
+        looked = self.log.read()
+        waiting = _waiting(Ledger(looked), rule_id)
+        people.require_decider(looked, actor, waiting.event)
+        payload, check = {"reason": reason}, undecided_since(looked, waiting.event)
         return self.log.append(actor, REJECTED, rule_id, payload, waiting.event.seq, check=check)
 
 
-def _as_it_was(seen: Proposal) -> Callable[[tuple[Event, ...]], None]:
-    """Refuses a decision on a proposal about which somebody else was faster: who rejects what has
-    come into force meanwhile would end it without anybody's approval."""
+def _waiting(ledger: Ledger, rule_id: str) -> Proposal:
+    """The proposal about a rule that waits for a decision."""
+    found = ledger.open(rule_id)
+    if found is None:
+        raise RuleError(f"{rule_id}: nothing waits for a decision")
+    return found
 
-    def check(events: tuple[Event, ...]) -> None:
-        now = Ledger(events).proposals[seen.event.seq]
-        if (now.state, len(now.approvals)) != (seen.state, len(seen.approvals)):
-            raise RuleError(
-                f"{seen.event.subject}: event {seen.event.seq} was decided on meanwhile; look again"
-            )
 
-    return check
+def _subject(ledger: Ledger, rule_id: str) -> Proposal:
+    """What a look or an approval is about: the proposal that waits, else that of the rule in force,
+    which may reach further than was approved."""
+    standing = ledger.standing(rule_id)
+    if ledger.open(rule_id) is not None or standing is None:
+        return _waiting(ledger, rule_id)
+    return standing.proposal
 
 
 # -- what a rule states of itself ------------------------------------------------------------------

@@ -20,7 +20,7 @@ from typing import Any
 from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.book import APPROVED, REJECTED
 from regulatory_assets.adjustments.closing import closings
-from regulatory_assets.control.events import Actor, Event, EventLog
+from regulatory_assets.control.events import Actor, Event, EventLog, undecided_since
 from regulatory_assets.control.register import Consumed, Register, Revision
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import NotReady
@@ -189,27 +189,32 @@ class Releasing:
 
     def release(self, actor: Actor) -> Event:
         """Release what waits. Refused where the files have moved since it was proposed."""
-        proposal = self._decidable(actor)
+        looked = self.log.read()
+        proposal = _decidable(looked, actor)
         now = set_hash(self.at_hand)
         if now != proposal.document["set"]:
             raise NotReady(
                 f"the parameters at hand ({now}) are not those of event {proposal.seq} "
                 f"({proposal.document['set']}); reject it, and let these be proposed"
             )
-        return self.log.append(actor, APPROVED, SUBJECT, {}, proposal.seq)
+        check = undecided_since(looked, proposal)
+        return self.log.append(actor, APPROVED, SUBJECT, {}, proposal.seq, check=check)
 
     def reject(self, actor: Actor, reason: str) -> Event:
         """Reject what waits."""
-        proposal = self._decidable(actor)
-        return self.log.append(actor, REJECTED, SUBJECT, {"reason": reason}, proposal.seq)
+        looked = self.log.read()
+        proposal = _decidable(looked, actor)
+        payload, check = {"reason": reason}, undecided_since(looked, proposal)
+        return self.log.append(actor, REJECTED, SUBJECT, payload, proposal.seq, check=check)
 
-    def _decidable(self, actor: Actor) -> Event:
-        events = self.log.read()
-        _, proposal = last_released(events)
-        if proposal is None:
-            raise NotReady("no parameters wait for a decision; parameters propose comes first")
-        people.require_decider(events, actor, proposal)
-        return proposal
+
+def _decidable(events: Sequence[Event], actor: Actor) -> Event:
+    """The proposal that waits, for somebody who may decide on it."""
+    _, proposal = last_released(events)
+    if proposal is None:
+        raise NotReady("no parameters wait for a decision; parameters propose comes first")
+    people.require_decider(events, actor, proposal)
+    return proposal
 
 
 # -- beside a figure ------------------------------------------------------------------------------

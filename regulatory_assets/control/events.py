@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -64,6 +64,26 @@ class Event:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+Check = Callable[[tuple["Event", ...]], None]
+"""Looks at the log that an event is added to, and raises where it may not be."""
+
+
+def undecided_since(looked: Sequence[Event], proposal: Event) -> Check:
+    """Refuses a decision on a proposal on which somebody else was faster since it was looked at:
+    of two decisions of one moment the first counts, and who comes second is told of it."""
+    last = looked[-1].seq if looked else 0
+
+    def check(log: tuple[Event, ...]) -> None:
+        for event in log:
+            if event.seq > last and event.decides == proposal.seq:
+                raise EventRefused(
+                    f"{proposal.subject}: event {proposal.seq} was decided on meanwhile, "
+                    f"{event.kind} by {event.actor} as event {event.seq}; look again"
+                )
+
+    return check
+
+
 @dataclass(frozen=True)
 class Actor:
     """Who acts. ``sign`` gives the signature of a hash; demo identities sign nothing."""
@@ -107,7 +127,7 @@ class EventLog:
         payload: Mapping[str, Any],
         decides: int | None = None,
         *,
-        check: Callable[[tuple[Event, ...]], None] = lambda _: None,
+        check: Check = lambda _: None,
     ) -> Event:
         """Add an event at the end. ``check`` sees the log it is added to, and may raise.
 

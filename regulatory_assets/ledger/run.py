@@ -209,6 +209,7 @@ class Runner:
             engine=plan.identity.engine,
             inputs=plan.consumes,
         )
+        self.require_open(plan.day)  # it may have been closed meanwhile
         (registered,) = self.register.commit([revision])
         positions.add(registered)
         return _outcome(plan.way, plan.why, positions.version(stage.name), counts)
@@ -268,6 +269,7 @@ class Runner:
             revisions = [self._source_revision(previous, posting, counts, cause)]
             if beside is not None:
                 revisions.append(self._append_beside(*beside, day, cause))
+            self.require_open(day)  # it may have been closed meanwhile
             try:
                 registered = self.register.commit(revisions, delivery)
             except LostRace as lost:

@@ -162,6 +162,33 @@ def test_a_rule_that_reaches_a_closed_day_is_held_there(office: Closed) -> None:
     assert office.state("report") == before
 
 
+class ClosedMeanwhile:
+    """Open when a run begins, and closed when it has calculated."""
+
+    asked = 0
+
+    def held(self, day: date) -> str:
+        self.asked += 1
+        return "" if self.asked == 1 else f"{day} is closed"
+
+
+def test_what_was_on_its_way_when_a_day_was_closed_posts_nothing(office: Closed) -> None:
+    office.change_a_deal()
+    before = revisions(office)
+    kept = office.play.runner
+    office.play.runner = replace(kept, gate=ClosedMeanwhile())
+    with pytest.raises(DayClosed):
+        office.play.deliver()
+    assert revisions(office) == before
+    office.play.runner = kept
+    office.play.deliver()
+    before = revisions(office)
+    late = replace(office.runner, gate=ClosedMeanwhile())
+    with pytest.raises(DayClosed):
+        late.run_stage(ruled.reference, DAY, "test")
+    assert revisions(office) == before
+
+
 def test_only_a_closed_day_is_restated(office: Closed) -> None:
     with pytest.raises(NotReady, match="is open; only a closed day is restated"):
         office.days.restate(ANNA, DAY, "why")

@@ -334,19 +334,6 @@ def test_two_rules_that_wait_are_compared_as_well(office: Office) -> None:
     assert office.governance.submit(ANNA, second).subject == "R-2"
 
 
-def test_who_decides_too_late_decides_nothing(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A rejection, written while somebody else approves, does not end what is in force."""
-    office.governance.submit(ANNA, rule())
-    stale = office.governance.waiting("R-1")
-    office.approve("R-1")
-    monkeypatch.setattr(Governance, "waiting", lambda self, rule_id: stale)
-    with pytest.raises(RuleError, match="R-1: event 2 was decided on meanwhile; look again"):
-        office.governance.reject(CARLA, "R-1", "too late")
-    assert RuleBook(office.log).at(ruled.deal, DAY).order == ("R-1",)
-
-
 MORE_FACTOR = {"op": "multiply", "field": "factor", "value": "1.1"}
 MOVED = {"op": "reclassify", "value": "retail_less_stable"}
 SCALED = {"op": "scale", "value": "1.02"}
