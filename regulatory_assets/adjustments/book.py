@@ -6,7 +6,7 @@ date; a withdrawn rule holds on no day. Expiry therefore needs no event.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -140,6 +140,15 @@ class Ledger:
         withdrawn = any(p.event.kind == WITHDRAWAL for p in about)
         return Standing(self.rule_of(last), last, min(ends, default=None), withdrawn)
 
+    def by_author_of(
+        self, rule_id: str, day: date, assuming: Proposal | None = None
+    ) -> tuple[str, frozenset[str]]:
+        """Who has proposed a rule as it stands, and the ids of their rules in force on a day."""
+        found = {i: s for i in self.ids() if (s := self.standing(i, assuming)) is not None}
+        author = found[rule_id].proposal.event.actor
+        theirs = (i for i, s in found.items() if s.proposal.event.actor == author)
+        return author, frozenset(i for i in theirs if found[i].in_force(day))
+
     def in_force(
         self, stage: Stage, day: date, assuming: Proposal | None = None
     ) -> tuple[Rule, ...]:
@@ -170,7 +179,7 @@ class Snapshot:
 
     events: tuple[Event, ...]
     assuming: int | None = None
-    without: str | None = None
+    without: Collection[str] = ()
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -185,7 +194,7 @@ class Snapshot:
         """The rules in force at a stage on a day, and how to find those of an earlier moment."""
         assumed = self.ledger.proposals.get(self.assuming) if self.assuming else None
         found = self.ledger.in_force(stage, day, assumed)
-        rules = tuple(r for r in found if r.id != self.without)
+        rules = tuple(r for r in found if r.id not in self.without)
 
         def earlier(wanted: str) -> dict[str, str]:
             return _members_of(stage, day, wanted, self.events)
@@ -201,11 +210,11 @@ class Snapshot:
 @dataclass(frozen=True)
 class RuleBook:
     """The rules as the kernel asks for them; ``assuming`` takes one open proposal as approved,
-    ``without`` leaves one rule out."""
+    ``without`` leaves some rules out."""
 
     log: EventLog
     assuming: int | None = None
-    without: str | None = None
+    without: Collection[str] = ()
 
     def snapshot(self) -> Snapshot:
         return Snapshot(self.log.read(), self.assuming, self.without)

@@ -11,13 +11,8 @@ import hashlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-from ruamel.yaml import YAML
 
 from regulatory_assets.adjustments import fitting, people
 from regulatory_assets.adjustments.book import (
@@ -31,11 +26,12 @@ from regulatory_assets.adjustments.book import (
     stage_name,
     unmoved_since,
 )
-from regulatory_assets.adjustments.impact import Figure, Impact, drift, impact
+from regulatory_assets.adjustments.impact import Impact, drift, impact
 from regulatory_assets.adjustments.legs import of_deals
 from regulatory_assets.adjustments.reach import beyond_limits
 from regulatory_assets.adjustments.releasing import InForce
 from regulatory_assets.adjustments.rule import Overlay, Rule, RuleError, number
+from regulatory_assets.adjustments.thresholds import second_look, thresholds
 from regulatory_assets.control.events import Actor, Event, EventLog, undecided_since
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.run import Runner
@@ -319,45 +315,6 @@ def _as_spread(rule: Rule, found: Impact) -> None:
         raise RuleError(
             f"{rule.id} allocate: {'; '.join(unspread)}. Reject it, and submit a next version"
         )
-
-
-# -- when one approval is not enough --------------------------------------------------------------
-
-
-@cache
-def thresholds() -> dict[str, Any]:
-    """The limits of ``governance.yaml``."""
-    text = files(__package__).joinpath("governance.yaml").read_text("utf-8")
-    found: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
-    return found
-
-
-def second_look(found: Impact) -> Iterator[str]:
-    """Why a proposal needs a second approval; nothing where one is enough."""
-    limits = thresholds()
-    for day in found.days:
-        for figure in (f for f in day.figures if f.table in limits["filed"]):
-            for reason in _figure_reasons(figure, limits):
-                yield f"{day.day} {figure.table} {figure.key}: {reason}"
-        if day.affected * 100 > number(limits["rows_percent"]) * day.rows:
-            yield f"{day.day}: {day.affected} of {day.rows} rows are changed"
-
-
-def _figure_reasons(figure: Figure, limits: dict[str, Any]) -> Iterator[str]:
-    before, after = figure.before.get("ratio"), figure.after.get("ratio")
-    if (before is None) != (after is None):
-        yield "the ratio becomes or ceases to be defined"
-    elif before is not None and after is not None:
-        points = (after - before) * 100
-        if points > number(limits["ratio_points"]):
-            yield f"the ratio improves by {points:.2f} points"
-        limit = number(limits["ratio_limit"])
-        if (before >= limit) != (after >= limit):
-            yield "the ratio crosses its limit"
-    for name in limits["amounts"]:
-        was, now = (f.get(name) or Decimal(0) for f in (figure.before, figure.after))
-        if abs(now - was) * 100 > number(limits["amount_percent"]) * abs(was):
-            yield f"{name} moves from {was:.2f} to {now:.2f}"
 
 
 # -- rules in each other's way --------------------------------------------------------------------

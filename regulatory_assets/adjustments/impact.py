@@ -8,7 +8,7 @@ was computed from and every figure, so an approval can name exactly what was loo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -18,10 +18,10 @@ from typing import Any
 from pyspark.sql.connect import functions as F
 
 from regulatory_assets.adjustments.allocating import unspread_by
-from regulatory_assets.adjustments.book import Ledger, RuleBook, stage_name
+from regulatory_assets.adjustments.book import Ledger, Proposal, RuleBook, stage_name
 from regulatory_assets.adjustments.closing import closings
 from regulatory_assets.adjustments.legs import Left, left_by
-from regulatory_assets.adjustments.reach import Reach, beyond_approved, measure
+from regulatory_assets.adjustments.reach import Reach, beyond_approved, measure, rows_changed
 from regulatory_assets.adjustments.rule import Rule, RuleError, canonical
 from regulatory_assets.control.events import EventLog
 from regulatory_assets.ledger.graph import Graph
@@ -54,12 +54,32 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Together:
+    """What all rules of one author do on a day, those in force after the decision: figures without
+    any of them and with all; of each table at which they act, how many of its rows they change."""
+
+    author: str
+    rules: tuple[str, ...]
+    rows: Mapping[str, tuple[int, int]]
+    figures: tuple[Figure, ...]
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "author": self.author,
+            "rules": list(self.rules),
+            "rows": {t: {"affected": n, "rows": of} for t, (n, of) in self.rows.items()},
+            "ratios": [f.document() for f in self.figures],
+        }
+
+
+@dataclass(frozen=True)
 class DayImpact:
     """What a proposal does to one reporting date.
 
     ``affected`` of the ``rows`` are changed by the rule before the proposal holds or after it;
     ``reach`` is what the rule changes after, ``left`` the legs of trades that it then leaves,
-    ``unspread`` what it then says is to be spread and cannot be.
+    ``unspread`` what it then says is to be spread and cannot be. ``together`` is what the rule does
+    with all others of its author, where it does not act alone.
     """
 
     day: date
@@ -71,10 +91,12 @@ class DayImpact:
     revisions: dict[str, int]
     left: Left | None = None
     unspread: tuple[str, ...] = ()
+    together: Together | None = None
 
     def document(self) -> dict[str, Any]:
         left = {} if self.left is None else {"linked_legs": self.left.document()}
         unspread = {"unspread": list(self.unspread)} if self.unspread else {}
+        together = {} if self.together is None else {"together": self.together.document()}
         return {
             "day": self.day.isoformat(),
             "affected_records": self.affected,
@@ -87,6 +109,7 @@ class DayImpact:
             "revisions": self.revisions,
             **left,
             **unspread,
+            **together,
         }
 
 
@@ -157,7 +180,12 @@ def impact(
     say: Callable[[str], None] = lambda _: None,
     days: Sequence[date] = (),
 ) -> Impact:
-    """The impact of an open proposal; of a rule in force, on the days given, that of having it."""
+    """The impact of an open proposal; of a rule in force, on the days given, that of having it.
+
+    Of a proposal it also holds what all rules of its author do together. That costs each day once
+    more, without them, and so is looked at only where a rule of theirs is in force on the day by
+    now: another one, or an earlier version of this.
+    """
     events = log.read()
     ledger = Ledger(events)
     found = ledger.proposals.get(proposal)
@@ -174,9 +202,11 @@ def impact(
             if found.state == "proposed":
                 with shadow(now, RuleBook(log, proposal)) as trial:
                     outcomes = trial.run_day(day, "impact")
-                    looked.append(_of_day(now, trial, rule, day, outcomes))
+                    alone = _of_day(now, trial, rule, day, outcomes)
+                    together = _together(now, trial, log, ledger, found, day)
+                    looked.append(replace(alone, together=together))
             else:
-                with shadow(now, RuleBook(log, without=rule.id)) as trial:
+                with shadow(now, RuleBook(log, without=(rule.id,))) as trial:
                     outcomes = trial.run_day(day, "impact")
                     looked.append(_of_day(trial, now, rule, day, outcomes))
     return Impact(rule.id, proposal, rule.digest, reached, tuple(looked))
@@ -214,6 +244,29 @@ def _of_day(
         left=left_by(rule, made, stage, after.reader, positions) if reach.rows else None,
         unspread=unspread_by(rule, after, day) if reach.rows else (),
     )
+
+
+def _together(
+    now: Runner, after: Runner, log: EventLog, ledger: Ledger, proposal: Proposal, day: date
+) -> Together | None:
+    """What the rules of the author of what is proposed do on a day, once that is in force."""
+    rule = ledger.rule_of(proposal)
+    author, rules = ledger.by_author_of(rule.id, day, proposal)
+    out = rules | {rule.id}
+    standing = (ledger.standing(i) for i in out)
+    if not rules or not any(s is not None and s.in_force(day) for s in standing):
+        return None
+    with shadow(now, RuleBook(log, without=out)) as bare:
+        bare.run_day(day, "impact")
+        moved = tuple(figures(bare, after, day))
+    positions, rows = after.positions(day), {}
+    for stage in after.graph.adjustments.values():
+        version = positions.version(stage.name)
+        with after.clear_errors([version]):
+            if changed := rows_changed(after.reader, version, rules):
+                standing_rows = positions.version(stage.reads.name).standing
+                rows[stage.reads.name] = (changed, standing_rows)
+    return Together(author, tuple(sorted(rules)), rows, moved)
 
 
 def _reach(runner: Runner, rule: Rule, day: date) -> Reach:

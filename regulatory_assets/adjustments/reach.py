@@ -7,7 +7,7 @@ in ``governance`` and in the checks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -86,6 +86,14 @@ def measure(reader: Reader, version: Version, rules: Sequence[str]) -> dict[str,
         moved = {c: _by_currency(mine, c, c in own) for c in money}
         found[rule] = Reach(rows, {c: amounts for c, amounts in moved.items() if amounts})
     return found
+
+
+def rows_changed(reader: Reader, version: Version, rules: Collection[str]) -> int:
+    """How many rows of a stage's table some rules change together, each row once."""
+    if not rules or not version.live:
+        return 0
+    made = reader.rows(version).where(F.col("rule_id").isin(sorted(rules)))
+    return int(made.select(*version.table.key).distinct().count())
 
 
 def _by_currency(lines: Sequence[Mapping[str, Any]], column: str, own: bool) -> dict[str, Decimal]:

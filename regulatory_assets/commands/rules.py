@@ -6,7 +6,7 @@ With ``--as NAME`` in a demonstration, which every output then says, or ``--key 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +18,7 @@ from rich.table import Table as Grid
 from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.allocating import shares_by
 from regulatory_assets.adjustments.book import Ledger, Proposal, RuleBook, stage_name
-from regulatory_assets.adjustments.impact import Figure, Impact, days_reached
+from regulatory_assets.adjustments.impact import Figure, Impact, Together, days_reached
 from regulatory_assets.adjustments.legs import Left, last_day
 from regulatory_assets.adjustments.rule import Rule, RuleError, load
 from regulatory_assets.adjustments.trial import trial
@@ -119,16 +119,31 @@ def print_impact(runtime: Runtime, found: Impact) -> None:
         grid.title = (
             f"{stamp(runtime)}{found.rule_id} on {day.day}: {day.affected:,} of {day.rows:,} rows"
         )
-        for figure in day.figures:
-            for column, before, after in _moved(figure):
-                grid.add_row(figure.table, figure.key, column, before, after)
-        console.print(grid)
+        _print_moved(grid, day.figures)
         written = ", ".join(f"{o.table} {o.rows:,}" for o in day.stages) or "nothing"
         console.print(f"would be written: {written}")
         say_left(found.rule_id, day.day, day.left)
         for word in day.unspread:
             console.print(f"warning: {word}", highlight=False, markup=False)
+        if day.together is not None:
+            _print_together(day.together)
     console.print(f"days reached: {len(found.reached)}; impact {found.hash}", highlight=False)
+
+
+def _print_together(found: Together) -> None:
+    """What the rules of one author do in sum, by which a second approval may be needed."""
+    grid = Grid("table", "key", "figure", "without", "with", title_justify="left")
+    grid.title = f"all rules of {found.author} together: {', '.join(found.rules)}"
+    _print_moved(grid, found.figures)
+    for table, (changed, rows) in found.rows.items():
+        console.print(f"together they change {changed:,} of {rows:,} rows of {table}")
+
+
+def _print_moved(grid: Grid, figures: Iterable[Figure]) -> None:
+    for figure in figures:
+        for column, before, after in _moved(figure):
+            grid.add_row(figure.table, figure.key, column, before, after)
+    console.print(grid)
 
 
 def _moved(figure: Figure) -> list[tuple[str, str, str]]:

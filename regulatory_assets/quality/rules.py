@@ -12,9 +12,9 @@ from pyspark.sql.connect import functions as F
 
 from regulatory_assets.adjustments.allocating import unspread
 from regulatory_assets.adjustments.book import Standing
-from regulatory_assets.adjustments.governance import thresholds
 from regulatory_assets.adjustments.reach import Reach, beyond_approved, beyond_limits, measure
 from regulatory_assets.adjustments.rule import number
+from regulatory_assets.adjustments.thresholds import thresholds
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.joining import Move
 from regulatory_assets.ledger.stages import Stage

@@ -14,12 +14,13 @@ import pytest
 
 from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.book import Ledger, RuleBook, outdated
-from regulatory_assets.adjustments.governance import Governance, second_look
+from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.impact import DayImpact, Figure, Impact, days_to_look_at
 from regulatory_assets.adjustments.injection import injections
 from regulatory_assets.adjustments.people import NotAllowed, Role
 from regulatory_assets.adjustments.reach import Reach, beyond_limits, measure
 from regulatory_assets.adjustments.rule import Rule, RuleError, parse
+from regulatory_assets.adjustments.thresholds import second_look
 from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.control.events import Actor, EventLog, EventRefused, chain_faults
 from regulatory_assets.control.register import Revision
