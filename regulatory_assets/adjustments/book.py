@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from typing import Literal
 
@@ -78,8 +78,14 @@ class Standing:
     ends: date | None
     withdrawn: bool
 
+    @property
+    def last(self) -> date | None:
+        """The last day it may hold, by its own window and its end; open without either."""
+        days = [d for d in (self.rule.expiry, self.ends and self.ends - timedelta(days=1)) if d]
+        return min(days, default=None)
+
     def in_force(self, day: date) -> bool:
-        ended = self.ends is not None and day >= self.ends
+        ended = self.last is not None and day > self.last
         return not self.withdrawn and not ended and self.rule.in_force(day)
 
 

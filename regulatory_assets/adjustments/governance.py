@@ -23,6 +23,7 @@ from regulatory_assets.adjustments.book import (
     WITHDRAWAL,
     Ledger,
     Proposal,
+    Standing,
     stage_name,
     unmoved_since,
 )
@@ -121,28 +122,38 @@ class Governance:
                 )
 
     def end(self, actor: Actor, rule_id: str, first: date) -> Event:
-        """Propose that a rule no longer holds from a day on."""
-        return self._propose(actor, END, rule_id, {"from": first.isoformat()})
+        """Propose that a rule no longer holds from a day on. Raises RuleError where it holds until
+        an earlier one as it is."""
+        standing = _standing(Ledger(self.log.read()), rule_id)
+        if standing.last is not None and standing.last < first:
+            raise RuleError(
+                f"{rule_id}: holds until {standing.last} as it is; submit a next version to let it "
+                "hold longer"
+            )
+        return self._propose(actor, END, standing, {"from": first.isoformat()})
 
     def withdraw(self, actor: Actor, rule_id: str) -> Event:
         """Propose that a rule has never held."""
-        return self._propose(actor, WITHDRAWAL, rule_id, {})
+        standing = _standing(Ledger(self.log.read()), rule_id)
+        return self._propose(actor, WITHDRAWAL, standing, {})
 
-    def _propose(self, actor: Actor, kind: str, rule_id: str, payload: dict[str, Any]) -> Event:
-        ledger = Ledger(self.log.read())
-        standing = ledger.standing(rule_id)
-        if standing is None or standing.withdrawn:
-            raise RuleError(f"{rule_id}: no approved version is in force")
+    def _propose(
+        self, actor: Actor, kind: str, standing: Standing, payload: dict[str, Any]
+    ) -> Event:
+        rule_id, about = standing.rule.id, standing.proposal.event.seq
 
         def check(events: tuple[Event, ...]) -> None:
             people.require(events, actor, "author")
-            if waiting := Ledger(events).open(rule_id):
+            ledger = Ledger(events)
+            if waiting := ledger.open(rule_id):
                 raise RuleError(
                     f"{rule_id}: event {waiting.event.seq} waits for a decision; decide it first"
                 )
+            now = _standing(ledger, rule_id)
+            if (now.proposal.event.seq, now.last) != (about, standing.last):
+                raise RuleError(f"{rule_id}: another version or end holds by now; look again")
 
-        payload = {**payload, "proposal": standing.proposal.event.seq}
-        return self.log.append(actor, kind, rule_id, payload, check=check)
+        return self.log.append(actor, kind, rule_id, {**payload, "proposal": about}, check=check)
 
     # -- deciding -------------------------------------------------------------------------------
 
@@ -215,6 +226,14 @@ class Governance:
         people.require_decider(looked, actor, waiting.event)
         payload, check = {"reason": reason}, undecided_since(looked, waiting.event)
         return self.log.append(actor, REJECTED, rule_id, payload, waiting.event.seq, check=check)
+
+
+def _standing(ledger: Ledger, rule_id: str) -> Standing:
+    """The approved version of a rule, unless it has been withdrawn."""
+    found = ledger.standing(rule_id)
+    if found is None or found.withdrawn:
+        raise RuleError(f"{rule_id}: no approved version is in force")
+    return found
 
 
 def _waiting(ledger: Ledger, rule_id: str) -> Proposal:

@@ -306,10 +306,7 @@ def list_rules(as_json: Json = False) -> None:
 def _summary(ledger: Ledger, rule_id: str) -> dict[str, Any]:
     standing, open_ = ledger.standing(rule_id), ledger.open(rule_id)
     rule = standing.rule if standing else ledger.rule_of(ledger.of(rule_id)[-1])
-    last = rule.expiry
-    if standing and standing.ends is not None:
-        before = standing.ends - timedelta(days=1)
-        last = before if last is None else min(last, before)
+    last = standing.last if standing else rule.expiry
     state = "withdrawn" if standing and standing.withdrawn else "approved" if standing else "none"
     return {
         "rule": rule_id,

@@ -46,6 +46,8 @@ class Meeting(EventLog):
     """A log that two threads reach at the same moment while they are ``expected``."""
 
     expected = False
+    before: Callable[[], None] | None = None
+    """Happens before the next event is added."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
@@ -54,6 +56,8 @@ class Meeting(EventLog):
     def append(self, *args: Any, **kwargs: Any) -> Event:
         if self.expected:
             self.barrier.wait()
+        if self.before is not None:
+            self.before()
         return super().append(*args, **kwargs)
 
     def at_once(self, *acts: Callable[[], Event]) -> list[Event | Exception]:
@@ -238,6 +242,37 @@ def test_what_moves_while_somebody_looks_refuses_the_decision(
     days.approve(BEN, day)
     assert second.holds()
     assert days.of(day).state == "closed"
+
+
+def test_what_is_proposed_about_a_rule_is_about_the_version_that_holds(log: Meeting) -> None:
+    """A next version, or an end, comes into force just before: whoever proposed has not seen it."""
+    rules = Governance(log, ruled.GRAPH, books.Parameters().at)
+
+    def agreed(propose: Callable[[], Event]) -> None:
+        propose()
+        seen = rules.impact(NOBODY, "R-1")
+        rules.approve(BEN, "R-1", seen.hash, NOBODY)
+
+    def meanwhile(act: Callable[[], None]) -> None:
+        def then() -> None:
+            log.before = None
+            act()
+
+        log.before = then
+
+    agreed(lambda: rules.submit(ANNA, rule("R-1")))
+    first = date(2026, 1, 9)
+    meanwhile(lambda: agreed(lambda: rules.submit(ANNA, rule("R-1", version=2))))
+    with pytest.raises(RuleError, match="R-1: another version or end holds by now; look again"):
+        rules.end(ANNA, "R-1", first)
+    meanwhile(lambda: agreed(lambda: rules.end(ANNA, "R-1", first)))
+    with pytest.raises(RuleError, match="R-1: another version or end holds by now; look again"):
+        rules.end(ANNA, "R-1", date(2026, 1, 12))
+    with pytest.raises(RuleError, match="R-1: holds until 2026-01-08 as it is; submit a next ver"):
+        rules.end(ANNA, "R-1", first)
+    meanwhile(lambda: agreed(lambda: rules.withdraw(ANNA, "R-1")))
+    with pytest.raises(RuleError, match="R-1: no approved version is in force"):
+        rules.withdraw(ANNA, "R-1")
 
 
 def test_a_decision_that_came_too_late_is_none(log: Meeting) -> None:

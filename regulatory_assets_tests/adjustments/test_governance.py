@@ -135,12 +135,11 @@ def test_nobody_decides_alone(office: Office) -> None:
         office.governance.withdraw(ANNA, "R-1")
 
 
-@pytest.fixture
-def signed(migrated_sqlite: Path, tmp_path: Path) -> EventLog:
+def with_people(migrated: Path, folder: Path) -> EventLog:
     """A log of people with keys: anna proposes, ben and carla decide, otto looks."""
-    shutil.copyfile(migrated_sqlite, tmp_path / "control.sqlite")
-    log = EventLog(connect(f"sqlite:///{tmp_path / 'control.sqlite'}"))
-    keys = {n: people.new_key(tmp_path / n) for n in ("ada", "bob", "anna", "ben", "carla", "otto")}
+    shutil.copyfile(migrated, folder / "control.sqlite")
+    log = EventLog(connect(f"sqlite:///{folder / 'control.sqlite'}"))
+    keys = {n: people.new_key(folder / n) for n in ("ada", "bob", "anna", "ben", "carla", "otto")}
     people.open_signed(log, {n: keys[n] for n in ("ada", "bob")})
     roles: dict[str, Role] = {"anna": "author", "ben": "approver", "carla": "approver",
                               "otto": "auditor"}  # fmt: skip
@@ -150,9 +149,12 @@ def signed(migrated_sqlite: Path, tmp_path: Path) -> EventLog:
     return log
 
 
-def test_who_may_not_approve_is_told_before_anything_is_calculated(signed: EventLog) -> None:
+def test_who_may_not_approve_is_told_before_anything_is_calculated(
+    migrated_sqlite: Path, tmp_path: Path
+) -> None:
     """There is no runner: whoever gets as far as the calculation fails there."""
     nothing: Any = None
+    signed = with_people(migrated_sqlite, tmp_path)
     governance = Governance(signed, ruled.GRAPH, books.Parameters().at)
     otto = Actor("otto")
 
