@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from regulatory_assets.engine import Engine
 from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.quality.reports.lcr import _of_lines, _operands
+from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.reports.lcr.calculation import ADD_ON
 from regulatory_assets.reports.lcr.tables import PROMOTED
 
@@ -51,6 +53,20 @@ def test_what_is_promoted_has_rows_of_its_own_and_follows_the_outflows(
     runner.run_day(BANK.day, "more")
     assert promoted("E4") == (Decimal("100.01"), Decimal(0), Decimal(0))
     assert failed() == []
+
+
+def test_a_country_has_the_currency_of_the_day() -> None:
+    """Bulgaria's last day with the lev and its first with the euro; nobody's is not Germany's."""
+
+    def currency(country: str, day: date) -> str | None:
+        table = Parameters.default().at(day, ["lcr/country_currencies"])["lcr/country_currencies"]
+        row = table.rows().get((country,))
+        return row.texts["currency"] if row else None
+
+    assert currency("BG", date(2025, 12, 31)) == "BGN"
+    assert currency("BG", date(2026, 1, 1)) == "EUR"
+    assert currency("NO", date(2026, 1, 1)) == "NOK", "no boolean of YAML"
+    assert currency("AQ", date(2026, 1, 1)) is None
 
 
 def test_what_does_not_tie_is_found() -> None:

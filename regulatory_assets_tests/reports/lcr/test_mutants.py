@@ -88,6 +88,7 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "no sovereign is domestic": (Tables, "_sovereign", _always("FOREIGN")),
     "every sovereign is domestic": (Tables, "_sovereign", _always("DOMESTIC")),
     "the home of the group is not looked at": (Tables, "head_of", lambda self, scope: None),
+    "the currency of the report is the country's": (Tables, "_currency", lambda *_: "EUR"),
     "no cap on foreign sovereigns": (calculation, "_promoted", _no_limit),
     "outflows of all currencies": (calculation, "_promoted", _taken_as(currency="EUR")),
     "outflows of all entities": (calculation, "_promoted", _taken_as(entity_id="E")),

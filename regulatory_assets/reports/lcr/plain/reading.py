@@ -23,6 +23,7 @@ PARAMETERS = (
     "lcr/asset_lines",
     "lcr/cap_excess",
     "lcr/caps",
+    "lcr/country_currencies",
     "lcr/deposit_insurance",
     "lcr/deposit_lines",
     "lcr/facility_lines",

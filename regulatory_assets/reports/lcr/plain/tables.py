@@ -49,7 +49,6 @@ class Tables:
         for row in rows.get("security_ratings", ()):
             self.ratings.setdefault(row["security_id"], []).append(row)
         self.of_security = {r["security_id"]: r for r in rows.get("security_terms", ())}
-        self.entities = {row["entity_id"]: row for row in rows["entities"]}
         self.countries = {row["entity_id"]: row["country"] for row in structure}
         self.funding: dict[tuple[str, str], Decimal] = {}
         self.insured: dict[str, Decimal] = {}
@@ -234,10 +233,15 @@ class Tables:
         found = "NONE"
         for head in {deal["entity_id"], self.head_of(self.scopes[deal["entity_id"]][:2][-1])}:
             if head is not None and self.countries.get(head) == terms["country"]:
-                if self.entities[head]["reporting_currency"] == terms["currency"]:
+                if self._currency(terms["country"]) == terms["currency"]:
                     return "DOMESTIC"
                 found = "FOREIGN"
         return found
+
+    def _currency(self, country: str) -> str | None:
+        """The currency of a country, if it is known."""
+        row = self.reading.parameters.rates("lcr/country_currencies").rows().get((country,))
+        return row.texts["currency"] if row else None
 
     def head_of(self, scope: str) -> str | None:
         """The entity itself; of a group its one member whose parent is outside (convention 13)."""
