@@ -270,7 +270,8 @@ def _line(p: Any) -> Column:
     asset = {
         "product_type": held_asset,
         "level": level,
-        "foreign": F.col("foreign"),
+        # Level 1 up to the outflows is the stock's; as collateral it keeps its other level.
+        "foreign": F.when(part == "collateral", "NO").otherwise(F.col("foreign")),
         "eligible": _yes((part != "pledged") & eligible),
         # What a pledged security pays at maturity stays with the holder of the pledge.
         "window": F.when(part == "pledged", "OPEN").otherwise(window),

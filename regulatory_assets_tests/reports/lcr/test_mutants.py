@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from regulatory_assets.reports.lcr import calculation, coverage
+from regulatory_assets.reports.lcr.plain.bank import Bank
 from regulatory_assets.reports.lcr.plain.tables import Tables
 
 SCHEME, SOVEREIGN, PROMOTED = Tables._scheme, Tables._sovereign, calculation._promoted
+OF_PART = Bank._of_part
 
 
 def _customer_alone(self: Tables, deal: Any) -> Iterator[tuple[str, Decimal]]:
@@ -74,6 +76,10 @@ def _level_kept(lines: Any, parameters: Any, regime: str) -> dict[str, Decimal]:
     return {name: max(amount, Decimal(0)) for name, amount in found.items()}
 
 
+def _as_if_held(self: Bank, deal: Any, part: str) -> dict[str, str]:
+    return {} if part == "collateral" else OF_PART(self, deal, part)
+
+
 MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "joint accounts count for the customer alone": (Tables, "_claims", _customer_alone),
     "each holder has all of a joint account": (Tables, "_claims", _each_all),
@@ -93,6 +99,7 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "outflows of all currencies": (calculation, "_promoted", _taken_as(currency="EUR")),
     "outflows of all entities": (calculation, "_promoted", _taken_as(entity_id="E")),
     "no foreign sovereign is Level 1": (calculation, "_promoted", lambda *_: {}),
+    "collateral is promoted": (Bank, "_of_part", _as_if_held),
     "what is promoted counts twice": (calculation, "_promoted", _level_kept),
 }
 

@@ -104,7 +104,10 @@ class Bank(Tables):
                 )
 
     def _of_part(self, deal: Deal, part: str) -> dict[str, str]:
-        """What a part of a holding is where its deal is not: free of any pledge, or pledged."""
+        """What a part is where its deal is not: a holding's free of any pledge, or pledged; Level 1
+        up to the outflows, which collateral is not."""
+        if part == "collateral":
+            return {"foreign": "NO"}
         if part == "free":
             return {"eligible": yes(self.holdings[deal["deal_id"]]["operational_ok"])}
         return {"eligible": "NO", "window": "OPEN"} if part == "pledged" else {}
