@@ -91,6 +91,7 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "all schemes have one limit": (Tables, "_scheme", _scheme_of(insured_limit=Decimal(100_000))),
     "terms of deposits are not looked at": (Tables, "_scheme", _without_terms),
     "terms of securities are not looked at": (Tables, "_qualifies", lambda *_: True),
+    "declines in stress are not looked at": (Tables, "_fell", lambda *_: "MET"),
     "no sovereign is domestic": (Tables, "_sovereign", _always("FOREIGN")),
     "every sovereign is domestic": (Tables, "_sovereign", _always("DOMESTIC")),
     "the home of the group is not looked at": (Tables, "head_of", lambda self, scope: None),

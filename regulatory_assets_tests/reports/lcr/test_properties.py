@@ -277,6 +277,20 @@ def test_every_part_of_every_deal_goes_to_exactly_one_line(product: str) -> None
             assert (part.line == "unclassified") == refused
 
 
+@pytest.mark.parametrize("regime", SET.decisions("lcr/security_level").regimes)
+def test_a_security_that_fell_further_is_never_worth_more(regime: str) -> None:
+    """For every class, weight, rating and issuer: what a level leaves, by the decline in stress."""
+    levels, lines = SET.decisions("lcr/security_level"), SET.rates("lcr/lines")
+    for known in levels.combinations():
+        if known["conditions"] == levels.inputs["conditions"][0]:
+            worth = []
+            for conditions in levels.inputs["conditions"]:
+                level = levels.decide(regime, **known | {"conditions": conditions})["level"]
+                free = level != "none"
+                worth.append(lines.value(f"unwind_{level}", "rate", regime) if free else 0)
+            assert worth == sorted(worth, reverse=True)
+
+
 def _needs_sector(product: str) -> bool:
     families = ("facility", "lending", "secured")
     return product in ("DEPOSIT", "LOAN") or any(

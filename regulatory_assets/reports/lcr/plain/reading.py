@@ -46,6 +46,7 @@ PARAMETERS = (
     "lcr/security_level",
     "lcr/significant_currency",
     "lcr/small_business",
+    "lcr/stress_declines",
     "lcr/window",
 )
 MEMO = ("collateral", "interest", "unwind_cash", "unwind_collateral")

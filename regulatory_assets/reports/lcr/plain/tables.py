@@ -198,7 +198,7 @@ class Tables:
             "risk_weight_band": band,
             "credit_quality": self._quality(security),
             "issuer": "OWN" if own else "FINANCIAL" if security["financial_issuer"] else "OTHER",
-            "conditions": "MET" if self._qualifies(security, terms) else "UNMET",
+            "conditions": self._fell(terms) if self._qualifies(security, terms) else "UNMET",
             "domestic": yes(self._sovereign(deal) == "DOMESTIC"),
         }
         return self.reading.rule("lcr/security_level", regime, known).then["level"]
@@ -213,7 +213,18 @@ class Tables:
         most = self.reading.row("lcr/mortgage_pools", "rmbs", BASEL).values["average_ltv"]
         lent = terms["average_ltv"]
         kept = terms["full_recourse"] and terms["risk_retention"]
-        return bool(kept and lent is not None and lent <= most)
+        originator = self.counterparties.get(terms["originator_id"], {})
+        own = originator.get("partner_entity_id") is not None
+        return bool(kept and not own and lent is not None and lent <= most)
+
+    def _fell(self, terms: Deal) -> str:
+        """The smallest decline in stress that is not less than what its terms tell, if any."""
+        told = [terms.get(name) or ZERO for name in ("price_decline", "haircut_increase")]
+        for within in ("MET", "WITHIN_TWENTY", "WITHIN_FORTY"):
+            row = self.reading.row("lcr/stress_declines", within, BASEL)
+            if all(lost <= row.values["most"] for lost in told):
+                return within
+        return "UNMET"
 
     def is_foreign(self, deal: Deal) -> bool:
         """A sovereign of the entity's country or home in a currency foreign to it (50(e))."""
