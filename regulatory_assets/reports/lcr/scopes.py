@@ -37,6 +37,8 @@ SCOPE_MEMBERS = Table(
                     "holds it.", nullable=True),
         TableColumn("country", _STRING, "Country that supervises the entity, if known.",
                     nullable=True),
+        TableColumn("outflow_adjustment", _STRING, "Share of its net outflows that counts, if "
+                    "told.", nullable=True),
     ),
 )  # fmt: skip
 
@@ -54,6 +56,8 @@ SCOPES = Table(
         TableColumn("country", _STRING, "Country of that entity, if known.", nullable=True),
         TableColumn("country_currency", _STRING, "Currency of that country "
                     "(lcr/country_currencies); empty where it is not known.", nullable=True),
+        TableColumn("outflow_adjustment", _STRING, "Share of its net outflows that counts, if told "
+                    "of that entity (lcr/outflow_adjustment).", nullable=True),
     ),
 )  # fmt: skip
 
@@ -87,7 +91,7 @@ def scopes_of(entity: str, path: str) -> Column:
         Lookup(
             ENTITY_STRUCTURE,
             by=("entity_id",),
-            take=("parent_entity_id", "country"),
+            take=("parent_entity_id", "country", "outflow_adjustment"),
             optional=True,
         ),
         Lookup(
@@ -137,6 +141,7 @@ def scopes(members: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
         "head_entity_id": scope if own is not None else head.get("entity_id"),
         "country": country,
         "country_currency": currency and currency.texts["currency"],
+        "outflow_adjustment": head.get("outflow_adjustment"),
     }
 
 

@@ -99,3 +99,14 @@ def test_what_does_not_tie_is_found() -> None:
     assert operands(99, 0, True) == ["G level1: 99, its parts give 100"]
     assert operands(101, 0, False) == ["G level1: 101, its parts give 100"]
     assert operands(100, 86, False) == ["G level2a: 86, its parts give 85"]
+
+    def net(amount: str, share: str) -> list[str]:
+        names = ("lending_excess", "inflows", "inflows_uncapped", "hqla", "cap_level2b",
+                 "cap_level2", "level1", "level2a", "level2b", ADD_ON)  # fmt: skip
+        figure = dict.fromkeys(names, Decimal(0)) | {"scope": "G", "outflows": Decimal(100)}
+        figure |= {"net_outflows": Decimal(amount)}
+        sums = {("G", "outflow"): Decimal(100)}
+        return list(_operands(sums, [figure], ("scope",), shares={"G": Decimal(share)}))
+
+    assert net("85", "0.85") == [] == net("100", "1")
+    assert net("100", "0.85") == ["G net_outflows: 100, its parts give 85.00000000"]

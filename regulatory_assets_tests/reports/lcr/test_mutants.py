@@ -55,24 +55,24 @@ def _always(kind: str) -> Callable[..., str]:
     return sovereign
 
 
-def _no_limit(lines: Any, parameters: Any, regime: str) -> dict[str, Decimal]:
+def _no_limit(lines: Any, *seen: Any) -> dict[str, Decimal]:
     """Every sovereign in a foreign currency is Level 1, whatever flows out."""
     boundless = {"line": "wholesale_other", "amount": Decimal(10**12), "weighted": Decimal(10**12)}
     places = {(row.get("entity_id"), row.get("currency")) for row in lines}
     added = [{**boundless, "entity_id": e, "currency": c} for e, c in places]
-    return PROMOTED([*lines, *added], parameters, regime)
+    return PROMOTED([*lines, *added], *seen)
 
 
 def _taken_as(**wrong: str) -> Callable[..., dict[str, Decimal]]:
-    def promoted(lines: Any, parameters: Any, regime: str) -> dict[str, Decimal]:
-        return PROMOTED([{**row, **wrong} for row in lines], parameters, regime)
+    def promoted(lines: Any, *seen: Any) -> dict[str, Decimal]:
+        return PROMOTED([{**row, **wrong} for row in lines], *seen)
 
     return promoted
 
 
-def _level_kept(lines: Any, parameters: Any, regime: str) -> dict[str, Decimal]:
+def _level_kept(lines: Any, *seen: Any) -> dict[str, Decimal]:
     """What is Level 1 stays in its other level too."""
-    found = PROMOTED(lines, parameters, regime)
+    found = PROMOTED(lines, *seen)
     return {name: max(amount, Decimal(0)) for name, amount in found.items()}
 
 
@@ -100,6 +100,7 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "outflows of all currencies": (calculation, "_promoted", _taken_as(currency="EUR")),
     "outflows of all entities": (calculation, "_promoted", _taken_as(entity_id="E")),
     "no foreign sovereign is Level 1": (calculation, "_promoted", lambda *_: {}),
+    "net outflows of every bank count whole": (Bank, "kind_of", lambda *_: "FULL"),
     "collateral is promoted": (Bank, "_of_part", _as_if_held),
     "what is promoted counts twice": (calculation, "_promoted", _level_kept),
 }

@@ -38,6 +38,12 @@ class Bank(Tables):
         head = self.head_of(scope)
         return BASEL if head is None else str(self.regimes[head])
 
+    def kind_of(self, scope: str) -> str:
+        """Whose share of net outflows a scope counts: its head's, where the regime has it."""
+        told = self.adjustments.get(self.head_of(scope) or "") or "FULL"
+        shares = self.reading.parameters.rates("lcr/outflow_adjustment").rows(self.regime_of(scope))
+        return told if (told,) in shares else "FULL"
+
     def lines_of(self, scope: str) -> list[Part]:
         """The parts that a scope reports: of deals of its entities with parties outside."""
         return [

@@ -39,6 +39,7 @@ class Tables:
         }
         structure = rows.get("entity_structure", ())
         self.transferable = {row["entity_id"]: row["transferable"] for row in structure}
+        self.adjustments = {r["entity_id"]: r.get("outflow_adjustment") for r in structure}
         self.parents = {row["entity_id"]: row["parent_entity_id"] for row in structure}
         members = rows.get("customer_groups", ())
         self.groups = {row["counterparty_id"]: row["group_id"] for row in members}
