@@ -1,8 +1,9 @@
 """Every part of every deal with the line that takes it: the stage ``lcr_flows``.
 
-What a deal looks up is prepared elsewhere: what is insured in ``insurance`` and ``joint``, whose
-deposits are added up in ``customers``, the level of a security in ``securities``, how much of it is
-free in ``holdings``, what is repaid when in ``instalments``, where scopes differ in ``treatment``.
+What a deal looks up is prepared elsewhere: what is insured in ``insurance`` and ``joint``, when a
+deposit can leave in ``calling``, whose deposits are added up in ``customers``, the level of a
+security in ``securities``, how much of it is free in ``holdings``, what is repaid when in
+``instalments``, where scopes differ in ``treatment``.
 No factor stands here.
 """
 
@@ -19,6 +20,7 @@ from regulatory_assets.ledger.arithmetic import mul_div, product
 from regulatory_assets.ledger.stages import Lookup, row_stage
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.expressions import decide, text, value
+from regulatory_assets.reports.lcr.calling import OF_CALLS, by_terms
 from regulatory_assets.reports.lcr.customers import DEPOSITOR_SIZES
 from regulatory_assets.reports.lcr.holdings import FREE_HOLDINGS
 from regulatory_assets.reports.lcr.instalments import (
@@ -30,7 +32,7 @@ from regulatory_assets.reports.lcr.instalments import (
     last_of_window,
     part_window,
 )
-from regulatory_assets.reports.lcr.insurance import OF_INSURANCE, OF_TERMS, is_insured
+from regulatory_assets.reports.lcr.insurance import OF_INSURANCE, is_insured
 from regulatory_assets.reports.lcr.joint import OF_SHARED
 from regulatory_assets.reports.lcr.securities import OF_ENTITY, OF_GRADE, level_of, with_sovereigns
 from regulatory_assets.reports.lcr.tables import DEPOSITORS, LCR_FLOWS
@@ -72,7 +74,7 @@ _FLOW_PARAMETERS = (
         ),
         OF_GRADE,
         Lookup(FREE_HOLDINGS, by=("deal_id",), take=("free", "operational_ok"), optional=True),
-        OF_TERMS,
+        OF_CALLS,
         OF_INSURANCE,
         Lookup(
             DEPOSITORS,
@@ -109,7 +111,7 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     an entity treat a deal differently, each has its own parts. A security of which ``holdings``
     says how much is free has the parts free and pledged.
     """
-    described = _describe(as_treated(deals), p)
+    described = _describe(by_terms(as_treated(deals)), p)
     parts = described.withColumn("part", F.explode(_parts(p))).withColumns(
         {"amount": _part_amount(p), "window": part_window()}
     )

@@ -13,7 +13,7 @@ from regulatory_assets.reports.lcr.plain.bank import Bank
 from regulatory_assets.reports.lcr.plain.tables import Tables
 
 SCHEME, SOVEREIGN, PROMOTED = Tables._scheme, Tables._sovereign, calculation._promoted
-OF_PART = Bank._of_part
+OF_PART, BY_TERMS = Bank._of_part, Bank._by_terms
 
 
 def _customer_alone(self: Tables, deal: Any) -> Iterator[tuple[str, Decimal]]:
@@ -80,6 +80,10 @@ def _as_if_held(self: Bank, deal: Any, part: str) -> dict[str, str]:
     return {} if part == "collateral" else OF_PART(self, deal, part)
 
 
+def _all_retail(self: Bank, deal: Any, retail: bool) -> Any:
+    return BY_TERMS(self, deal, True)
+
+
 MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "joint accounts count for the customer alone": (Tables, "_claims", _customer_alone),
     "each holder has all of a joint account": (Tables, "_claims", _each_all),
@@ -101,6 +105,8 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "outflows of all entities": (calculation, "_promoted", _taken_as(entity_id="E")),
     "no foreign sovereign is Level 1": (calculation, "_promoted", lambda *_: {}),
     "net outflows of every bank count whole": (Bank, "kind_of", lambda *_: "FULL"),
+    "terms do not say when deposits leave": (Bank, "_by_terms", lambda self, deal, retail: deal),
+    "the price of withdrawal keeps wholesale": (Bank, "_by_terms", _all_retail),
     "collateral is promoted": (Bank, "_of_part", _as_if_held),
     "what is promoted counts twice": (calculation, "_promoted", _level_kept),
 }

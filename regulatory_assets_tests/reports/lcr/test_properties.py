@@ -327,6 +327,24 @@ def test_every_instalment_is_in_exactly_one_part(
     assert sum(taken) == principal + len(counted) * CENT
 
 
+FREE = {"notice_days": None, "notice_given": None, "withdrawal_right": True}
+FREE |= {"material_penalty": False, "correspondent_banking": False}
+"""Terms of a deposit that the holder may withdraw at any time for nothing."""
+
+
+@pytest.mark.parametrize("sector", ["RETAIL", "CORPORATE"])
+def test_a_deposit_at_notice_runs_off_up_to_30_days_before_it_is_paid(sector: str) -> None:
+    """Notice of 0 to 60 days, given or not, beside a maturity that is always later."""
+    for days, ago, due in itertools.product(range(61), (None, 0, 7), (None, 100)):
+        deal = _deal(product_type="DEPOSIT", counterparty_id=sector)
+        deal |= {"maturity_date": due and DAY + timedelta(days=due)}
+        bank = _bank(deal)
+        told = {"notice_days": days, "notice_given": ago and DAY - timedelta(days=ago)}
+        bank.terms = {"D": FREE | told}
+        (part,) = bank.parts(deal)
+        assert (part.weighted > 0) == (days - (ago or 0) <= 30)
+
+
 deposits = st.lists(
     st.tuples(
         st.integers(1, 3 * 10**7),  # cents
@@ -360,7 +378,7 @@ def _insured(drawn: Sequence[tuple[int, set[int], str | None, bool]]) -> tuple[B
             for s, limit in (("ONE", 100_000), ("TWO", 50_000))
         ],
         "deposit_terms": [
-            {"deal_id": f"D{n}", "scheme_id": s} for n, (_, _, s, _) in enumerate(drawn)
+            FREE | {"deal_id": f"D{n}", "scheme_id": s} for n, (_, _, s, _) in enumerate(drawn)
         ],
         "account_holders": [
             {"account_id": f"K{n}", "counterparty_id": f"C{holder}", "share": None}

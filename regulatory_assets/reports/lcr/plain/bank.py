@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -75,6 +76,7 @@ class Bank(Tables):
 
     def _parts(self, deal: Deal, regime: str, sector: str, only_in: str | None) -> Iterator[Part]:
         level = self.level(deal, regime)
+        deal = self._by_terms(deal, sector in ("RETAIL", "SMALL_BUSINESS"))
         known = {
             "product_type": deal["product_type"],
             "sector": sector,
@@ -108,6 +110,26 @@ class Bank(Tables):
                     deal["currency"],
                     paid,
                 )
+
+    def _by_terms(self, deal: Deal, retail: bool) -> Deal:
+        """A deposit as its terms, if known, say when it can leave (paras 82-84, 86, 99)."""
+        terms = self.terms.get(deal["deal_id"])
+        if terms is None or deal["product_type"] != "DEPOSIT":
+            return deal
+        due, notice = deal["maturity_date"], terms["notice_days"]
+        right, given = terms["withdrawal_right"], terms["notice_given"]
+        if notice is not None and (due is None or right or given is not None):
+            after = (given or self.day) + timedelta(days=notice)
+            due = after if due is None else min(due, after)
+        if right and notice is None and not retail:
+            due = None
+        told = {
+            "maturity_date": due,
+            "locked_in": not right or notice is not None or terms["material_penalty"],
+        }
+        return {**deal, **told} | (
+            {"operational_amount": None} if terms["correspondent_banking"] else {}
+        )
 
     def _of_part(self, deal: Deal, part: str) -> dict[str, str]:
         """What a part is where its deal is not: a holding's free of any pledge, or pledged; Level 1
