@@ -15,6 +15,7 @@ from regulatory_assets.bank.tables import DEALS
 from regulatory_assets.bank.tables.deposits import DEPOSIT_TERMS
 from regulatory_assets.ledger.stages import Lookup, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
+from regulatory_assets.reports.lcr.insurance import is_deposit
 from regulatory_assets.reports.lcr.treatment import is_retail_deposit
 
 _BOOL, _DATE = ColumnType.BOOLEAN, ColumnType.DATE
@@ -30,8 +31,10 @@ DEPOSIT_CALLS = Table(
         Column("withdrawal_right", _BOOL, "The holder may withdraw before maturity."),
         Column("payable_on", _DATE, "First day on which it must be paid: at maturity, or after "
                "notice where it can be given; empty if there is none.", nullable=True),
-        Column("at_will", _BOOL, "The holder may withdraw without notice, at whatever price."),
-        Column("bound", _BOOL, "He may not, or pays materially more than the interest for it."),
+        Column("at_will", _BOOL, "The holder may withdraw without notice, at whatever price; "
+               "empty where the deal is no deposit.", nullable=True),
+        Column("bound", _BOOL, "He may not, or pays materially more than the interest for it; "
+               "likewise.", nullable=True),
         Column("correspondent_banking", _BOOL, "Never operational (BCBS 238 para 99)."),
     ),
 )  # fmt: skip
@@ -55,10 +58,12 @@ def deposit_calls(terms: DataFrame, p: Any) -> DataFrame:
     may_call = days.isNotNull() & (due.isNull() | right | given.isNotNull())
     called = F.least(after_notice, F.coalesce(due, after_notice))
     return (
-        terms.where(F.col("product_type") == "DEPOSIT")
-        .withColumn("payable_on", F.when(may_call, called).otherwise(due))
-        .withColumn("at_will", right & days.isNull())
-        .withColumn("bound", ~right | days.isNotNull() | F.col("material_penalty"))
+        terms.withColumn("payable_on", F.when(may_call, called).otherwise(due))
+        .withColumn("at_will", F.when(is_deposit(), right & days.isNull()))
+        .withColumn(
+            "bound",
+            F.when(is_deposit(), ~right | days.isNotNull() | F.col("material_penalty")),
+        )
     )
 
 

@@ -84,6 +84,11 @@ def _all_retail(self: Bank, deal: Any, retail: bool) -> Any:
     return BY_TERMS(self, deal, True)
 
 
+def _at_once(self: Bank, deal: Any, known: Any, regime: str, later: str) -> Iterator[Any]:
+    for part, amount in self._amounts(deal, known, regime).items():
+        yield part, "later", later, amount
+
+
 MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "joint accounts count for the customer alone": (Tables, "_claims", _customer_alone),
     "each holder has all of a joint account": (Tables, "_claims", _each_all),
@@ -107,6 +112,7 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "net outflows of every bank count whole": (Bank, "kind_of", lambda *_: "FULL"),
     "terms do not say when deposits leave": (Bank, "_by_terms", lambda self, deal, retail: deal),
     "the price of withdrawal keeps wholesale": (Bank, "_by_terms", _all_retail),
+    "trades are repaid at once": (Bank, "_divided", _at_once),
     "collateral is promoted": (Bank, "_of_part", _as_if_held),
     "what is promoted counts twice": (calculation, "_promoted", _level_kept),
 }
