@@ -261,8 +261,8 @@ def _operands(
     some of what sovereigns in a foreign currency may move. Net outflows count whole but for scopes
     with a share."""
     for figure in figures:
-        share = (shares or {}).get(figure["scope"], _ONE)
         place = _place(figure, by)
+        share = (shares or {}).get(place[0], _ONE)
 
         def of(component: str, place: tuple[str, ...] = place) -> Decimal:
             return sums.get((*place, component), _ZERO)
