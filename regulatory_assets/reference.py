@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from regulatory_assets.adjustments.book import SUFFIX
 from regulatory_assets.adjustments.fitting import conditional, settable
@@ -28,14 +28,15 @@ from regulatory_assets.regulation.tables import (
     BASEL,
     Citation,
     DecisionTable,
-    Key,
-    Row,
     plain,
 )
 from regulatory_assets.reports.lcr import coverage
 from regulatory_assets.reports.lcr.plain import PARAMETERS
 from regulatory_assets.runtime import production_graph
 from regulatory_assets.settings import Databases, Settings
+
+_Name = TypeVar("_Name")
+_Entry = TypeVar("_Entry")
 
 
 def pages(day: date) -> dict[str, str]:
@@ -151,20 +152,22 @@ def _summary(stage: Stage) -> str:
     return " ".join((text or stage.writes.description).split())
 
 
+_PARAMETERS = """\
+Entries in force on a day, each with the regime whose file has it. A regime takes those of `basel`
+where it has none of its own."""
+
+
 def _parameters(day: date) -> Iterator[str]:
     parameters = Parameters.default()
     found = parameters.at(day, sorted(parameters.names))
+    yield from (_PARAMETERS, "")
     for name in found.names:
         table = found[name]
         yield from (f"## {name}", "")
-        for regime in table.regimes:
-            if isinstance(table, RateTable):
-                yield from _rates(table, regime)
-            else:
-                yield from _decisions(table, regime)
+        yield from _rates(table) if isinstance(table, RateTable) else _decisions(table)
 
 
-def _rates(table: RateTable, regime: str) -> Iterator[str]:
+def _rates(table: RateTable) -> Iterator[str]:
     head = (*table.key_columns, *table.types, *table.texts, "regime", "citation", "verified")
     yield from _grid(
         head,
@@ -176,12 +179,12 @@ def _rates(table: RateTable, regime: str) -> Iterator[str]:
                 regime,
                 *_cited(row.citation),
             )
-            for key, row in table.rows(regime).items()
+            for key, regime, row in _own(table.regimes, table.rows)
         ),
     )
 
 
-def _decisions(table: DecisionTable, regime: str) -> Iterator[str]:
+def _decisions(table: DecisionTable) -> Iterator[str]:
     yield from _grid(
         ("rule", "when", "then", "regime", "citation", "verified"),
         (
@@ -192,7 +195,9 @@ def _decisions(table: DecisionTable, regime: str) -> Iterator[str]:
                 regime,
                 *_cited(rule.citation),
             )
-            for rule in table.rules(regime)
+            for _, regime, rule in _own(
+                table.regimes, lambda regime: {rule.name: rule for rule in table.rules(regime)}
+            )
         ),
     )
 
@@ -226,8 +231,9 @@ def _lcr(day: date) -> Iterator[str]:
         for taken in views.rows:
             using.setdefault(taken["line"], {})[views.name] = None
     yield from (_LCR, "")
+    lines = parameters.rates("lcr/lines")
     by_component: dict[str, list[tuple[str, ...]]] = {}
-    for (line,), regime, row in _entries(parameters.rates("lcr/lines")):
+    for (line,), regime, row in _own(lines.regimes, lines.rows):
         rate = f"{plain(row.values['rate'] * 100)} %"
         found = (f"`{line}`", regime, rate, *_cited(row.citation), row.citation.note)
         cells = (*found, _named(list(using.get(line, {}))))
@@ -238,13 +244,15 @@ def _lcr(day: date) -> Iterator[str]:
         yield from _grid(head, rows)
 
 
-def _entries(table: RateTable) -> Iterator[tuple[Key, str, Row]]:
+def _own(
+    regimes: Iterable[str], of_regime: Callable[[str], Mapping[_Name, _Entry]]
+) -> Iterator[tuple[_Name, str, _Entry]]:
     """Each entry once, with the regime whose file has it; those of Basel first."""
-    basel = table.rows(BASEL)
-    for regime in table.regimes:
-        for key, row in table.rows(regime).items():
-            if regime == BASEL or basel.get(key) is not row:
-                yield key, regime, row
+    basel = of_regime(BASEL)
+    for regime in regimes:
+        for name, entry in of_regime(regime).items():
+            if regime == BASEL or basel.get(name) is not entry:
+                yield name, regime, entry
 
 
 def _coverage(day: date) -> Iterator[str]:

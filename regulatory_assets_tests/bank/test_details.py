@@ -182,6 +182,7 @@ class TestGenerated:
 
     def test_terms_of_deposits_and_schemes_agree_with_the_deals(self, bank: Bank) -> None:
         terms = {t["deal_id"]: t for t in bank["deposit_terms"]}
+        sector = {c["counterparty_id"]: c["sector"] for c in bank["counterparties"]}
         scheme = {s["entity_id"]: s for s in bank["deposit_schemes"]}
         assert {Decimal(s["insured_limit"]) for s in scheme.values()} == {Decimal(100_000)}
         deposits = [d for d in bank["deals"] if d["product_type"] == "DEPOSIT"]
@@ -192,7 +193,9 @@ class TestGenerated:
             insured = deal["insurable"] == "true" and deal["entity_id"] in scheme
             assert term["scheme_id"] == (scheme[deal["entity_id"]]["scheme_id"] if insured else "")
             free = term["withdrawal_right"] == "true" and term["material_penalty"] == "false"
-            assert free == (deal["locked_in"] == "false")
+            open_end = not deal["maturity_date"] or term["notice_days"]
+            retail = sector[deal["counterparty_id"]] in ("RETAIL", "SMALL_BUSINESS")
+            assert free == (deal["locked_in"] == "false" if retail else bool(open_end))
             assert Decimal(term["accrued_interest"]) <= Decimal(deal["amount"])
             if term["notice_days"]:
                 notice += 1

@@ -17,6 +17,7 @@ from regulatory_assets.bank.rows import codes, decimals, identifiers, money
 _JOINT_PER_MILLE = 60
 _DEPOSITS = tuple(k.name for k in KINDS if k.product == PRODUCTS[DEPOSIT])
 _NOTICE = np.array([set(k.tenors) <= {NOTICE_30, NOTICE_31} for k in KINDS])
+_RETAIL = [SECTORS.index(name) for name in ("RETAIL", "SMALL_BUSINESS")]
 _INSURED = table(n for n, name in enumerate(SCHEMES) if name)
 
 
@@ -54,6 +55,7 @@ def deposit_rows(book: Book, day: date) -> Iterator[pa.Table]:
         insured = deals.insurable & np.isin(deals.entity, _INSURED)
         notice = _NOTICE[at.kind]
         days = np.where(notice, deals.maturity - day_number(day), 0)
+        retail = np.isin(found.sector, _RETAIL)
         bank = found.sector == SECTORS.index("BANK")
         nostro = bank & deals.open & (deals.operational < 0)
         yield pa.table(
@@ -64,7 +66,8 @@ def deposit_rows(book: Book, day: date) -> Iterator[pa.Table]:
                                           // 1000),
                 "notice_days": pa.array(days, mask=~notice),
                 "notice_given": pa.nulls(len(days), pa.date32()),
-                "withdrawal_right": pa.array(~(term & deals.locked & ~penalty)),
+                "withdrawal_right": pa.array(~term | notice | np.where(retail, ~deals.locked, False)
+                                             | penalty),
                 "material_penalty": pa.array(penalty),
                 "correspondent_banking": pa.array(nostro),
             }

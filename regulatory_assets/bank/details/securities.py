@@ -64,6 +64,9 @@ def term_rows(book: Book, day: date) -> Iterator[pa.Table]:
             ),
             "full_recourse": pa.array(_RMBS[variant]),
             "risk_retention": pa.array(_RMBS[variant]),
+            "originator_id": pa.nulls(len(number), pa.string()),
+            "price_decline": decimals(draw.below(10, "decline", number), 2),
+            "haircut_increase": pa.nulls(len(number), pa.decimal128(28, 2)),
         }
     )
 

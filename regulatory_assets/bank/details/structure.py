@@ -41,6 +41,7 @@ def structure_rows(book: Book, day: date) -> Iterator[pa.Table]:
             "country": ENTITY_COUNTRIES,
             "transferable": [True, True, False],
             "calendar": ["TARGET"] * len(ENTITIES),
+            "outflow_adjustment": pa.nulls(len(ENTITIES), pa.string()),
         }
     )
 

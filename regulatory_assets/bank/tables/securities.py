@@ -24,6 +24,7 @@ SECURITY_TERMS = Table(
     references=(
         Reference(("security_id",), SECURITIES, blocking=False),
         Reference(("issuer_id",), COUNTERPARTIES),
+        Reference(("originator_id",), COUNTERPARTIES),
     ),
     columns=(
         text("security_id", "The security.", classification="public"),
@@ -44,6 +45,13 @@ SECURITY_TERMS = Table(
              classification="public"),
         flag("risk_retention", "The originator keeps part of the risk (BCBS 238 para 54(a)).",
              classification="public"),
+        text("originator_id", "Counterparty that originated the loans behind it; empty if it is "
+             "none of the bank's.", nullable=True),
+        share("price_decline", "Largest decline of its price over 30 days in a time of stress "
+              "(BCBS 238 paras 52 and 54); empty if it is not known.", nullable=True,
+              classification="public"),
+        share("haircut_increase", "Largest increase of its haircut in repos over such 30 days; "
+              "empty if it is not known.", nullable=True, classification="public"),
     ),
 )  # fmt: skip
 

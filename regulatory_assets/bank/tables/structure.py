@@ -10,6 +10,9 @@ from regulatory_assets.ledger.table import Reference, Table
 ACCOUNT_CLASSES = (*PRODUCT_TYPES, "OTHER_ASSET", "OTHER_LIABILITY", "EQUITY", "OFF_BALANCE")
 """What the general ledger's accounts hold: kinds of deals, and what no deal stands for."""
 
+OUTFLOW_ADJUSTMENTS = ("FULL", "REDUCED", "FURTHER_REDUCED")
+"""What a bank may multiply its net outflows with (12 CFR 249.30(c))."""
+
 ENTITY_STRUCTURE = Table(
     name="entity_structure",
     description="Where an entity stands in its group, and what binds its liquidity.",
@@ -38,6 +41,10 @@ ENTITY_STRUCTURE = Table(
         ),
         text("calendar", "Calendar of its business days, such as TARGET.",
              classification="public"),
+        text("outflow_adjustment", "Which share of its net outflows an American bank counts: "
+             "REDUCED in Category III with less than $75 billion of short-term wholesale funding, "
+             "FURTHER_REDUCED in Category IV (12 CFR 249.30(c)); empty for all of them.",
+             nullable=True, allowed=OUTFLOW_ADJUSTMENTS, classification="public"),
     ),
 )  # fmt: skip
 

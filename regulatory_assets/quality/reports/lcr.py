@@ -14,6 +14,7 @@ from pyspark.sql.connect.dataframe import DataFrame
 from regulatory_assets.bank.tables import ENTITIES
 from regulatory_assets.bank.tables.structure import ENTITY_STRUCTURE
 from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.arithmetic import fraction
 from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.quality.examination import (
     SHOWN,
@@ -22,10 +23,12 @@ from regulatory_assets.quality.examination import (
     Result,
     verdict,
 )
-from regulatory_assets.regulation.parameters import Parameters, RateTable
+from regulatory_assets.regulation.parameters import BASEL, Parameters, RateTable
 from regulatory_assets.reports.lcr.adjustments import line_adjustments
 from regulatory_assets.reports.lcr.calculation import ADD_ON, EXCESS, NO_COMPONENT, OF_NO_LINE
 from regulatory_assets.reports.lcr.currency import LCR_CURRENCY, lcr_currency
+from regulatory_assets.reports.lcr.mismatch import kind_of
+from regulatory_assets.reports.lcr.scopes import SCOPES
 from regulatory_assets.reports.lcr.stages import lcr, lcr_components, lcr_scope_lines
 from regulatory_assets.reports.lcr.tables import (
     ADJUSTMENT_ENTITIES,
@@ -42,9 +45,9 @@ from regulatory_assets.reports.lcr.tables import (
 Totals = Mapping[tuple[str, ...], Decimal]
 """By the columns of a place, the component last."""
 
-_ZERO = Decimal(0)
+_ZERO, _ONE = Decimal(0), Decimal(1)
 _LINES, UNCLASSIFIED = "lcr/lines", "unclassified"
-_FOREIGN = "lcr/foreign_sovereigns"
+_FOREIGN, _ADJUSTMENT = "lcr/foreign_sovereigns", "lcr/outflow_adjustment"
 
 
 def _unclassified(day: Examination, since: int) -> Result:
@@ -187,10 +190,11 @@ def _level(untransferable: str) -> str:
 def _ratio(day: Examination, since: int) -> Result:
     """Before any rule and after all rules, each by itself."""
     components, figures = day.read_by(lcr, LCR_COMPONENTS), day.as_read(LCR)
+    shares = _shares(day, lcr)
     wrong = [
         f"{which}{fault}"
         for which, read in (("before rules ", day.reader.base), ("", day.reader.net))
-        for fault in _faults(_totals(read(components)), read(figures))
+        for fault in _faults(_totals(read(components)), read(figures), shares)
     ]
     said = "; ".join(wrong) or "the operands of every scope tie to its components"
     return Result(not wrong, said, {"offending": len(wrong)})
@@ -199,6 +203,7 @@ def _ratio(day: Examination, since: int) -> Result:
 def _currencies(day: Examination, since: int) -> Result:
     """Before any rule and after all rules, each by itself; a currency without a view has no say."""
     lines, views = day.read_by(lcr_currency, LCR_SCOPE_LINES), day.as_read(LCR_CURRENCY)
+    shares = _shares(day, lcr_currency)
     wrong = []
     for which, read in (("before rules ", day.reader.base), ("", day.reader.net)):
         of_lines = _totals(read(lines), "weighted", LCR_CURRENCY.key)
@@ -206,7 +211,8 @@ def _currencies(day: Examination, since: int) -> Result:
         of_none = {(*_place(v, LCR_CURRENCY.key), n): v[n] for v in found for n in OF_NO_LINE}
         kept = _kept(day, lcr_currency, read(lines), LCR_CURRENCY.key)
         promotable = _promotable(day, read(lines), LCR_CURRENCY.key)
-        faults = _operands({**of_lines, **of_none}, found, LCR_CURRENCY.key, kept, promotable)
+        sums = {**of_lines, **of_none}
+        faults = _operands(sums, found, LCR_CURRENCY.key, kept, promotable, shares)
         wrong += [f"{which}{fault}" for fault in faults]
         without = {scope for scope, *_ in of_lines} - {view["scope"] for view in found}
         wrong += [f"{which}{scope}: has lines but no view" for scope in sorted(without)]
@@ -225,9 +231,20 @@ def _place(row: Mapping[str, Any], by: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(row[name] for name in by)
 
 
-def _faults(sums: Totals, figures: DataFrame) -> Iterator[str]:
+def _shares(day: Examination, stage: Stage) -> Mapping[str, Decimal]:
+    """Of each scope what of its net outflows counts, as a stage has read it."""
+    table = _table(_ADJUSTMENT, day.version(LCR_LINES).day)
+    found = {}
+    for row in day.reader.base(day.read_by(stage, SCOPES)).toArrow().to_pylist():
+        regime = row["regime"] if row["regime"] in table.regimes else BASEL
+        kind = kind_of(row["outflow_adjustment"], table, regime)
+        found[row["scope"]] = table.value(kind, "share", regime)
+    return found
+
+
+def _faults(sums: Totals, figures: DataFrame, shares: Mapping[str, Decimal]) -> Iterator[str]:
     found = figures.orderBy("scope").toArrow().to_pylist()
-    yield from _operands(sums, found, ("scope",))
+    yield from _operands(sums, found, ("scope",), shares=shares)
     for scope in sorted({scope for scope, _ in sums} - {figure["scope"] for figure in found}):
         yield f"{scope}: has components but no ratio"
 
@@ -238,15 +255,19 @@ def _operands(
     by: tuple[str, ...],
     kept: Totals | None = None,
     promotable: Totals | None = None,
+    shares: Mapping[str, Decimal] | None = None,
 ) -> Iterator[str]:
     """Operands that are not what their parts give; of what entities keep, levels may lack some, and
-    some of what sovereigns in a foreign currency may move."""
+    some of what sovereigns in a foreign currency may move. Net outflows count whole but for scopes
+    with a share."""
     for figure in figures:
         place = _place(figure, by)
+        share = (shares or {}).get(place[0], _ONE)
 
         def of(component: str, place: tuple[str, ...] = place) -> Decimal:
             return sums.get((*place, component), _ZERO)
 
+        net = figure["outflows"] - figure["inflows"] + figure[ADD_ON]
         levels = figure["level1"] + figure["level2a"] + figure["level2b"]
         expected = {
             EXCESS: of(EXCESS),
@@ -254,7 +275,7 @@ def _operands(
             "inflows_uncapped": of("inflow"),
             "hqla": levels - figure["cap_level2b"] - figure["cap_level2"],
             ADD_ON: of(ADD_ON),
-            "net_outflows": figure["outflows"] - figure["inflows"] + figure[ADD_ON],
+            "net_outflows": fraction(net, *share.as_integer_ratio()),
         }
         for component, promoted in zip(UNTRANSFERABLE, PROMOTED, strict=True):
             level = _level(component)

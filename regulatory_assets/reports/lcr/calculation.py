@@ -31,20 +31,24 @@ _ZERO = Decimal(0)
 
 
 def liquidity_coverage_ratio(
-    lines: Iterable[Mapping[str, Any]], parameters: ParameterSet, regime: str = BASEL
+    lines: Iterable[Mapping[str, Any]],
+    parameters: ParameterSet,
+    regime: str = BASEL,
+    bank: str = WHOLE,
 ) -> dict[str, Decimal | None]:
     """The ratio of one scope from its lines: the components of these, and what follows from them.
 
     ``lines`` are the scope's amounts: each row has ``line``, ``amount``, ``weighted`` and perhaps
     its ``component``, its ``currency`` and whose it is (``entity_id``). In a group, rows may say
-    whether that entity's liquidity may leave it (``consolidation``, ``transferable``).
+    whether that entity's liquidity may leave it (``consolidation``, ``transferable``). ``bank`` is
+    the kind whose share of net outflows counts.
     """
     lines = list(lines)
-    return ratio_of(component_totals(lines, parameters, regime), parameters, regime)
+    return ratio_of(component_totals(lines, parameters, regime, bank), parameters, regime, bank)
 
 
 def ratio_of(
-    amount: Mapping[str, Decimal], parameters: ParameterSet, regime: str
+    amount: Mapping[str, Decimal], parameters: ParameterSet, regime: str, bank: str = WHOLE
 ) -> dict[str, Decimal | None]:
     """The ratio from its components, with every operand (BCBS 238 paras 46-51, 69, Annex 1).
 
@@ -62,7 +66,7 @@ def ratio_of(
         unadjusted = _caps(**stock, parameters=parameters, regime=regime)
         cap_level2b, cap_level2 = max((cap_level2b, cap_level2), unadjusted, key=sum)
     hqla = sum(stock.values(), _ZERO) - cap_level2b - cap_level2
-    net = _net(amount, parameters, regime)
+    net = _net(amount, parameters, regime, bank)
     return {
         **stock,
         **{f"adjusted_{level}": held for level, held in adjusted.items()},
@@ -80,22 +84,22 @@ def ratio_of(
 
 
 def _net(
-    amount: Mapping[str, Decimal], parameters: ParameterSet, regime: str
+    amount: Mapping[str, Decimal], parameters: ParameterSet, regime: str, bank: str
 ) -> Mapping[str, Decimal]:
     """Net outflows from components, with the lending excess and the add-on (paras 69, 133, 144)."""
     outflows = amount["outflow"] + amount[EXCESS]
-    return net_outflows(outflows, amount["inflow"], amount[ADD_ON], parameters, regime, WHOLE)
+    return net_outflows(outflows, amount["inflow"], amount[ADD_ON], parameters, regime, bank)
 
 
 def component_totals(
-    lines: Sequence[Mapping[str, Any]], parameters: ParameterSet, regime: str
+    lines: Sequence[Mapping[str, Any]], parameters: ParameterSet, regime: str, bank: str = WHOLE
 ) -> dict[str, Decimal]:
     """What the lines of one scope add up to, by component, and what is of no line: the lending
     excess, foreign-currency sovereigns that are Level 1, and liquid assets that may not leave their
     entity."""
     totals = _sums(lines, parameters, regime)
-    promoted = _promoted(lines, parameters, regime)
-    return {**totals, **promoted, **_untransferable(lines, parameters, regime)}
+    promoted = _promoted(lines, parameters, regime, bank)
+    return {**totals, **promoted, **_untransferable(lines, parameters, regime, bank)}
 
 
 def _held(amount: Mapping[str, Decimal], level: str) -> Decimal:
@@ -104,7 +108,7 @@ def _held(amount: Mapping[str, Decimal], level: str) -> Decimal:
 
 
 def _promoted(
-    lines: Sequence[Mapping[str, Any]], parameters: ParameterSet, regime: str
+    lines: Sequence[Mapping[str, Any]], parameters: ParameterSet, regime: str, bank: str
 ) -> dict[str, Decimal]:
     """Sovereigns in a foreign currency that are Level 1, and what their levels lose by it.
 
@@ -123,7 +127,8 @@ def _promoted(
         if not held:
             continue
         moved = moved or dict.fromkeys(PROMOTED, _ZERO)
-        need = max(_net(_sums(own, parameters, regime), parameters, regime)["net_outflows"], _ZERO)
+        net = _net(_sums(own, parameters, regime), parameters, regime, bank)
+        need = max(net["net_outflows"], _ZERO)
         for line in sorted({row["line"] for row in held}, key=turns.__getitem__):
             amount = sum((r["amount"] for r in held if r["line"] == line), _ZERO)
             weighted = sum((r["weighted"] for r in held if r["line"] == line), _ZERO)
@@ -138,7 +143,7 @@ def _promoted(
 
 
 def _untransferable(
-    lines: Iterable[Mapping[str, Any]], parameters: ParameterSet, regime: str
+    lines: Iterable[Mapping[str, Any]], parameters: ParameterSet, regime: str, bank: str
 ) -> dict[str, Decimal]:
     """Liquid assets in a group beyond the net outflows of an entity that may not pass them on
     (BCBS 238 paras 36, 171, convention 13), by level, with a row for each where there is one.
@@ -152,8 +157,8 @@ def _untransferable(
             kept.setdefault(row["entity_id"], []).append(row)
     beyond = dict.fromkeys(UNTRANSFERABLE if kept else (), _ZERO)
     for own in kept.values():
-        totals = _sums(own, parameters, regime) | _promoted(own, parameters, regime)
-        need = max(_net(totals, parameters, regime)["net_outflows"], _ZERO)
+        totals = _sums(own, parameters, regime) | _promoted(own, parameters, regime, bank)
+        need = max(_net(totals, parameters, regime, bank)["net_outflows"], _ZERO)
         for level in _LEVELS:
             held = max(_held(totals, level), _ZERO)
             covering = min(held, need)

@@ -180,8 +180,8 @@ def _failing(bank: DealBank, parameters: ParameterSet) -> Iterator[str]:
         if {_content(part) for part in own} != {_content(part) for part in case.parts}:
             yield case.name
     for scope, result in bank.results.items():
-        lines = list(book.rows_of(scope))
-        if _differs(liquidity_coverage_ratio(lines, parameters, book.regime_of(scope)), result):
+        lines, seen = list(book.rows_of(scope)), (book.regime_of(scope), book.kind_of(scope))
+        if _differs(liquidity_coverage_ratio(lines, parameters, *seen), result):
             yield f"{bank.path.stem}: {scope}"
 
 

@@ -16,7 +16,13 @@ from regulatory_assets.ledger.stages import ReportRow, report_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.regulation.parameters import ParameterSet
 from regulatory_assets.reports.lcr.calculation import liquidity_coverage_ratio
-from regulatory_assets.reports.lcr.stages import REGIME_OF_SCOPE, TRANSFERABLE, regime_of
+from regulatory_assets.reports.lcr.mismatch import WHOLE
+from regulatory_assets.reports.lcr.stages import (
+    REGIME_OF_SCOPE,
+    TRANSFERABLE,
+    bank_of,
+    regime_of,
+)
 from regulatory_assets.reports.lcr.tables import LCR, LCR_SCOPE_LINES
 
 _HEAD = ("scope", "consolidation", "currency")
@@ -51,7 +57,11 @@ LCR_CURRENCY = Table(
 
 
 def currency_views(
-    lines: Sequence[Mapping[str, Any]], reporting_currency: str | None, p: ParameterSet, regime: str
+    lines: Sequence[Mapping[str, Any]],
+    reporting_currency: str | None,
+    p: ParameterSet,
+    regime: str,
+    bank: str = WHOLE,
 ) -> Iterator[dict[str, Any]]:
     """The ratio of one scope in each of its significant currencies, in the order of their codes.
 
@@ -74,7 +84,7 @@ def currency_views(
                 "currency": currency,
                 "liabilities": amount,
                 "share": ratio(amount, total),
-                **liquidity_coverage_ratio(own, p, regime),
+                **liquidity_coverage_ratio(own, p, regime, bank),
             }
 
 
@@ -104,7 +114,8 @@ def lcr_currency(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     """
     first = lines[0]
     regime = regime_of(first, p["lcr/caps"].regimes)
-    for view in currency_views(lines, first["reporting_currency"], p, regime):
+    bank = bank_of(first, p, regime)
+    for view in currency_views(lines, first["reporting_currency"], p, regime, bank):
         yield {
             "scope": first["scope"],
             "consolidation": first["consolidation"],

@@ -1,8 +1,9 @@
 """Every part of every deal with the line that takes it: the stage ``lcr_flows``.
 
-What a deal looks up is prepared elsewhere: what is insured in ``insurance`` and ``joint``, whose
-deposits are added up in ``customers``, the level of a security in ``securities``, how much of it is
-free in ``holdings``, what is repaid when in ``instalments``, where scopes differ in ``treatment``.
+What a deal looks up is prepared elsewhere: what is insured in ``insurance`` and ``joint``, when a
+deposit can leave in ``calling``, whose deposits are added up in ``customers``, the level of a
+security in ``securities``, how much of it is free in ``holdings``, what is repaid when in
+``instalments``, where scopes differ in ``treatment``.
 No factor stands here.
 """
 
@@ -19,18 +20,19 @@ from regulatory_assets.ledger.arithmetic import mul_div, product
 from regulatory_assets.ledger.stages import Lookup, row_stage
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.expressions import decide, text, value
+from regulatory_assets.reports.lcr.calling import OF_CALLS, by_terms
 from regulatory_assets.reports.lcr.customers import DEPOSITOR_SIZES
 from regulatory_assets.reports.lcr.holdings import FREE_HOLDINGS
 from regulatory_assets.reports.lcr.instalments import (
-    INSTALMENT_PARTS,
     INSTALMENTS_DUE,
     due_day,
-    instalment_amount,
-    is_repaid_by_instalments,
     last_of_window,
-    part_window,
+    part_name,
+    piece_amount,
+    piece_window,
+    pieces,
 )
-from regulatory_assets.reports.lcr.insurance import OF_INSURANCE, OF_TERMS, is_insured
+from regulatory_assets.reports.lcr.insurance import OF_INSURANCE, is_insured
 from regulatory_assets.reports.lcr.joint import OF_SHARED
 from regulatory_assets.reports.lcr.securities import OF_ENTITY, OF_GRADE, level_of, with_sovereigns
 from regulatory_assets.reports.lcr.tables import DEPOSITORS, LCR_FLOWS
@@ -72,7 +74,7 @@ _FLOW_PARAMETERS = (
         ),
         OF_GRADE,
         Lookup(FREE_HOLDINGS, by=("deal_id",), take=("free", "operational_ok"), optional=True),
-        OF_TERMS,
+        OF_CALLS,
         OF_INSURANCE,
         Lookup(
             DEPOSITORS,
@@ -94,6 +96,8 @@ _FLOW_PARAMETERS = (
                 "principal_due",
                 "interest_overdue",
                 "interest_due",
+                "share_overdue",
+                "share_due",
                 "first_due",
                 "last_due",
             ),
@@ -109,11 +113,16 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     an entity treat a deal differently, each has its own parts. A security of which ``holdings``
     says how much is free has the parts free and pledged.
     """
-    described = _describe(as_treated(deals), p)
-    parts = described.withColumn("part", F.explode(_parts(p))).withColumns(
-        {"amount": _part_amount(p), "window": part_window()}
+    described = _describe(by_terms(as_treated(deals)), p)
+    parts = (
+        described.withColumn("part", F.explode(_parts(p)))
+        .withColumn("of_part", _part_amount(p))
+        .withColumn("piece", F.explode(pieces()))
+        .withColumn("window", piece_window())
+        .withColumn("amount", F.when(_counts(), piece_amount(_before(), _is_collateral())))
     )
-    present = (F.col("part") == "whole") | (F.col("amount") != 0) | F.col("held").isNull()
+    whole = (F.col("part") == "whole") & F.col("piece").isNull()
+    present = whole | (F.col("amount") != 0) | F.col("held").isNull()
     line = F.when(F.col("amount").isNotNull(), _line(p))
     lines, regime, nowhere = p["lcr/lines"], F.col("regime"), F.lit("unclassified")
     taken = (
@@ -129,6 +138,7 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     )
     return taken.withColumns(
         {
+            "part": part_name(),
             "line": F.coalesce("line", nowhere),
             "component": F.coalesce("component", nowhere),
             "weighted": product(F.col("amount"), F.col("factor")),
@@ -188,7 +198,6 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
         "insured": insured,
         "all_insured": F.coalesce("shared_all_insured", all_insured),
         "operational": F.least(F.coalesce("operational", _NOTHING), F.col("held")),
-        "by_instalments": is_repaid_by_instalments(F.col("window")),
     }
     return with_sovereigns(deals).withColumns(first).withColumns(second)
 
@@ -208,7 +217,6 @@ def _parts(p: Any) -> Column:
         .when(_is("REPO"), parts("whole", "unwind_cash", "unwind_collateral"))
         .when(_is("REVERSE_REPO"), parts("whole", "collateral", "unwind_cash", "unwind_collateral"))
         .when(_decided_by(p["lcr/facility_lines"]), parts("posted", "undrawn"))
-        .when(F.col("by_instalments"), parts(*INSTALMENT_PARTS))
         .when(_is("SECURITY") & F.col("free").isNotNull(), parts("free", "pledged"))
         .otherwise(parts("whole"))
     )
@@ -224,11 +232,9 @@ def _part_amount(p: Any) -> Column:
     all_insured = ~F.col("sector").isin(*_FINANCIAL) & F.col("all_insured")
     rest = (held - operational).cast(_MONEY)
     liquid = F.col("eligible") & (F.col("level") != "none")
-    unwound = liquid & F.col("window").isin("WITHIN", "OPEN") & (_is("REPO") | _due())
     after_haircut = product(pledged, value(p["lcr/lines"], _unwind_line(), "rate", F.col("regime")))
     posted = F.when(liquid, F.least(held, F.coalesce(after_haircut, _NOTHING))).otherwise(_NOTHING)
     lent = _is("REVERSE_REPO")
-    kept = F.col("window").isin("WITHIN", "BEYOND")  # its owner cannot recall it at will
     part = F.col("part")
     return (
         F.when(part == "whole", held)
@@ -238,22 +244,44 @@ def _part_amount(p: Any) -> Column:
         .when(part == "operational_uninsured", (operational - operational_insured).cast(_MONEY))
         .when(part == "insured", F.when(all_insured, rest).otherwise(_NOTHING))
         .when(part == "uninsured", F.when(all_insured, _NOTHING).otherwise(rest))
-        .when(part == "collateral", F.when(liquid & kept, pledged))
+        .when(part == "collateral", F.when(liquid, pledged))
         .when(part == "posted", posted)
         .when(part == "undrawn", (held - posted).cast(_MONEY))
-        .when(F.col("by_instalments"), instalment_amount())
         .when(part == "free", F.least(F.col("free"), held))
         .when(part == "pledged", (held - F.least(F.col("free"), held)).cast(_MONEY))
-        .when(part == "unwind_cash", F.when(unwound, F.when(lent, held).otherwise(-held)))
+        .when(part == "unwind_cash", F.when(liquid, F.when(lent, held).otherwise(-held)))
         .when(
-            part == "unwind_collateral", F.when(unwound, F.when(lent, -pledged).otherwise(pledged))
+            part == "unwind_collateral", F.when(liquid, F.when(lent, -pledged).otherwise(pledged))
         )
     )
 
 
-def _due() -> Column:
-    """Secured lending is unwound by the dates of its inflow: open lending gives none."""
-    return _is("REVERSE_REPO") & (F.col("window") == "WITHIN")
+def _before() -> Column:
+    """What of a deposit is repaid before a part of it: what runs off most leaves first."""
+    held, part = F.col("held"), F.col("part")
+    of_last = part.isin("stable", "operational_insured")
+    return F.when(of_last, (held - F.col("of_part")).cast(_MONEY)).when(
+        part == "operational_uninsured", (held - F.col("operational")).cast(_MONEY)
+    )
+
+
+def _is_collateral() -> Column:
+    return F.col("part").isin("collateral", "unwind_collateral")
+
+
+def _counts() -> Column:
+    """Whether a part has an amount, and counts by its date where it is beside the deal's.
+
+    Secured lending is unwound by the dates of its inflow: open lending gives none, and its
+    collateral can be recalled at will.
+    """
+    part, window, known = F.col("part"), F.col("window"), F.col("of_part").isNotNull()
+    unwound = (window == "WITHIN") | (_is("REPO") & (window == "OPEN"))
+    return (
+        F.when(part == "collateral", known & window.isin("WITHIN", "BEYOND"))
+        .when(part.isin("unwind_cash", "unwind_collateral"), known & unwound)
+        .otherwise(known)
+    )
 
 
 def _unwind_line() -> Column:
@@ -270,7 +298,8 @@ def _line(p: Any) -> Column:
     asset = {
         "product_type": held_asset,
         "level": level,
-        "foreign": F.col("foreign"),
+        # Level 1 up to the outflows is the stock's; as collateral it keeps its other level.
+        "foreign": F.when(part == "collateral", "NO").otherwise(F.col("foreign")),
         "eligible": _yes((part != "pledged") & eligible),
         # What a pledged security pays at maturity stays with the holder of the pledge.
         "window": F.when(part == "pledged", "OPEN").otherwise(window),

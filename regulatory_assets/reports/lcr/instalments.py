@@ -1,8 +1,8 @@
 """What a deal repays by instalments: how much is overdue and how much is due in the window.
 
 One row per deal, so that a stage over deals joins no more rows than deals have instalments for.
-Then the parts that such a deal has, their amounts and the day on which a part is paid. Which line
-takes a part belongs to ``stages``.
+Then the pieces that its parts fall into, their amounts and the day on which a piece is paid. Which
+line takes a piece belongs to ``flows``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.tables.lending import CASH_FLOWS
-from regulatory_assets.ledger.arithmetic import product, total
+from regulatory_assets.ledger.arithmetic import mul_div, product, total
 from regulatory_assets.ledger.stages import group_stage
 from regulatory_assets.ledger.table import Column as TableColumn
 from regulatory_assets.ledger.table import ColumnType, Table
@@ -23,6 +23,7 @@ from regulatory_assets.regulation.expressions import text
 
 _CURRENCY = "deal currency"
 _MONEY = ColumnType.MONEY.value
+_NOTHING = F.lit(0).cast(_MONEY)
 
 INSTALMENTS_DUE = Table(
     name="instalments_due",
@@ -39,6 +40,10 @@ INSTALMENTS_DUE = Table(
                unit=_CURRENCY),
         TableColumn("interest_due", ColumnType.MONEY, "Interest due later in the window.",
                unit=_CURRENCY),
+        TableColumn("share_overdue", ColumnType.RATE, "Overdue principal in all that is to come.",
+               unit="fraction"),
+        TableColumn("share_due", ColumnType.RATE, "Principal due in the window, likewise.",
+               unit="fraction"),
         TableColumn("first_due", ColumnType.DATE, "First payment after the day, in the window.",
                nullable=True),
         TableColumn("last_due", ColumnType.DATE, "Last payment in the window.", nullable=True),
@@ -66,7 +71,8 @@ def instalments_due(flows: DataFrame, p: Any) -> DataFrame:
     due = F.coalesce(F.col("payment_date"), F.col("due_date"))
     overdue = due <= F.lit(p.day)
     within = (due > F.lit(p.day)) & (due <= last)
-    return flows.groupBy("deal_id").agg(
+    found = flows.groupBy("deal_id").agg(
+        total(F.col("principal")).alias("principal"),
         *(
             total(F.when(when, F.col(name))).alias(f"{name}_{told}")
             for name in ("principal", "interest")
@@ -76,46 +82,91 @@ def instalments_due(flows: DataFrame, p: Any) -> DataFrame:
         F.max(F.when(within, due)).alias("last_due"),
     )
 
+    def share(of: str) -> Column:
+        part = mul_div(F.col(of), F.lit(1).cast(_MONEY), F.col("principal"))
+        return F.coalesce(part, _NOTHING).cast(ColumnType.RATE.value)
 
-INSTALMENT_PARTS = ("overdue", "due", "interest", "later")
-"""Parts of a deal with instalments; they sum to its amount, but for the interest, which is beyond
-the balance."""
+    return found.withColumns(
+        {"share_overdue": share("principal_overdue"), "share_due": share("principal_due")}
+    )
+
 
 _LENT, _BORROWED = ("LOAN", "MARGIN_LOAN"), ("OWN_DEBT", "NETWORK_DEPOSIT")
-_OWED = F.col("product_type").isin(*_BORROWED)
+_DIVIDED = ("DEPOSIT", "REPO", "REVERSE_REPO")
+"""Deals with parts of their own, each of which is due or later."""
+_GIVES = F.col("product_type").isin(*_LENT, "REVERSE_REPO")
+_OWES = F.col("product_type").isin(*_BORROWED, "DEPOSIT", "REPO")
+_IS_DIVIDED = F.col("product_type").isin(*_DIVIDED)
 
 
-def is_repaid_by_instalments(window: Column) -> Column:
-    """A deal without collateral in the stock or insurance of its own, of which instalments are
-    delivered; what is overdue as a whole gives no inflow by parts either."""
-    lent = F.col("product_type").isin(*_LENT) & (window != "OVERDUE")
-    return (lent | _OWED) & F.col("principal_due").isNotNull()
+def pieces() -> Column:
+    """What each part of a deal falls into by the days on which it is repaid: nothing where no
+    instalments are delivered, nor where an asset is overdue as a whole and gives no inflow.
+
+    The pieces of a part sum to its amount, but for ``interest``, which is beyond the balance; that
+    of deposits and secured trades is not told apart, as theirs at maturity is not.
+    """
+    repaid = F.col("principal_due").isNotNull() & (
+        _OWES | (_GIVES & (F.col("window") != "OVERDUE"))
+    )
+
+    def found(*names: str) -> Column:
+        return F.array(*(F.lit(name) for name in names))
+
+    return (
+        F.when(repaid & _IS_DIVIDED, found("due", "later"))
+        .when(repaid, found("overdue", "due", "interest", "later"))
+        .otherwise(F.array(F.lit(None).cast("string")))
+    )
 
 
-def instalment_amount() -> Column:
-    """The amount of a part in reporting currency: of a loan's interest nothing that is overdue."""
-    part, rate, held = F.col("part"), F.col("rate"), F.col("held")
+def piece_window() -> Column:
+    """Where a piece's date lies. What no instalment pays is paid with the deal; of an asset it is
+    taken for later."""
+    piece, window = F.col("piece"), F.col("window")
+    return (
+        F.when(piece == "overdue", "OVERDUE")
+        .when(piece.isin("due", "interest"), "WITHIN")
+        .when((piece == "later") & _GIVES & (window != "OPEN"), "BEYOND")
+        .otherwise(window)
+    )
+
+
+def piece_amount(before: Column, collateral: Column) -> Column:
+    """The amount of a piece of a part (``of_part``), in reporting currency.
+
+    ``before`` are the parts of a deposit that are repaid before this one; of collateral a share
+    returns. Of a loan's interest nothing counts that is overdue, of a secured loan no principal.
+    """
+    piece, rate, of_part = F.col("piece"), F.col("rate"), F.col("of_part")
     overdue = product(F.col("principal_overdue"), rate)
     due = product(F.col("principal_due"), rate)
-    unpaid = F.when(_OWED, product(F.col("interest_overdue"), rate)).otherwise(
-        F.lit(0).cast(_MONEY)
+    unpaid = F.when(_OWES, product(F.col("interest_overdue"), rate)).otherwise(_NOTHING)
+    repaid = F.when(_OWES, (overdue + due).cast(_MONEY)).otherwise(due)
+    both = (F.col("share_overdue") + F.col("share_due")).cast(ColumnType.RATE.value)
+    share = F.when(_OWES, both).otherwise(F.col("share_due"))
+    returned = F.when(collateral, product(F.col("pledged"), share)).otherwise(
+        (repaid - F.coalesce(before, _NOTHING)).cast(_MONEY)
     )
+    size = F.greatest(F.least(F.abs(of_part), returned), _NOTHING)
+    paid = F.when(of_part < 0, -size).otherwise(size).cast(_MONEY)
     return (
-        F.when(part == "overdue", overdue)
-        .when(part == "due", due)
-        .when(part == "interest", (product(F.col("interest_due"), rate) + unpaid).cast(_MONEY))
-        .when(part == "later", (held - overdue - due).cast(_MONEY))
+        F.when(piece.isNull(), of_part)
+        .when(_IS_DIVIDED, F.when(piece == "due", paid).otherwise((of_part - paid).cast(_MONEY)))
+        .when(piece == "overdue", overdue)
+        .when(piece == "due", due)
+        .when(piece == "interest", (product(F.col("interest_due"), rate) + unpaid).cast(_MONEY))
+        .otherwise((of_part - overdue - due).cast(_MONEY))
     )
 
 
-def part_window() -> Column:
-    """Where a part's date lies: the deal's, but for what is repaid by instalments."""
-    part, window = F.col("part"), F.col("window")
+def part_name() -> Column:
+    """A part by its piece: the piece alone where a deal has but one part."""
+    part, piece = F.col("part"), F.col("piece")
     return (
-        F.when(part == "overdue", "OVERDUE")
-        .when(part.isin("due", "interest"), "WITHIN")
-        .when((part == "later") & (window != "OPEN"), "BEYOND")
-        .otherwise(window)
+        F.when(piece.isNull(), part)
+        .when(part == "whole", piece)
+        .otherwise(F.concat(part, F.lit("_"), piece))
     )
 
 
@@ -125,10 +176,13 @@ def due_day(p: Any) -> Column:
     What is due already is paid on day 1. Of several instalments in the window an inflow counts
     on the last day, an outflow on the first: the net outflow is never taken for less than it is.
     """
-    part, owed = F.col("part"), _OWED
-    instalment = F.when(owed, F.col("first_due")).otherwise(F.col("last_due"))
-    paid = F.when(part.isin("due", "interest"), instalment).otherwise(F.col("maturity_date"))
-    late = (part == "overdue") | (owed & (part == "interest") & (F.col("interest_overdue") > 0))
+    piece = F.col("piece")
+    instalment = F.when(_OWES, F.col("first_due")).otherwise(F.col("last_due"))
+    paid = F.when(piece.isin("due", "interest"), instalment).otherwise(F.col("maturity_date"))
+    unpaid = F.when(piece == "interest", F.col("interest_overdue")).when(
+        _IS_DIVIDED & (piece == "due"), F.col("principal_overdue")
+    )
+    late = (piece == "overdue") | (_OWES & (unpaid > 0))
     days = F.datediff(paid, F.lit(p.day))
     flow = text(p["lcr/mismatch_lines"], F.col("line"), "flow", F.col("regime"))
     return F.when(flow.isNotNull(), F.when(late | (days < 1), F.lit(1)).otherwise(days))

@@ -11,13 +11,13 @@ from decimal import Decimal
 from typing import Any
 
 from regulatory_assets.ledger.arithmetic import fraction
-from regulatory_assets.regulation.parameters import ParameterSet
+from regulatory_assets.regulation.parameters import ParameterSet, RateTable
 
 Profile = Mapping[int, tuple[Decimal, Decimal]]
 """Outflows and inflows with a date, by the day on which they are due, the first being 1."""
 
-WHOLE = "full"
-"""The kind of bank whose adjustment percentage the stages apply; which bank is which is no data."""
+WHOLE = "FULL"
+"""The kind of bank whose net outflows count whole: all but those that a regime knows otherwise."""
 
 _ZERO = Decimal(0)
 
@@ -50,6 +50,11 @@ def add_on(profile: Profile, days: int) -> Decimal:
         cumulative += outflow - inflow
         peak = max(peak, cumulative)
     return peak - max(cumulative, _ZERO)
+
+
+def kind_of(told: str | None, shares: RateTable, regime: str) -> str:
+    """The kind of a bank that its regime has an adjustment percentage for (12 CFR 249.30(c))."""
+    return told if told is not None and (told,) in shares.rows(regime) else WHOLE
 
 
 def total_net_outflows(

@@ -37,7 +37,8 @@ SCOPE_MEMBERS = Table(
                     "holds it.", nullable=True),
         TableColumn("country", _STRING, "Country that supervises the entity, if known.",
                     nullable=True),
-        TableColumn("reporting_currency", _STRING, "Currency in which the entity reports."),
+        TableColumn("outflow_adjustment", _STRING, "Share of its net outflows that counts, if "
+                    "told.", nullable=True),
     ),
 )  # fmt: skip
 
@@ -53,8 +54,10 @@ SCOPES = Table(
         TableColumn("head_entity_id", _STRING, "Entity whose regime that is; empty where it is "
                     "Basel's for want of a head.", nullable=True),
         TableColumn("country", _STRING, "Country of that entity, if known.", nullable=True),
-        TableColumn("country_currency", _STRING, "Currency of that country: the one in which the "
-                    "entity reports.", nullable=True),
+        TableColumn("country_currency", _STRING, "Currency of that country "
+                    "(lcr/country_currencies); empty where it is not known.", nullable=True),
+        TableColumn("outflow_adjustment", _STRING, "Share of its net outflows that counts, if told "
+                    "of that entity (lcr/outflow_adjustment).", nullable=True),
     ),
 )  # fmt: skip
 
@@ -88,7 +91,7 @@ def scopes_of(entity: str, path: str) -> Column:
         Lookup(
             ENTITY_STRUCTURE,
             by=("entity_id",),
-            take=("parent_entity_id", "country"),
+            take=("parent_entity_id", "country", "outflow_adjustment"),
             optional=True,
         ),
         Lookup(
@@ -119,22 +122,26 @@ def scope_members(entities: DataFrame, p: Any) -> DataFrame:
     lookups=(
         Lookup(ENTITIES, by=("scope",), take=("regime",), prefix="own_", optional=True),
     ),
+    parameters=("lcr/country_currencies",),
 )  # fmt: skip
 def scopes(members: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     """A scope's regime: its own where it is an entity, else its head's (convention 13).
 
-    A group of which nobody says who heads it, or that has several heads, has Basel's.
+    A group of which nobody says who heads it, or that has several heads, has Basel's. A country of
+    which no currency is known has none of its own.
     """
     scope, own = members[0]["scope"], members[0]["own_regime"]
     heads = [row for row in members if (row["head"] if own is None else row["entity_id"] == scope)]
     head = heads[0] if len(heads) == 1 else {}
     country = head.get("country")
+    currency = p["lcr/country_currencies"].rows().get((country,))
     yield {
         "scope": scope,
         "regime": own or head.get("entity_regime", BASEL),
         "head_entity_id": scope if own is not None else head.get("entity_id"),
         "country": country,
-        "country_currency": country and head["reporting_currency"],
+        "country_currency": currency and currency.texts["currency"],
+        "outflow_adjustment": head.get("outflow_adjustment"),
     }
 
 

@@ -44,9 +44,11 @@ SECURITY_CONDITIONS = Table(
     columns=(
         Column("security_id", _STRING, "The security."),
         Column("issuer_entity_id", _STRING, "Issuing entity of the group.", nullable=True),
-        Column("mortgages_qualify", _BOOL, "Loan-to-value, recourse and risk retention are as "
-               "paragraph 54(a) asks; what is not told is not."),
+        Column("mortgages_qualify", _BOOL, "Originator, loan-to-value, recourse and risk retention "
+               "are as paragraph 54(a) asks; a loan-to-value that is not told is not."),
         Column("main_index", _BOOL, "In the main index, as paragraph 54(c) asks of equity."),
+        Column("stress_decline", ColumnType.RATE, "The worse of price and haircut in stress.",
+               unit="fraction", nullable=True),
         Column("country", _STRING, "Country of the issuer."),
         Column("issue_currency", _STRING, "Currency in which it is issued."),
     ),
@@ -63,7 +65,12 @@ SECURITY_GRADES = Table(
         Column("risk_weight_band", _STRING, "Band of the issuer's weight (lcr/risk_weight_bands)."),
         Column("credit_quality", _STRING, "Rating band: of the ratings, else as delivered."),
         Column("issuer", _STRING, "An entity of the group, a financial institution, or another."),
-        Column("conditions", _STRING, "UNMET where terms do not show what its class must have."),
+        Column(
+            "conditions",
+            _STRING,
+            "UNMET where terms do not show what its class must have; else "
+            "how far it fell in stress (lcr/stress_declines).",
+        ),
         Column(
             "sovereign",
             _STRING,
@@ -110,19 +117,33 @@ def security_qualities(ratings: DataFrame, p: Any) -> DataFrame:
 @row_stage(
     reads=SECURITY_TERMS,
     writes=SECURITY_CONDITIONS,
-    lookups=(Lookup(COUNTERPARTIES, by=("issuer_id",), take=("partner_entity_id",)),),
+    lookups=(
+        Lookup(COUNTERPARTIES, by=("issuer_id",), take=("partner_entity_id",)),
+        Lookup(
+            COUNTERPARTIES,
+            by=("originator_id",),
+            take=("partner_entity_id",),
+            prefix="originator_",
+        ),
+    ),
     parameters=("lcr/mortgage_pools",),
 )
 def security_conditions(terms: DataFrame, p: Any) -> DataFrame:
-    """Issuer, index and mortgages behind a security (BCBS 238 paras 50, 54(a), 54(c)).
+    """Issuer, index, mortgages behind a security and what it lost in stress (BCBS 238 paras 50, 52,
+    54).
 
-    The issuer is an entity of the group where the counterparty that issued is one.
+    Issuer and originator are entities of the group where the counterparty named is one.
     """
     most = F.lit(p["lcr/mortgage_pools"].value("rmbs", "average_ltv")).cast(ColumnType.RATE.value)
     lent = F.coalesce(F.col("average_ltv") <= most, F.lit(False))
+    of_others = F.col("originator_partner_entity_id").isNull()
+    kept = F.col("full_recourse") & F.col("risk_retention")
+    price, haircut = F.col("price_decline"), F.col("haircut_increase")
+    worse = F.greatest(F.coalesce(price, haircut), F.coalesce(haircut, price))
     return (
         terms.withColumn("issuer_entity_id", F.col("partner_entity_id"))
-        .withColumn("mortgages_qualify", lent & F.col("full_recourse") & F.col("risk_retention"))
+        .withColumn("mortgages_qualify", of_others & lent & kept)
+        .withColumn("stress_decline", worse)
         .withColumn("issue_currency", F.col("currency"))
     )
 
@@ -145,6 +166,7 @@ def security_conditions(terms: DataFrame, p: Any) -> DataFrame:
                 "issuer_entity_id",
                 "mortgages_qualify",
                 "main_index",
+                "stress_decline",
                 "country",
                 "issue_currency",
             ),
@@ -152,7 +174,7 @@ def security_conditions(terms: DataFrame, p: Any) -> DataFrame:
             optional=True,
         ),
     ),
-    parameters=("lcr/risk_weight_bands",),
+    parameters=("lcr/risk_weight_bands", "lcr/stress_declines"),
 )
 def security_grades(securities: DataFrame, p: Any) -> DataFrame:
     """Weight, rating and issuer in the bands of paragraphs 50-54 of BCBS 238.
@@ -161,6 +183,7 @@ def security_grades(securities: DataFrame, p: Any) -> DataFrame:
     terms nothing is known counts as not issued by the group, and as what its class must be.
     """
     weight, bands = F.col("risk_weight"), p["lcr/risk_weight_bands"]
+    declines = p["lcr/stress_declines"].rows()
     weight_band = (
         F.when(weight.isNull(), "NONE")
         .when(weight == bands.value("ZERO", "risk_weight"), "ZERO")
@@ -177,13 +200,17 @@ def security_grades(securities: DataFrame, p: Any) -> DataFrame:
     unmet = ((kind == "RMBS") & ~F.col("terms_mortgages_qualify")) | (
         (kind == "EQUITY") & ~F.col("terms_main_index")
     )
+    conditions = F.when(unmet, "UNMET").when(F.col("terms_stress_decline").isNull(), "MET")
+    for (within,), row in sorted(declines.items(), key=lambda item: item[1].values["most"]):
+        most = F.lit(row.values["most"]).cast(ColumnType.RATE.value)
+        conditions = conditions.when(F.col("terms_stress_decline") <= most, within)
     issue = F.concat("terms_country", F.lit(" "), "terms_issue_currency")
     weighted = (kind == "SOVEREIGN") & (weight_band != "ZERO") & (issuer == "OTHER")
     return (
         securities.withColumn("credit_quality", rated)
         .withColumn("risk_weight_band", weight_band)
         .withColumn("issuer", issuer)
-        .withColumn("conditions", F.when(unmet, "UNMET").otherwise("MET"))
+        .withColumn("conditions", conditions.otherwise("UNMET"))
         .withColumn("sovereign", F.when(weighted, issue))
     )
 

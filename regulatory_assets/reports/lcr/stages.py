@@ -25,6 +25,7 @@ from regulatory_assets.ledger.stages import (
 )
 from regulatory_assets.regulation.parameters import BASEL
 from regulatory_assets.reports.lcr.calculation import component_totals, ratio_of
+from regulatory_assets.reports.lcr.mismatch import kind_of
 from regulatory_assets.reports.lcr.scopes import SCOPES, scopes_of
 from regulatory_assets.reports.lcr.tables import (
     ADJUSTMENT_ENTITIES,
@@ -85,7 +86,9 @@ def lcr_scope_lines(lines: DataFrame, p: Any) -> DataFrame:
     )
 
 
-REGIME_OF_SCOPE = Lookup(SCOPES, by=("scope",), take=("regime",), prefix="scope_", optional=True)
+REGIME_OF_SCOPE = Lookup(
+    SCOPES, by=("scope",), take=("regime", "outflow_adjustment"), prefix="scope_", optional=True
+)
 TRANSFERABLE = Lookup(ENTITY_STRUCTURE, by=("entity_id",), take=("transferable",), optional=True)
 """Whether an entity's liquid assets may leave it; they may where nothing is said."""
 
@@ -96,6 +99,11 @@ def regime_of(row: ReportRow, among: Sequence[str]) -> str:
     Parts of an entity whose regime nobody knows have no factor, which fails a check.
     """
     return row["scope_regime"] if row["scope_regime"] in among else BASEL
+
+
+def bank_of(row: ReportRow, p: Any, regime: str) -> str:
+    """The kind of bank whose share of net outflows a scope counts."""
+    return kind_of(row["scope_outflow_adjustment"], p["lcr/outflow_adjustment"], regime)
 
 
 @report_stage(
@@ -121,7 +129,8 @@ def lcr_components(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     """
     first = lines[0]
     regime = regime_of(first, p["lcr/lending_excess"].regimes)
-    for component, amount in component_totals(lines, p, regime).items():
+    bank = bank_of(first, p, regime)
+    for component, amount in component_totals(lines, p, regime, bank).items():
         yield {
             "scope": first["scope"],
             "component": component,
@@ -151,5 +160,5 @@ def lcr(components: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
         "scope": first["scope"],
         "consolidation": first["consolidation"],
         "currency": first["reporting_currency"],
-        **ratio_of(amounts, p, regime),
+        **ratio_of(amounts, p, regime, bank_of(first, p, regime)),
     }

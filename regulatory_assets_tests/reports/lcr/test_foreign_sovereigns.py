@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from regulatory_assets.engine import Engine
 from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.quality.reports.lcr import _of_lines, _operands
+from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.reports.lcr.calculation import ADD_ON
 from regulatory_assets.reports.lcr.tables import PROMOTED
 
@@ -53,6 +55,20 @@ def test_what_is_promoted_has_rows_of_its_own_and_follows_the_outflows(
     assert failed() == []
 
 
+def test_a_country_has_the_currency_of_the_day() -> None:
+    """Bulgaria's last day with the lev and its first with the euro; nobody's is not Germany's."""
+
+    def currency(country: str, day: date) -> str | None:
+        table = Parameters.default().at(day, ["lcr/country_currencies"])["lcr/country_currencies"]
+        row = table.rows().get((country,))
+        return row.texts["currency"] if row else None
+
+    assert currency("BG", date(2025, 12, 31)) == "BGN"
+    assert currency("BG", date(2026, 1, 1)) == "EUR"
+    assert currency("NO", date(2026, 1, 1)) == "NOK", "no boolean of YAML"
+    assert currency("AQ", date(2026, 1, 1)) is None
+
+
 def test_what_does_not_tie_is_found() -> None:
     """More promoted than is held, more taken from a level than it has, and a level without it."""
     lines = {("G", "hqla_level2a"): Decimal(85)}
@@ -83,3 +99,14 @@ def test_what_does_not_tie_is_found() -> None:
     assert operands(99, 0, True) == ["G level1: 99, its parts give 100"]
     assert operands(101, 0, False) == ["G level1: 101, its parts give 100"]
     assert operands(100, 86, False) == ["G level2a: 86, its parts give 85"]
+
+    def net(amount: str, share: str) -> list[str]:
+        names = ("lending_excess", "inflows", "inflows_uncapped", "hqla", "cap_level2b",
+                 "cap_level2", "level1", "level2a", "level2b", ADD_ON)  # fmt: skip
+        figure = dict.fromkeys(names, Decimal(0)) | {"scope": "G", "outflows": Decimal(100)}
+        figure |= {"net_outflows": Decimal(amount)}
+        sums = {("G", "outflow"): Decimal(100)}
+        return list(_operands(sums, [figure], ("scope",), shares={"G": Decimal(share)}))
+
+    assert net("85", "0.85") == [] == net("100", "1")
+    assert net("100", "0.85") == ["G net_outflows: 100, its parts give 85.00000000"]

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from regulatory_assets.reports.lcr import calculation, coverage
+from regulatory_assets.reports.lcr.plain.bank import Bank
 from regulatory_assets.reports.lcr.plain.tables import Tables
 
 SCHEME, SOVEREIGN, PROMOTED = Tables._scheme, Tables._sovereign, calculation._promoted
+OF_PART, BY_TERMS = Bank._of_part, Bank._by_terms
 
 
 def _customer_alone(self: Tables, deal: Any) -> Iterator[tuple[str, Decimal]]:
@@ -53,25 +55,38 @@ def _always(kind: str) -> Callable[..., str]:
     return sovereign
 
 
-def _no_limit(lines: Any, parameters: Any, regime: str) -> dict[str, Decimal]:
+def _no_limit(lines: Any, *seen: Any) -> dict[str, Decimal]:
     """Every sovereign in a foreign currency is Level 1, whatever flows out."""
     boundless = {"line": "wholesale_other", "amount": Decimal(10**12), "weighted": Decimal(10**12)}
     places = {(row.get("entity_id"), row.get("currency")) for row in lines}
     added = [{**boundless, "entity_id": e, "currency": c} for e, c in places]
-    return PROMOTED([*lines, *added], parameters, regime)
+    return PROMOTED([*lines, *added], *seen)
 
 
 def _taken_as(**wrong: str) -> Callable[..., dict[str, Decimal]]:
-    def promoted(lines: Any, parameters: Any, regime: str) -> dict[str, Decimal]:
-        return PROMOTED([{**row, **wrong} for row in lines], parameters, regime)
+    def promoted(lines: Any, *seen: Any) -> dict[str, Decimal]:
+        return PROMOTED([{**row, **wrong} for row in lines], *seen)
 
     return promoted
 
 
-def _level_kept(lines: Any, parameters: Any, regime: str) -> dict[str, Decimal]:
+def _level_kept(lines: Any, *seen: Any) -> dict[str, Decimal]:
     """What is Level 1 stays in its other level too."""
-    found = PROMOTED(lines, parameters, regime)
+    found = PROMOTED(lines, *seen)
     return {name: max(amount, Decimal(0)) for name, amount in found.items()}
+
+
+def _as_if_held(self: Bank, deal: Any, part: str) -> dict[str, str]:
+    return {} if part == "collateral" else OF_PART(self, deal, part)
+
+
+def _all_retail(self: Bank, deal: Any, retail: bool) -> Any:
+    return BY_TERMS(self, deal, True)
+
+
+def _at_once(self: Bank, deal: Any, known: Any, regime: str, later: str) -> Iterator[Any]:
+    for part, amount in self._amounts(deal, known, regime).items():
+        yield part, "later", later, amount
 
 
 MUTANTS: dict[str, tuple[Any, str, Any]] = {
@@ -85,13 +100,20 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "all schemes have one limit": (Tables, "_scheme", _scheme_of(insured_limit=Decimal(100_000))),
     "terms of deposits are not looked at": (Tables, "_scheme", _without_terms),
     "terms of securities are not looked at": (Tables, "_qualifies", lambda *_: True),
+    "declines in stress are not looked at": (Tables, "_fell", lambda *_: "MET"),
     "no sovereign is domestic": (Tables, "_sovereign", _always("FOREIGN")),
     "every sovereign is domestic": (Tables, "_sovereign", _always("DOMESTIC")),
     "the home of the group is not looked at": (Tables, "head_of", lambda self, scope: None),
+    "the currency of the report is the country's": (Tables, "_currency", lambda *_: "EUR"),
     "no cap on foreign sovereigns": (calculation, "_promoted", _no_limit),
     "outflows of all currencies": (calculation, "_promoted", _taken_as(currency="EUR")),
     "outflows of all entities": (calculation, "_promoted", _taken_as(entity_id="E")),
     "no foreign sovereign is Level 1": (calculation, "_promoted", lambda *_: {}),
+    "net outflows of every bank count whole": (Bank, "kind_of", lambda *_: "FULL"),
+    "terms do not say when deposits leave": (Bank, "_by_terms", lambda self, deal, retail: deal),
+    "the price of withdrawal keeps wholesale": (Bank, "_by_terms", _all_retail),
+    "trades are repaid at once": (Bank, "_divided", _at_once),
+    "collateral is promoted": (Bank, "_of_part", _as_if_held),
     "what is promoted counts twice": (calculation, "_promoted", _level_kept),
 }
 

@@ -277,6 +277,20 @@ def test_every_part_of_every_deal_goes_to_exactly_one_line(product: str) -> None
             assert (part.line == "unclassified") == refused
 
 
+@pytest.mark.parametrize("regime", SET.decisions("lcr/security_level").regimes)
+def test_a_security_that_fell_further_is_never_worth_more(regime: str) -> None:
+    """For every class, weight, rating and issuer: what a level leaves, by the decline in stress."""
+    levels, lines = SET.decisions("lcr/security_level"), SET.rates("lcr/lines")
+    for known in levels.combinations():
+        if known["conditions"] == levels.inputs["conditions"][0]:
+            worth = []
+            for conditions in levels.inputs["conditions"]:
+                level = levels.decide(regime, **known | {"conditions": conditions})["level"]
+                free = level != "none"
+                worth.append(lines.value(f"unwind_{level}", "rate", regime) if free else 0)
+            assert worth == sorted(worth, reverse=True)
+
+
 def _needs_sector(product: str) -> bool:
     families = ("facility", "lending", "secured")
     return product in ("DEPOSIT", "LOAN") or any(
@@ -286,10 +300,12 @@ def _needs_sector(product: str) -> bool:
 
 
 LENT, BORROWED = ("LOAN", "MARGIN_LOAN"), ("OWN_DEBT", "NETWORK_DEPOSIT")
+DIVIDED = ("DEPOSIT", "REPO", "REVERSE_REPO")
+"""Their interest to come is not told apart."""
 instalments = st.lists(st.tuples(st.integers(-3, 60), st.integers(1, 10**8)), min_size=1)
 
 
-@given(instalments, st.sampled_from([*LENT, *BORROWED]), st.integers(0, 1))
+@given(instalments, st.sampled_from([*LENT, *BORROWED, *DIVIDED]), st.integers(0, 1))
 def test_every_instalment_is_in_exactly_one_part(
     drawn: list[tuple[int, int]], product: str, days_past_due: int
 ) -> None:
@@ -304,13 +320,32 @@ def test_every_instalment_is_in_exactly_one_part(
     deal |= {"maturity_date": DAY + timedelta(days=60), "days_past_due": days_past_due}
     found = {part.part: part for part in _bank(deal, flows).parts(deal)}
     assert sum(part.amount for name, part in found.items() if name not in MEMO) == amount
-    first = 1 if product in LENT else -3  # a liability that is due already is due on day 1
+    given_out = product in (*LENT, "REVERSE_REPO")
+    first = 1 if given_out else -3  # a liability that is due already is due on day 1
     counted = [n for n, (left, _) in enumerate(drawn) if first <= left <= 30]
-    if product in LENT and days_past_due:
+    if given_out and days_past_due:
         counted = []
     principal = sum((flows[n]["principal"] for n in counted), Decimal(0))
     taken = [part.amount for part in found.values() if part.component != "out_of_scope"]
-    assert sum(taken) == principal + len(counted) * CENT
+    assert sum(taken) == principal + (0 if product in DIVIDED else len(counted) * CENT)
+
+
+FREE = {"notice_days": None, "notice_given": None, "withdrawal_right": True}
+FREE |= {"material_penalty": False, "correspondent_banking": False}
+"""Terms of a deposit that the holder may withdraw at any time for nothing."""
+
+
+@pytest.mark.parametrize("sector", ["RETAIL", "CORPORATE"])
+def test_a_deposit_at_notice_runs_off_up_to_30_days_before_it_is_paid(sector: str) -> None:
+    """Notice of 0 to 60 days, given or not, beside a maturity that is always later."""
+    for days, ago, due in itertools.product(range(61), (None, 0, 7), (None, 100)):
+        deal = _deal(product_type="DEPOSIT", counterparty_id=sector)
+        deal |= {"maturity_date": due and DAY + timedelta(days=due)}
+        bank = _bank(deal)
+        told = {"notice_days": days, "notice_given": ago and DAY - timedelta(days=ago)}
+        bank.terms = {"D": FREE | told}
+        (part,) = bank.parts(deal)
+        assert (part.weighted > 0) == (days - (ago or 0) <= 30)
 
 
 deposits = st.lists(
@@ -346,7 +381,7 @@ def _insured(drawn: Sequence[tuple[int, set[int], str | None, bool]]) -> tuple[B
             for s, limit in (("ONE", 100_000), ("TWO", 50_000))
         ],
         "deposit_terms": [
-            {"deal_id": f"D{n}", "scheme_id": s} for n, (_, _, s, _) in enumerate(drawn)
+            FREE | {"deal_id": f"D{n}", "scheme_id": s} for n, (_, _, s, _) in enumerate(drawn)
         ],
         "account_holders": [
             {"account_id": f"K{n}", "counterparty_id": f"C{holder}", "share": None}

@@ -23,6 +23,8 @@ from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.table import Table
+from regulatory_assets.quality.examination import Examination
+from regulatory_assets.quality.reports.lcr import ratio_ties
 from regulatory_assets.regulation.cases import DealBank, load_cases
 from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.reports.lcr.tables import LCR_LINES
@@ -107,6 +109,9 @@ def _compare(bank: DealBank, runner: Runner) -> None:
     }
     assert not wrong
     assert not list(_untied(bank, rows_of_day(runner, "lcr_scope_lines", bank.day)))
+    day = Examination(runner.positions(bank.day), runner.reader, runner.register)
+    tied = ratio_ties.examine(day, 0)
+    assert tied.passed, tied.said
     ratios = {row["scope"]: row for row in rows_of_day(runner, "lcr", bank.day)}
     for scope, result in bank.results.items():
         assert {name: ratios[scope][name] for name in result} == dict(result)

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from regulatory_assets.regulation.parameters import BASEL
-from regulatory_assets.reports.lcr.plain.reading import ZERO, Deal, Part, product, window, yes
+from regulatory_assets.reports.lcr.plain.reading import (
+    ZERO,
+    Deal,
+    Part,
+    product,
+    times,
+    window,
+    yes,
+)
 from regulatory_assets.reports.lcr.plain.tables import Tables
 
 _FINANCIAL = ("BANK", "OTHER_FINANCIAL", "OTHER_LEGAL_ENTITY")
 _INSTALMENTS = {"overdue": "OVERDUE", "due": "WITHIN", "interest": "WITHIN", "later": "BEYOND"}
-_LENT, _BORROWED = ("LOAN", "MARGIN_LOAN"), ("OWN_DEBT", "NETWORK_DEPOSIT")
+_LENT = ("LOAN", "MARGIN_LOAN", "REVERSE_REPO")
+_BORROWED = ("OWN_DEBT", "NETWORK_DEPOSIT", "DEPOSIT", "REPO")
+_DIVIDED = ("DEPOSIT", "REPO", "REVERSE_REPO")
+_ORDER = (
+    "less_stable",
+    "stable",
+    "uninsured",
+    "insured",
+    "operational_uninsured",
+    "operational_insured",
+)
+"""The parts of a deposit as they are repaid."""
 _FAMILIES = ("asset", "facility", "inflow", "lending", "outflow", "secured")
 
 
@@ -37,6 +58,12 @@ class Bank(Tables):
         """An entity's own; of a group that of its head, if somebody says who that is."""
         head = self.head_of(scope)
         return BASEL if head is None else str(self.regimes[head])
+
+    def kind_of(self, scope: str) -> str:
+        """Whose share of net outflows a scope counts: its head's, where the regime has it."""
+        told = self.adjustments.get(self.head_of(scope) or "") or "FULL"
+        shares = self.reading.parameters.rates("lcr/outflow_adjustment").rows(self.regime_of(scope))
+        return told if (told,) in shares else "FULL"
 
     def lines_of(self, scope: str) -> list[Part]:
         """The parts that a scope reports: of deals of its entities with parties outside."""
@@ -69,6 +96,7 @@ class Bank(Tables):
 
     def _parts(self, deal: Deal, regime: str, sector: str, only_in: str | None) -> Iterator[Part]:
         level = self.level(deal, regime)
+        deal = self._by_terms(deal, sector in ("RETAIL", "SMALL_BUSINESS"))
         known = {
             "product_type": deal["product_type"],
             "sector": sector,
@@ -78,21 +106,19 @@ class Bank(Tables):
             "level": level,
             "foreign": yes(self.is_foreign(deal)),
         }
-        for part, amount in self._amounts(deal, known, regime).items():
-            if amount or part == "whole":
-                when = known["window"]
-                if part in _INSTALMENTS and not (part == "later" and when == "OPEN"):
-                    when = _INSTALMENTS[part]
+        for part, piece, when, amount in self._pieces(deal, known, regime):
+            if amount or (part == "whole" and piece is None):
                 asked = {**known, "window": when, **self._of_part(deal, part)}
+                named = part if piece is None else piece if part == "whole" else f"{part}_{piece}"
                 line = self._line(part, asked, regime)
                 row = self.reading.row("lcr/lines", line, regime)
                 weighted = product(amount, row.values["rate"])
                 component = row.texts["component"]
                 entity = deal["entity_id"]
-                paid = self._paid(deal, part) if self._by_day(line, regime) else None
+                paid = self._paid(deal, piece) if self._by_day(line, regime) else None
                 yield Part(
                     deal["deal_id"],
-                    part,
+                    named,
                     entity,
                     line,
                     component,
@@ -103,8 +129,31 @@ class Bank(Tables):
                     paid,
                 )
 
+    def _by_terms(self, deal: Deal, retail: bool) -> Deal:
+        """A deposit as its terms, if known, say when it can leave (paras 82-84, 86, 99)."""
+        terms = self.terms.get(deal["deal_id"])
+        if terms is None or deal["product_type"] != "DEPOSIT":
+            return deal
+        due, notice = deal["maturity_date"], terms["notice_days"]
+        right, given = terms["withdrawal_right"], terms["notice_given"]
+        if notice is not None and (due is None or right or given is not None):
+            after = (given or self.day) + timedelta(days=notice)
+            due = after if due is None else min(due, after)
+        if right and notice is None and not retail:
+            due = None
+        told = {
+            "maturity_date": due,
+            "locked_in": not right or notice is not None or terms["material_penalty"],
+        }
+        return {**deal, **told} | (
+            {"operational_amount": None} if terms["correspondent_banking"] else {}
+        )
+
     def _of_part(self, deal: Deal, part: str) -> dict[str, str]:
-        """What a part of a holding is where its deal is not: free of any pledge, or pledged."""
+        """What a part is where its deal is not: a holding's free of any pledge, or pledged; Level 1
+        up to the outflows, which collateral is not."""
+        if part == "collateral":
+            return {"foreign": "NO"}
         if part == "free":
             return {"eligible": yes(self.holdings[deal["deal_id"]]["operational_ok"])}
         return {"eligible": "NO", "window": "OPEN"} if part == "pledged" else {}
@@ -115,16 +164,67 @@ class Bank(Tables):
         self.reading.row("lcr/mismatch_lines", line, regime)
         return True
 
-    def _paid(self, deal: Deal, part: str) -> int | None:
+    def _pieces(
+        self, deal: Deal, known: Mapping[str, str], regime: str
+    ) -> Iterator[tuple[str, str | None, str, Decimal]]:
+        """Each part, or where instalments are delivered its pieces, with its window and amount."""
+        kind, when = deal["product_type"], known["window"]
+        flows = self.instalments.get(deal["deal_id"])
+        if not flows or not (kind in _BORROWED or (kind in _LENT and when != "OVERDUE")):
+            amounts = self._amounts(deal, known, regime)
+            yield from ((part, None, when, amount) for part, amount in amounts.items())
+            return
+        later = "BEYOND" if kind in _LENT and when != "OPEN" else when
+        if kind in _DIVIDED:
+            yield from self._divided(deal, known, regime, later)
+            return
+        rate, left = self.rates[deal["currency"]], self.held(deal)
+        for piece, amount in self._repaid(deal, regime).items():
+            paid = product(amount, rate)
+            left -= ZERO if piece == "interest" else paid
+            yield "whole", piece, _INSTALMENTS[piece], paid
+        yield "whole", "later", later, left
+
+    def _divided(
+        self, deal: Deal, known: Mapping[str, str], regime: str, later: str
+    ) -> Iterator[tuple[str, str, str, Decimal]]:
+        """What is repaid in the window of each part, and what later: of a deposit what runs off
+        most leaves first, of collateral the share that the principal has in all that is to come."""
+        repaid, owed = self._repaid(deal, regime), deal["product_type"] in _BORROWED
+        total = sum((flow["principal"] for flow in self.instalments[deal["deal_id"]]), ZERO)
+        principal = [repaid[piece] for piece in (("overdue", "due") if owed else ("due",))]
+        rate, one = self.rates[deal["currency"]], Decimal(1)
+        cash = sum((product(amount, rate) for amount in principal), ZERO)
+        shares = [times(one, Fraction(amount) / Fraction(total)) for amount in principal if total]
+        left = cash
+        within = self._amounts(deal, {**known, "window": "WITHIN"}, regime)
+        after = self._amounts(deal, {**known, "window": later}, regime)
+        for part in sorted(within, key=lambda part: _ORDER.index(part) if part in _ORDER else 0):
+            size = abs(within[part])
+            if part in ("collateral", "unwind_collateral"):
+                paid = min(size, product(size, sum(shares, ZERO)))
+            elif part in ("whole", "unwind_cash"):
+                paid = min(size, cash)
+            else:
+                paid = min(size, left)
+                left -= paid
+            paid = paid if within[part] >= 0 else -paid
+            yield part, "due", "WITHIN", paid
+            if part in after:
+                yield part, "later", later, within[part] - paid
+
+    def _paid(self, deal: Deal, part: str | None) -> int | None:
         """Days to the payment: of several, an inflow on the last, an outflow on the first."""
         owed = deal["product_type"] in _BORROWED
         if part in ("due", "interest"):
             window = int(self.reading.row("lcr/window", "lcr", BASEL).values["days"])
+            unpaid = "interest" if part == "interest" else "principal"
+            merged = part == "interest" or deal["product_type"] in _DIVIDED
             days = [
                 left
                 for flow in self.instalments[deal["deal_id"]]
                 if (left := self._left(flow)) <= window
-                and (left > 0 or (owed and part == "interest" and flow["interest"] > 0))
+                and (left > 0 or (owed and merged and flow[unpaid] > 0))
             ]
             return max(min(days) if owed else max(days), 1)
         due = deal["maturity_date"]
@@ -174,9 +274,6 @@ class Bank(Tables):
                 row = self.reading.row("lcr/lines", f"unwind_{known['level']}", regime)
                 posted = min(held, product(pledged, row.values["rate"]))
             return {"posted": posted, "undrawn": held - posted}
-        flows = self.instalments.get(deal["deal_id"])
-        if flows and (kind in _BORROWED or (kind in _LENT and when != "OVERDUE")):
-            return self._repaid(deal, flows, held, regime)
         found = {"whole": held}
         if kind == "REPO" and liquid and when in ("WITHIN", "OPEN"):
             found |= {"unwind_cash": -held, "unwind_collateral": pledged}
@@ -186,13 +283,11 @@ class Bank(Tables):
                 found |= {"unwind_cash": held, "unwind_collateral": -pledged}
         return found
 
-    def _repaid(
-        self, deal: Deal, flows: Iterable[Deal], held: Decimal, regime: str
-    ) -> dict[str, Decimal]:
-        """Principal by window, the rest later; interest of the window (convention 5)."""
+    def _repaid(self, deal: Deal, regime: str) -> dict[str, Decimal]:
+        """Principal overdue and in the window, and interest, in deal currency (convention 5)."""
         days = int(self.reading.row("lcr/window", "lcr", regime).values["days"])
         sums = dict.fromkeys(("overdue", "due", "interest"), ZERO)
-        for flow in flows:
+        for flow in self.instalments[deal["deal_id"]]:
             left = self._left(flow)
             if left <= 0:
                 sums["overdue"] += flow["principal"]
@@ -200,9 +295,7 @@ class Bank(Tables):
                 sums["due"] += flow["principal"]
             if 0 < left <= days or (left <= 0 and deal["product_type"] in _BORROWED):
                 sums["interest"] += flow["interest"]
-        rate = self.rates[deal["currency"]]
-        found = {part: product(amount, rate) for part, amount in sums.items()}
-        return {**found, "later": held - found["overdue"] - found["due"]}
+        return sums
 
     def _deposit(self, deal: Deal, held: Decimal, sector: str) -> dict[str, Decimal]:
         depositor = self.counterparties.get(deal["counterparty_id"])

@@ -23,6 +23,7 @@ PARAMETERS = (
     "lcr/asset_lines",
     "lcr/cap_excess",
     "lcr/caps",
+    "lcr/country_currencies",
     "lcr/deposit_insurance",
     "lcr/deposit_lines",
     "lcr/facility_lines",
@@ -45,6 +46,7 @@ PARAMETERS = (
     "lcr/security_level",
     "lcr/significant_currency",
     "lcr/small_business",
+    "lcr/stress_declines",
     "lcr/window",
 )
 MEMO = ("collateral", "interest", "unwind_cash", "unwind_collateral")

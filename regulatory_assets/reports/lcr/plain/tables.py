@@ -39,6 +39,7 @@ class Tables:
         }
         structure = rows.get("entity_structure", ())
         self.transferable = {row["entity_id"]: row["transferable"] for row in structure}
+        self.adjustments = {r["entity_id"]: r.get("outflow_adjustment") for r in structure}
         self.parents = {row["entity_id"]: row["parent_entity_id"] for row in structure}
         members = rows.get("customer_groups", ())
         self.groups = {row["counterparty_id"]: row["group_id"] for row in members}
@@ -49,7 +50,6 @@ class Tables:
         for row in rows.get("security_ratings", ()):
             self.ratings.setdefault(row["security_id"], []).append(row)
         self.of_security = {r["security_id"]: r for r in rows.get("security_terms", ())}
-        self.entities = {row["entity_id"]: row for row in rows["entities"]}
         self.countries = {row["entity_id"]: row["country"] for row in structure}
         self.funding: dict[tuple[str, str], Decimal] = {}
         self.insured: dict[str, Decimal] = {}
@@ -199,7 +199,7 @@ class Tables:
             "risk_weight_band": band,
             "credit_quality": self._quality(security),
             "issuer": "OWN" if own else "FINANCIAL" if security["financial_issuer"] else "OTHER",
-            "conditions": "MET" if self._qualifies(security, terms) else "UNMET",
+            "conditions": self._fell(terms) if self._qualifies(security, terms) else "UNMET",
             "domestic": yes(self._sovereign(deal) == "DOMESTIC"),
         }
         return self.reading.rule("lcr/security_level", regime, known).then["level"]
@@ -214,7 +214,18 @@ class Tables:
         most = self.reading.row("lcr/mortgage_pools", "rmbs", BASEL).values["average_ltv"]
         lent = terms["average_ltv"]
         kept = terms["full_recourse"] and terms["risk_retention"]
-        return bool(kept and lent is not None and lent <= most)
+        originator = self.counterparties.get(terms["originator_id"], {})
+        own = originator.get("partner_entity_id") is not None
+        return bool(kept and not own and lent is not None and lent <= most)
+
+    def _fell(self, terms: Deal) -> str:
+        """The smallest decline in stress that is not less than what its terms tell, if any."""
+        told = [terms.get(name) or ZERO for name in ("price_decline", "haircut_increase")]
+        for within in ("MET", "WITHIN_TWENTY", "WITHIN_FORTY"):
+            row = self.reading.row("lcr/stress_declines", within, BASEL)
+            if all(lost <= row.values["most"] for lost in told):
+                return within
+        return "UNMET"
 
     def is_foreign(self, deal: Deal) -> bool:
         """A sovereign of the entity's country or home in a currency foreign to it (50(e))."""
@@ -234,10 +245,15 @@ class Tables:
         found = "NONE"
         for head in {deal["entity_id"], self.head_of(self.scopes[deal["entity_id"]][:2][-1])}:
             if head is not None and self.countries.get(head) == terms["country"]:
-                if self.entities[head]["reporting_currency"] == terms["currency"]:
+                if self._currency(terms["country"]) == terms["currency"]:
                     return "DOMESTIC"
                 found = "FOREIGN"
         return found
+
+    def _currency(self, country: str) -> str | None:
+        """The currency of a country, if it is known."""
+        row = self.reading.parameters.rates("lcr/country_currencies").rows().get((country,))
+        return row.texts["currency"] if row else None
 
     def head_of(self, scope: str) -> str | None:
         """The entity itself; of a group its one member whose parent is outside (convention 13)."""
