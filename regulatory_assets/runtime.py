@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from pathlib import Path
 
 from sqlalchemy import Engine as Database
 
@@ -29,7 +30,11 @@ from regulatory_assets.adjustments.releasing import (
 from regulatory_assets.adjustments.rule import Rule
 from regulatory_assets.adjustments.trial import stated
 from regulatory_assets.audit.anchors import Anchors
+from regulatory_assets.bank.claims import raw_folder
 from regulatory_assets.bank.conform import REJECTED_ROWS
+from regulatory_assets.bank.delivery import find_files
+from regulatory_assets.bank.fetching import Asking, askable
+from regulatory_assets.bank.intake import Arrivals
 from regulatory_assets.bank.tables import SOURCES
 from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.control.events import Event, EventLog
@@ -42,7 +47,7 @@ from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.privacy.vault import Vault
 from regulatory_assets.regulation.parameters import Parameters, ParameterSet
-from regulatory_assets.settings import Settings
+from regulatory_assets.settings import Databases, Settings
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,20 @@ class Runtime:
     @cached_property
     def register(self) -> Register:
         return Register(self.database)
+
+    @property
+    def arrivals(self) -> Arrivals:
+        """What has arrived so far; no engine is started for it."""
+        return Arrivals(self.register, raw_folder(self.settings.lake))
+
+    def asks(self, day: date, folder: Path) -> tuple[Asking, ...]:
+        """The sources whose database a run asks for a day; none on a closed day. Nothing is asked
+        here. Raises DeliveryError."""
+        sources = self.graph.sources
+        known = askable(sources, day, Databases().databases)
+        if not known or ClosedDays(self.events).held(day):
+            return ()
+        return self.arrivals.asks(known, find_files(folder, day, sources), day)
 
     @cached_property
     def events(self) -> EventLog:

@@ -24,7 +24,6 @@ from regulatory_assets.bank.mapping import OPERATION
 from regulatory_assets.bank.staging import RawLines, raw_lines
 from regulatory_assets.control.register import Delivery, Register
 from regulatory_assets.ledger import frames
-from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.table import Table
 
@@ -37,9 +36,9 @@ Standing = Mapping[str, Sequence[Delivery]]
 """By source, in the order of their names: its last full delivery and the deltas after it."""
 
 
-def raw_folder(lake: Lake) -> Path:
+def raw_folder(lake: Path) -> Path:
     """The folder of the delivered lines, beside the tables."""
-    return lake.root / "raw"
+    return lake / "raw"
 
 
 def standing_deliveries(folder: Path, table: Table, arrived: Iterable[Delivery]) -> Standing:

@@ -69,7 +69,7 @@ def _deliveries(table: Table) -> Check:
 
 
 def _standing(day: Examination, table: Table, arrived: Sequence[Delivery]) -> Standing:
-    return standing_deliveries(raw_folder(day.reader.lake), table, arrived)
+    return standing_deliveries(raw_folder(day.reader.lake.root), table, arrived)
 
 
 def _of_full_files(day: Examination, table: Table, arrived: Sequence[Delivery]) -> list[str]:
@@ -87,7 +87,7 @@ def _of_sources(
     day: Examination, table: Table, standing: Standing, facts: dict[str, int | str]
 ) -> list[str]:
     """Where a table has several: what each has delivered stands, and nothing besides."""
-    version, folder = day.version(table), raw_folder(day.reader.lake)
+    version, folder = day.version(table), raw_folder(day.reader.lake.root)
     claims = all_claims(day.reader, day.register, folder, table, version.day, standing)
     rows = day.rows(table).select(*table.key)
     found = frames.attach(

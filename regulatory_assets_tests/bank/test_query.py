@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -268,6 +269,11 @@ def test_a_run_asks_once_for_a_day_and_conforms_the_answer(
         lacking = missing(home.deliveries, DAY, graph)
         assert "deals" in lacking
         assert not [name for name in lacking if name.startswith("fx_rates")]
+        assert planned("fx_rates", "market_adjustments") == {
+            "fx_rates": ("asks", "treasury_rates asks the database treasury"),
+            "market_adjustments": ("after its inputs", "depends on what changes in fx_rates"),
+        }
+        assert not list(home.deliveries.rglob("*")), "a plan asks nothing"
 
         (done,) = run_days([DAY], ["fx_rates"])
         assert done.success, done.failures
@@ -283,12 +289,21 @@ def test_a_run_asks_once_for_a_day_and_conforms_the_answer(
         with sqlite3.connect(treasury) as database:
             database.execute("update rates set rate = '7'")
         (home.deliveries / str(DAY) / "treasury_rates.query.parquet").unlink()
+        assert planned("fx_rates") == {}
         (again,) = run_days([DAY], ["fx_rates"])
         assert again.success
         assert [o.rows for o in again.outcomes] == [0], "a day's answer is not asked for twice"
         kept = [p for p in home.folder.rglob("*") if p.is_file()]
         assert [p for p in kept if SECRET.encode() in p.read_bytes()] == []
         assert SECRET not in "".join(capfd.readouterr())
+
+
+def planned(*tables: str) -> dict[str, tuple[str, str]]:
+    """What a run would do with some tables, and why, as the command says."""
+    said = CliRunner().invoke(app, ["plan", "--date", str(DAY), "--json"])
+    assert said.exit_code == 0, said.output
+    lines = {line["table"]: (line["way"], line["why"]) for line in json.loads(said.stdout)}
+    return {name: lines[name] for name in tables if name in lines}
 
 
 def test_a_day_without_rows_has_no_answer_unless_somebody_says_so(

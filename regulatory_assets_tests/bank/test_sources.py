@@ -21,7 +21,7 @@ from regulatory_assets.bank.claims import (
 from regulatory_assets.bank.control_totals import check_totals, control_totals
 from regulatory_assets.bank.delivery import DeliveryError, find_files
 from regulatory_assets.bank.formats.piece import LINE
-from regulatory_assets.bank.ingest import Ingested, ingest_pending, pending
+from regulatory_assets.bank.ingest import Ingested, arrivals, ingest_pending
 from regulatory_assets.bank.ingest import take as take_lines
 from regulatory_assets.bank.mapping import SourceMapping, installed, load, needed_sources
 from regulatory_assets.bank.provenance import provenance
@@ -119,7 +119,7 @@ def stands(desk: Desk) -> dict[str, Decimal]:
 
 def told(desk: Desk) -> dict[str, tuple[str, str]]:
     """Of each standing key the source that has it, and the value in the line that says so."""
-    table, folder = desk.table("fx_rates"), raw_folder(desk.runner.lake)
+    table, folder = desk.table("fx_rates"), raw_folder(desk.runner.lake.root)
     arrived = desk.runner.register.deliveries("fx_rates", desk.day)
     standing = standing_deliveries(folder, table, arrived)
     register, reader = desk.runner.register, desk.runner.reader
@@ -216,7 +216,7 @@ def test_a_source_that_delivers_meanwhile_keeps_its_rows(desk: Desk) -> None:
         raced.extend(() if raced else ingest_pending(desk.runner, [late]))
         return ()
 
-    kept = stage(early, raw_folder(desk.runner.lake))
+    kept = stage(early, raw_folder(desk.runner.lake.root))
     done = take_lines(desk.runner, kept, before=meanwhile)
     assert (raced[0].outcome.revision, done.outcome.revision) == (1, 2)
     assert done.delivery.contested == 1
@@ -313,7 +313,7 @@ def test_the_how_to_adds_a_source_by_a_file_alone(desk: Desk, folder: Path) -> N
 
 def only(mappings: list[SourceMapping], desk: Desk) -> list[str]:
     files = find_files(desk.deliveries, desk.day, SOURCES, mappings)
-    return [f.path.name for f in pending(desk.runner, files)]
+    return [f.path.name for f in arrivals(desk.runner).pending(files)]
 
 
 def test_what_is_pending_is_named_source_by_source(desk: Desk) -> None:
