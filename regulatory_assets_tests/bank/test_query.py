@@ -22,7 +22,7 @@ from regulatory_assets.bank.query import DatabaseQuery
 from regulatory_assets.bank.staging import raw_lines
 from regulatory_assets.bank.tables import SOURCES
 from regulatory_assets.cli import app
-from regulatory_assets.orchestration.files import look, missing
+from regulatory_assets.orchestration.files import DayFiles, missing
 from regulatory_assets.orchestration.launch import run_days
 from regulatory_assets.runtime import production_graph
 from regulatory_assets.settings import Databases, Settings
@@ -168,11 +168,10 @@ def test_the_sensor_looks_at_the_files_that_are_asked(
     (here / "quotes.txt").write_text(QUOTES)
     (here / "desks_20260107.json").write_text(DESKS)
     graph = production_graph()
-    seen = look(tmp_path, DAY, graph, {})
-    assert sorted(seen) == [f"{DAY}/desks_20260107.json", f"{DAY}/quotes.txt"]
+    before = DayFiles(here, find_files(tmp_path, DAY, graph.sources), 0).mark
     assert "fx_rates" not in missing(tmp_path, DAY, graph)
-    (here / "quotes.txt").write_text(QUOTES.replace("eur", "EUR"))
-    assert look(tmp_path, DAY, graph, seen)[f"{DAY}/quotes.txt"] != seen[f"{DAY}/quotes.txt"]
+    (here / "quotes.txt").write_text(QUOTES + "1;gbp;1;")
+    assert DayFiles(here, find_files(tmp_path, DAY, graph.sources), 0).mark != before
 
 
 def test_the_how_to_shows_mappings_that_can_be_used() -> None:
