@@ -140,6 +140,8 @@ def fetch(
                 f"to {_quoted(part)} (format parquet)"
             )
     part.replace(target)
+    for name in asking.mapping.pattern.also:  # what it was called under a former name
+        target.with_name(name).unlink(missing_ok=True)
     return Fetched(target, count)
 
 

@@ -89,8 +89,9 @@ def ingest_pending(
 ) -> tuple[Ingested, ...]:
     """Apply those of one table's and day's files that are pending."""
     taken: list[Ingested] = []
-    for source in sorted({f.source for f in files}):
-        # Asked for each: what a source before it has delivered may concern its keys.
+    # Asked for each: what a source before it has delivered may concern its keys. And asked twice:
+    # what has passed to a source of a later name may free keys of one before.
+    for source in sorted({f.source for f in files}) * 2:
         waiting = arrivals(runner).pending([f for f in files if f.source == source])
         taken += [ingest(runner, file, totals, vault) for file in waiting]
     return tuple(taken)
@@ -122,7 +123,8 @@ def ingest(
 
 
 def _require_full(runner: Runner, file: DeliveredFile) -> None:
-    if file.source not in arrivals(runner).standing(file.table, file.day):
+    standing = arrivals(runner).standing(file.table, file.day)
+    if file.source not in standing.before(file.source, file.mapping.formerly).of:
         of = "" if file.source == file.table.name else f" by the source {file.source}"
         raise DeliveryError(
             f"{file.named}: a delta needs a full delivery of {file.table.name}{of} for {file.day} "
@@ -220,7 +222,8 @@ def _beside_others(
     """The lines beside what other sources have delivered; None where no other has."""
     table, folder = raw.table, raw.path.parents[1]
     standing = Arrivals(runner.register, folder).standing(table, raw.day)
-    if not standing.keys() - {raw.source}:
+    standing = standing.before(raw.source, raw.formerly)
+    if not standing.of.keys() - {raw.source}:
         return None
     claims = all_claims(runner.reader, runner.register, folder, table, raw.day, standing)
     claims = store(claims)

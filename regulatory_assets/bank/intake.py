@@ -40,9 +40,9 @@ class Arrivals:
         return tuple(
             a
             for a in askable
-            if a.mapping.pattern.text not in there
-            and a.mapping.source
-            not in {d.source for d in self.register.deliveries(a.mapping.table.name, day)}
+            if not any(a.mapping.pattern.matches(name) for name in there)
+            and not {d.source for d in self.register.deliveries(a.mapping.table.name, day)}
+            & {a.mapping.source, *a.mapping.formerly}
         )
 
     def pending(self, files: Sequence[DeliveredFile]) -> tuple[DeliveredFile, ...]:
@@ -61,9 +61,12 @@ class Arrivals:
         waiting: list[DeliveredFile] = []
         for source in sorted({f.source for f in files}):
             own = [f for f in files if f.source == source]
-            fulls, applied = [f for f in own if f.mode == "full"], standing.get(source, ())
+            now = standing.before(source, {name for f in own for name in f.mapping.formerly})
+            fulls, applied = [f for f in own if f.mode == "full"], now.of.get(source, ())
             whole = applied[0] if applied and applied[0].mode == "full" else None
-            before = [d for name, each in standing.items() if name < source for d in each]
+            before = [d for name, each in now.of.items() if name < source for d in each]
+            # Where rows have passed to another name, keys of the former may be free.
+            before += [d for name, d in now.passed if name < source != d.source]
             if fulls and (
                 whole is None or not self._is(fulls[-1], whole) or _contested(applied, before)
             ):

@@ -54,7 +54,7 @@ def provenance(
     folder = raw_folder(reader.lake.root)
     standing = standing_deliveries(folder, table, register.deliveries(table.name, day))
     found = []
-    if standing:
+    if standing.of:
         claims = all_claims(reader, register, folder, table, day, standing)
         found = owners(claims.where(having(table, key)), table).toArrow().to_pylist()
     if not found:

@@ -288,7 +288,10 @@ def test_a_run_asks_once_for_a_day_and_conforms_the_answer(
         with sqlite3.connect(treasury) as database:
             database.execute("update rates set rate = '7'")
         (home.deliveries / str(DAY) / "treasury_rates.query.parquet").unlink()
-        assert planned("fx_rates") == {}
+        renamed = ASKED.replace("source: treasury_rates", "source: t\nformerly: treasury_rates")
+        for text in (ASKED, renamed):
+            (tmp_path / "sources" / "treasury.yaml").write_text(text)
+            assert planned("fx_rates") == {}
         (again,) = run_days([DAY], ["fx_rates"])
         assert again.success
         assert [o.rows for o in again.outcomes] == [0], "a day's answer is not asked for twice"
@@ -316,7 +319,11 @@ def test_a_day_without_rows_has_no_answer_unless_somebody_says_so(
         fetch_new(tmp_path, later, asking(), at)
     assert not (tmp_path / str(later)).exists()
     assert fetch(tmp_path, later, asking(), at).rows == 0
-    assert fetch_new(tmp_path, later, asking(), at) is None
+    renamed = asking(ASKED.replace("source: treasury_rates", "source: t\nformerly: treasury_rates"))
+    assert [f.source for f in find_files(tmp_path, later, SOURCES, [renamed.mapping])] == ["t"]
+    fetch(tmp_path, later, renamed, at)
+    assert [p.name for p in (tmp_path / str(later)).iterdir()] == ["t.query.parquet"]
+    assert fetch_new(tmp_path, later, renamed, at) is None
 
 
 UNASKED: Mapping[str, tuple[str, str, str]] = {

@@ -123,7 +123,7 @@ def _rejected(
     """How many lines were rejected since the last whole file, and for what."""
     arrived = day.register.deliveries(table.name, day.version(table).day)
     standing = standing_deliveries(raw_folder(day.reader.lake.root), table, arrived)
-    batches = {d.batch: d.rejected for each in standing.values() for d in each if d.rejected}
+    batches = {d.batch: d.rejected for each in standing.of.values() for d in each if d.rejected}
     if not batches:
         return 0, {}
     reasons = {e: _reason(e) for e in expected if e.kind in _SAID}
