@@ -46,6 +46,7 @@ from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.privacy.vault import Vault
+from regulatory_assets.quality import released as quality
 from regulatory_assets.regulation.parameters import Parameters, ParameterSet
 from regulatory_assets.settings import Databases, Settings
 
@@ -145,8 +146,8 @@ class Runtime:
 
     @property
     def releasing(self) -> Releasing:
-        """What people may do with the parameters at hand."""
-        return Releasing(self.events, Parameters.default())
+        """What people may do with the parameters and thresholds at hand."""
+        return Releasing(self.events, Parameters.default(), quality.contents())
 
     def marks(self, version: Version, uses: Mapping[str, Uses]) -> dict[str, Marks]:
         """What to tell of the parameters behind a reported version, by scope."""
@@ -154,10 +155,12 @@ class Runtime:
         return marks(log, self.graph, self.register, self.parameters.at, version, uses)
 
     def unreleased(self, day: date) -> list[str]:
-        """The files that a day was calculated with and no second person has released."""
+        """The files that a day was calculated with or is judged by, and no second person has
+        released."""
         names = used(self.graph, self.register, day)
         released, _ = last_released(self.events.read())
-        return list(unreleased(released, self.parameters.at(day, names)))
+        calculated = unreleased(released, self.parameters.at(day, names))
+        return [*calculated, *quality.unreleased(released)]
 
     @cached_property
     def parameters(self) -> Rules:
