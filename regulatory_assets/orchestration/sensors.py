@@ -99,6 +99,8 @@ def _look(
         return before, ()
     if day < calendar.first_day:
         raise _Waits(f"before the first reporting date {calendar.first_day}")
+    if not calendar.partitions.has_partition_key(str(day)):
+        raise _Waits("the day has not come")
     if lacking := missing(folder, day, runtime.graph):
         raise _Waits(f"{', '.join(lacking)} not delivered yet")
     if time.time_ns() - found.newest < SETTLED_SECONDS * 10**9:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -229,7 +230,9 @@ def test_the_sensor_requests_exactly_the_days_that_have_files_to_take(tmp_path: 
         assert "nobody.csv: no source has this name" in sensor.waits
 
 
-def test_the_sensor_lets_a_closed_day_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sensor_lets_a_closed_day_and_one_to_come_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with new_home(tmp_path / "home") as home:
         sensor = Sensor(home)
         home.deliver(DAYS[0], optional=False)
@@ -237,7 +240,10 @@ def test_the_sensor_lets_a_closed_day_wait(tmp_path: Path, monkeypatch: pytest.M
             closed.setattr(ClosedDays, "held", lambda *_: "it is closed")
             assert sensor.look() == []
             assert "2026-01-05: it is closed" in sensor.waits
+        shutil.copytree(home.deliveries / str(DAYS[0]), home.deliveries / "2999-01-01")
         assert sensor.look() == ["2026-01-05"], "opened again, its files are asked for"
+        assert sensor.look() == []
+        assert "2999-01-01: the day has not come" in sensor.waits
 
 
 def _settle(home: Home) -> None:
