@@ -19,7 +19,6 @@ from rich.table import Column as GridColumn
 from rich.table import Table as Grid
 
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
-from regulatory_assets.bank.ingest import pending
 from regulatory_assets.commands.audit import audit_app
 from regulatory_assets.commands.days import days_app
 from regulatory_assets.commands.figures import show_aml, show_branch
@@ -128,20 +127,27 @@ def plan(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """What a run would do for a date, and why; nothing is computed or written."""
+    """What a run would do for a date, and why; nothing is asked, computed or written."""
     runtime = open_runtime()
     runner = runtime.runner("plan")
     positions = runner.positions(day.date())
     lines: list[dict[str, object]] = []
     stale: set[str] = set()
-    delivered = find_files(source or runtime.settings.data, day.date(), runtime.graph.sources)
+    folder = source or runtime.settings.data
+    delivered = find_files(folder, day.date(), runtime.graph.sources)
+    asks = runtime.asks(day.date(), folder)
     for table in runtime.graph.sources:
-        waiting = pending(runner, [f for f in delivered if f.table == table])
+        asked = [a.told for a in asks if a.mapping.table == table]
+        waiting = runtime.arrivals.pending([f for f in delivered if f.table == table])
+        if asked:
+            lines.append({"table": table.name, "way": "asks", "why": ", ".join(asked)})
         if waiting:
-            stale.add(table.name)
             names = ", ".join(f.path.name for f in waiting)
             lines.append({"table": table.name, "way": "delivery", "why": names})
-    left_out = positions.left_out({f.table.name for f in delivered})
+        if asked or waiting:
+            stale.add(table.name)
+    arrived = {f.table.name for f in delivered} | {a.mapping.table.name for a in asks}
+    left_out = positions.left_out(arrived)
     for stage in runtime.graph.stages:
         inputs = {t.name for t in runtime.graph.inputs(stage)}
         if stage.name in left_out:

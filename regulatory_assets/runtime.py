@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from pathlib import Path
 
 from sqlalchemy import Engine as Database
 
@@ -29,7 +30,11 @@ from regulatory_assets.adjustments.releasing import (
 from regulatory_assets.adjustments.rule import Rule
 from regulatory_assets.adjustments.trial import stated
 from regulatory_assets.audit.anchors import Anchors
+from regulatory_assets.bank.claims import raw_folder
 from regulatory_assets.bank.conform import REJECTED_ROWS
+from regulatory_assets.bank.delivery import find_files
+from regulatory_assets.bank.fetching import Asking, askable
+from regulatory_assets.bank.intake import Arrivals
 from regulatory_assets.bank.tables import SOURCES
 from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.control.events import Event, EventLog
@@ -41,8 +46,9 @@ from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.privacy.vault import Vault
+from regulatory_assets.quality import released as quality
 from regulatory_assets.regulation.parameters import Parameters, ParameterSet
-from regulatory_assets.settings import Settings
+from regulatory_assets.settings import Databases, Settings
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,20 @@ class Runtime:
     def register(self) -> Register:
         return Register(self.database)
 
+    @property
+    def arrivals(self) -> Arrivals:
+        """What has arrived so far; no engine is started for it."""
+        return Arrivals(self.register, raw_folder(self.settings.lake))
+
+    def asks(self, day: date, folder: Path) -> tuple[Asking, ...]:
+        """The sources whose database a run asks for a day; none on a closed day. Nothing is asked
+        here. Raises DeliveryError."""
+        sources = self.graph.sources
+        known = askable(sources, day, Databases().databases)
+        if not known or ClosedDays(self.events).held(day):
+            return ()
+        return self.arrivals.asks(known, find_files(folder, day, sources), day)
+
     @cached_property
     def events(self) -> EventLog:
         """The event log; each decision added to it is anchored."""
@@ -126,8 +146,8 @@ class Runtime:
 
     @property
     def releasing(self) -> Releasing:
-        """What people may do with the parameters at hand."""
-        return Releasing(self.events, Parameters.default())
+        """What people may do with the parameters and thresholds at hand."""
+        return Releasing(self.events, Parameters.default(), quality.contents())
 
     def marks(self, version: Version, uses: Mapping[str, Uses]) -> dict[str, Marks]:
         """What to tell of the parameters behind a reported version, by scope."""
@@ -135,10 +155,12 @@ class Runtime:
         return marks(log, self.graph, self.register, self.parameters.at, version, uses)
 
     def unreleased(self, day: date) -> list[str]:
-        """The files that a day was calculated with and no second person has released."""
+        """The files that a day was calculated with or is judged by, and no second person has
+        released."""
         names = used(self.graph, self.register, day)
         released, _ = last_released(self.events.read())
-        return list(unreleased(released, self.parameters.at(day, names)))
+        calculated = unreleased(released, self.parameters.at(day, names))
+        return [*calculated, *quality.unreleased(released)]
 
     @cached_property
     def parameters(self) -> Rules:

@@ -99,7 +99,7 @@ def _scratch(runtime: Runtime, folder: Path, engine: str) -> Runtime:
 
 def _replay(runtime: Runtime, runner: Runner, table: Table, day: date) -> None:
     """Take every registered delivery of a table and day again, in order, from its kept lines."""
-    folder = raw_folder(Lake(runtime.settings.lake, runner.lake.session))
+    folder = raw_folder(runtime.settings.lake)
     for delivery in runtime.register.deliveries(table.name, day):
         take(runner, raw_lines(folder, table, delivery.batch))
 

@@ -13,7 +13,7 @@ import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -162,15 +162,17 @@ def _by_file(found: Contents) -> dict[str, list[tuple[str, str]]]:
 
 @dataclass(frozen=True)
 class Releasing:
-    """What people may do with the parameters at hand, on one event log."""
+    """What people may do with the parameters at hand, on one event log. ``beside`` are further
+    files that are released with them."""
 
     log: EventLog
     parameters: Parameters
+    beside: Contents = field(default_factory=dict)
 
     @property
     def at_hand(self) -> Contents:
         """What the files say now."""
-        return contents(self.parameters)
+        return {**contents(self.parameters), **self.beside}
 
     def propose(self, actor: Actor, reason: str) -> Event:
         """Propose the parameters at hand for figures that are released."""

@@ -2,13 +2,15 @@
 
 A source delivers its own rows: its full file replaces what the source itself delivered before, and
 nothing else. Which rows these are say the accepted lines of its deliveries, which are kept; no
-ledger has a column for it. Of sources that deliver the same key, the one whose name comes first has
-it, whichever came first; the others' lines are rejected.
+ledger has a column for it. A source that was renamed says so in its mapping (``formerly``): with
+its next delivery for a day, what it had delivered under the other name is its own. Of sources that
+deliver the same key, the one whose name comes first has it, whichever came first; the others' lines
+are rejected.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
@@ -24,7 +26,6 @@ from regulatory_assets.bank.mapping import OPERATION
 from regulatory_assets.bank.staging import RawLines, raw_lines
 from regulatory_assets.control.register import Delivery, Register
 from regulatory_assets.ledger import frames
-from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.table import Table
 
@@ -33,24 +34,45 @@ _LAST, _OPERATION = "__last", "__operation"
 _BEFORE, _OWN, _BEHIND = "__before", "__own", "__behind"
 _CONTESTED = "__contested"
 
-Standing = Mapping[str, Sequence[Delivery]]
-"""By source, in the order of their names: its last full delivery and the deltas after it."""
+
+@dataclass(frozen=True)
+class Standing:
+    """The deliveries that make up the rows of a table's day: of each source, in the order of their
+    names, its last full one and the deltas after it. ``passed`` are those with which rows passed to
+    a source that was renamed, each with the name that had them."""
+
+    of: Mapping[str, Sequence[Delivery]]
+    passed: Sequence[tuple[str, Delivery]] = ()
+
+    def before(self, source: str, formerly: Collection[str]) -> Standing:
+        """The same before a source delivers: with what it has delivered under former names."""
+        found = dict(self.of)
+        own = [d for name in (*formerly, source) for d in found.pop(name, ())]
+        if own:
+            found[source] = sorted(own, key=lambda d: d.revision or 0)
+        return Standing(dict(sorted(found.items())), self.passed)
 
 
-def raw_folder(lake: Lake) -> Path:
+def raw_folder(lake: Path) -> Path:
     """The folder of the delivered lines, beside the tables."""
-    return lake.root / "raw"
+    return lake / "raw"
 
 
 def standing_deliveries(folder: Path, table: Table, arrived: Iterable[Delivery]) -> Standing:
     """The deliveries of a table's day that make up its rows. ``folder`` is that of the kept lines,
-    which say the source where the register is older than its field."""
-    found: dict[str, list[Delivery]] = {}
+    which say a source's former names, and its name where the register is older than its field."""
+    found = Standing({})
     for delivery in sorted(arrived, key=lambda d: d.revision or 0):
         source = delivery.source or raw_lines(folder, table, delivery.batch).source
-        before = [] if delivery.mode == "full" else found.get(source, [])
-        found[source] = [*before, delivery]
-    return dict(sorted(found.items()))
+        passed = []
+        if found.of.keys() - {source}:
+            formerly = raw_lines(folder, table, delivery.batch).formerly
+            passed = [(name, delivery) for name in formerly if name in found.of]
+            found = found.before(source, formerly)
+        own = [] if delivery.mode == "full" else found.of.get(source, ())
+        of = {**found.of, source: [*own, delivery]}
+        found = Standing(dict(sorted(of.items())), (*found.passed, *passed))
+    return found
 
 
 def all_claims(
@@ -61,8 +83,8 @@ def all_claims(
     history = register.history(REJECTED_ROWS.name, day)
     rejected = reader.rows(Version(REJECTED_ROWS, day, history)) if history else None
     lines = [
-        _accepted(reader, raw_lines(folder, table, d.batch), d, place, rejected)
-        for deliveries in standing.values()
+        _accepted(reader, raw_lines(folder, table, d.batch), d, source, place, rejected)
+        for source, deliveries in standing.of.items()
         for place, d in enumerate(deliveries)
     ]
     told = (_LAST, _OPERATION, BATCH, LINE)
@@ -73,7 +95,12 @@ def all_claims(
 
 
 def _accepted(
-    reader: Reader, raw: RawLines, delivery: Delivery, place: int, rejected: DataFrame | None
+    reader: Reader,
+    raw: RawLines,
+    delivery: Delivery,
+    source: str,
+    place: int,
+    rejected: DataFrame | None,
 ) -> DataFrame:
     lines = reader.lake.session.read.parquet(str(raw.path))
     conformed = conform(lines, raw.columns, raw.mapping, raw.day)
@@ -82,7 +109,7 @@ def _accepted(
         conformed = frames.anti(conformed, of_batch, (LINE,))
     return conformed.select(
         *raw.table.key,
-        F.lit(raw.source).alias(SOURCE),
+        F.lit(source).alias(SOURCE),
         F.lit(place).alias(_LAST),
         (F.col(OPERATION) if raw.mode == "delta" else F.lit("upsert")).alias(_OPERATION),
         F.lit(raw.batch).alias(BATCH),

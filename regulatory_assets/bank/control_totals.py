@@ -9,10 +9,11 @@ Where several sources deliver a table, a fifth column ``source`` says whose file
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 from regulatory_assets.bank.delivery import CONTROL_TOTALS, DeliveredFile, DeliveryError
@@ -20,6 +21,8 @@ from regulatory_assets.ledger.table import ColumnType, Table
 
 _COLUMNS = ("table", "rows", "sum_column", "sum")
 _SOURCE = "source"
+_COUNT = re.compile("[0-9]{1,18}")
+_AMOUNT = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
 _NUMBERS = (ColumnType.INTEGER, ColumnType.LONG, ColumnType.MONEY, ColumnType.RATE)
 
 
@@ -93,16 +96,13 @@ def _read(path: Path, stream: Iterable[str], tables: dict[str, Table]) -> Iterat
         name, rows, column, total, *source = (field.strip() for field in fields)
         if name not in tables:
             raise DeliveryError(f"{place}: no source table {name}; use one of {', '.join(tables)}")
-        if not (rows.isascii() and rows.isdigit()):
-            raise DeliveryError(f"{place}: rows is {rows!r}; write a whole number")
+        if not _COUNT.fullmatch(rows):
+            raise DeliveryError(f"{place}: rows is {rows[:50]!r}; write a whole number")
         if column and not any(
             c.name == column and c.type in _NUMBERS for c in tables[name].columns
         ):
             raise DeliveryError(f"{place}: {name} has no number column {column}")
-        try:
-            amount = Decimal(total) if column else Decimal(0)
-        except InvalidOperation:
-            amount = Decimal("NaN")
-        if not amount.is_finite():
-            raise DeliveryError(f"{place}: sum is {total!r}; write a decimal number")
+        if column and not _AMOUNT.fullmatch(total):
+            raise DeliveryError(f"{place}: sum is {total[:50]!r}; write a decimal number")
+        amount = Decimal(total) if column else Decimal(0)
         yield ControlTotal(name, int(rows), column or None, amount, place, "".join(source))

@@ -148,6 +148,9 @@ def _found(
     if len(fitting) > 1:
         names = ", ".join(m.source for m in fitting)
         raise DeliveryError(f"{path}: fits the sources {names}; make their patterns differ")
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        # A pipe would be waited for; a folder is refused when it is read.
+        raise DeliveryError(f"{path}: is no file; deliver one, or remove it")
     _check_day(path, day, fitting[0].pattern)
     return DeliveredFile(path, day, fitting[0])
 

@@ -53,6 +53,11 @@ class Asking:
         """The environment variable that says where the database is."""
         return f"REGULATORY_ASSETS_DATABASES__{self.query.database.upper()}"
 
+    @property
+    def told(self) -> str:
+        """What will be asked, in a plan."""
+        return f"{self.mapping.source} asks the database {self.query.database}"
+
     def error(self, problem: str) -> DeliveryError:
         return DeliveryError(f"{self.mapping.path}: {problem}")
 
@@ -135,6 +140,8 @@ def fetch(
                 f"to {_quoted(part)} (format parquet)"
             )
     part.replace(target)
+    for name in asking.mapping.pattern.also:  # what it was called under a former name
+        target.with_name(name).unlink(missing_ok=True)
     return Fetched(target, count)
 
 

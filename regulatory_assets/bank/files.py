@@ -24,13 +24,15 @@ _DATE_IN_NAME = re.compile(r"\{([^}]*)\}")
 
 @dataclass(frozen=True)
 class FilePattern:
-    """Names of a source's files: ``*`` is anything, ``#`` digits, ``{yyyyMMdd}`` the day."""
+    """Names of a source's files: ``*`` is anything, ``#`` digits, ``{yyyyMMdd}`` the day; and names
+    that stand for themselves."""
 
     text: str
     shape: DateShape | None = None
+    also: tuple[str, ...] = ()
 
     def matches(self, name: str) -> bool:
-        return self._expression.fullmatch(name) is not None
+        return name in self.also or self._expression.fullmatch(name) is not None
 
     def day(self, name: str) -> date | None:
         """The date in a file's name, where the pattern has one. Raises ValueError for no day."""

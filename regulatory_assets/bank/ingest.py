@@ -24,7 +24,6 @@ from regulatory_assets.bank.claims import (
     all_claims,
     raw_folder,
     settle,
-    standing_deliveries,
 )
 from regulatory_assets.bank.conform import (
     REASONS,
@@ -36,9 +35,10 @@ from regulatory_assets.bank.conform import (
 from regulatory_assets.bank.control_totals import ControlTotal, check_totals, control_totals
 from regulatory_assets.bank.delivery import DeliveredFile, DeliveryError, find_files
 from regulatory_assets.bank.formats.piece import LINE, RAW_TEXT
+from regulatory_assets.bank.intake import Arrivals
 from regulatory_assets.bank.mapping import OPERATION
 from regulatory_assets.bank.personal import PersonalData, keep_personal
-from regulatory_assets.bank.staging import RawLines, raw_lines, stage
+from regulatory_assets.bank.staging import RawLines, stage
 from regulatory_assets.control.register import Delivery, LostRace
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import total
@@ -60,49 +60,9 @@ class Ingested:
     warnings: tuple[str, ...]
 
 
-def pending(runner: Runner, files: Sequence[DeliveredFile]) -> tuple[DeliveredFile, ...]:
-    """The files of one table and day that are not applied yet: source by source in the order of
-    their names, and each in order.
-
-    A full file that is not the last one applied replaces its source's rows, so the deltas beside it
-    follow it again; so does one whose mapping has changed since, and one of whose keys a source
-    before it had some, when that source delivered again. Otherwise only deltas that were not
-    applied since are pending.
-    """
-    if not files:
-        return ()
-    table, day = files[0].table, files[0].day
-    arrived = runner.register.deliveries(table.name, day)
-    standing = standing_deliveries(raw_folder(runner.lake), table, arrived)
-    waiting: list[DeliveredFile] = []
-    for source in sorted({f.source for f in files}):
-        own = [f for f in files if f.source == source]
-        fulls, applied = [f for f in own if f.mode == "full"], standing.get(source, ())
-        whole = applied[0] if applied and applied[0].mode == "full" else None
-        before = [d for name, each in standing.items() if name < source for d in each]
-        if fulls and (
-            whole is None or not _is(runner, fulls[-1], whole) or _contested(applied, before)
-        ):
-            waiting += own
-        else:
-            since = {d.sha256 for d in applied}
-            waiting += (f for f in own if f.mode == "delta" and f.sha256 not in since)
-    return tuple(waiting)
-
-
-def _contested(applied: Sequence[Delivery], before: Sequence[Delivery]) -> bool:
-    """Whether who has which key must be settled anew: a source before this one has delivered
-    since its full file, and they have had keys in common."""
-    since = [d for d in before if (d.revision or 0) > (applied[0].revision or 0)]
-    return bool(since) and any(d.contested for d in (*applied, *since))
-
-
-def _is(runner: Runner, file: DeliveredFile, applied: Delivery) -> bool:
-    """Whether this very content was applied by this very mapping."""
-    if file.sha256 != applied.sha256:
-        return False
-    kept = raw_lines(raw_folder(runner.lake), file.table, applied.batch)
-    return kept.mapping_text == file.mapping.text
+def arrivals(runner: Runner) -> Arrivals:
+    """What has arrived in a runner's lake."""
+    return Arrivals(runner.register, raw_folder(runner.lake.root))
 
 
 def ingest_table(
@@ -114,7 +74,7 @@ def ingest_table(
     """
     sources = runner.graph.sources
     files = [f for f in find_files(folder, day, sources) if f.table == table]
-    if not pending(runner, files):
+    if not arrivals(runner).pending(files):
         return ()
     totals = [t for t in control_totals(folder, day, sources) if t.table == table.name]
     check_totals(totals, files)
@@ -129,9 +89,10 @@ def ingest_pending(
 ) -> tuple[Ingested, ...]:
     """Apply those of one table's and day's files that are pending."""
     taken: list[Ingested] = []
-    for source in sorted({f.source for f in files}):
-        # Asked for each: what a source before it has delivered may concern its keys.
-        waiting = pending(runner, [f for f in files if f.source == source])
+    # Asked for each: what a source before it has delivered may concern its keys. And asked twice:
+    # what has passed to a source of a later name may free keys of one before.
+    for source in sorted({f.source for f in files}) * 2:
+        waiting = arrivals(runner).pending([f for f in files if f.source == source])
         taken += [ingest(runner, file, totals, vault) for file in waiting]
     return tuple(taken)
 
@@ -148,7 +109,7 @@ def ingest(
         raise DeliveryError(f"{file.named}: holds personal data, and there is no vault to keep it")
     if file.mode == "delta":
         _require_full(runner, file)
-    kept = stage(file, raw_folder(runner.lake))
+    kept = stage(file, raw_folder(runner.lake.root))
     try:
         return take(
             runner,
@@ -162,8 +123,8 @@ def ingest(
 
 
 def _require_full(runner: Runner, file: DeliveredFile) -> None:
-    arrived = runner.register.deliveries(file.table.name, file.day)
-    if file.source not in standing_deliveries(raw_folder(runner.lake), file.table, arrived):
+    standing = arrivals(runner).standing(file.table, file.day)
+    if file.source not in standing.before(file.source, file.mapping.formerly).of:
         of = "" if file.source == file.table.name else f" by the source {file.source}"
         raise DeliveryError(
             f"{file.named}: a delta needs a full delivery of {file.table.name}{of} for {file.day} "
@@ -260,9 +221,9 @@ def _beside_others(
 ) -> Settled | None:
     """The lines beside what other sources have delivered; None where no other has."""
     table, folder = raw.table, raw.path.parents[1]
-    arrived = runner.register.deliveries(table.name, raw.day)
-    standing = standing_deliveries(folder, table, arrived)
-    if not standing.keys() - {raw.source}:
+    standing = Arrivals(runner.register, folder).standing(table, raw.day)
+    standing = standing.before(raw.source, raw.formerly)
+    if not standing.of.keys() - {raw.source}:
         return None
     claims = all_claims(runner.reader, runner.register, folder, table, raw.day, standing)
     claims = store(claims)

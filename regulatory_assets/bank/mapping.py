@@ -61,6 +61,7 @@ class SourceMapping:
 
     ``pattern`` fits the names of its files; of a query of files, the name that its result goes by.
     ``optional``, ``first_day`` and ``beside_own_file`` say which days need it (``needed_sources``).
+    ``formerly`` are names that the source has had: what it delivered under them is its own.
     """
 
     source: str
@@ -77,6 +78,7 @@ class SourceMapping:
     optional: bool = False
     first_day: date | None = None
     beside_own_file: bool = False
+    formerly: tuple[str, ...] = ()
 
     @property
     def uses(self) -> tuple[str, ...]:
@@ -124,7 +126,7 @@ def standard(table: Table, mode: Mode) -> SourceMapping:
 _NEEDED = ("source", "table", "delivery", "key", "columns")
 _ORIGIN = ("files", "query")
 _WHEN = ("optional", "first_day", "beside_own_file")
-_OPTIONAL = ("title", "operation", "reporting_date", *_WHEN)
+_OPTIONAL = ("title", "operation", "reporting_date", "formerly", *_WHEN)
 
 _QUERY_OF_FILES, _QUERY_OF_DATABASE = ".query", ".query.parquet"
 """What follows the source's name in that of a query's result."""
@@ -154,7 +156,40 @@ def installed(tables: Iterable[Table]) -> tuple[SourceMapping, ...]:
                     path,
                     1,
                 )
-    return tuple(found.values())
+    mappings = tuple(found.values())
+    for mapping in mappings:
+        _check_formerly(mapping, mappings)
+    return mappings
+
+
+def _check_formerly(mapping: SourceMapping, mappings: Sequence[SourceMapping]) -> None:
+    """Of rows that a source had under another name there can be one owner."""
+    others = [m for m in mappings if m.table == mapping.table and m.source != mapping.source]
+    for name in mapping.formerly:
+        other = next((m for m in others if name in (m.source, *m.formerly)), None)
+        if other is not None:
+            assert mapping.path is not None
+            says = "is there" if name == other.source else "says so too"
+            raise (
+                parse(mapping.path, mapping.text)
+                .pairs()["formerly"]
+                .error(
+                    f"{mapping.source} was formerly {name}, but {other.path} {says}",
+                    f"Remove {name} here or the other mapping",
+                )
+            )
+
+
+def _formerly(node: Node, source: str, table: Table) -> tuple[str, ...]:
+    names = node.codes()
+    for name in names:
+        if name in (source, table.name):
+            raise node.error(
+                f"{name} is "
+                + ("its name now" if name == source else "the name of the table's own file"),
+                "Give the names that the mapping has had",
+            )
+    return tuple(names)
 
 
 def _clash(one: SourceMapping, other: SourceMapping) -> bool:
@@ -200,7 +235,8 @@ def load(path: Path, text: str, tables: Sequence[Table]) -> SourceMapping:
     if mode == "full" and "operation" in fields:
         raise fields["operation"].error("a full delivery has no operations", "Remove operation")
     source = fields["source"].text()
-    pattern, form, query = _origin(root, fields, source, table)
+    formerly = _formerly(fields["formerly"], source, table) if "formerly" in fields else ()
+    pattern, form, query = _origin(root, fields, source, table, formerly)
     mapping = SourceMapping(
         source=source,
         table=table,
@@ -216,6 +252,7 @@ def load(path: Path, text: str, tables: Sequence[Table]) -> SourceMapping:
         optional="optional" in fields and fields["optional"].boolean(),
         first_day=fields["first_day"].date() if "first_day" in fields else None,
         beside_own_file="beside_own_file" in fields and fields["beside_own_file"].boolean(),
+        formerly=formerly,
     )
     for name in _WHEN:
         if name in fields and mode == "delta":
@@ -230,7 +267,11 @@ def load(path: Path, text: str, tables: Sequence[Table]) -> SourceMapping:
 
 
 def _origin(
-    root: Node, fields: Mapping[str, Node], source: str, table: Table
+    root: Node,
+    fields: Mapping[str, Node],
+    source: str,
+    table: Table,
+    formerly: Sequence[str],
 ) -> tuple[FilePattern, FileForm, FileQuery | DatabaseQuery | None]:
     """Where the lines come from: files of a name and form, or a query."""
     if ("files" in fields) == ("query" in fields):
@@ -250,7 +291,8 @@ def _origin(
     query = read_query(fields["query"])
     if isinstance(query, FileQuery):
         return FilePattern(source + _QUERY_OF_FILES), FileForm(), query
-    return FilePattern(source + _QUERY_OF_DATABASE), FileForm("parquet"), query
+    answers = tuple(name + _QUERY_OF_DATABASE for name in formerly)
+    return FilePattern(source + _QUERY_OF_DATABASE, also=answers), FileForm("parquet"), query
 
 
 def _columns(node: Node, table: Table) -> dict[str, ColumnMapping]:

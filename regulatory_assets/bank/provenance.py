@@ -51,10 +51,10 @@ def provenance(
     """
     if set(key) != set(table.key):
         raise DeliveryError(f"the key of {table.name} is {', '.join(table.key)}; give each once")
-    folder = raw_folder(reader.lake)
+    folder = raw_folder(reader.lake.root)
     standing = standing_deliveries(folder, table, register.deliveries(table.name, day))
     found = []
-    if standing:
+    if standing.of:
         claims = all_claims(reader, register, folder, table, day, standing)
         found = owners(claims.where(having(table, key)), table).toArrow().to_pylist()
     if not found:

@@ -45,6 +45,7 @@ class RawLines:
     unknown: tuple[str, ...]
     warnings: tuple[str, ...]
     source: str
+    formerly: tuple[str, ...]
     mapping_path: str
     mapping_text: str
 
@@ -87,6 +88,7 @@ def raw_lines(folder: Path, table: Table, batch: str) -> RawLines:
         unknown=tuple(told["unknown"]),
         warnings=tuple(told.get("warnings", ())),
         source=told["source"],
+        formerly=tuple(told.get("formerly", ())),
         mapping_path=told["mapping_path"],
         mapping_text=told["mapping"],
     )
@@ -166,6 +168,7 @@ def _write(file: DeliveredFile, batch: str, target: Path) -> None:
                 for name, path in file.parts.items()
             },
             "source": mapping.source,
+            "formerly": mapping.formerly,
             "mapping_path": str(mapping.path or ""),
             "mapping": mapping.text,
         }

@@ -15,7 +15,6 @@ from regulatory_assets.adjustments.closing import closings
 from regulatory_assets.adjustments.days import Days
 from regulatory_assets.adjustments.impact import Figure
 from regulatory_assets.bank.delivery import find_files
-from regulatory_assets.bank.ingest import pending
 from regulatory_assets.commands.rules import As, Key, say_event, stamp
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.runtime import Runtime, open_runtime
@@ -49,12 +48,11 @@ def _against(runtime: Runtime, day: date) -> list[str]:
 
 def _files(runtime: Runtime, day: date) -> list[str]:
     """The delivered files that wait because a day is closed."""
-    runner = runtime.runner("days")
     delivered = find_files(runtime.settings.data, day, runtime.graph.sources)
     return [
         f"{file.path.name} {file.sha256}"
         for table in runtime.graph.sources
-        for file in pending(runner, [f for f in delivered if f.table == table])
+        for file in runtime.arrivals.pending([f for f in delivered if f.table == table])
     ]
 
 

@@ -209,6 +209,13 @@ class Register:
         same = self._deliveries(_delivered_at(table, day), _DELIVERIES.c.sha256 == sha256)
         return same[-1] if same else None
 
+    def delivered_counts(self) -> dict[date, int]:
+        """How many deliveries each reporting date has had."""
+        at = _DELIVERIES.c.reporting_date
+        with self._reading.connect() as connection:
+            found = connection.execute(select(at, func.count()).group_by(at))
+            return {day: int(count) for day, count in found}
+
     # -- extending ------------------------------------------------------------------------------
 
     def commit(

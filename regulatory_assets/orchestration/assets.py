@@ -26,7 +26,7 @@ from regulatory_assets.adjustments.impact import ratio_tables
 from regulatory_assets.adjustments.injection import injections
 from regulatory_assets.adjustments.releasing import together
 from regulatory_assets.bank.conform import REJECTED_ROWS
-from regulatory_assets.bank.fetching import askable, fetch_new
+from regulatory_assets.bank.fetching import fetch_new
 from regulatory_assets.bank.ingest import Ingested, ingest_table
 from regulatory_assets.disclosure.beside import marks_by_scope
 from regulatory_assets.ledger.fingerprint import code_fingerprint
@@ -48,6 +48,7 @@ from regulatory_assets.orchestration.metadata import (
 from regulatory_assets.orchestration.resources import RuntimeResource
 from regulatory_assets.orchestration.rules import ADJUSTMENT_RULES, rules_asset
 from regulatory_assets.orchestration.tags import CAUSE_TAG
+from regulatory_assets.runtime import Runtime
 from regulatory_assets.settings import Databases
 
 _REASONS_SHOWN = 20
@@ -160,7 +161,7 @@ def _source(graph: Graph, table: Table, partitions: PartitionsDefinition[Any]) -
             day, runtime = _day(context), bank.runtime(graph)
             runner = runtime.runner(context.run_id)
             vault = runtime.vault if table.personal else None
-            asked = _ask(runner, bank.deliveries, table, day)
+            asked = _ask(runtime, bank.deliveries, table, day)
             taken = ingest_table(runner, bank.deliveries, table, day, vault)
             version = _version(runner, table, day)
             if not version.chain and table.optional:
@@ -188,17 +189,13 @@ def _source(graph: Graph, table: Table, partitions: PartitionsDefinition[Any]) -
     )
 
 
-def _ask(runner: Runner, folder: Path, table: Table, day: date) -> list[dict[str, Any]]:
-    """Ask the table's databases for a day that they have not delivered; none on a closed day."""
+def _ask(runtime: Runtime, folder: Path, table: Table, day: date) -> list[dict[str, Any]]:
+    """Ask the table's databases that have not answered for the day."""
     databases = Databases().databases
-    asking = [a for a in askable(runner.graph.sources, day, databases) if a.mapping.table == table]
-    if not asking or runner.gate.held(day):
-        return []
-    arrived = {d.source for d in runner.register.deliveries(table.name, day)}
     return [
         {"source": a.mapping.source, "database": a.query.database, "rows": fetched.rows}
-        for a in asking
-        if a.mapping.source not in arrived
+        for a in runtime.asks(day, folder)
+        if a.mapping.table == table
         and (fetched := fetch_new(folder, day, a, databases)) is not None
     ]
 

@@ -21,12 +21,14 @@ from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from regulatory_assets.adjustments.book import RuleBook
+from regulatory_assets.adjustments.releasing import last_released
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.orchestration.failures import plainly
 from regulatory_assets.orchestration.resources import RuntimeResource
 from regulatory_assets.quality.checks import all_checks, checks_of
 from regulatory_assets.quality.examination import Check, Examination, Result
+from regulatory_assets.quality.released import unreleased
 
 
 def asset_checks(
@@ -68,6 +70,7 @@ def _of_table(
             rules = RuleBook(runtime.events).snapshot()
             examination = Examination(runner.positions(day), runner.reader, runner.register, rules)
             revision = examination.version(table).revision
+            released, _ = last_released(rules.events)
             left_out = table.name in examination.positions.left_out()
             for key in sorted(context.selected_asset_check_keys, key=lambda k: k.name):
                 check = by_name[key.name]
@@ -80,6 +83,9 @@ def _of_table(
                     result = Result(True, said)
                 else:
                     result = check.examine(examination, passed_at)
+                told: dict[str, Any] = {}
+                if check.file:
+                    told["unreleased"] = list(unreleased(released, check.file))
                 yield AssetCheckResult(
                     check_name=check.name,
                     asset_key=table.name,
@@ -88,7 +94,7 @@ def _of_table(
                         AssetCheckSeverity.ERROR if check.blocking else AssetCheckSeverity.WARN
                     ),
                     description=result.said,
-                    metadata={"revision": revision, "evidence": evidence, **result.facts},
+                    metadata={"revision": revision, "evidence": evidence, **result.facts, **told},
                 )
 
     return examine

@@ -26,6 +26,7 @@ from dagster import (
 )
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
+from regulatory_assets.adjustments.releasing import last_released
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.orchestration.failures import plainly
@@ -35,6 +36,8 @@ from regulatory_assets.quality.examination import Examination
 from regulatory_assets.quality.expectations.profile import profile
 from regulatory_assets.quality.expectations.report import Judged, judge
 from regulatory_assets.quality.expectations.suite import in_force, moved, suite, thresholds_hash
+from regulatory_assets.quality.own import EXPECTATIONS
+from regulatory_assets.quality.released import unreleased
 
 DELIVERY_REPORT = "delivery_report"
 
@@ -53,6 +56,8 @@ def delivery_report(graph: Graph, partitions: PartitionsDefinition[Any]) -> Asse
             runtime = bank.runtime(graph)
             runner = runtime.runner(context.run_id)
             examination = Examination(runner.positions(day), runner.reader, runner.register)
+            released, _ = last_released(runtime.events.read())
+            not_released = list(unreleased(released, EXPECTATIONS))
             folder = runtime.settings.reports / "deliveries" / day.isoformat()
             checks, lines, pages = [], [], {}
             for table in graph.sources:
@@ -64,6 +69,7 @@ def delivery_report(graph: Graph, partitions: PartitionsDefinition[Any]) -> Asse
                 if judged is not None:
                     told["thresholds"] = thresholds_hash(wanted)
                     told["expected"] = MetadataValue.json(wanted)
+                    told["unreleased"] = MetadataValue.json(not_released)
                     if other:
                         told["thresholds_moved"] = MetadataValue.json(list(other))
                     page = _write(folder, table, examination, judged, told["thresholds"])

@@ -1,24 +1,23 @@
-"""What a delivery folder holds, as the schedule and the sensor see it: names, hashes, gaps."""
+"""What a delivery folder holds, as the schedule and the sensor see it: gaps, and what waits."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from itertools import groupby
 from json import dumps, loads
 from pathlib import Path
 
-from regulatory_assets.bank.delivery import content_hash, find_files
+from regulatory_assets.bank.delivery import CONTROL_TOTALS, DeliveredFile, find_files
 from regulatory_assets.bank.fetching import askable
+from regulatory_assets.bank.intake import Arrivals
 from regulatory_assets.bank.mapping import installed, needed_sources
 from regulatory_assets.control.register import Register
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import Positions
 from regulatory_assets.settings import Databases
-
-Seen = tuple[int, int, str]
-"""Modification time, size and hash of a file."""
 
 
 def missing(folder: Path, day: date, graph: Graph) -> tuple[str, ...]:
@@ -56,37 +55,70 @@ def left_out(folder: Path, day: date, graph: Graph, register: Register) -> froze
 
 
 @dataclass(frozen=True)
+class Look:
+    """A day as it was last seen: a mark of all that decides which files wait, and of those that
+    waited the contents for which a run was requested."""
+
+    mark: str = ""
+    requested: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Cursor:
-    """The files a sensor has requested runs for, and how many requests it made."""
+    """What a sensor has seen of each day, and how many runs it has requested."""
 
     sequence: int = 0
-    files: Mapping[str, Seen] = field(default_factory=dict)
+    days: Mapping[str, Look] = field(default_factory=dict)
 
     @staticmethod
     def read(text: str | None) -> Cursor:
-        if not text:
-            return Cursor()
-        kept = loads(text)
-        return Cursor(kept["sequence"], {name: tuple(f) for name, f in kept["files"].items()})
+        """A cursor of another shape is one that has seen no day yet."""
+        kept = loads(text) if text else {}
+        days = {day: Look(mark, tuple(of)) for day, (mark, of) in kept.get("days", {}).items()}
+        return Cursor(kept.get("sequence", 0), days)
 
     def write(self) -> str:
-        return dumps(asdict(self), separators=(",", ":"))
+        days = {day: (look.mark, look.requested) for day, look in self.days.items()}
+        return dumps({"sequence": self.sequence, "days": days}, separators=(",", ":"))
 
 
-def look(folder: Path, day: date, graph: Graph, known: Mapping[str, Seen]) -> dict[str, Seen]:
-    """The files of a day. A file whose time and size are known is not read again."""
-    found: dict[str, Seen] = {}
-    files = find_files(folder, day, graph.sources)
-    for path in dict.fromkeys(path for file in files for path in file.files):
-        name, status = f"{day}/{path.name}", path.stat()
-        before = known.get(name)
-        same = before is not None and before[:2] == (status.st_mtime_ns, status.st_size)
-        sha256 = before[2] if before is not None and same else content_hash(path)[:16]
-        found[name] = (status.st_mtime_ns, status.st_size, sha256)
-    return found
+@dataclass(frozen=True)
+class DayFiles:
+    """The files of one day as a sensor sees them. ``taken`` counts the deliveries that have been
+    applied to the day: with each of them other files may wait."""
+
+    folder: Path
+    files: tuple[DeliveredFile, ...]
+    taken: int
+
+    @property
+    def mark(self) -> str:
+        """Changes whenever other files may wait; no content is read for it."""
+        told = [(f.source, f.mapping.fingerprint, self._status(f)) for f in self.files]
+        return _hash([self.taken, *told])
+
+    @property
+    def newest(self) -> int:
+        """When a file was last written, in nanoseconds."""
+        return max((at for f in self.files for _, at, _ in self._status(f)), default=0)
+
+    def waiting(self, arrivals: Arrivals) -> dict[str, str]:
+        """The names of the files that a run would take, by a hash that another content, another
+        mapping or the same content delivered again changes."""
+        return {
+            _hash([f.source, f.sha256, f.mapping.fingerprint, self._status(f)]): f.path.name
+            for _, of_table in groupby(
+                sorted(self.files, key=lambda f: f.table.name), key=lambda f: f.table
+            )
+            for f in arrivals.pending(tuple(of_table))
+        }
+
+    def _status(self, file: DeliveredFile) -> list[tuple[str, int, int]]:
+        """Name, time and size of a file's parts, and of what counts it."""
+        totals = self.folder / CONTROL_TOTALS
+        paths = [*file.files, *([totals] if totals.exists() else [])]
+        return [(p.name, (status := p.stat()).st_mtime_ns, status.st_size) for p in paths]
 
 
-def contents(files: Mapping[str, Seen]) -> str:
-    """A hash of names and contents; times do not count."""
-    told = dumps(sorted((name, seen[2]) for name, seen in files.items()))
-    return hashlib.sha256(told.encode()).hexdigest()[:12]
+def _hash(told: Sequence[object]) -> str:
+    return hashlib.sha256(dumps(told).encode()).hexdigest()[:12]

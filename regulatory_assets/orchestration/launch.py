@@ -86,6 +86,9 @@ def run_days(
     known = {key.to_user_string(): key for key in job.asset_layer.executable_asset_keys}
     if unknown := [name for name in selection or () if name not in known]:
         raise NotReady(f"no asset {', '.join(unknown)}; assets: {', '.join(sorted(known))}")
+    partitions = job.partitions_def
+    if partitions and (later := [d for d in days if not partitions.has_partition_key(str(d))]):
+        raise NotReady(f"{later[0]} is no reporting date yet; run it when the day has come")
     with nullcontext(instance) if instance else DagsterInstance.get() as opened:
         for day in days:
             wanted = [known[name] for name in selection] if selection else None

@@ -1,8 +1,14 @@
-"""Delivered files turn into runs of exactly the days they belong to."""
+"""Delivered files turn into runs of exactly the days on which something waits to be taken.
+
+What waits says the register (``bank.intake``), as it does to a plan and a run: so files that a run
+has taken already, or has fetched itself, ask for nothing. The cursor keeps for which contents a run
+was requested, so that a file which was refused is not tried again before something else is there.
+"""
 
 import time
+from collections.abc import Sequence
 from datetime import date
-from itertools import groupby
+from pathlib import Path
 
 from dagster import (
     DefaultSensorStatus,
@@ -14,83 +20,93 @@ from dagster import (
     sensor,
 )
 
-from regulatory_assets.bank.delivery import DeliveryError, delivery_days
+from regulatory_assets.adjustments.closing import ClosedDays
+from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.orchestration.assets import delivered_assets
 from regulatory_assets.orchestration.calendar import Calendar
-from regulatory_assets.orchestration.files import Cursor, Seen, contents, look, missing
+from regulatory_assets.orchestration.files import Cursor, DayFiles, Look, missing
 from regulatory_assets.orchestration.jobs import WHOLE_DAY
 from regulatory_assets.orchestration.resources import RuntimeResource
 from regulatory_assets.orchestration.tags import CAUSE_TAG
+from regulatory_assets.runtime import Runtime
 
 SETTLED_SECONDS = 2
 """A file changed more recently than this may still be being written; it waits for the next look."""
 
 
 def delivered_files(graph: Graph, calendar: Calendar) -> SensorDefinition:
+    """Requests a run of each day that has files to take."""
+
     @sensor(
         name="delivered_files",
         job_name=WHOLE_DAY,
         minimum_interval_seconds=calendar.sensor_seconds,
         default_status=DefaultSensorStatus(calendar.automation.upper()),
-        description="Runs each day whose delivered files are new or have changed contents.",
+        description="Runs each day that has delivered files to take, new or with changed contents.",
     )
     def look_for_files(
         context: SensorEvaluationContext, bank: RuntimeResource
     ) -> SensorResult | SkipReason:
+        runtime, folder = bank.runtime(graph), bank.deliveries
         cursor = Cursor.read(context.cursor)
-        of_day = {
-            day: dict(files)
-            for day, files in groupby(
-                sorted(cursor.files.items()), key=lambda item: item[0].partition("/")[0]
-            )
-        }
-        kept: dict[str, Seen] = {}
+        taken = runtime.register.delivered_counts()
+        looks: dict[str, Look] = {}
         requests: list[RunRequest] = []
-        waiting: list[str] = []
-        sequence = cursor.sequence
-        for day in delivery_days(bank.deliveries):
-            known = of_day.get(day.isoformat(), {})
+        waits: list[str] = []
+        for day in delivery_days(folder):
+            before = cursor.days.get(str(day), Look())
             try:
-                found = look(bank.deliveries, day, graph, known)
-                reason = _not_yet(day, found, missing(bank.deliveries, day, graph), calendar)
-            except (DeliveryError, OSError) as error:
-                found, reason = known, f"{day}: {error}"
-            changed = [n for n, seen in found.items() if seen[2] != known.get(n, (0, 0, ""))[2]]
-            if reason and changed:
-                found = known
-            if reason:
-                waiting.append(reason)
-            elif changed:
-                sequence += 1
-                names = ", ".join(sorted(n.partition("/")[2] for n in changed))
+                look, names = _look(runtime, folder, day, taken.get(day, 0), before, calendar)
+            except (_Waits, DeliveryError, OSError) as reason:
+                waits.append(f"{day}: {reason}")
+                look, names = before, ()
+            looks[str(day)] = look
+            if names:
+                number = cursor.sequence + len(requests) + 1
                 requests.append(
                     RunRequest(
-                        run_key=f"{day}-{contents(found)}-{sequence}",
+                        run_key=f"{day}-{look.mark}-{number}",
                         partition_key=day.isoformat(),
-                        tags={CAUSE_TAG: f"delivered: {names}"},
+                        tags={CAUSE_TAG: f"delivered: {', '.join(names)}"},
                         asset_selection=delivered_assets(graph, bank, day),
                     )
                 )
-            kept |= found
-        text = Cursor(sequence, kept).write()
+        text = Cursor(cursor.sequence + len(requests), looks).write()
         if requests:
             return SensorResult(run_requests=requests, cursor=text)
-        reason = "; ".join(waiting) or f"no new files in {bank.deliveries}"
-        return SensorResult(skip_reason=reason, cursor=text)
+        told = "; ".join(waits) or f"no new files in {folder}"
+        return SensorResult(skip_reason=told, cursor=text)
 
     return look_for_files
 
 
-def _not_yet(
-    day: date, found: dict[str, Seen], lacking: tuple[str, ...], calendar: Calendar
-) -> str | None:
-    """Why a day cannot be run yet, if so."""
+class _Waits(Exception):
+    """A day has files that cannot be taken yet."""
+
+
+def _look(
+    runtime: Runtime, folder: Path, day: date, taken: int, before: Look, calendar: Calendar
+) -> tuple[Look, Sequence[str]]:
+    """A day as it stands, and the names of the files for which a run is to be requested.
+
+    A day that has to wait stays as it was last seen, so it is looked at again.
+    """
+    files = find_files(folder, day, runtime.graph.sources)
+    found = DayFiles(folder / day.isoformat(), files, taken)
+    mark = found.mark
+    if mark == before.mark:
+        return before, ()
     if day < calendar.first_day:
-        return f"{day}: before the first reporting date {calendar.first_day}"
-    if lacking:
-        return f"{day}: {', '.join(lacking)} not delivered yet"
-    newest = max((seen[0] for seen in found.values()), default=0)
-    if time.time_ns() - newest < SETTLED_SECONDS * 10**9:
-        return f"{day}: a file may still be being written"
-    return None
+        raise _Waits(f"before the first reporting date {calendar.first_day}")
+    if not calendar.partitions.has_partition_key(str(day)):
+        raise _Waits("the day has not come")
+    if lacking := missing(folder, day, runtime.graph):
+        raise _Waits(f"{', '.join(lacking)} not delivered yet")
+    if time.time_ns() - found.newest < SETTLED_SECONDS * 10**9:
+        raise _Waits("a file may still be being written")
+    waiting = found.waiting(runtime.arrivals)
+    names = sorted({name for told, name in waiting.items() if told not in before.requested})
+    if names and (closed := ClosedDays(runtime.events).held(day)):
+        raise _Waits(closed)
+    return Look(mark, tuple(waiting)), names

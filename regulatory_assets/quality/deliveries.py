@@ -45,7 +45,7 @@ def _deliveries(table: Table) -> Check:
             "accepted": sum(d.accepted for d in arrived),
             "rejected": sum(d.rejected for d in arrived),
         }
-        if len(standing) > 1:
+        if len({d.source for d in arrived} | standing.of.keys()) > 1:
             wrong += _of_sources(day, table, standing, facts)
         else:
             wrong += _of_full_files(day, table, arrived)
@@ -69,7 +69,7 @@ def _deliveries(table: Table) -> Check:
 
 
 def _standing(day: Examination, table: Table, arrived: Sequence[Delivery]) -> Standing:
-    return standing_deliveries(raw_folder(day.reader.lake), table, arrived)
+    return standing_deliveries(raw_folder(day.reader.lake.root), table, arrived)
 
 
 def _of_full_files(day: Examination, table: Table, arrived: Sequence[Delivery]) -> list[str]:
@@ -87,7 +87,7 @@ def _of_sources(
     day: Examination, table: Table, standing: Standing, facts: dict[str, int | str]
 ) -> list[str]:
     """Where a table has several: what each has delivered stands, and nothing besides."""
-    version, folder = day.version(table), raw_folder(day.reader.lake)
+    version, folder = day.version(table), raw_folder(day.reader.lake.root)
     claims = all_claims(day.reader, day.register, folder, table, version.day, standing)
     rows = day.rows(table).select(*table.key)
     found = frames.attach(
@@ -100,7 +100,7 @@ def _of_sources(
         if source is None:
             wrong.append(f"{row['rows']} rows are of no source")
             continue
-        delivered = standing[source]
+        delivered = standing.of[source]
         facts[f"rows of {source}"] = row["rows"]
         facts[f"rejected of {source}"] = sum(d.rejected for d in delivered)
         if row["keys"] != row["rows"]:
@@ -110,11 +110,16 @@ def _of_sources(
 
 def _lacking(day: Examination, table: Table, standing: Standing) -> list[str]:
     """The sources without which a table that has begun to arrive is not complete."""
-    if not standing:
+    if not standing.of:
         return []
     mappings = installed(day.positions.graph.sources)
     needed = needed_sources(table, day.version(table).day, mappings)
-    return [f"the source {s} has not delivered" for s in needed if s not in standing]
+    names = {m.source: {m.source, *m.formerly} for m in mappings if m.mode == "full"}
+    return [
+        f"the source {s} has not delivered"
+        for s in needed
+        if not names.get(s, {s}) & standing.of.keys()
+    ]
 
 
 def _kept(day: Examination, batches: dict[str, int]) -> dict[str, int]:
@@ -128,7 +133,7 @@ def _kept(day: Examination, batches: dict[str, int]) -> dict[str, int]:
 def _rejected_share(table: Table) -> Check:
     def examine(day: Examination, since: int) -> Result:
         arrived = day.register.deliveries(table.name, day.version(table).day)
-        last = [each[-1] for each in _standing(day, table, arrived).values()]
+        last = [each[-1] for each in _standing(day, table, arrived).of.values()]
         if not last:
             return Result(True, "nothing was delivered")
         facts = {

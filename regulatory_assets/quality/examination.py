@@ -91,7 +91,7 @@ class Check:
 
     ``examine`` gets the day, and the table's revision at which this check has passed before (zero
     if it has not): rows that have not changed since need no second look. ``reads`` are the other
-    tables it needs.
+    tables it needs, ``file`` the file of thresholds that it asks by, which two persons release.
     """
 
     table: Table
@@ -100,6 +100,7 @@ class Check:
     blocking: bool
     examine: Callable[[Examination, int], Result]
     reads: tuple[Table, ...] = ()
+    file: str = ""
 
     @property
     def code(self) -> str:

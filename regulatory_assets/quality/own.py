@@ -10,6 +10,9 @@ from pathlib import Path
 from regulatory_assets.regulation.document import ParameterError
 from regulatory_assets.settings import Settings
 
+EXPECTATIONS, AGREEMENTS = "quality/thresholds", "quality/ties"
+"""What the two files are called where they are released, beside those of parameters."""
+
 
 def own_file(name: str) -> Path | None:
     """A file of the folder that REGULATORY_ASSETS_QUALITY names, where there is one.

@@ -22,10 +22,10 @@ from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.table import ColumnType, Table
 from regulatory_assets.quality.examination import Check, Examination, Result, verdict
-from regulatory_assets.quality.own import own_file
+from regulatory_assets.quality.own import AGREEMENTS, own_file
 from regulatory_assets.regulation.document import Node, read
 
-_FILE = Path(__file__).with_name("ties.yaml")
+TIES = Path(__file__).with_name("ties.yaml")
 _MONEY = ColumnType.MONEY.value
 _DIFFERENCE = "difference"
 
@@ -94,16 +94,17 @@ class Tie:
 
     def check(self) -> Check:
         said = f"{self.title} {self.left} is {self.right}, to {self.tolerance}."
+        reads = (self.right.table,)
         return Check(
-            self.left.table, self.name, said, self.blocking, self.examine, (self.right.table,)
+            self.left.table, self.name, said, self.blocking, self.examine, reads, AGREEMENTS
         )
 
 
 def ties() -> tuple[Tie, ...]:
     """The package's ties and a bank's own; of two on one table with one name, its own. Raises
     ParameterError."""
-    own = own_file(_FILE.name)
-    found = (*ties_of(_FILE), *(ties_of(own) if own is not None else ()))
+    own = own_file(TIES.name)
+    found = (*ties_of(TIES), *(ties_of(own) if own is not None else ()))
     return tuple({(t.left.table.name, t.name): t for t in found}.values())
 
 

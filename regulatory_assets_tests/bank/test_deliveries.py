@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -96,6 +97,12 @@ def test_another_encoding_is_refused_with_the_line(desk: Desk, content: bytes, l
     assert f", line {line}: not utf-8 text" in refused(desk, content, "not utf-8 text")
 
 
+def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(desk: Desk) -> None:
+    os.mkfifo(desk.here / "fx_rates.csv")
+    with pytest.raises(DeliveryError, match=r"fx_rates\.csv: is no file"):
+        desk.take("fx_rates")
+
+
 def test_a_name_that_fits_no_source_is_refused(desk: Desk) -> None:
     desk.deliver("fx_rates.delta-one.csv", RATES)
     with pytest.raises(DeliveryError, match="no source has this name"):
@@ -154,6 +161,12 @@ def test_a_bad_line_costs_itself_only_and_keeps_number_and_text(desk: Desk) -> N
         7: ("1 fields, the header has 2", "CHF"),
         9: (unpaired, "S\rEK,0.1"),
     }
+
+
+def test_a_field_over_two_lines_is_two_rejected_lines(desk: Desk) -> None:
+    """Neither half is a row: the second would be one of its own, ``R"`` at 1."""
+    assert taken(desk, HEAD + '"EU\nR",1\nUSD,1\n') == (1, 2)
+    assert desk.rejected()[3] == ("quotation marks or line ends inside fields", 'R",1')
 
 
 def test_a_byte_order_mark_inside_a_file_is_no_part_of_a_value_and_not_dropped(desk: Desk) -> None:
@@ -360,6 +373,8 @@ def test_control_totals_that_agree_pass(desk: Desk, line: str) -> None:
         ("fx_rates,3,currency,1", "fx_rates has no number column currency"),
         ("fx_rates,3,rate,much", "sum is 'much'"),
         ("fx_rates,3,rate,Infinity", "sum is 'Infinity'"),
+        (f"fx_rates,{'9' * 5000},,", "rows is '999"),
+        ("fx_rates,3,rate,1e999999999", "sum is '1e9"),
         ("fx_rates,3", "2 fields, 4 are needed"),
     ],
 )

@@ -8,8 +8,10 @@ from __future__ import annotations
 import csv
 import io
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZipFile
 
 import openpyxl
 import pyarrow as pa
@@ -170,3 +172,54 @@ def test_files_broken_at_random(desk: Desk, kind: str, files: int) -> None:
 )
 def test_two_thousand_files_broken_at_random(desk: Desk, kind: str, files: int) -> None:
     run(desk, kind, files, seed=2)
+
+
+def test_what_is_no_text_is_no_value(desk: Desk) -> None:
+    """Half a character in JSON costs its line; Parquet text that is not UTF-8 the file."""
+    lines = ['{"CODE": "E\\ud800R", "V": 1}', '{"CODE": "EUR", "V": 1, "\\udfff": "\\ud800"}',
+             '{"CODE": "USD", "V": 1, "x": "\\ud83d\\ude00"}', ""]  # fmt: skip
+    desk.deliver("rates.json", "\n".join(lines))
+    (done,) = desk.take("fx_rates", [mapping("json_lines")])
+    assert (done.delivery.accepted, done.delivery.rejected) == (1, 2)
+    assert desk.rejected()[1][0].startswith("not a JSON object: 'utf-8' codec can't encode")
+
+    desk.next_day()
+    wrong = [None, pa.py_buffer(bytes([0, 0, 0, 0, 2, 0, 0, 0])), pa.py_buffer(b"\xff\xfe")]
+    made = pa.table({"CODE": pa.Array.from_buffers(pa.string(), 1, wrong), "V": pa.array(["1"])})
+    pq.write_table(made, desk.here / "rates.parquet")
+    with pytest.raises(DeliveryError, match="Invalid UTF8"):
+        desk.take("fx_rates", [mapping("parquet")])
+
+
+@pytest.mark.parametrize("cell", ["<f>1+1</f><v></v>", "<f>1+1</f>", "<f>1+1</f><v/>"])
+def test_a_formula_that_nobody_calculated_is_not_read_as_nothing(desk: Desk, cell: str) -> None:
+    desk.deliver("rates.xlsx", with_cell(f'<c r="B2">{cell}</c>'))
+    with pytest.raises(DeliveryError, match="the formula in B2 was never calculated"):
+        desk.take("fx_rates", [mapping("excel")])
+
+
+@pytest.mark.parametrize(
+    ("cell", "accepted"),
+    [
+        ('<c r="B2"><f>1+1</f><v>2</v></c>', 3),
+        ('<c r="B2" t="str"><f>""</f><v></v></c>', 2),
+        ('<c r="B2" t="str"><f>concat(1,0)</f><v>10</v></c>', 3),
+    ],
+)
+def test_a_calculated_formula_is_its_value(desk: Desk, cell: str, accepted: int) -> None:
+    desk.deliver("rates.xlsx", with_cell(cell))
+    (done,) = desk.take("fx_rates", [mapping("excel")])
+    assert (done.delivery.delivered, done.delivery.accepted) == (3, accepted)
+
+
+def with_cell(cell: str) -> bytes:
+    """A workbook of three rates, the first of which stands in a cell written otherwise."""
+    book, out, made = openpyxl.Workbook(), io.BytesIO(), io.BytesIO()
+    for row in (("CODE", "V"), ("EUR", 1), ("USD", 2), ("GBP", 3)):
+        book.active.append(row)
+    book.save(out)
+    with ZipFile(out) as before, ZipFile(made, "w") as after:
+        for name in before.namelist():
+            content = before.read(name).decode()
+            after.writestr(name, re.sub('<c r="B2".*?</c>', lambda _: cell, content))
+    return made.getvalue()

@@ -223,7 +223,7 @@ def test_a_refusal_quotes_nobody(sealed: Desk, content: str | bytes) -> None:
     assert not any(secret in said or secret[1:] in said for secret in SECRETS)
     assert re.search("deliver|missing|run again|header", said)
     assert sealed.rows("persons") == []
-    kept_lines = raw_folder(sealed.runner.lake) / "persons"
+    kept_lines = raw_folder(sealed.runner.lake.root) / "persons"
     assert not [p for p in kept_lines.glob("*") if "Novák" in str(pq.read_table(p).to_pydict())]
 
 

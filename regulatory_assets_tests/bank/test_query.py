@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -21,7 +22,7 @@ from regulatory_assets.bank.query import DatabaseQuery
 from regulatory_assets.bank.staging import raw_lines
 from regulatory_assets.bank.tables import SOURCES
 from regulatory_assets.cli import app
-from regulatory_assets.orchestration.files import look, missing
+from regulatory_assets.orchestration.files import DayFiles, missing
 from regulatory_assets.orchestration.launch import run_days
 from regulatory_assets.runtime import production_graph
 from regulatory_assets.settings import Databases, Settings
@@ -167,11 +168,10 @@ def test_the_sensor_looks_at_the_files_that_are_asked(
     (here / "quotes.txt").write_text(QUOTES)
     (here / "desks_20260107.json").write_text(DESKS)
     graph = production_graph()
-    seen = look(tmp_path, DAY, graph, {})
-    assert sorted(seen) == [f"{DAY}/desks_20260107.json", f"{DAY}/quotes.txt"]
+    before = DayFiles(here, find_files(tmp_path, DAY, graph.sources), 0).mark
     assert "fx_rates" not in missing(tmp_path, DAY, graph)
-    (here / "quotes.txt").write_text(QUOTES.replace("eur", "EUR"))
-    assert look(tmp_path, DAY, graph, seen)[f"{DAY}/quotes.txt"] != seen[f"{DAY}/quotes.txt"]
+    (here / "quotes.txt").write_text(QUOTES + "1;gbp;1;")
+    assert DayFiles(here, find_files(tmp_path, DAY, graph.sources), 0).mark != before
 
 
 def test_the_how_to_shows_mappings_that_can_be_used() -> None:
@@ -268,6 +268,11 @@ def test_a_run_asks_once_for_a_day_and_conforms_the_answer(
         lacking = missing(home.deliveries, DAY, graph)
         assert "deals" in lacking
         assert not [name for name in lacking if name.startswith("fx_rates")]
+        assert planned("fx_rates", "market_adjustments") == {
+            "fx_rates": ("asks", "treasury_rates asks the database treasury"),
+            "market_adjustments": ("after its inputs", "depends on what changes in fx_rates"),
+        }
+        assert not list(home.deliveries.rglob("*")), "a plan asks nothing"
 
         (done,) = run_days([DAY], ["fx_rates"])
         assert done.success, done.failures
@@ -283,12 +288,24 @@ def test_a_run_asks_once_for_a_day_and_conforms_the_answer(
         with sqlite3.connect(treasury) as database:
             database.execute("update rates set rate = '7'")
         (home.deliveries / str(DAY) / "treasury_rates.query.parquet").unlink()
+        renamed = ASKED.replace("source: treasury_rates", "source: t\nformerly: treasury_rates")
+        for text in (ASKED, renamed):
+            (tmp_path / "sources" / "treasury.yaml").write_text(text)
+            assert planned("fx_rates") == {}
         (again,) = run_days([DAY], ["fx_rates"])
         assert again.success
         assert [o.rows for o in again.outcomes] == [0], "a day's answer is not asked for twice"
         kept = [p for p in home.folder.rglob("*") if p.is_file()]
         assert [p for p in kept if SECRET.encode() in p.read_bytes()] == []
         assert SECRET not in "".join(capfd.readouterr())
+
+
+def planned(*tables: str) -> dict[str, tuple[str, str]]:
+    """What a run would do with some tables, and why, as the command says."""
+    said = CliRunner().invoke(app, ["plan", "--date", str(DAY), "--json"])
+    assert said.exit_code == 0, said.output
+    lines = {line["table"]: (line["way"], line["why"]) for line in json.loads(said.stdout)}
+    return {name: lines[name] for name in tables if name in lines}
 
 
 def test_a_day_without_rows_has_no_answer_unless_somebody_says_so(
@@ -302,7 +319,11 @@ def test_a_day_without_rows_has_no_answer_unless_somebody_says_so(
         fetch_new(tmp_path, later, asking(), at)
     assert not (tmp_path / str(later)).exists()
     assert fetch(tmp_path, later, asking(), at).rows == 0
-    assert fetch_new(tmp_path, later, asking(), at) is None
+    renamed = asking(ASKED.replace("source: treasury_rates", "source: t\nformerly: treasury_rates"))
+    assert [f.source for f in find_files(tmp_path, later, SOURCES, [renamed.mapping])] == ["t"]
+    fetch(tmp_path, later, renamed, at)
+    assert [p.name for p in (tmp_path / str(later)).iterdir()] == ["t.query.parquet"]
+    assert fetch_new(tmp_path, later, renamed, at) is None
 
 
 UNASKED: Mapping[str, tuple[str, str, str]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +22,7 @@ from regulatory_assets.bank.claims import (
 from regulatory_assets.bank.control_totals import check_totals, control_totals
 from regulatory_assets.bank.delivery import DeliveryError, find_files
 from regulatory_assets.bank.formats.piece import LINE
-from regulatory_assets.bank.ingest import Ingested, ingest_pending, pending
+from regulatory_assets.bank.ingest import Ingested, arrivals, ingest_pending
 from regulatory_assets.bank.ingest import take as take_lines
 from regulatory_assets.bank.mapping import SourceMapping, installed, load, needed_sources
 from regulatory_assets.bank.provenance import provenance
@@ -43,39 +44,51 @@ NAMES = ("early", OWN, "late")
 CODES = tuple(f"{a}{b}X" for a in "ABC" for b in "DE")
 
 
-def written(source: str, mode: str, more: str = "") -> str:
-    """A mapping of exchange rates."""
+def written(source: str, mode: str, more: str = "", system: str = "") -> str:
+    """A mapping of exchange rates, from the files of a system of its name."""
     operation = "operation: OP\n" if mode == "delta" else ""
-    end = ".changes-#.csv" if mode == "delta" else ".txt"
+    files = (system or source) + (".changes-#.csv" if mode == "delta" else ".txt")
     return (
-        f"source: {source}\ntable: fx_rates\nfiles: '{source}{end}'\ndelivery: {mode}\n{more}"
+        f"source: {source}\ntable: fx_rates\nfiles: '{files}'\ndelivery: {mode}\n{more}"
         f"key: [CODE]\n{operation}columns: {{currency: CODE, rate: VALUE}}\n"
     )
 
 
-MAPPINGS = [
-    load(Path(f"{source}-{mode}.yaml"), written(source, mode), SOURCES)
-    for source in ("early", "late")
-    for mode in ("full", "delta")
-]
+def loaded(system: str, *names: str) -> list[SourceMapping]:
+    """The mappings of a system by its names, the last of which is that of today."""
+    formerly = f"formerly: [{', '.join(names[:-1])}]\n" if names[1:] else ""
+    name = (names or (system,))[-1]
+    return [
+        load(Path(f"{name}-{mode}.yaml"), written(name, mode, formerly, system), SOURCES)
+        for mode in ("full", "delta")
+    ]
+
+
+MAPPINGS = [*loaded("early"), *loaded("late")]
 
 
 @dataclass
 class Bank:
-    """What the sources have laid among the day's files, in plain Python."""
+    """What the sources have laid among the day's files, in plain Python; by the names of their
+    systems, which have borne some names as sources."""
 
+    names: dict[str, list[str]] = field(default_factory=lambda: {name: [name] for name in NAMES})
     full: dict[str, dict[str, str]] = field(default_factory=dict)
     deltas: dict[str, list[dict[str, str | None]]] = field(default_factory=dict)
 
     def rows(self) -> dict[str, tuple[str, str]]:
         """Of each key the source that has it and its value: the first by name."""
         found: dict[str, tuple[str, str]] = {}
-        for source in sorted(self.full, reverse=True):
-            own: dict[str, str | None] = dict(self.full[source])
-            for delta in self.deltas.get(source, ()):
+        for system in sorted(self.full, key=lambda s: self.names[s][-1], reverse=True):
+            own: dict[str, str | None] = dict(self.full[system])
+            for delta in self.deltas.get(system, ()):
                 own |= delta
-            found |= {code: (source, v) for code, v in own.items() if v is not None}
+            name = self.names[system][-1]
+            found |= {code: (name, v) for code, v in own.items() if v is not None}
         return found
+
+    def mappings(self) -> list[SourceMapping]:
+        return [m for system in ("early", "late") for m in loaded(system, *self.names[system])]
 
 
 def write(desk: Desk, source: str, number: int | None, lines: dict[str, str | None]) -> None:
@@ -96,8 +109,12 @@ def write(desk: Desk, source: str, number: int | None, lines: dict[str, str | No
 
 
 def draw(dice: random.Random, desk: Desk, bank: Bank) -> None:
-    """One source delivers: all it has, or what it changes."""
+    """One source delivers: all it has, or what it changes. Or its mapping gets another name, before
+    or behind those of others."""
     source = dice.choice(NAMES)
+    if source != OWN and dice.random() < 0.3:
+        bank.names[source].append(f"{dice.choice('ahz')}_{source}_{len(bank.names[source])}")
+        return
     codes = dice.sample(CODES, dice.randint(1, 4))
     values = {code: f"{dice.randint(1, 9)}.5" for code in codes}
     if source not in bank.full or dice.random() < 0.4:
@@ -109,8 +126,8 @@ def draw(dice: random.Random, desk: Desk, bank: Bank) -> None:
     write(desk, source, len(bank.deltas[source]), delta)
 
 
-def take(desk: Desk) -> tuple[Ingested, ...]:
-    return desk.take("fx_rates", MAPPINGS)
+def take(desk: Desk, mappings: Sequence[SourceMapping] = MAPPINGS) -> tuple[Ingested, ...]:
+    return desk.take("fx_rates", mappings)
 
 
 def stands(desk: Desk) -> dict[str, Decimal]:
@@ -119,7 +136,7 @@ def stands(desk: Desk) -> dict[str, Decimal]:
 
 def told(desk: Desk) -> dict[str, tuple[str, str]]:
     """Of each standing key the source that has it, and the value in the line that says so."""
-    table, folder = desk.table("fx_rates"), raw_folder(desk.runner.lake)
+    table, folder = desk.table("fx_rates"), raw_folder(desk.runner.lake.root)
     arrived = desk.runner.register.deliveries("fx_rates", desk.day)
     standing = standing_deliveries(folder, table, arrived)
     register, reader = desk.runner.register, desk.runner.reader
@@ -153,16 +170,16 @@ def agree(desk: Desk, bank: Bank) -> None:
     )
     reconciled = delivery_checks(desk.table("fx_rates"))[0].examine(examination, 0)
     assert reconciled.passed, reconciled.said
-    assert not take(desk)
+    assert not take(desk, bank.mappings())
 
 
-@pytest.mark.parametrize("seed", [0, 5])
+@pytest.mark.parametrize("seed", [0, 14])
 def test_rows_follow_from_the_files_whatever_the_order_of_arrival(desk: Desk, seed: int) -> None:
     """Against a model that knows no order: files one by one, and all at once on another day."""
     dice, bank = random.Random(seed), Bank()
-    for _ in range(7):
+    for _ in range(8):
         draw(dice, desk, bank)
-        take(desk)
+        take(desk, bank.mappings())
     agree(desk, bank)
     assert told(desk) == bank.rows()
     one_by_one = desk.here
@@ -172,7 +189,7 @@ def test_rows_follow_from_the_files_whatever_the_order_of_arrival(desk: Desk, se
     desk.next_day()
     for path in one_by_one.iterdir():
         desk.deliver(path.name, path.read_bytes())
-    take(desk)
+    take(desk, bank.mappings())
     agree(desk, bank)
 
 
@@ -216,14 +233,65 @@ def test_a_source_that_delivers_meanwhile_keeps_its_rows(desk: Desk) -> None:
         raced.extend(() if raced else ingest_pending(desk.runner, [late]))
         return ()
 
-    kept = stage(early, raw_folder(desk.runner.lake))
+    kept = stage(early, raw_folder(desk.runner.lake.root))
     done = take_lines(desk.runner, kept, before=meanwhile)
     assert (raced[0].outcome.revision, done.outcome.revision) == (1, 2)
     assert done.delivery.contested == 1
     assert stands(desk) == {"AAX": 9, "BBX": 2}
     (again,) = take(desk)
     assert (again.delivery.source, again.delivery.rejected) == ("late", 1)
-    agree(desk, Bank({"early": {"AAX": "9"}, "late": {"AAX": "1", "BBX": "2"}}))
+    agree(desk, Bank(full={"early": {"AAX": "9"}, "late": {"AAX": "1", "BBX": "2"}}))
+
+
+def test_a_renamed_source_has_what_it_delivered_before(desk: Desk, folder: Path) -> None:
+    """Also where its full file is gone and a delta alone comes under the new name."""
+
+    def rename(*names: str) -> None:
+        for mapping in loaded("early", *names):
+            (folder / f"{mapping.mode}.yaml").write_text(mapping.text)
+
+    def reconciled() -> str:
+        now = Examination(desk.runner.positions(desk.day), desk.runner.reader, desk.runner.register)
+        return delivery_checks(desk.table("fx_rates"))[0].examine(now, 0).said
+
+    rename("early")
+    (folder / "late.yaml").write_text(written("late", "full"))
+    write(desk, "early", None, {"AAX": "1", "BBX": "2"})
+    write(desk, "early", 1, {"BBX": "3"})
+    write(desk, "late", None, {"BBX": "9", "CCX": "9"})
+    take(desk, installed(SOURCES))
+    for path in desk.here.glob("early*"):
+        path.unlink()
+    write(desk, "early", 2, {"AAX": "7"})
+    rename("zuerich")
+    with pytest.raises(DeliveryError, match="full delivery of fx_rates by the source zuerich"):
+        take(desk, installed(SOURCES))
+    assert reconciled() == "the source zuerich has not delivered"
+    rename("early", "zuerich")
+    assert reconciled().startswith("every delivered line")
+
+    done = take(desk, installed(SOURCES))
+    assert [d.delivery.source for d in done] == ["zuerich", "late"]
+    assert stands(desk) == {"AAX": 7, "BBX": 9, "CCX": 9}, "late goes before zuerich"
+    assert (origin(desk, "AAX")[:2], origin(desk, "BBX")[0]) == (
+        ("zuerich", "early.changes-2.csv"), "late")  # fmt: skip
+    assert reconciled().startswith("every delivered line")
+    assert take(desk, installed(SOURCES)) == ()
+
+
+def test_a_former_name_is_of_one_source_and_of_no_present_one(folder: Path) -> None:
+    (folder / "a.yaml").write_text(written("one", "full"))
+    (folder / "b.yaml").write_text(written("two", "full", "formerly: [old, one]\n"))
+    with pytest.raises(ParameterError, match=r"b\.yaml:5: two was .* one, but .*a\.yaml is there"):
+        installed(SOURCES)
+    (folder / "a.yaml").write_text(written("three", "full", "formerly: old\n"))
+    with pytest.raises(ParameterError, match=r"a\.yaml:5: .*old, but .*b\.yaml says so too"):
+        installed(SOURCES)
+    (folder / "a.yaml").write_text(written("two", "delta", "formerly: old\n"))
+    assert [m.formerly for m in installed(SOURCES)] == [("old",), ("old", "one")]
+    for name in ("two", "fx_rates"):
+        with pytest.raises(ParameterError, match=rf"5: {name} is .*Give the names"):
+            load(Path("c.yaml"), written("two", "full", f"formerly: {name}\n"), SOURCES)
 
 
 def test_control_totals_say_whose_file_they_count(desk: Desk) -> None:
@@ -313,7 +381,7 @@ def test_the_how_to_adds_a_source_by_a_file_alone(desk: Desk, folder: Path) -> N
 
 def only(mappings: list[SourceMapping], desk: Desk) -> list[str]:
     files = find_files(desk.deliveries, desk.day, SOURCES, mappings)
-    return [f.path.name for f in pending(desk.runner, files)]
+    return [f.path.name for f in arrivals(desk.runner).pending(files)]
 
 
 def test_what_is_pending_is_named_source_by_source(desk: Desk) -> None:

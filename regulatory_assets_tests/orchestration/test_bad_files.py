@@ -72,6 +72,13 @@ def test_the_command_line_says_what_is_wrong(home: Home) -> None:
     assert isinstance(planned.exception, SystemExit)
 
 
+def test_a_day_to_come_is_no_reporting_date(home: Home) -> None:
+    (home.deliveries / "2999-01-01").mkdir()
+    ran = CliRunner().invoke(app, ["run", "--date", "2999-01-01", "--select", "fx_rates"])
+    assert (ran.exit_code, type(ran.exception)) == (1, SystemExit)
+    assert "2999-01-01 is no reporting date yet" in ran.output.replace("\n", " ")
+
+
 def test_an_unknown_column_is_told_in_metadata_and_as_a_warning(home: Home) -> None:
     day = date(2026, 2, 1)
     folder = home.deliveries / str(day)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
-from dagster import AssetKey, build_schedule_context, build_sensor_context
+import pytest
+from dagster import AssetKey, Definitions, build_schedule_context, build_sensor_context
 
+from regulatory_assets.adjustments.closing import ClosedDays
+from regulatory_assets.bank.delivery import CONTROL_TOTALS
+from regulatory_assets.bank.ingest import ingest_table
 from regulatory_assets.definitions import build_definitions, defs
 from regulatory_assets.orchestration.calendar import Calendar, business_day_before
 from regulatory_assets.orchestration.resources import RuntimeResource
+from regulatory_assets.orchestration.tags import CAUSE_TAG
 from regulatory_assets.runtime import production_graph
 from regulatory_assets_tests.orchestration.homes import DAYS, Home, new_home
 
@@ -122,49 +129,121 @@ def test_the_schedule_runs_the_previous_business_day_or_says_what_is_missing(
             assert request.partition_key == "2026-01-05"
 
 
-def test_the_sensor_requests_exactly_the_days_whose_contents_changed(tmp_path: Path) -> None:
+@dataclass
+class Sensor:
+    """The sensor of delivered files, evaluated in this process with the cursor that it left."""
+
+    home: Home
+    built: Definitions = field(default_factory=build_definitions)
+    cursor: str | None = None
+    keys: list[str] = field(default_factory=list)
+    causes: list[str] = field(default_factory=list)
+    waits: str = ""
+
+    def look(self) -> list[str]:
+        """The days that are requested, once no file has just been written."""
+        _settle(self.home)
+        return self.look_at_once()
+
+    def look_at_once(self) -> list[str]:
+        with build_sensor_context(
+            cursor=self.cursor,
+            resources={"bank": RuntimeResource()},
+            repository_def=self.built.get_repository_def(),
+        ) as context:
+            tick = self.built.resolve_sensor_def("delivered_files").evaluate_tick(context)
+        self.cursor, self.waits = tick.cursor, str(tick.skip_message)
+        requests = tick.run_requests or []
+        self.keys += [str(r.run_key) for r in requests]
+        self.causes += [r.tags[CAUSE_TAG] for r in requests]
+        return [str(r.partition_key) for r in requests]
+
+
+def test_the_sensor_requests_exactly_the_days_that_have_files_to_take(tmp_path: Path) -> None:
+    """What was taken by whatever run asks for nothing; each new content asks once."""
     with new_home(tmp_path / "home") as home:
-        built = build_definitions()
-        sensor = built.resolve_sensor_def("delivered_files")
-        cursor: str | None = None
-        keys: list[str] = []
+        sensor, runtime = Sensor(home), RuntimeResource().runtime(production_graph())
+        runner = runtime.runner("by hand")
 
-        def look() -> list[str]:
-            nonlocal cursor
-            with build_sensor_context(
-                cursor=cursor,
-                resources={"bank": RuntimeResource()},
-                repository_def=built.get_repository_def(),
-            ) as context:
-                tick = sensor.evaluate_tick(context)
-            cursor = tick.cursor
-            keys.extend(str(r.run_key) for r in tick.run_requests or ())
-            return [str(r.partition_key) for r in tick.run_requests or ()]
+        def take(day: date, folder: Path = home.deliveries) -> None:
+            for table in runtime.graph.sources:
+                ingest_table(runner, folder, table, day)
 
-        assert look() == []
-        home.deliver(DAYS[0], DAYS[1])
-        _settle(home)
-        assert look() == ["2026-01-05", "2026-01-06"]
-        assert look() == []
+        assert sensor.look() == []
+        home.deliver(DAYS[0], DAYS[1], optional=False)
+        assert sensor.look() == ["2026-01-05", "2026-01-06"]
+        assert sensor.look() == [], "requested, and not run yet"
+        take(DAYS[1])
+        assert sensor.look() == [], "taken"
+        assert Sensor(home, sensor.built).look() == ["2026-01-05"], (
+            "a sensor that begins anew asks the register"
+        )
+
         rates = home.deliveries / "2026-01-06" / "fx_rates.csv"
         first = rates.read_text()
-        for text in (first.replace("USD,0.9", "USD,0.8"), first):  # A -> B -> A
-            rates.write_text(text)
-            assert look() == [], "a file just written waits"
-            _settle(home)
-            assert look() == ["2026-01-06"]
-        assert len(set(keys)) == len(keys) == 4
+        second = first.replace("USD,0.9", "USD,0.8")
+        rates.write_text(second)
+        assert sensor.look_at_once() == [], "a file just written waits"
+        assert sensor.look() == ["2026-01-06"]
+        rates.write_text(first)
+        assert sensor.look() == [], "what stands is there again"
+        rates.write_text(second)
+        assert sensor.look() == ["2026-01-06"], "the run may have looked while the first was there"
+        take(DAYS[1])
+        rates.write_text(first)
+        (home.deliveries / "2026-01-06" / "deals.csv").touch()
+        assert sensor.look() == ["2026-01-06"], "A, B, A"
+        assert sensor.causes[-1] == "delivered: fx_rates.csv"
+        take(DAYS[1])
         rates.touch()
-        _settle(home)
-        assert look() == [], "the same contents again are no news"
+        assert sensor.look() == [], "the same contents again are no news"
+
+        rates.write_text(second)
+        assert sensor.look() == ["2026-01-06"]
+        elsewhere = home.folder / "read" / "2026-01-06"
+        elsewhere.mkdir(parents=True)
+        (elsewhere / rates.name).write_text(second)
+        rates.write_text(first)
+        assert sensor.look() == []
+        take(DAYS[1], elsewhere.parent)
+        assert sensor.look() == ["2026-01-06"], "a run that had read it posts after the look"
+        take(DAYS[1])
+
+        rates.write_text("currency,rate\nnothing,valid\n")
+        (home.deliveries / "2026-01-06" / "entities.csv").write_text("refused")
+        assert sensor.look() == ["2026-01-06"]
+        assert sensor.causes[-1] == "delivered: entities.csv, fx_rates.csv", "one run for both"
+        assert sensor.look() == [], "what was refused is not tried again"
+        rates.touch()
+        assert sensor.look() == ["2026-01-06"], "unless it is delivered again"
+        (home.deliveries / "2026-01-06" / CONTROL_TOTALS).write_text("table,rows\n")
+        assert sensor.look() == ["2026-01-06"], "or what it is counted by"
+        assert len(set(sensor.keys)) == len(sensor.keys)
+
         rates.unlink()
         (home.deliveries / "2026-01-06" / "deals.csv").write_text("changed")
-        _settle(home)
-        assert look() == [], "an incomplete day waits"
-        home.deliver(DAYS[2])
+        assert sensor.look() == [], "an incomplete day waits"
+        assert "2026-01-06: fx_rates not delivered yet" in sensor.waits
+        home.deliver(DAYS[2], optional=False)
         (home.deliveries / "2026-01-07" / "nobody.csv").write_text("x")
-        _settle(home)
-        assert look() == [], "a file of no table is told, not run"
+        assert sensor.look() == [], "a file of no table is told, not run"
+        assert "nobody.csv: no source has this name" in sensor.waits
+
+
+def test_the_sensor_lets_a_closed_day_and_one_to_come_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with new_home(tmp_path / "home") as home:
+        sensor = Sensor(home)
+        home.deliver(DAYS[0], optional=False)
+        with monkeypatch.context() as closed:
+            closed.setattr(ClosedDays, "held", lambda *_: "it is closed")
+            assert sensor.look() == []
+            assert "2026-01-05: it is closed" in sensor.waits
+        shutil.copytree(home.deliveries / str(DAYS[0]), home.deliveries / "2999-01-01")
+        assert sensor.look() == ["2026-01-05"], "opened again, its files are asked for"
+        assert sensor.look() == []
+        assert "2999-01-01: the day has not come" in sensor.waits
 
 
 def _settle(home: Home) -> None:

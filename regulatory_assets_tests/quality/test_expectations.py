@@ -15,14 +15,18 @@ import pytest
 from dagster import AssetKey, DagsterInstance
 from typer.testing import CliRunner
 
+from regulatory_assets.adjustments import people
+from regulatory_assets.adjustments.releasing import Released
 from regulatory_assets.bank.tables import SOURCES
 from regulatory_assets.cli import app
+from regulatory_assets.quality import released
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.quality.expectations.profile import profile
 from regulatory_assets.quality.expectations.report import Judged, judge
 from regulatory_assets.quality.expectations.suite import suite, thresholds, thresholds_of
 from regulatory_assets.quality.ties import ties
 from regulatory_assets.regulation.document import ParameterError
+from regulatory_assets.runtime import open_runtime
 from regulatory_assets_tests.bank.desk import Desk
 from regulatory_assets_tests.orchestration.homes import DAYS, SAMPLE, new_home
 
@@ -298,12 +302,12 @@ TIES = """
 def test_a_banks_own_thresholds_and_ties_are_laid_over_the_packages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    packaged, tied = thresholds(SOURCES), ties()
+    packaged, packaged_ties = thresholds(SOURCES), ties()
     monkeypatch.setenv("REGULATORY_ASSETS_QUALITY", str(tmp_path / "own"))
     with pytest.raises(ParameterError, match="is no folder"):
         thresholds(SOURCES)
     (tmp_path / "own").mkdir()
-    assert (thresholds(SOURCES), ties()) == (packaged, tied)
+    assert (thresholds(SOURCES), ties()) == (packaged, packaged_ties)
     (tmp_path / "own" / "thresholds.yaml").write_text(OWN)
     (tmp_path / "own" / "ties.yaml").write_text(TIES)
     found, limits = thresholds(SOURCES), ("missing", "duplicates", "outside", "unknown", "change")
@@ -322,9 +326,17 @@ def test_a_banks_own_thresholds_and_ties_are_laid_over_the_packages(
     assert found["deals"].plausible["days_past_due"] == (None, Decimal(3650))
     assert found["deals"].alike == packaged["deals"].alike
     both = {(t.left.table.name, t.name): (str(t.tolerance), t.blocking) for t in ties()}
-    assert len(both) == len(ties()) == len(tied) + 1
+    assert len(both) == len(ties()) == len(packaged_ties) + 1
     assert both["general_ledger", "deals"] == ("7.00", True)
     assert both["cash_flows", "provisions"] == ("0.00", False)
+    said = released.contents()
+    tied = ["quality/ties", "quality/ties own"]
+    assert list(released.unreleased(Released(), "quality/ties")) == tied
+    assert len(list(released.unreleased(Released()))) == 4
+    (tmp_path / "own" / "ties.yaml").write_text(f"# a comment counts for nothing\n{TIES}")
+    assert released.contents() == said
+    (tmp_path / "own" / "ties.yaml").write_text(TIES.replace('"7.00"', '"7.01"'))
+    assert {n for n, of in released.contents().items() if of != said[n]} == {"quality/ties"}
     (tmp_path / "own" / "thresholds.yaml").write_text(OWN.replace("deals:", "dealings:"))
     thresholds_of.cache_clear()
     with pytest.raises(ParameterError, match=r"thresholds\.yaml:5: no source table dealings"):
@@ -368,6 +380,11 @@ def test_the_report_is_an_asset_linked_from_every_table(
     assert seen.asset_observation is not None
     assert seen.asset_observation.metadata["report"].value == link
     first = str(seen.asset_observation.metadata["thresholds"].value)
+    assert seen.asset_observation.metadata["unreleased"].value == ["quality/thresholds"]
+    people.open_demo(open_runtime().events)
+    for words in (("propose", "--reason", "all", "--as", "anna"), ("release", "--as", "ben")):
+        assert CliRunner().invoke(app, ["parameters", *words]).exit_code == 0
+    assert open_runtime().unreleased(DAYS[0]) == []
     assert f"<p>Thresholds {first}.</p>" in Path(document["pages"][1]).read_text()
 
     # Somebody makes what was found plausible: it is met now, and said that more is allowed.
@@ -387,6 +404,11 @@ def test_the_report_is_an_asset_linked_from_every_table(
         "was at most 0.001; plausible is at least 0.00001 and at most 1000"
     )
     assert told["thresholds_moved"].value == [changed]
+    assert told["unreleased"].value == ["quality/thresholds own"]
+    assert open_runtime().unreleased(DAYS[0]) == ["quality/thresholds own"], "no close with it"
+    status = CliRunner().invoke(app, ["parameters", "status", "--json"])
+    states = json.loads(status.stdout)["files"]
+    assert (states["quality/thresholds own"], states["quality/ties"]) == ("new", "released")
     assert told["thresholds"].value != first
     pages = {Path(page).name for page in document["pages"]}
     assert pages == {

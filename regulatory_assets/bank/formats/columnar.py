@@ -48,6 +48,7 @@ class ParquetFile:
         try:
             for batch in self._file.iter_batches(batch_size=_ROWS):
                 numbers = pa.array(range(row, row + batch.num_rows), pa.int64())
+                batch.validate(full=True)  # text that is none would fail an engine
                 row += batch.num_rows
                 yield good_lines(numbers, [_text(column) for column in batch.columns])
         except (pa.ArrowException, OSError) as error:

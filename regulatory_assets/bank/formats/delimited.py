@@ -24,6 +24,9 @@ from regulatory_assets.bank.formats.text import Lines
 _MARK = b"\xef\xbb\xbf"
 """A byte order mark: the parser would drop it silently where a block begins with it."""
 
+_PAIRED = '^[^"]*(?:"[^"]*"[^"]*)*$'
+"""Of a field that goes on in the next line, the rest has a quotation mark too, and is no line."""
+
 Bad = tuple[int, str, str]
 """Number, problem and text of a line."""
 
@@ -80,7 +83,10 @@ class DelimitedFile:
         """Take out the lines that cannot be parsed on their own."""
         lines = pc.split_pattern(pa.array([block[:-1]], pa.binary()), b"\n").flatten()
         good = pc.and_(
-            pc.match_substring_regex(lines, self._well_formed),
+            pc.and_(
+                pc.match_substring_regex(lines, self._well_formed),
+                pc.match_substring_regex(lines, _PAIRED),
+            ),
             pc.and_not(pc.greater(pc.binary_length(lines), 0), pc.starts_with(lines, _MARK)),
         )
         bad = []

@@ -6,12 +6,15 @@ with more digits must be delivered as text.
 
 from __future__ import annotations
 
+import re
+import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import openpyxl
 import pyarrow as pa
@@ -20,6 +23,13 @@ from regulatory_assets.bank.files import FileForm
 from regulatory_assets.bank.formats.piece import Unreadable, good_lines
 
 _ROWS = 20_000
+
+_UNCALCULATED = re.compile(
+    rb"<c\b([^>]*)>\s*<f\b(?:[^>]*/>|[^>]*>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>|</c>)"
+)
+"""A cell with a formula and no value, as it stands in a sheet."""
+_PLACE = re.compile(rb'\br="([A-Z]+[0-9]+)"')
+_BLOCK_BYTES, _CELL_BYTES = 1024 * 1024, 64 * 1024
 
 
 class ExcelFile:
@@ -39,6 +49,7 @@ class ExcelFile:
         wanted = form.sheet or names[0]
         if wanted not in names:
             raise Unreadable(f"no sheet {wanted}; the sheets are {', '.join(names)}")
+        self._require_values(path, book[wanted])
         self._rows = book[wanted].iter_rows(values_only=True)
         head = self._next(1)
         if not head or all(value is None for value in head[0]):
@@ -52,6 +63,26 @@ class ExcelFile:
             if self.columns.count(name) > 1:
                 raise Unreadable(f"the column {name} stands twice in the header", 1)
         self.unknown = tuple(c for c in self.columns if c not in used)
+
+    @staticmethod
+    def _require_values(path: Path, sheet: Any) -> None:
+        """Refuse a formula that no program has calculated: it would be read as nothing."""
+        try:
+            with ZipFile(path) as parts, parts.open(sheet._worksheet_path.lstrip("/")) as stream:
+                rest = b""
+                while data := stream.read(_BLOCK_BYTES):
+                    text = rest + data
+                    for cell in _UNCALCULATED.finditer(text):
+                        if b't="str"' not in cell[1]:  # a text may be calculated as empty
+                            place = (_PLACE.search(cell[1]) or [b"", b"?"])[1].decode()
+                            raise Unreadable(
+                                f"the formula in {place} was never calculated; open and save the "
+                                "workbook, or deliver values",
+                                plain=True,
+                            )
+                    rest = text[-_CELL_BYTES:]
+        except (AttributeError, KeyError, OSError, BadZipFile, zlib.error) as error:
+            raise Unreadable(f"not a whole Excel workbook ({error}); deliver it again") from error
 
     def pieces(self) -> Iterator[pa.Table]:
         width, row, empty = len(self.columns), 2, 0

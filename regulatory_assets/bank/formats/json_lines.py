@@ -96,6 +96,8 @@ def _object(text: str) -> dict[str, Any]:
     )
     if not isinstance(found, dict):
         raise ValueError("the line is another value")  # noqa: TRY004 - told like bad syntax
+    if "\\ud" in text.lower():  # half a character is none, and two halves alike are no key
+        json.dumps(found, ensure_ascii=False).encode()
     return found
 
 
@@ -105,5 +107,4 @@ def _plain(value: Any) -> str | None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    text = str(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text.encode("utf-8", "replace").decode()
+    return str(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -122,8 +122,8 @@ def _rejected(
 ) -> tuple[int, dict[Expectation, int]]:
     """How many lines were rejected since the last whole file, and for what."""
     arrived = day.register.deliveries(table.name, day.version(table).day)
-    standing = standing_deliveries(raw_folder(day.reader.lake), table, arrived)
-    batches = {d.batch: d.rejected for each in standing.values() for d in each if d.rejected}
+    standing = standing_deliveries(raw_folder(day.reader.lake.root), table, arrived)
+    batches = {d.batch: d.rejected for each in standing.of.values() for d in each if d.rejected}
     if not batches:
         return 0, {}
     reasons = {e: _reason(e) for e in expected if e.kind in _SAID}

@@ -1,0 +1,54 @@
+"""What the files of thresholds and ties say, as two persons release it beside the parameters.
+
+A threshold is in force on every day, from the package or from a bank's own folder. What releasing
+means is for ``adjustments.releasing``; what a file says for ``expectations`` and ``ties``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from regulatory_assets.adjustments.releasing import Contents, Released
+from regulatory_assets.quality.expectations.suite import THRESHOLDS
+from regulatory_assets.quality.own import AGREEMENTS, EXPECTATIONS, own_file
+from regulatory_assets.quality.ties import TIES
+from regulatory_assets.regulation.comparison import file_label
+from regulatory_assets.regulation.tables import BASEL
+
+OWN = "own"
+"""The bank's own file, as that of a regime lies over Basel's."""
+
+_FILES = {EXPECTATIONS: THRESHOLDS, AGREEMENTS: TIES}
+
+
+def contents() -> Contents:
+    """What each file says. Raises ParameterError for a folder that is not there."""
+    found = {}
+    for name, path in _FILES.items():
+        own = own_file(path.name)
+        said = {BASEL: _digest(path)} | ({OWN: _digest(own)} if own is not None else {})
+        found[name] = {date.min.isoformat(): said}
+    return found
+
+
+def unreleased(released: Released, name: str | None = None) -> Iterator[str]:
+    """The files, or that of a name with the bank's own, that say what no second person has
+    released."""
+    for each, stretches in contents().items():
+        (now,) = stretches.values()
+        then = released.of(each, date.max)
+        for file in sorted({*now, *then}) if name in (None, each) else ():
+            if now.get(file) != then.get(file):
+                yield file_label(each, file)
+
+
+def _digest(path: Path) -> str:
+    """A hash of what a file says; comments and layout do not count."""
+    said = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
