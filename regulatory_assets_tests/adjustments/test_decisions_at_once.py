@@ -133,7 +133,7 @@ def matters(log: Meeting, number: int) -> dict[str, Matter]:
     day, closed = date(2026, 1, number), date(2026, 2, number)
     name, of_days = f"R-{number}", Told(log, NOBODY, lambda _: ())
     rules = Governance(log, ruled.GRAPH, books.Parameters().at)
-    parameters = Numbered(log, NOBODY, number)
+    parameters = Numbered(log, NOBODY, number=number)
 
     def approve_rule(actor: Actor) -> Event:
         seen = rules.impact(NOBODY, name)

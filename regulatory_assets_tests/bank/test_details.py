@@ -34,7 +34,7 @@ from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination, Result
-from regulatory_assets.quality.ties import ties, ties_of
+from regulatory_assets.quality.ties import TIES, ties, ties_of
 from regulatory_assets.regulation.document import ParameterError
 from regulatory_assets_tests.bank.desk import Desk
 from regulatory_assets_tests.bank.small_lcr import Row, read
@@ -487,9 +487,7 @@ BROKEN = (
     ],
 )
 def test_a_tie_that_cannot_be_is_refused(tmp_path: Path, old: str, new: str, problem: str) -> None:
-    from regulatory_assets.quality.ties import _FILE
-
-    text = _FILE.read_text(encoding="utf-8")
+    text = TIES.read_text(encoding="utf-8")
     assert old in text
     path = tmp_path / "ties.yaml"
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
