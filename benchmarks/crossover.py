@@ -115,9 +115,8 @@ def _rule(found: Runtime, tenths: int) -> None:
         "operations": [{"op": "multiply", "field": "amount", "value": "0.95"}],
     }  # fmt: skip
     open_demo(found.events)
-    found.governance.submit(Actor("author"), parse(document, "benchmark"))
-    waiting = found.governance.waiting("BENCH").event.seq
-    found.events.append(Actor("approver"), APPROVED, "BENCH", {"needed": 1}, waiting)
+    submitted = found.governance.submit(Actor("author"), parse(document, "benchmark"))
+    found.events.append(Actor("approver"), APPROVED, "BENCH", {"needed": 1}, submitted.seq)
 
 
 if __name__ == "__main__":

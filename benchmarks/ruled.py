@@ -17,7 +17,7 @@ from benchmarks.system import results as results
 from regulatory_assets.adjustments.book import APPROVED
 from regulatory_assets.adjustments.people import open_demo
 from regulatory_assets.adjustments.rule import Rule, parse
-from regulatory_assets.control.events import Actor
+from regulatory_assets.control.events import Actor, Event
 from regulatory_assets.runtime import Runtime
 
 
@@ -31,18 +31,17 @@ def _rule(share: str) -> Rule:
     return parse(document, "benchmark")
 
 
-def _submitted(state: Path, share: str) -> Runtime:
+def _submitted(state: Path, share: str) -> tuple[Runtime, Event]:
     found = system.runtime(state)
     averages = ("lcr_quarter", "liq1")  # an impact is asked for on a day that is up to date
     found.runner("benchmark").run_day(DAY, "benchmark", only=averages)
     open_demo(found.events)
-    found.governance.submit(Actor("author"), _rule(share))
-    return found
+    return found, found.governance.submit(Actor("author"), _rule(share))
 
 
 def impact(share: str, files: Files, state: Path, steps: Steps) -> Callable[[], None]:
     """The impact of the rule, as the approver sees it."""
-    found = _submitted(state, share)
+    found, _ = _submitted(state, share)
 
     def work() -> None:
         seen = found.governance.impact(found.runner("impact"), "BENCH")
@@ -53,9 +52,8 @@ def impact(share: str, files: Files, state: Path, steps: Steps) -> Callable[[], 
 
 def recalculation(share: str, files: Files, state: Path, steps: Steps) -> Callable[[], None]:
     """The day after the rule's approval."""
-    found = _submitted(state, share)
-    waiting = found.governance.waiting("BENCH").event.seq
-    found.events.append(Actor("approver"), APPROVED, "BENCH", {"needed": 1}, waiting)
+    found, submitted = _submitted(state, share)
+    found.events.append(Actor("approver"), APPROVED, "BENCH", {"needed": 1}, submitted.seq)
     return system.day(found, steps)
 
 
