@@ -197,7 +197,7 @@ class Governance:
                 "on has moved since; look at it again"
             )
         if waiting.event.kind == SUBMITTED:
-            rule = Ledger(self.log.read()).rule_of(waiting)
+            rule = Ledger(looked).rule_of(waiting)
             self._check_currencies(rule, self.graph.stage(stage_name(rule)))
             _within_limits(rule, found)
             _as_both(rule, found)

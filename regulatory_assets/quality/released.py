@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -32,7 +33,9 @@ def contents() -> Contents:
     found = {}
     for name, path in _FILES.items():
         own = own_file(path.name)
-        said = {BASEL: _digest(path)} | ({OWN: _digest(own)} if own is not None else {})
+        said = {BASEL: _digest(_text(path))}
+        if own is not None:
+            said[OWN] = _digest(_text(own))
         found[name] = {date.min.isoformat(): said}
     return found
 
@@ -48,7 +51,12 @@ def unreleased(released: Released, name: str | None = None) -> Iterator[str]:
                 yield file_label(each, file)
 
 
-def _digest(path: Path) -> str:
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@cache  # every check that asks by a file tells whether it is released, and parsing takes long
+def _digest(text: str) -> str:
     """A hash of what a file says; comments and layout do not count."""
-    said = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    said = YAML(typ="safe", pure=True).load(text)
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
