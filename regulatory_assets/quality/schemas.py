@@ -1,15 +1,22 @@
 """The pandera schema of a table, generated from its one definition.
 
-It runs where the data is: pandera's PySpark backend sends each rule to the engine as a count, over
-Spark Connect on Sail and on Apache Spark alike, so the memory it needs does not grow with the
-table. Uniqueness is left out: posting refuses a key that would stand twice.
+It runs where the data is, over Spark Connect on Sail and on Apache Spark alike, so the memory it
+needs does not grow with the table. pandera's PySpark backend counts once for each rule; so types
+are validated without a query, one pass asks whether any row breaks any rule, and only then pandera
+validates those rows and says which rules they break. Uniqueness is left out: posting refuses a key
+that would stand twice.
 """
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from functools import reduce
+from typing import Any, cast
 
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column as Expression
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.ledger.table import LEDGER_COLUMNS, Column, ColumnType, Table
@@ -57,12 +64,42 @@ def _number(column: Column, text: str) -> Decimal | int:
     return int(text) if whole else Decimal(text)
 
 
+_KEEPS: dict[str, Callable[[Expression, Any], Expression]] = {
+    "isin": lambda value, allowed: value.isin(*allowed),
+    "greater_than_or_equal_to": lambda value, minimum: value >= minimum,
+    "less_than_or_equal_to": lambda value, maximum: value <= maximum,
+}
+"""What a check of pandera's, by its name, says of a value, given its one statistic."""
+
+
+def _breaks(schema: Any) -> Expression:
+    """True for a row that breaks a rule of any column."""
+    found = [F.col(name).isNull() for name, column in schema.columns.items() if not column.nullable]
+    for name, column in schema.columns.items():
+        for check in column.checks:
+            (bound,) = check.statistics.values()
+            found.append(~_KEEPS[check.name](F.col(name), bound))
+    return reduce(operator.or_, found)
+
+
 def broken_rules(table: Table, rows: DataFrame) -> tuple[str, ...]:
     """Every rule of the table's schema that the rows break, in words."""
-    validated = pandera_schema(table).validate(rows.select(*table.content))
+    import pandera.pyspark as pa
+
+    schema = pandera_schema(table)
+    types = {name: pa.Column(c.dtype, nullable=True) for name, c in schema.columns.items()}
+    content = rows.select(*table.content)
+    if errors := _errors(pa.DataFrameSchema(types, strict=True), content):
+        return errors
+    broken = content.where(_breaks(schema))
+    return () if broken.isEmpty() else _errors(schema, broken)
+
+
+def _errors(schema: Any, rows: DataFrame) -> tuple[str, ...]:
+    errors = cast(Any, schema.validate(rows)).pandera.errors
     return tuple(
         f"{entry['column']}: {entry['check']} ({entry['error']})"
-        for kinds in validated.pandera.errors.values()
+        for kinds in errors.values()
         for entries in kinds.values()
         for entry in entries
     )
