@@ -13,7 +13,6 @@ import inspect
 import sys
 from functools import cache
 from importlib.util import resolve_name
-from types import ModuleType
 
 from regulatory_assets.ledger.stages import Stage
 
@@ -39,7 +38,8 @@ def code_fingerprint(stage: Stage, engine: str) -> str:
         digest.update(stage.function.__qualname__.encode())
         module = sys.modules[stage.function.__module__]
         for name in sorted(_reached(module.__name__)):
-            digest.update(f"{name}\n{_syntax(name)}".encode())
+            _, syntax = _module(name)
+            digest.update(f"{name}\n{syntax}".encode())
     return digest.hexdigest()[:16]
 
 
@@ -53,19 +53,9 @@ def _reached(name: str) -> frozenset[str]:
         if current in found:
             continue
         found.add(current)
-        waiting.extend(_imports(sys.modules[current]))
+        imports, _ = _module(current)
+        waiting.extend(imports)
     return frozenset(found)
-
-
-def _imports(module: ModuleType) -> list[str]:
-    tree = ast.parse(inspect.getsource(module))
-    return [
-        n
-        for n in imported_names(tree, module.__package__)
-        if n in sys.modules
-        and n.startswith(f"{_PACKAGE}.")
-        and (n == _ARITHMETIC or not n.startswith(_MACHINERY))
-    ]
 
 
 def imported_names(tree: ast.Module, package: str | None) -> set[str]:
@@ -80,13 +70,22 @@ def imported_names(tree: ast.Module, package: str | None) -> set[str]:
     return names
 
 
-@cache
-def _syntax(name: str) -> str:
-    tree = ast.parse(inspect.getsource(sys.modules[name]))
+@cache  # stages share most of what they reach
+def _module(name: str) -> tuple[frozenset[str], str]:
+    """The calculation modules that a module imports, and its syntax without docstrings."""
+    module = sys.modules[name]
+    tree = ast.parse(inspect.getsource(module))
+    imports = frozenset(
+        n
+        for n in imported_names(tree, module.__package__)
+        if n in sys.modules
+        and n.startswith(f"{_PACKAGE}.")
+        and (n == _ARITHMETIC or not n.startswith(_MACHINERY))
+    )
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
             value = body[0].value
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 body.pop(0)
-    return ast.dump(tree)
+    return imports, ast.dump(tree)

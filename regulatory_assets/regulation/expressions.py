@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, cached_property, reduce
+from itertools import chain, product
 from typing import TypeVar
 
 from pyspark.sql.column import Column
@@ -48,13 +49,10 @@ def decide(
     if regime is not None:
         regimes = list(table.regimes)
         asked, inputs = {_REGIME: tuple(regimes), **asked}, {_REGIME: regime, **inputs}
-    codes = {
-        ((name, *combination) if regime is not None else combination): rule.then[output]
-        for name in regimes
-        for combination, rule in table.deciding(name).items()
-    }
+    combinations = list(product(*table.inputs.values()))
+    codes = tuple(table.deciding(r)[c].then[output] for r in regimes for c in combinations)
     known = _all(inputs[name].isin(*values) for name, values in asked.items())
-    return F.when(known, _asking(_tree(tuple(asked.items()), frozenset(codes.items())), inputs))
+    return F.when(known, _asking(_tree(tuple(asked.items()), codes), inputs))
 
 
 def value(
@@ -143,22 +141,25 @@ class _Question:
 
 
 @cache
-def _tree(asked: _Asked, decided: frozenset[tuple[Key, str]]) -> _Question | str:
-    """The decisions as nested questions, as few of them as can be."""
-    codes = {code for _, code in decided}
-    if len(codes) == 1:
-        return codes.pop()
+def _tree(asked: _Asked, codes: tuple[str, ...]) -> _Question | str:
+    """The decisions as nested questions, as few of them as can be.
+
+    ``codes`` has one for each combination, the last input's values following each other fastest.
+    """
+    if len(set(codes)) == 1:
+        return codes[0]
     found = []
+    stride = len(codes)
     for position, (name, values) in enumerate(asked):
-        left: dict[str, list[tuple[Key, str]]] = {value: [] for value in values}
-        for key, code in decided:
-            left[key[position]].append((key[:position] + key[position + 1 :], code))
-        groups: dict[frozenset[tuple[Key, str]], list[str]] = {}
-        for here, rest in left.items():
-            groups.setdefault(frozenset(rest), []).append(here)
-        if len(groups) > 1:
+        block, stride = stride, stride // len(values)
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for number, here in enumerate(values):
+            starts = range(number * stride, len(codes), block)
+            left = chain.from_iterable(codes[start : start + stride] for start in starts)
+            alike.setdefault(tuple(left), []).append(here)
+        if len(alike) > 1:
             others = asked[:position] + asked[position + 1 :]
-            branches = ((tuple(v), _tree(others, rest)) for rest, v in groups.items())
+            branches = ((tuple(same), _tree(others, left)) for left, same in alike.items())
             found.append(_Question(name, tuple(branches)))
     return min(found, key=lambda question: question.conditions)
 

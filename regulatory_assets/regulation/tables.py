@@ -221,13 +221,15 @@ class DecisionTable:
     @cached_property
     def canonical(self) -> Any:
         """The decisions themselves, however the rules spell them."""
-        names = sorted(self.inputs)
+        inputs = list(self.inputs)
+        names = sorted(inputs)
+        places = [inputs.index(name) for name in names]
         return [
             "decisions",
             names,
             {
                 regime: sorted(
-                    [[dict(zip(self.inputs, key, strict=True))[n] for n in names], dict(rule.then)]
+                    [[key[place] for place in places], dict(rule.then)]
                     for key, rule in deciding.items()
                 )
                 for regime, deciding in self._deciding.items()
