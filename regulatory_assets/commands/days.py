@@ -31,13 +31,12 @@ def _days(runtime: Runtime) -> Days:
 
 def _against(runtime: Runtime, day: date) -> list[str]:
     """What the checks say, as Dagster keeps it, and parameters that nobody has released."""
-    from dagster import DagsterInstance
-
     from regulatory_assets.orchestration.checks import blocking_faults
+    from regulatory_assets.orchestration.instance import open_instance
 
     runner = runtime.runner("days")
     examination = Examination(runner.positions(day), runner.reader, runner.register)
-    with DagsterInstance.get() as instance:
+    with open_instance() as instance:
         faults = blocking_faults(instance, examination, day)
         found = [f"{fault} (run {day} again)" for fault in faults]
     if files := runtime.unreleased(day):

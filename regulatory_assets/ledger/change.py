@@ -87,11 +87,12 @@ class Calculation(Joining):
             keys = adjusted.keys_of_lookups(self)
             rows = self.store(self.reader.rows(driving.new, among=keys, on=stage.reads.key))
         joined = self._joined_by_change(rows).select(*columns)
+        # Planning the function is what a small change costs: it is applied once for all, and to
+        # stored rows, since the engine takes twice as long to plan it together with the joins.
         if keys is None or rows is None:
-            return frames.net(self._apply(joined), content)
-        # One application of the function for all: planning it is what a small change costs.
+            return frames.net(self._apply(self.store(joined)), content)
         after = adjusted.of_lookups(self, self.reader.net_of(rows, driving.new))
-        made = frames.net(self._apply(joined.unionAll(after)), content)
+        made = frames.net(self._apply(self.store(joined.unionAll(after))), content)
         old = frames.negative(adjusted.stood_by_lookups(self, keys)).select(ENTRY, *content)
         return frames.net(adjusted.as_signs(stage, made).unionAll(old), content)
 

@@ -14,6 +14,7 @@ from typing import Any
 from regulatory_assets.bank.delivery import DeliveryError
 from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.ledger.run import Outcome
+from regulatory_assets.orchestration.instance import open_instance
 
 CAUSE = "command line"
 
@@ -59,10 +60,8 @@ def run_days(
     ``selection`` names tables of the job. Where there is none, a whole day takes all tables but
     the optional ones that were not delivered, another job all.
     ``folder`` is where deliveries lie, ``on_event`` hears what has just happened. The instance is
-    that of DAGSTER_HOME if none is given. Raises NotReady for a table that does not exist.
+    that of ``open_instance`` if none is given. Raises NotReady for a table that does not exist.
     """
-    from dagster import DagsterInstance
-
     from regulatory_assets.definitions import build_definitions
     from regulatory_assets.orchestration.assets import delivered_assets
     from regulatory_assets.orchestration.calendar import Calendar
@@ -89,7 +88,7 @@ def run_days(
     partitions = job.partitions_def
     if partitions and (later := [d for d in days if not partitions.has_partition_key(str(d))]):
         raise NotReady(f"{later[0]} is no reporting date yet; run it when the day has come")
-    with nullcontext(instance) if instance else DagsterInstance.get() as opened:
+    with nullcontext(instance) if instance else open_instance() as opened:
         for day in days:
             wanted = [known[name] for name in selection] if selection else None
             if wanted is None and job_name is None:
