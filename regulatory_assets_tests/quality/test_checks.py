@@ -98,6 +98,7 @@ def test_the_sample_passes_every_check_but_the_rejected_line(runner: Runner) -> 
         ("lcr_lines", "entity_id", "'NOBODY'", {"sums"}),
         ("lcr_flows", "line", "'unclassified'", {"classified"}),
         ("lcr", "hqla", "hqla + 0.00000001", {"ties"}),
+        ("scopes", "country", "'XX'", {"countries"}),
         ("lcr", "outflows", "outflows + 0.00000001", {"ties"}),
         ("deals", "currency", "'XXX'", {"fx_rates_of_currency"}),
         ("deals", "entity_id", "'XXX'", {"entities_of_entity_id"}),
