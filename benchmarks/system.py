@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from regulatory_assets.ledger import run
 from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.reader import Reader, Version
+from regulatory_assets.ledger.run import Runner
 from regulatory_assets.reports.lcr.tables import LCR, LCR_LINES, LCR_SCOPE_LINES
 from regulatory_assets.runtime import Runtime, production_graph
 from regulatory_assets.settings import Settings
@@ -47,31 +48,34 @@ def correction(files: Files, state: Path, steps: Steps) -> Callable[[], None]:
 
 
 def day(found: Runtime, steps: Steps) -> Callable[[], None]:
-    """All stages of the day, without deliveries."""
-    return _task(found, None, steps, Way.CHANGE)
+    """All stages of the day and all its reports, without deliveries."""
+    observe(steps)
+    return lambda: _stages(found.runner("benchmark"), steps, Way.CHANGE)
 
 
-def _task(
-    found: Runtime, folder: Path | None, steps: Steps, way: Way = Way.FULL
-) -> Callable[[], None]:
+def _task(found: Runtime, folder: Path, steps: Steps, way: Way = Way.FULL) -> Callable[[], None]:
+    """Ingest, and the stages up to the ratio, which the others calculate too."""
     observe(steps)
 
     def work() -> None:
         runner = found.runner("benchmark")
-        for table in found.graph.sources if folder else ():
+        for table in found.graph.sources:
             start = time.perf_counter()
-            for taken in ingest.ingest_table(runner, folder or Path(), table, DAY):
+            for taken in ingest.ingest_table(runner, folder, table, DAY):
                 steps.add(f"deliver {table.name}", time.perf_counter() - start)
                 steps.count(f"deliver {table.name}", taken.outcome.rows)
         behind = runner.graph.ancestors(runner.graph.stage("lcr"))  # adjustment stages among them
-        needed = {*STAGES, *behind} - runner.positions(DAY).left_out()
-        for outcome in runner.run_day(DAY, "benchmark", only=needed):
-            steps.add(f"stage {outcome.table}", outcome.seconds)
-            steps.count(f"stage {outcome.table}", outcome.rows)
-            if outcome.table in STAGES and outcome.way is not way:
-                raise RuntimeError(f"{outcome.table} went the way {outcome.way}: {outcome.why}")
+        _stages(runner, steps, way, {*STAGES, *behind} - runner.positions(DAY).left_out())
 
     return work
+
+
+def _stages(runner: Runner, steps: Steps, way: Way, only: Iterable[str] | None = None) -> None:
+    for outcome in runner.run_day(DAY, "benchmark", only=only):
+        steps.add(f"stage {outcome.table}", outcome.seconds)
+        steps.count(f"stage {outcome.table}", outcome.rows)
+        if outcome.table in STAGES and outcome.way is not way:
+            raise RuntimeError(f"{outcome.table} went the way {outcome.way}: {outcome.why}")
 
 
 def observe(steps: Steps) -> None:
