@@ -163,7 +163,7 @@ def test_what_is_written_aside_is_read_back_with_its_types(engine: Engine, tmp_p
     ledger = [f"CAST('1' AS {k.value}) AS {k.name}" for k in kinds]
     ledger += [f"CAST(NULL AS {k.value}) AS none_{k.name}" for k in ColumnType]
     ledger += ["DATE '2026-01-05' AS day", "id + CAST(0.5 AS DECIMAL(30,18)) AS wide"]
-    other = ["TIMESTAMP '2026-01-05 01:02:03.000004' AS moment", "array('a', NULL) AS list"]
+    other = ["TIMESTAMP_NTZ '2026-01-05 01:02:03.000004' AS moment", "array('a', NULL) AS list"]
     for columns in (ledger, other):
         rows = engine.session.range(2).selectExpr(*columns)
         for frame in (rows, rows.where("false")):
