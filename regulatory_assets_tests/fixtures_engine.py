@@ -66,13 +66,15 @@ INTERPRETED = {
 
 @pytest.fixture(scope="session")
 def spark(engine_state: Path) -> Engine:
-    """Local Apache Spark; its first use takes some 20 s. Short runs gain by compiling less.
+    """Local Apache Spark; its first use takes some 20 s. Short runs gain by compiling less, and by
+    collecting garbage without threads of its own beside those of other processes.
 
     Compiling less also makes Java's code cache small, and a session of many tests fills it. The
     servers that commands under test start (``verify``) compile as they do for everybody.
     """
     os.environ.setdefault(
-        "JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
+        "JDK_JAVA_OPTIONS",
+        "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC",
     )
     started = start(
         Settings(engine="spark", spark_remote=None, var=engine_state, cache_folder=Settings().cache)

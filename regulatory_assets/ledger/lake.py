@@ -14,19 +14,24 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import DeltaTable, Schema
 from pyspark.errors.exceptions.base import PySparkException
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.session import SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import StructType
 
-from regulatory_assets.ledger.table import PARTITION_COLUMNS, Table
+from regulatory_assets.ledger.table import PARTITION_COLUMNS, ColumnType, Table
 
 
 class LakeError(Exception):
     """The lake does not hold what the register says; the message names table and remedy."""
 
 
+_KEPT_TYPES = frozenset(kind.arrow for kind in ColumnType)
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._/+:-]+")
 
 
@@ -110,9 +115,10 @@ class Lake:
         folder = self.root / "scratch" / new_posting()
 
         def store(frame: DataFrame) -> DataFrame:
-            path = str(folder / new_posting())
-            frame.write.parquet(path)
-            return self.session.read.schema(frame.schema).parquet(path)
+            path = folder / new_posting()
+            frame.write.parquet(str(path))
+            schema = _written_schema(path) or frame.schema
+            return self.session.read.schema(schema).parquet(str(path))
 
         try:
             yield store
@@ -149,3 +155,18 @@ class Lake:
             f"{table.name}: {len(missing)} data file(s) of registered postings are missing, first "
             f"{missing[0]}. Restore them from backup; no figure is computed without them. ({error})"
         )
+
+
+def _written_schema(folder: Path) -> StructType | None:
+    """The schema of a frame that was written to a folder, from the head of one of its files.
+
+    Asked for it, an engine would plan the whole calculation once more. None where a type is neither
+    one of the ledgers' nor a decimal (it may be read back as another), and where there is no file:
+    Sail writes none without rows.
+    """
+    file = next(folder.glob("*.parquet"), None)
+    if file is None:
+        return None
+    fields = [field.with_nullable(True) for field in pq.read_schema(file)]
+    kept = (f.type in _KEPT_TYPES or pa.types.is_decimal128(f.type) for f in fields)
+    return from_arrow_schema(pa.schema(fields)) if all(kept) else None

@@ -14,8 +14,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.resolver import implicit_resolvers
+from yaml import MarkedYAMLError
+from yaml.cyaml import CParser
+from yaml.resolver import BaseResolver
 
 from regulatory_assets.ledger.table import (
     MONEY_PRECISION,
@@ -179,6 +181,22 @@ class Node:
         return f"{_PLAIN.get(self.kind, 'the text')}{value}"
 
 
+class _Parser(CParser, BaseResolver):  # type: ignore[misc]  # yaml has no types
+    """The parser in C, a tenth of the time of one in Python, with the plain values of YAML 1.2.
+
+    Its own are those of YAML 1.1, in which Norway's code is a boolean.
+    """
+
+    def __init__(self, text: str) -> None:
+        CParser.__init__(self, text)
+        BaseResolver.__init__(self)
+
+
+for _versions, _tag, _value, _first in implicit_resolvers:
+    if (1, 2) in _versions:
+        _Parser.add_implicit_resolver(str(_tag), _value, _first)
+
+
 def read(path: Path) -> Node:
     """The root of a YAML file."""
     return parse(path, path.read_text(encoding="utf-8"))
@@ -187,7 +205,7 @@ def read(path: Path) -> Node:
 def parse(path: Path, text: str) -> Node:
     """The root of a YAML text; ``path`` is where errors say it stands."""
     try:
-        root = YAML(typ="safe", pure=True).compose(text)
+        root = _Parser(text).get_single_node()
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise ParameterError(

@@ -27,8 +27,8 @@ from regulatory_assets_tests.kernel import books
 class Closed(Office):
     """The office, with a runner that asks the gate, and checks that a test may let fail."""
 
-    def __init__(self, engine: Engine, root: Path) -> None:
-        super().__init__(engine, root)
+    def __init__(self, engine: Engine, root: Path, calculated: Path) -> None:
+        super().__init__(engine, root, calculated)
         self.against: Sequence[str] = ()
         gate = ClosedDays(self.log)
         self.runner = replace(self.runner, gate=gate)
@@ -49,8 +49,8 @@ class Closed(Office):
 
 
 @pytest.fixture
-def office(sail: Engine, tmp_path: Path) -> Closed:
-    return Closed(sail, tmp_path)
+def office(sail: Engine, tmp_path: Path, calculated: Path) -> Closed:
+    return Closed(sail, tmp_path, calculated)
 
 
 def revisions(office: Closed) -> dict[str, int]:

@@ -41,8 +41,8 @@ class Drifting(Office):
 
 
 @pytest.fixture
-def office(sail: Engine, tmp_path: Path) -> Drifting:
-    return Drifting(sail, tmp_path)
+def office(sail: Engine, tmp_path: Path, calculated: Path) -> Drifting:
+    return Drifting(sail, tmp_path, calculated)
 
 
 def test_a_rule_that_drifts_needs_another_approval(office: Drifting) -> None:

@@ -57,19 +57,33 @@ def rule(identity: str = "R-1", **changes: Any) -> Rule:
     return parse(document | changes, identity)
 
 
+def first_play(engine: Engine, root: Path) -> Play:
+    """A play whose one deal that rules are about is of 60 EUR."""
+    play = Play(engine, root, 1)
+    play.given.deals["b1", "d1"] = Deal("c0", "EUR", Decimal(60), None, active=True)
+    return play
+
+
+def opened_log(root: Path) -> EventLog:
+    return EventLog(connect(f"sqlite:///{root / 'control.sqlite'}"))
+
+
+def calculate(engine: Engine, root: Path) -> None:
+    """Calculate a day and open its log."""
+    play, log = first_play(engine, root), opened_log(root)
+    people.open_demo(log)
+    play.deliver()
+    replace(play.runner, rules=RuleBook(log)).run_day(DAY, "test")
+
+
 class Office:
     """A calculated day, an opened log, and what people may do."""
 
-    def __init__(self, engine: Engine, root: Path) -> None:
-        self.play = Play(engine, root, 1)
-        deal = Deal("c0", "EUR", Decimal(60), None, active=True)
-        self.play.given.deals["b1", "d1"] = deal
-        self.log = EventLog(connect(f"sqlite:///{root / 'control.sqlite'}"))
-        people.open_demo(self.log)
+    def __init__(self, engine: Engine, root: Path, calculated: Path) -> None:
+        shutil.copytree(calculated, root, dirs_exist_ok=True)
+        self.play, self.log = first_play(engine, root), opened_log(root)
         self.runner = replace(self.play.runner, rules=RuleBook(self.log))
         self.governance = Governance(self.log, ruled.GRAPH, books.Parameters().at)
-        self.play.deliver()
-        self.runner.run_day(DAY, "test")
 
     def state(self, name: str) -> list[Any]:
         version = self.runner.positions(DAY).read(ruled.GRAPH.tables[name])
@@ -87,8 +101,8 @@ class Office:
 
 
 @pytest.fixture
-def office(sail: Engine, tmp_path: Path) -> Office:
-    return Office(sail, tmp_path)
+def office(sail: Engine, tmp_path: Path, calculated: Path) -> Office:
+    return Office(sail, tmp_path, calculated)
 
 
 def test_a_rule_from_proposal_to_withdrawal(office: Office) -> None:

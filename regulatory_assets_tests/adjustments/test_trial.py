@@ -22,9 +22,9 @@ from regulatory_assets_tests.kernel import books, books_model
 OF_BOOK = {"field": "book", "op": "=", "value": "b1"}
 
 
-def test_a_rule_is_tried_on_a_day(sail: Engine, tmp_path: Path) -> None:
+def test_a_rule_is_tried_on_a_day(sail: Engine, tmp_path: Path, calculated: Path) -> None:
     """Every deal of a book doubled: those of nothing match and stay as they are."""
-    office = Office(sail, tmp_path)
+    office = Office(sail, tmp_path, calculated)
     deals = office.play.given.deals
     deals["b1", "d0"] = replace(deals["b1", "d0"], amount=Decimal(0))
     office.play.deliver()

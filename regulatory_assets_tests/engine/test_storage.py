@@ -155,3 +155,21 @@ def test_sail_and_spark_read_what_each_wrote(
             for reader in (sail, spark):
                 found = read(reader, root, table, posting)
                 assert found == written, f"{writer.name} wrote, {reader.name} read"
+
+
+def test_what_is_written_aside_is_read_back_with_its_types(engine: Engine, tmp_path: Path) -> None:
+    """Types of a ledger, and others that come up in a calculation; with rows and without."""
+    kinds = [k for k in ColumnType if k is not ColumnType.DATE]
+    ledger = [f"CAST('1' AS {k.value}) AS {k.name}" for k in kinds]
+    ledger += [f"CAST(NULL AS {k.value}) AS none_{k.name}" for k in ColumnType]
+    ledger += ["DATE '2026-01-05' AS day", "id + CAST(0.5 AS DECIMAL(30,18)) AS wide"]
+    other = ["TIMESTAMP_NTZ '2026-01-05 01:02:03.000004' AS moment", "array('a', NULL) AS list"]
+    for columns in (ledger, other):
+        rows = engine.session.range(2).selectExpr(*columns)
+        for frame in (rows, rows.where("false")):
+            with Lake(tmp_path, engine.session).scratch() as store:
+                kept = store(frame)
+                assert [(f.name, f.dataType) for f in kept.schema] == [
+                    (f.name, f.dataType) for f in frame.schema
+                ]
+                assert Counter(map(repr, kept.collect())) == Counter(map(repr, frame.collect()))

@@ -98,6 +98,18 @@ class Services:
         found: list[dict[str, Any]] = self.ask(query, filter=tags)["runsOrError"]["results"]
         return found
 
+    @contextmanager
+    def sensing(self, name: str) -> Iterator[None]:
+        """With a sensor running: its looks take time from all tests that follow."""
+        start = """mutation($s: SensorSelector!) { startSensor(sensorSelector: $s) {
+            __typename ... on Sensor { sensorState { id } } } }"""
+        started = self.ask(start, s={**LOCATION, "sensorName": name})["startSensor"]
+        assert started["__typename"] == "Sensor", started
+        yield
+        stop = "mutation($id: String!) { stopSensor(id: $id) { __typename } }"
+        stopped = self.ask(stop, id=started["sensorState"]["id"])["stopSensor"]
+        assert stopped["__typename"] == "StopSensorMutationResult", stopped
+
     def succeeded(self, tag: str, value: str, count: int) -> Callable[[], Any]:
         def look() -> Any:
             runs = self.runs(tag, value)
@@ -182,13 +194,10 @@ def test_a_person_looks_at_the_ratio_and_runs_its_day_again(services: Services, 
 def test_a_delivered_file_starts_its_day_through_the_daemon(services: Services) -> None:
     shutil.rmtree(services.home.deliveries / FIRST)
     services.home.deliver(DAYS[1], optional=False)
-    mutation = """mutation($s: SensorSelector!) { startSensor(sensorSelector: $s) {
-        __typename ... on Sensor { name } } }"""
-    started = services.ask(mutation, s={**LOCATION, "sensorName": "delivered_files"})
-    assert started["startSensor"]["__typename"] == "Sensor", started
-    (run,) = services.until(
-        "the sensor's run", services.succeeded("dagster/sensor_name", "delivered_files", 1)
-    )
+    with services.sensing("delivered_files"):
+        (run,) = services.until(
+            "the sensor's run", services.succeeded("dagster/sensor_name", "delivered_files", 1)
+        )
     tags = {t["key"]: t["value"] for t in run["tags"]}
     assert tags["dagster/partition"] == SECOND
     assert tags["dagster/run_key"].startswith(f"{SECOND}-")
@@ -221,12 +230,10 @@ def test_an_approved_rule_starts_the_day_it_reaches_through_the_daemon(services:
     runner = runtime.runner("test")
     seen = runtime.governance.impact(runner, rule.id)
     runtime.governance.approve(Actor("ben"), rule.id, seen.hash, runner)
-    mutation = """mutation($s: SensorSelector!) { startSensor(sensorSelector: $s) {
-        __typename ... on Sensor { name } } }"""
-    services.ask(mutation, s={**LOCATION, "sensorName": "changed_rules"})
-    (run,) = services.until(
-        "the sensor's run", services.succeeded("dagster/sensor_name", "changed_rules", 1)
-    )
+    with services.sensing("changed_rules"):
+        (run,) = services.until(
+            "the sensor's run", services.succeeded("dagster/sensor_name", "changed_rules", 1)
+        )
     tags = {t["key"]: t["value"] for t in run["tags"]}
     assert tags["dagster/partition"] == FIRST
     assert tags["regulatory_assets/cause"] == "rules decided by event 3"
@@ -261,10 +268,10 @@ def test_an_approved_rule_starts_the_day_it_reaches_through_the_daemon(services:
         if f.table == "lcr" and f.before != f.after
     }
 
-    services.ask(mutation, s={**LOCATION, "sensorName": "later_days"})
-    (later,) = services.until(
-        "the run of the later day", services.succeeded("dagster/sensor_name", "later_days", 1)
-    )
+    with services.sensing("later_days"):
+        (later,) = services.until(
+            "the run of the later day", services.succeeded("dagster/sensor_name", "later_days", 1)
+        )
     tags = {t["key"]: t["value"] for t in later["tags"]}
     assert tags["dagster/partition"] == SECOND
     assert tags["regulatory_assets/cause"] == f"changed days: {FIRST}"

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import regulatory_assets.reports.lcr
 from regulatory_assets.bank.tables import (
     ASSET_CLASSES,
     CREDIT_QUALITIES,
@@ -22,18 +20,13 @@ from regulatory_assets.bank.tables import (
     SECTORS,
 )
 from regulatory_assets.bank.tables.customers import RATING_SCALE
-from regulatory_assets.regulation.cases import (
-    CalculationCase,
-    DealBank,
-    ExpectedPart,
-    load_cases,
-)
+from regulatory_assets.regulation.cases import CalculationCase, DealBank, ExpectedPart
 from regulatory_assets.regulation.parameters import Parameters, ParameterSet
+from regulatory_assets.reports.lcr import coverage
 from regulatory_assets.reports.lcr.calculation import liquidity_coverage_ratio
 from regulatory_assets.reports.lcr.plain import PARAMETERS, Bank, Reading
 
-FOLDER = Path(regulatory_assets.reports.lcr.__file__).parent
-CASES = load_cases(FOLDER / "cases")
+CASES = coverage.cases()
 DAY = date(2026, 1, 31)
 TABLES = (
     "asset_lines",

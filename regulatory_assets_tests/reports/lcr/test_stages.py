@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from regulatory_assets import reports
 from regulatory_assets.bank.ingest import ingest_table
 from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.control.register import Register
@@ -25,13 +24,13 @@ from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.quality.reports.lcr import ratio_ties
-from regulatory_assets.regulation.cases import DealBank, load_cases
+from regulatory_assets.regulation.cases import DealBank
 from regulatory_assets.regulation.parameters import Parameters
+from regulatory_assets.reports.lcr import coverage
 from regulatory_assets.reports.lcr.tables import LCR_LINES
 from regulatory_assets.runtime import production_graph
 
-FOLDER = Path(reports.__file__).parent / "lcr" / "cases"
-BANKS = load_cases(FOLDER).banks
+BANKS = coverage.cases().banks
 
 
 def _text(value: Any) -> str:
