@@ -39,28 +39,45 @@ def acts_at(rule: Rule, stage: Stage) -> bool:
     return stage_name(rule) == stage.name
 
 
+def impact_of(approval: Event) -> str:
+    """The hash of the impact that an approval names."""
+    return str(approval.document.get("impact", {}).get("impact", ""))
+
+
 @dataclass
 class Proposal:
-    """Something proposed, and what has become of it. ``needed`` approvals put it in force."""
+    """Something proposed, and what has become of it. ``needed`` approvals of one impact put it in
+    force, ``decided`` being the number of the last of them.
+
+    ``approvals`` are those that count. When an approval names another impact than those before it,
+    what these have looked at has moved: they have ``lapsed``, until that impact is seen again.
+    """
 
     event: Event
     approvals: list[Event] = field(default_factory=list)
+    lapsed: list[Event] = field(default_factory=list)
     rejection: Event | None = None
+    needed: int = 1
+    decided: int | None = None
 
-    @property
-    def needed(self) -> int:
-        return max((int(e.document.get("needed", 1)) for e in self.approvals), default=1)
+    def approve(self, event: Event) -> None:
+        """Take an approval. Once in force every further one is of what the rule does by then."""
+        if self.decided is not None:
+            self.approvals.append(event)
+            return
+        found = sorted([*self.approvals, *self.lapsed, event], key=lambda e: e.seq)
+        impact = impact_of(event)
+        self.approvals = [e for e in found if impact_of(e) == impact]
+        self.lapsed = [e for e in found if impact_of(e) != impact]
+        self.needed = max(int(e.document.get("needed", 1)) for e in self.approvals)
+        if len(self.approvals) >= self.needed:
+            self.decided = event.seq
 
     @property
     def state(self) -> Literal["proposed", "approved", "rejected"]:
         if self.rejection is not None:
             return "rejected"
-        return "approved" if len(self.approvals) >= self.needed else "proposed"
-
-    @property
-    def decided(self) -> int:
-        """The number of the event that put it in force."""
-        return self.approvals[self.needed - 1].seq
+        return "proposed" if self.decided is None else "approved"
 
     @property
     def seen(self) -> dict[date, Reach]:
@@ -100,14 +117,14 @@ class Ledger:
             elif event.kind in (APPROVED, REJECTED) and event.decides in self.proposals:
                 proposal = self.proposals[event.decides]
                 if event.kind == APPROVED:
-                    proposal.approvals.append(event)
+                    proposal.approve(event)
                 else:
                     proposal.rejection = event
 
     @property
     def decided(self) -> Event | None:
         """The last approval of anything about a rule: figures move with none but these."""
-        found = (event for p in self.proposals.values() for event in p.approvals)
+        found = (e for p in self.proposals.values() for e in (*p.approvals, *p.lapsed))
         return max(found, key=lambda event: event.seq, default=None)
 
     def rule_of(self, proposal: Proposal) -> Rule:
@@ -134,7 +151,7 @@ class Ledger:
             return proposal.state == "approved" or proposal is assuming
 
         def order(proposal: Proposal) -> tuple[bool, int]:
-            return (proposal is assuming, 0 if proposal is assuming else proposal.decided)
+            return (proposal is assuming, 0 if proposal is assuming else proposal.decided or 0)
 
         found = [p for p in self.of(rule_id) if counts(p)]
         versions = sorted((p for p in found if p.event.kind == SUBMITTED), key=order)

@@ -2,7 +2,8 @@
 
 Everything is an event of the log; nothing is ever taken back. Whoever proposes never decides,
 which the database enforces besides. An approval names the impact that was looked at, and is refused
-when a second look sees another one.
+when a second look sees another one. Where two are needed they are of one impact: the first lapses
+when what it has looked at moves, and who gave it looks again like everybody else.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from regulatory_assets.adjustments.book import (
     Ledger,
     Proposal,
     Standing,
+    impact_of,
     stage_name,
     unmoved_since,
 )
@@ -33,6 +35,7 @@ from regulatory_assets.adjustments.reach import beyond_limits
 from regulatory_assets.adjustments.releasing import InForce
 from regulatory_assets.adjustments.rule import Overlay, Rule, RuleError, number
 from regulatory_assets.adjustments.thresholds import second_look, thresholds
+from regulatory_assets.adjustments.waiting import moved_since
 from regulatory_assets.control.events import Actor, Event, EventLog, undecided_since
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.run import Runner
@@ -185,10 +188,12 @@ class Governance:
         say: Callable[[str], None] = lambda _: None,
     ) -> tuple[Event, Impact]:
         """Approve what waits, or what a rule does that has drifted, having seen its impact. Refused
-        where the impact is another now."""
+        where the impact is another now. Who has approved another one before may do so again."""
         looked = self.log.read()
         waiting = _subject(Ledger(looked), rule_id)
-        people.require_decider(looked, actor, waiting.event)
+        given = (*waiting.approvals, *waiting.lapsed) if waiting.state == "proposed" else ()
+        of_others = [e.seq for e in given if impact_of(e) != seen]
+        people.require_decider(looked, actor, waiting.event, of_others)
         drifted = self._drifted(runner, waiting)
         found = impact(runner, self.log, waiting.event.seq, say, tuple(drifted))
         if found.hash != seen:
@@ -214,6 +219,8 @@ class Governance:
         def check(events: tuple[Event, ...]) -> None:
             undecided(events)
             unmoved(events)
+            if found.days and (moved := ", ".join(moved_since(found.document(), runner.register))):
+                raise RuleError(f"{rule_id}: meanwhile {moved}; look at it again")
 
         decided = waiting.event.seq
         event = self.log.append(actor, APPROVED, rule_id, payload, decided, check=check)
@@ -223,7 +230,7 @@ class Governance:
         """Reject what waits."""
         looked = self.log.read()
         waiting = _waiting(Ledger(looked), rule_id)
-        people.require_decider(looked, actor, waiting.event)
+        people.require_decider(looked, actor, waiting.event, [e.seq for e in waiting.lapsed])
         payload, check = {"reason": reason}, undecided_since(looked, waiting.event)
         return self.log.append(actor, REJECTED, rule_id, payload, waiting.event.seq, check=check)
 

@@ -24,6 +24,7 @@ from regulatory_assets.adjustments.legs import Left, left_by
 from regulatory_assets.adjustments.reach import Reach, beyond_approved, measure, rows_changed
 from regulatory_assets.adjustments.rule import Rule, RuleError, canonical
 from regulatory_assets.control.events import EventLog
+from regulatory_assets.control.register import Register
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.reader import Reader, Version
@@ -157,9 +158,9 @@ class Impact:
         }
 
 
-def days_reached(runner: Runner, rule: Rule, before: Rule | None = None) -> tuple[date, ...]:
+def days_reached(register: Register, rule: Rule, before: Rule | None = None) -> tuple[date, ...]:
     """The calculated days in a rule's window, or in that of the version it replaces."""
-    known = runner.register.days(stage_name(rule))
+    known = register.days(stage_name(rule))
     return tuple(d for d in known if rule.in_force(d) or (before and before.in_force(d)))
 
 
@@ -193,7 +194,7 @@ def impact(
         raise RuleError(f"event {proposal} is no proposal to look at")
     rule = ledger.rule_of(found)
     standing = ledger.standing(rule.id)
-    reached = days_reached(runner, rule, standing.rule if standing else None)
+    reached = days_reached(runner.register, rule, standing.rule if standing else None)
     closed = {day for day, closing in closings(events).items() if closing.closes}
     looked = []
     for day in days or days_to_look_at(reached, closed):
@@ -284,7 +285,7 @@ def drift(
     if standing is None:
         return {}
     seen, found = standing.proposal.seen, {}
-    for day in days_reached(runner, standing.rule):
+    for day in days_reached(runner.register, standing.rule):
         if standing.in_force(day):
             reach = _reach(runner, standing.rule, day)
             if words := tuple(beyond_approved(seen, day, reach, times)):

@@ -9,7 +9,7 @@ name is enough; a demonstration never becomes anything else.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -124,12 +124,16 @@ def require(log: Sequence[Event], actor: Actor, role: Role) -> None:
         raise NotAllowed(f"{actor.name} is {person.role}; this is for an {role}")
 
 
-def require_decider(log: Sequence[Event], actor: Actor, proposal: Event) -> None:
+def require_decider(
+    log: Sequence[Event], actor: Actor, proposal: Event, lapsed: Collection[int] = ()
+) -> None:
     """Refuse who has proposed what is to be decided, who has decided on it already, and who is no
-    approver. Told before anything is calculated for a decision that the log would not take."""
+    approver; ``lapsed`` decisions count no longer. Told before anything is calculated for a
+    decision that the log would not take."""
     if proposal.actor == actor.name:
         raise NotAllowed(f"{actor.name} has proposed this; somebody else decides")
-    if any(e.decides == proposal.seq and e.actor == actor.name for e in log):
+    decided = (e for e in log if e.decides == proposal.seq and e.seq not in lapsed)
+    if any(e.actor == actor.name for e in decided):
         raise NotAllowed(
             f"{actor.name} has decided on event {proposal.seq} already; nobody decides twice, so "
             "somebody else does"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import inspect
 
 from regulatory_assets.adjustments import people
+from regulatory_assets.adjustments.book import impact_of
 from regulatory_assets.audit.anchors import Anchor, Anchors, Line, chain_faults
 from regulatory_assets.audit.covered import GONE, Covered, Files, row_digest, standing
 from regulatory_assets.control import append_only, events, schema
@@ -147,15 +148,23 @@ def _head(event: Event | None) -> str:
 def _decided_alone(log: Sequence[Event]) -> Iterator[str]:
     """Decisions that the database would have refused while its triggers stood."""
     actors = {event.seq: event.actor for event in log}
-    decided: set[tuple[int, str]] = set()
+    decided: set[tuple[int, str, str]] = set()
     for event in log:
         if event.decides is None:
             continue
         if actors.get(event.decides) == event.actor:
             yield f"event {event.seq}: {event.actor} decided on their own proposal {event.decides}"
-        if (event.decides, event.actor) in decided:
+        if (mine := (event.decides, event.actor, _impact(event))) in decided:
             yield f"event {event.seq}: {event.actor} decided twice on proposal {event.decides}"
-        decided.add((event.decides, event.actor))
+        decided.add(mine)
+
+
+def _impact(event: Event) -> str:
+    """The impact that a decision names; none where its contents cannot be read, which is told."""
+    try:
+        return impact_of(event)
+    except (ValueError, AttributeError):
+        return ""
 
 
 def _anchor_faults(

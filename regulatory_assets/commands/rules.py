@@ -22,6 +22,8 @@ from regulatory_assets.adjustments.impact import Figure, Impact, Together, days_
 from regulatory_assets.adjustments.legs import Left, last_day
 from regulatory_assets.adjustments.rule import Rule, RuleError, load
 from regulatory_assets.adjustments.trial import trial
+from regulatory_assets.adjustments.waiting import lapsed
+from regulatory_assets.adjustments.waiting import waiting as approvals_of
 from regulatory_assets.adjustments.waterfall import waterfall
 from regulatory_assets.control.events import Actor, Event
 from regulatory_assets.ledger.plan import NotReady
@@ -241,9 +243,17 @@ def approve(
     say_event(runtime, event, f"approved {rule_id}")
     for day in found.days:
         say_left(rule_id, day.day, day.left)
+    for seq, why in lapsed(proposal).items():
+        console.print(f"the approval of event {seq} counts no longer: {why}", highlight=False)
     if proposal.state != "approved":
         for reason in event.document["reasons"]:
             console.print(f"a second approval is needed: {reason}", highlight=False)
+        if again := dict.fromkeys(e.actor for e in proposal.lapsed if e.actor != event.actor):
+            console.print(
+                f"{' or '.join(again)}, or another approver, looks at rules impact {rule_id} again "
+                f"and approves {found.hash}",
+                highlight=False,
+            )
 
 
 @rules_app.command("reject")
@@ -292,19 +302,21 @@ def list_rules(as_json: Json = False) -> None:
     """Every rule: what holds, what waits."""
     runtime = open_runtime()
     ledger = Ledger(runtime.events.read())
-    found = [_summary(ledger, i) for i in ledger.ids()]
+    found = [_summary(runtime, ledger, i) for i in ledger.ids()]
     if as_json:
         print_json(found)
         return
     grid = Grid("rule", "stage", "version", "from", "to", "state", "waits", title_justify="left")
     grid.title = f"{stamp(runtime)}rules"
     for line in found:
+        approvals = line.pop("approvals")
+        line["waits"] += f", {approvals}" if approvals else ""
         grid.add_row(*(str(v) for v in line.values()))
     console.print(grid)
 
 
-def _summary(ledger: Ledger, rule_id: str) -> dict[str, Any]:
-    standing, open_ = ledger.standing(rule_id), ledger.open(rule_id)
+def _summary(runtime: Runtime, ledger: Ledger, rule_id: str) -> dict[str, Any]:
+    standing, open_ = ledger.standing(rule_id), approvals_of(ledger, rule_id, runtime.register)
     rule = standing.rule if standing else ledger.rule_of(ledger.of(rule_id)[-1])
     last = standing.last if standing else rule.expiry
     state = "withdrawn" if standing and standing.withdrawn else "approved" if standing else "none"
@@ -315,7 +327,8 @@ def _summary(ledger: Ledger, rule_id: str) -> dict[str, Any]:
         "from": rule.effective.isoformat(),
         "to": last.isoformat() if last else "open",
         "state": state,
-        "waits": f"event {open_.event.seq}" if open_ else "",
+        "waits": f"event {open_.proposal.event.seq}" if open_ else "",
+        "approvals": str(open_) if open_ and (open_.counting or open_.lapsed) else "",
     }
 
 
@@ -324,15 +337,21 @@ def _summary(ledger: Ledger, rule_id: str) -> dict[str, Any]:
 def history(rule_id: RuleId, as_json: Json = False) -> None:
     """Every event about a rule."""
     runtime = open_runtime()
-    found = [e for e in runtime.events.read() if e.subject == rule_id]
+    events = runtime.events.read()
+    found, ledger = [e for e in events if e.subject == rule_id], Ledger(events)
+    gone = {seq: why for p in ledger.of(rule_id) for seq, why in lapsed(p).items()}
+    if open_ := approvals_of(ledger, rule_id, runtime.register):
+        gone |= open_.lapsed
     if as_json:
-        print_json([{**vars(e), "payload": e.document} for e in found])
+        lines = ({**vars(e), "payload": e.document, "lapsed": gone.get(e.seq, "")} for e in found)
+        print_json(list(lines))
         return
     grid = Grid("event", "at", "who", "what", "decides", title_justify="left")
     grid.title = f"{stamp(runtime)}{rule_id}"
     for event in found:
-        at = event.at.isoformat(timespec="seconds")
-        grid.add_row(str(event.seq), at, event.actor, event.kind, str(event.decides or ""))
+        at, decides = event.at.isoformat(timespec="seconds"), str(event.decides or "")
+        what = f"{event.kind}; lapsed: {gone[event.seq]}" if event.seq in gone else event.kind
+        grid.add_row(str(event.seq), at, event.actor, what, decides)
     console.print(grid)
 
 
@@ -402,12 +421,16 @@ def review(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Rules that expire soon, have matched nothing, or have held for more than a year."""
+    """Rules that wait for an approval, expire soon, have matched nothing, or have held for more
+    than a year."""
     runtime = open_runtime()
     day = on.date() if on else date.today()  # noqa: DTZ011
     ledger = Ledger(runtime.events.read())
     lines = []
     for identity in ledger.ids():
+        if open_ := approvals_of(ledger, identity, runtime.register):
+            owner, seq = ledger.rule_of(open_.proposal).owner, open_.proposal.event.seq
+            lines.append({"rule": identity, "owner": owner, "why": f"event {seq} waits, {open_}"})
         standing = ledger.standing(identity)
         if standing is None or not standing.in_force(day):
             continue
@@ -430,8 +453,6 @@ def _reasons(runtime: Runtime, rule: Rule, proposal: Proposal, day: date) -> lis
     if rule.effective + timedelta(days=_LONG_DAYS) < day:
         found.append(f"has held since {rule.effective}")
     looked = proposal.approvals[-1].document["impact"]["days"]
-    if days_reached(runtime.runner("review"), rule) and not any(
-        d["affected_records"] for d in looked
-    ):
+    if days_reached(runtime.register, rule) and not any(d["affected_records"] for d in looked):
         found.append("matched nothing when it was approved")
     return found

@@ -40,11 +40,13 @@ class Numbered:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A row that is refused while a condition over ``NEW`` holds, and why."""
+    """A row that is refused while a condition over ``NEW`` holds, and why. ``postgres`` is the
+    condition in its words, where they differ from those of SQLite."""
 
     name: str
     condition: str
     message: str
+    postgres: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,17 @@ def _chained(table: str) -> Refusal:
         f"NEW.seq > 1 AND NOT EXISTS (SELECT 1 FROM {table}"
         " WHERE seq = NEW.seq - 1 AND hash = NEW.previous)",
         "an event names the hash of the one before it",
+    )
+
+
+def _decided_twice(impact: str) -> str:
+    """A second decision of one person on one proposal; ``impact`` gives what a payload has looked
+    at. Who approved what has moved since may look again: another impact, another approval."""
+    return (
+        "NEW.decides IS NOT NULL AND EXISTS (SELECT 1 FROM events"
+        " WHERE decides = NEW.decides AND actor = NEW.actor"
+        f" AND COALESCE({impact.format('payload')}, '')"
+        f" = COALESCE({impact.format('NEW.payload')}, ''))"
     )
 
 
@@ -91,9 +104,9 @@ APPEND_ONLY: tuple[EventTable, ...] = (
             ),
             Refusal(
                 "decided_twice",
-                "NEW.decides IS NOT NULL AND EXISTS (SELECT 1 FROM events"
-                " WHERE decides = NEW.decides AND actor = NEW.actor)",
+                _decided_twice("json_extract({}, '$.impact.impact')"),
                 "nobody decides twice on one proposal",
+                _decided_twice("(CAST({} AS json) -> 'impact' ->> 'impact')"),
             ),
             _chained("events"),
         ),
@@ -255,7 +268,7 @@ def _postgres_guards(table: EventTable) -> Mapping[str, _Guard]:
             f" '{table.name} is append-only: ' || TG_OP || ' refused'; END",
         )
     }
-    refused = [(r.name, r.condition, r.message) for r in table.refusals]
+    refused = [(r.name, r.postgres or r.condition, r.message) for r in table.refusals]
     if table.numbered:
         refused.append(("next", _gap(table), _gap_message(table)))
     for last, condition, message in refused:

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from regulatory_assets.adjustments import governance as governing
 from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.book import Ledger, RuleBook, outdated
 from regulatory_assets.adjustments.governance import Governance
@@ -21,8 +22,15 @@ from regulatory_assets.adjustments.people import NotAllowed, Role
 from regulatory_assets.adjustments.reach import Reach, beyond_limits, measure
 from regulatory_assets.adjustments.rule import Rule, RuleError, parse
 from regulatory_assets.adjustments.thresholds import second_look
+from regulatory_assets.adjustments.waiting import waiting
 from regulatory_assets.control.database import connect, migrate
-from regulatory_assets.control.events import Actor, EventLog, EventRefused, chain_faults
+from regulatory_assets.control.events import (
+    Actor,
+    Event,
+    EventLog,
+    EventRefused,
+    chain_faults,
+)
 from regulatory_assets.control.register import Revision
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.lake import LakeError
@@ -186,14 +194,15 @@ def test_who_may_not_approve_is_told_before_anything_is_calculated(
         governance.reject(otto, "R-1", "no")
     with pytest.raises(AttributeError):
         governance.approve(BEN, "R-1", "seen", nothing)
-    signed.append(BEN, "approved", "R-1", {"needed": 2}, first.seq)
+    approved = {"needed": 2, "impact": {"impact": "seen"}}
+    signed.append(BEN, "approved", "R-1", approved, first.seq)
     twice = f"ben has decided on event {first.seq} already; nobody decides twice"
     refused(known | {BEN: twice})
     with pytest.raises(NotAllowed, match=twice):
         governance.reject(BEN, "R-1", "no")
     with pytest.raises(AttributeError):
         governance.approve(CARLA, "R-1", "seen", nothing)
-    signed.append(CARLA, "approved", "R-1", {"needed": 2}, first.seq)
+    signed.append(CARLA, "approved", "R-1", approved, first.seq)
     refused(known | {BEN: twice, CARLA: "carla has decided"})  # were it to have drifted
 
 
@@ -277,9 +286,68 @@ def test_a_large_effect_needs_two_approvals_of_two_people(office: Office) -> Non
         office.approve("R-1", BEN)
     proposal = ledger.of("R-1")[0].event.seq
     with pytest.raises(EventRefused, match="nobody decides twice"):
-        office.log.append(BEN, "approved", "R-1", {}, proposal)
+        office.log.append(BEN, "approved", "R-1", approvals(office)[0].document, proposal)
     office.approve("R-1", CARLA)
     assert Ledger(office.log.read()).standing("R-1") is not None
+
+
+def approvals(office: Office) -> list[Event]:
+    return Ledger(office.log.read()).of("R-1")[0].approvals
+
+
+def test_an_approval_lapses_when_what_it_looked_at_moves(office: Office) -> None:
+    """Ben approves, a deal is corrected, Carla approves what it is now: the first of two."""
+
+    def told() -> str:
+        return str(waiting(Ledger(office.log.read()), "R-1", office.runner.register))
+
+    office.governance.submit(ANNA, rule(conditions=ALL))
+    assert told() == "0 of 1 approval"
+    office.approve("R-1", BEN)
+    assert told() == "1 of 2 approvals"
+    (first,) = approvals(office)
+    deals = office.play.given.deals
+    deals["b1", "d1"] = replace(deals["b1", "d1"], amount=Decimal(77))
+    office.play.deliver()
+    assert told().startswith(f"0 of 2 approvals; that of event {first.seq} counts no longer: ")
+    assert "deals of 2026-01-05 is at revision 2, was at 1" in told()
+
+    office.approve("R-1", CARLA)
+    (second,) = approvals(office)
+    ledger = Ledger(office.log.read())
+    assert ledger.standing("R-1") is None, "nobody has seen with her what she has seen"
+    assert (second.actor, ledger.of("R-1")[0].lapsed) == ("carla", [first])
+    assert told() == (
+        f"1 of 2 approvals; that of event {first.seq} counts no longer: carla has approved another "
+        f"impact since, as event {second.seq}"
+    )
+    with pytest.raises(NotAllowed, match=r"carla has decided .* nobody decides twice"):
+        office.approve("R-1", CARLA)
+    office.approve("R-1", BEN)
+    standing = Ledger(office.log.read()).standing("R-1")
+    assert standing is not None
+    assert standing.proposal.decided == office.log.read()[-1].seq
+    for upto in range(len(office.log.read())):
+        assert Ledger(office.log.read()[:upto]).standing("R-1") is None
+
+
+def test_data_that_arrive_while_an_approval_is_added_refuse_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.governance.submit(ANNA, rule())
+    seen, calculated = office.governance.impact(office.runner, "R-1").hash, governing.impact
+
+    def slow(*args: Any) -> Impact:
+        found = calculated(*args)
+        deals = office.play.given.deals
+        deals["b1", "d1"] = replace(deals["b1", "d1"], amount=Decimal(77))
+        office.play.deliver()
+        return found
+
+    monkeypatch.setattr(governing, "impact", slow)
+    with pytest.raises(RuleError, match=r"R-1: meanwhile .*deals of 2026-01-05 is at rev"):
+        office.governance.approve(BEN, "R-1", seen, office.runner)
+    assert approvals(office) == []
 
 
 def test_a_new_version_replaces_the_old_one(office: Office) -> None:

@@ -65,7 +65,14 @@ def test_nobody_decides_on_a_proposal_of_their_own(log: EventLog) -> None:
     log.append(BEN, "approved", "r", {}, proposal.seq)
     with pytest.raises(EventRefused, match="nobody decides twice"):
         log.append(BEN, "approved", "r", {}, proposal.seq)
-    assert len(log.read()) == 2
+    for impact in ("one", "another"):
+        seen = {"needed": 2, "impact": {"days": [], "impact": impact}}
+        log.append(BEN, "approved", "r", seen, proposal.seq)
+        with pytest.raises(EventRefused, match="nobody decides twice"):
+            log.append(BEN, "approved", "r", {**seen, "needed": 1}, proposal.seq)
+    with pytest.raises(EventRefused, match="nobody decides on a proposal of their own"):
+        log.append(ANNA, "approved", "r", {"impact": {"impact": "third"}}, proposal.seq)
+    assert len(log.read()) == 4
 
 
 def test_the_database_refuses_a_broken_chain_whoever_writes(log: EventLog) -> None:

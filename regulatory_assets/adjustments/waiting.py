@@ -1,0 +1,75 @@
+"""Which approvals of a proposal count, and what speaks against those that do not.
+
+An approval is one of the impact that it names. It lapses when somebody approves another one, which
+the log says alone (``book``); and it will when a source, or a day that the rule reaches, has moved
+since: the next look sees another impact then, and that is told here before anybody looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from regulatory_assets.adjustments.book import Ledger, Proposal
+from regulatory_assets.adjustments.impact import days_reached
+from regulatory_assets.control.events import Event
+from regulatory_assets.control.register import Register
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A proposal that waits: how many approvals it needs as far as anybody has seen, which count,
+    and why each of the others does not."""
+
+    proposal: Proposal
+    counting: tuple[Event, ...]
+    lapsed: Mapping[int, str]
+
+    def __str__(self) -> str:
+        needed = self.proposal.needed
+        said = f"{len(self.counting)} of {needed} approval{'s' if needed > 1 else ''}"
+        again = [f"that of event {seq} counts no longer: {why}" for seq, why in self.lapsed.items()]
+        return "; ".join((said, *again))
+
+
+def waiting(ledger: Ledger, rule_id: str, register: Register) -> Waiting | None:
+    """What waits for a decision about a rule, and its approvals."""
+    proposal = ledger.open(rule_id)
+    if proposal is None:
+        return None
+    why = {} if not proposal.approvals else _moved(ledger, proposal, register)
+    counting = tuple(e for e in proposal.approvals if e.seq not in why)
+    return Waiting(proposal, counting, lapsed(proposal) | why)
+
+
+def lapsed(proposal: Proposal) -> dict[int, str]:
+    """The approvals that count no longer because another impact was approved since, and which."""
+    found = {}
+    for event in proposal.lapsed:
+        last = next(e for e in proposal.approvals if e.seq > event.seq)
+        found[event.seq] = f"{last.actor} has approved another impact since, as event {last.seq}"
+    return found
+
+
+def _moved(ledger: Ledger, proposal: Proposal, register: Register) -> dict[int, str]:
+    """The approvals that count by the log, where what they have looked at has moved by now."""
+    seen = proposal.approvals[-1].document.get("impact", {})
+    words = list(moved_since(seen, register))
+    rule, standing = ledger.rule_of(proposal), ledger.standing(proposal.event.subject)
+    reached = days_reached(register, rule, standing.rule if standing else None)
+    known = seen.get("days_reached", [])
+    words += [f"{d} has been calculated since" for d in reached if d.isoformat() not in known]
+    return {e.seq: ", ".join(words) for e in proposal.approvals if words}
+
+
+def moved_since(seen: Mapping[str, Any], register: Register) -> Iterator[str]:
+    """The sources that have moved since an impact was looked at, by the revisions it names."""
+    days = seen.get("days", [])
+    heads = register.heads() if days else {}
+    for day in days:
+        for table, then in sorted(day["revisions"].items()):
+            now = heads.get((table, date.fromisoformat(day["day"])), 0)
+            if now != then:
+                yield f"{table} of {day['day']} is at revision {now}, was at {then}"
