@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -58,10 +58,28 @@ class ControlTotal:
         )
 
 
-def check_totals(totals: Iterable[ControlTotal], files: Sequence[DeliveredFile]) -> None:
-    """Refuse a total of which nobody could say whose it is. ``files`` are those of its table."""
+def check_totals(
+    totals: Iterable[ControlTotal],
+    files: Sequence[DeliveredFile],
+    known: Collection[str],
+    taken: Collection[str] = (),
+) -> None:
+    """Refuse a total of which nobody could say whose it is, and one that would be held against
+    nothing. All are of one table: ``files`` of the day, ``known`` sources, and those of which
+    something was ``taken`` before."""
     whole = sorted({f.source for f in files if f.mode == "full"})
     for each in totals:
+        if each.source and each.source not in known:
+            raise DeliveryError(
+                f"{each.place}: {each.table} has no source {each.source}; name one of "
+                f"{', '.join(sorted(known))}"
+            )
+        if each.rows and not any(each.source in ("", name) for name in (*whole, *taken)):
+            of = f" by the source {each.source}" if each.source else ""
+            raise DeliveryError(
+                f"{each.place}: {each.rows} rows of {each.table} were sent{of}, and no full file "
+                "of these is there; deliver it, or take the line out"
+            )
         if not each.source and len(whole) > 1:
             raise DeliveryError(
                 f"{each.place}: {each.table} is delivered by {', '.join(whole)}; say in a column "

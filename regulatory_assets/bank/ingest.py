@@ -36,7 +36,7 @@ from regulatory_assets.bank.control_totals import ControlTotal, check_totals, co
 from regulatory_assets.bank.delivery import DeliveredFile, DeliveryError, find_files
 from regulatory_assets.bank.formats.piece import LINE, RAW_TEXT
 from regulatory_assets.bank.intake import Arrivals
-from regulatory_assets.bank.mapping import OPERATION
+from regulatory_assets.bank.mapping import OPERATION, installed
 from regulatory_assets.bank.personal import PersonalData, keep_personal
 from regulatory_assets.bank.staging import RawLines, stage
 from regulatory_assets.control.register import Delivery, LostRace
@@ -74,10 +74,13 @@ def ingest_table(
     """
     sources = runner.graph.sources
     files = [f for f in find_files(folder, day, sources) if f.table == table]
-    if not arrivals(runner).pending(files):
+    if files and not arrivals(runner).pending(files):
         return ()
     totals = [t for t in control_totals(folder, day, sources) if t.table == table.name]
-    check_totals(totals, files)
+    if totals:
+        mappings = (m for m in installed(sources) if m.table == table and m.mode == "full")
+        known = {table.name, *(m.source for m in mappings)}
+        check_totals(totals, files, known, arrivals(runner).standing(table, day).of)
     return ingest_pending(runner, files, totals, vault)
 
 

@@ -385,6 +385,23 @@ def test_control_totals_that_differ_stop_the_delivery(desk: Desk, line: str, pro
     assert rates(desk) == {}
 
 
+def test_a_control_total_of_what_did_not_arrive_is_refused(desk: Desk) -> None:
+    """Else nobody would miss a table that need not be there. One whose file was taken may go."""
+    table = desk.table("fx_rates")
+    desk.deliver("control_totals.csv", "table,rows,sum_column,sum,source\nfx_rates,2,,,\n")
+    with pytest.raises(DeliveryError, match=r"line 2: 2 rows of fx_rates .* no full file of these"):
+        ingest_table(desk.runner, desk.deliveries, table, desk.day)
+    path = desk.deliver("fx_rates.csv", RATES)
+    ingest_table(desk.runner, desk.deliveries, table, desk.day)
+    path.unlink()
+    assert ingest_table(desk.runner, desk.deliveries, table, desk.day) == ()
+    desk.deliver("control_totals.csv", "table,rows,sum_column,sum,source\nfx_rates,0,,,rates\n")
+    with pytest.raises(
+        DeliveryError, match="line 2: fx_rates has no source rates; name one of fx_"
+    ):
+        ingest_table(desk.runner, desk.deliveries, table, desk.day)
+
+
 @pytest.mark.parametrize("content", [b"", b"table,rows\n", b"\xff\xfe", b'table,"rows\n'])
 def test_control_totals_that_cannot_be_read_are_refused(desk: Desk, content: bytes) -> None:
     desk.deliver("control_totals.csv", content)

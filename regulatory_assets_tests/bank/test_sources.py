@@ -299,7 +299,7 @@ def test_control_totals_say_whose_file_they_count(desk: Desk) -> None:
         desk.deliver("control_totals.csv", totals)
         totals_of = control_totals(desk.deliveries, desk.day, SOURCES)
         files = find_files(desk.deliveries, desk.day, SOURCES, MAPPINGS)
-        check_totals(totals_of, files)
+        check_totals(totals_of, files, {"early", "late", "other"})
         return ingest_pending(desk.runner, files, totals_of)
 
     write(desk, "late", None, {"AAX": "1", "BBX": "2"})
@@ -309,7 +309,11 @@ def test_control_totals_say_whose_file_they_count(desk: Desk) -> None:
     head = "table,rows,sum_column,sum,source\nfx_rates,1,,,early\n"
     with pytest.raises(DeliveryError, match=r"line 3: 3 rows were sent, 2 arrived in late"):
         deliver(f"{head}fx_rates,3,,,late\n")
-    (done,) = deliver(f"{head}fx_rates,2,rate,3,late\n")
+    with pytest.raises(DeliveryError, match=r"line 3: fx_rates has no source lat; .* early, late,"):
+        deliver(f"{head}fx_rates,2,,,lat\n")
+    with pytest.raises(DeliveryError, match=r"line 3: 7 rows .* by the source other, .* deliver"):
+        deliver(f"{head}fx_rates,7,,,other\n")
+    (done,) = deliver(f"{head}fx_rates,2,rate,3,late\nfx_rates,0,,,other\n")
     assert done.delivery.source == "late"
 
 
