@@ -2,7 +2,8 @@
 
 A person has one role and a key of their own; a private key never enters the control database,
 which holds public keys and signatures. An administrator registers a person and another one
-confirms. A control database is opened once, for people with keys or as a demonstration in which a
+confirms, or rejects: what waits about a name is one registration, so that who confirms has seen it.
+A control database is opened once, for people with keys or as a demonstration in which a
 name is enough; a demonstration never becomes anything else.
 """
 
@@ -18,13 +19,14 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from regulatory_assets.control.events import Actor, Event, EventLog
+from regulatory_assets.control.events import Actor, Event, EventLog, undecided_since
 
 Role = Literal["author", "approver", "auditor", "administrator", "officer"]
 ROLES: tuple[Role, ...] = ("author", "approver", "auditor", "administrator", "officer")
 """An officer is a data protection officer: they see and erase what the vault keeps of persons."""
 
-OPENED, REGISTERED, APPROVED = "log.opened", "person.registered", "approved"
+OPENED, REGISTERED = "log.opened", "person.registered"
+APPROVED, REJECTED = "approved", "rejected"
 DEMO, SIGNED = "demo", "signed"
 _FEWEST_ADMINISTRATORS = 2
 
@@ -62,6 +64,8 @@ def open_signed(log: EventLog, administrators: dict[str, str]) -> None:
         raise NotAllowed("a control database needs two administrators: one registers, one confirms")
     for key in administrators.values():
         key_from_text(key)
+    if len(set(administrators.values())) < len(administrators):
+        raise NotAllowed("two administrators have one key; each makes their own with people key")
     people = [{"name": n, "public_key": k} for n, k in sorted(administrators.items())]
     payload = {"mode": SIGNED, "administrators": people}
     log.append(Actor("opening"), OPENED, "log", payload, check=_first)
@@ -86,6 +90,13 @@ def people(log: Sequence[Event]) -> dict[str, Person]:
     return found
 
 
+def registration(log: Sequence[Event], name: str) -> Event | None:
+    """The registration of a name that waits to be confirmed."""
+    decided = {e.decides for e in log if e.kind in (APPROVED, REJECTED)}
+    waiting = (e for e in log if e.kind == REGISTERED and e.subject == name)
+    return next((e for e in waiting if e.seq not in decided), None)
+
+
 def register(log: EventLog, actor: Actor, name: str, role: Role, public_key: str) -> Event:
     """Propose a person. They can act once another administrator has confirmed them."""
     if role not in ROLES:
@@ -96,6 +107,12 @@ def register(log: EventLog, actor: Actor, name: str, role: Role, public_key: str
         require(events, actor, "administrator")
         if name in people(events):
             raise NotAllowed(f"{name} is registered already; a person has one role and one key")
+        if waiting := registration(events, name):
+            raise NotAllowed(
+                f"{name}: event {waiting.seq} by {waiting.actor} waits to be confirmed or rejected"
+            )
+        if owner := next((p for p in people(events).values() if p.public_key == public_key), None):
+            raise NotAllowed(f"the key is that of {owner.name}; each person has one of their own")
 
     payload = {"name": name, "role": role, "public_key": public_key}
     return log.append(actor, REGISTERED, name, payload, check=check)
@@ -103,14 +120,24 @@ def register(log: EventLog, actor: Actor, name: str, role: Role, public_key: str
 
 def confirm(log: EventLog, actor: Actor, name: str) -> Event:
     """Confirm a person whom another administrator has registered."""
-    events = log.read()
-    waiting = [e for e in events if e.kind == REGISTERED and e.subject == name]
-    if not waiting or name in people(events):
+    return _decide(log, actor, name, APPROVED, {})
+
+
+def reject(log: EventLog, actor: Actor, name: str, reason: str) -> Event:
+    """Reject the registration that another administrator has proposed."""
+    return _decide(log, actor, name, REJECTED, {"reason": reason})
+
+
+def _decide(log: EventLog, actor: Actor, name: str, kind: str, payload: dict[str, str]) -> Event:
+    looked = log.read()
+    require(looked, actor, "administrator")
+    waiting = registration(looked, name)
+    if waiting is None or name in people(looked):
         raise NotAllowed(f"nobody named {name} waits to be confirmed")
-    if waiting[-1].actor == actor.name:
+    if waiting.actor == actor.name:
         raise NotAllowed(f"{actor.name} has registered {name}; another administrator confirms")
-    require(events, actor, "administrator")
-    return log.append(actor, APPROVED, name, {}, waiting[-1].seq)
+    check = undecided_since(looked, waiting)
+    return log.append(actor, kind, name, payload, waiting.seq, check=check)
 
 
 def require(log: Sequence[Event], actor: Actor, role: Role) -> None:

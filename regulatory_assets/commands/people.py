@@ -81,13 +81,37 @@ def confirm(name: Name, as_name: As = None, key: Key = None) -> None:
     console.print(f"{stamp(runtime)}event {event.seq}: {actor.name} confirmed {name}")
 
 
+@people_app.command("reject")
+@plainly
+def reject(
+    name: Name,
+    reason: Annotated[str, typer.Option(help="Why.")],
+    as_name: As = None,
+    key: Key = None,
+) -> None:
+    """Reject the registration of a person, so that another may follow."""
+    runtime = open_runtime()
+    actor = people.identify(runtime.events.read(), as_name, key)
+    event = people.reject(runtime.events, actor, name, reason)
+    console.print(f"{stamp(runtime)}event {event.seq}: {actor.name} rejected {name}")
+
+
 @people_app.command("list")
 @plainly
 def list_people() -> None:
-    """Everybody who may act."""
+    """Everybody who may act, and whose registration waits."""
     runtime = open_runtime()
     grid = Grid("name", "role", "public key", title_justify="left")
     grid.title = f"{stamp(runtime)}people"
-    for person in people.people(runtime.events.read()).values():
+    events = runtime.events.read()
+    for person in people.people(events).values():
         grid.add_row(person.name, person.role, person.public_key)
     console.print(grid)
+    for name in dict.fromkeys(e.subject for e in events if e.kind == people.REGISTERED):
+        if event := people.registration(events, name):
+            role, key = event.document["role"], event.document["public_key"]
+            console.print(
+                f"event {event.seq} waits to be confirmed: {name} as {role}, key {key}, registered "
+                f"by {event.actor}",
+                highlight=False,
+            )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.people import NotAllowed
 from regulatory_assets.control.database import connect
-from regulatory_assets.control.events import Actor, EventLog
+from regulatory_assets.control.events import Actor, Event, EventLog, EventRefused
 
 
 @pytest.fixture
@@ -60,6 +62,9 @@ def test_a_log_for_people_with_keys_never_becomes_a_demonstration(signed: EventL
 def test_opening_takes_two_administrators(log: EventLog, tmp_path: Path) -> None:
     with pytest.raises(NotAllowed, match="two administrators"):
         people.open_signed(log, {"ada": people.new_key(tmp_path / "ada")})
+    same = people.new_key(tmp_path / "bob")
+    with pytest.raises(NotAllowed, match="two administrators have one key"):
+        people.open_signed(log, {"ada": same, "bob": same})
     assert log.read() == ()
 
 
@@ -80,6 +85,43 @@ def test_one_administrator_registers_and_another_confirms(signed: EventLog, tmp_
         people.register(signed, ada, "eve", "approver", public)
     with pytest.raises(NotAllowed, match="eve is author"):
         people.register(signed, eve, "zoe", "author", public)
+    assert people.signature_faults(signed.read()) == []
+
+
+def test_what_is_confirmed_is_the_one_registration_that_waits(
+    signed: EventLog, tmp_path: Path
+) -> None:
+    """Two administrators at once: the later is told, and nobody confirms what was not looked at."""
+    ada, bob = by(signed, tmp_path / "ada"), by(signed, tmp_path / "bob")
+    good, other = people.new_key(tmp_path / "eve"), people.new_key(tmp_path / "mallory")
+    people.register(signed, ada, "eve", "author", good)
+    with pytest.raises(NotAllowed, match="eve: event 2 by ada waits to be confirmed or rejected"):
+        people.register(signed, bob, "eve", "approver", other)
+
+    def meanwhile(act: Callable[[], object]) -> EventLog:
+        class Slow(EventLog):
+            def append(self, *args: Any, **kwargs: Any) -> Event:
+                act()
+                return super().append(*args, **kwargs)
+
+        return Slow(signed._engine)
+
+    rejecting = meanwhile(lambda: people.reject(signed, bob, "eve", "another key"))
+    with pytest.raises(
+        EventRefused, match="eve: event 2 was decided on meanwhile, rejected by bob"
+    ):
+        people.confirm(rejecting, bob, "eve")
+    with pytest.raises(NotAllowed, match="nobody named eve waits"):
+        people.confirm(signed, bob, "eve")
+    racing = meanwhile(lambda: people.register(signed, ada, "eve", "author", good))
+    with pytest.raises(NotAllowed, match="event 4 by ada waits"):
+        people.register(racing, bob, "eve", "approver", other)
+    with pytest.raises(NotAllowed, match="ada has registered eve"):
+        people.reject(signed, ada, "eve", "no")
+    people.confirm(signed, bob, "eve")
+    assert people.people(signed.read())["eve"].public_key == good
+    with pytest.raises(NotAllowed, match="the key is that of eve"):
+        people.register(signed, ada, "zoe", "approver", good)
     assert people.signature_faults(signed.read()) == []
 
 
