@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from regulatory_assets.bank.ingest import ingest_table
+from regulatory_assets.bank.mapping import installed
 from regulatory_assets.bank.tables import SOURCES
 from regulatory_assets.cli import app
 from regulatory_assets_tests.bank.desk import Desk
@@ -130,3 +131,20 @@ def test_rejected_lines_are_shown_as_they_stood(
     other = run("sources", "rejected", "--date", str(desk.day), "--table", "deals", "--json")[1]
     assert json.loads(other) == []
     assert "no rejected lines" in run("sources", "rejected", "--date", "2019-01-01")[1]
+
+    of_old = "source: {}\ntable: fx_rates\nfiles: fx_rates.txt\ndelivery: full\n{}"
+    columns = "key: [currency]\ncolumns: {{currency: currency, rate: rate}}\n"
+    folder = tmp_path / "mappings"
+    folder.mkdir()
+    monkeypatch.setenv("REGULATORY_ASSETS_SOURCES", str(folder))
+    desk.deliver("fx_rates.txt", "currency,rate\nUSD,1\nJPY,y\n")
+    for name, more in (("old", ""), ("new", "formerly: [old]\n")):
+        (folder / "rates.yaml").write_text(of_old.format(name, more) + columns.format())
+        assert desk.take("fx_rates", installed(desk.runtime.graph.sources))
+
+    def texts(*options: str) -> list[str]:
+        told = run("sources", "rejected", "--date", str(desk.day), "--json", *options)[1]
+        return [r["raw_text"] for r in json.loads(told)]
+
+    assert texts() == ["[/red],x", "JPY,y"], "once, whatever its source was named"
+    assert texts("--all") == ["[/red],x", "JPY,y", "JPY,y"]

@@ -146,12 +146,16 @@ def rejected(
     day: Day,
     table: Annotated[str | None, typer.Option(help="Only this table's lines.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many lines.")] = 50,
+    replaced: Annotated[
+        bool, typer.Option("--all", help="Also of deliveries that others have replaced since.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """The rejected lines of a date: file, line, every reason, and the text as it stood."""
     from pyspark.sql.connect import functions as F
 
     from regulatory_assets.bank.conform import REJECTED_ROWS
+    from regulatory_assets.bank.ingest import arrivals
     from regulatory_assets.ledger.reader import Reader, Version
     from regulatory_assets.runtime import open_runtime
 
@@ -162,6 +166,11 @@ def rejected(
         found = Reader(runtime.lake).rows(Version(REJECTED_ROWS, day.date(), history))
         if table is not None:
             found = found.where(F.col("source_table") == table)
+        if not replaced:
+            arrived = arrivals(runtime.runner("rejected"))
+            of_tables = (arrived.standing(t, day.date()) for t in runtime.graph.sources)
+            standing = [d.batch for s in of_tables for of in s.of.values() for d in of]
+            found = found.where(F.col("batch").isin(standing))
         ordered = found.orderBy("file_name", "batch", "line_number").limit(limit)
         rows = ordered.select(*REJECTED_ROWS.column_names).toArrow().to_pylist()
     if as_json:
