@@ -228,6 +228,16 @@ UNREADABLE: dict[str, tuple[dict[str, str], bytes, str]] = {
         _parquet(pa.table({"CODE": ["EUR"], "V": [1.5]})),
         "column V is a float",
     ),
+    "list": (
+        {"format": "parquet"},
+        _parquet(pa.table({"CODE": ["EUR"], "V": [["1"]]})),
+        r"column V is a list<.*>, and a field .* take it apart with a query",
+    ),
+    "struct": (
+        {"format": "parquet"},
+        _parquet(pa.table({"CODE": [{"iso": "EUR"}], "V": ["1"]})),
+        "column CODE is a struct<iso: string>",
+    ),
     "excel cut off": ({"format": "excel"}, FORMATS["excel"][1][:500], "not a whole Excel"),
     "no sheet": ({"format": "excel", "sheet": "No"}, FORMATS["excel"][1], "no sheet No"),
     "empty sheet": ({"format": "excel"}, FORMATS["excel"][1], "the sheet is empty"),

@@ -1,6 +1,7 @@
 """Parquet: typed columns, read in batches and given as text; rows are numbered from 1.
 
-A float is refused where the mapping uses it: it does not hold the digits of an amount.
+A float is refused where the mapping uses it: it does not hold the digits of an amount. So is a
+struct, list or map, which is no one value; where nothing uses it, it is kept as Arrow shows it.
 """
 
 from __future__ import annotations
@@ -37,6 +38,12 @@ class ParquetFile:
             if self.columns.count(name) > 1:
                 raise Unreadable(f"the column {name} stands twice; name each once")
         for field in schema:
+            if field.name in used and pa.types.is_nested(field.type):
+                raise Unreadable(
+                    f"the column {field.name} is a {field.type}, and a field of a row has one "
+                    "value; deliver it as columns of its own, or take it apart with a query in "
+                    "the mapping"
+                )
             if field.name in used and pa.types.is_floating(field.type):
                 raise Unreadable(
                     f"the column {field.name} is a float, which does not hold every digit of an "
