@@ -11,7 +11,13 @@ from decimal import ROUND_HALF_UP, Decimal
 from difflib import get_close_matches
 from typing import Any
 
-from regulatory_assets.adjustments.reach import DEAL_CURRENCY, REPORTING, money_columns
+from regulatory_assets.adjustments.reach import (
+    CURRENCIES,
+    DEAL_CURRENCY,
+    REPORTING,
+    money_columns,
+    named_currencies,
+)
 from regulatory_assets.adjustments.rule import (
     AllOf,
     AnyOf,
@@ -28,9 +34,6 @@ from regulatory_assets.ledger.table import SCALE, Column, ColumnType, Table
 
 _NUMBERS = (ColumnType.MONEY, ColumnType.RATE, ColumnType.INTEGER, ColumnType.LONG)
 LINE = "line"
-
-_CURRENCIES = {DEAL_CURRENCY: "currency", REPORTING: "reporting_currency"}
-"""By unit of money, the column of a row that names its currency."""
 
 
 def conditional(stage: Stage) -> dict[str, Column]:
@@ -63,7 +66,7 @@ def fields(operation: Operation, stage: Stage) -> tuple[str, ...]:
 def currency_of(field: str, stage: Stage) -> str | None:
     """The column, of a row or looked up for it, that names the currency of a money field; nothing
     where the stage knows none, and all its money is in one."""
-    name = _CURRENCIES.get(stage.reads.column(field).unit or "")
+    name = CURRENCIES.get(stage.reads.column(field).unit or "")
     return name if name in conditional(stage) else None
 
 
@@ -237,7 +240,7 @@ def check_currencies(
 
     Raises RuleError naming the place in the rule and the remedy.
     """
-    name = _CURRENCIES[REPORTING]
+    name = CURRENCIES[REPORTING]
     if name not in conditional(stage):
         return
 
@@ -255,6 +258,14 @@ def check_currencies(
         given += [("limits.amounts", currency) for currency in rule.limits.amounts or ()]
     bringing = (k.table for k in stage.lookups if name in {k.prefix + c for c in k.take})
     known = sorted(stated(next(bringing, stage.reads), name)) if given else []
+    limited = any(place == "limits.amounts" for place, _ in given)
+    if limited and len(known) > 1 and not named_currencies(stage.reads):
+        raise _refuse(
+            rule,
+            "limits.amounts",
+            f"entities report in {', '.join(known)}, and amounts at {rule.stage} are added up over "
+            "all of them, which no amount in one currency can limit; limit the rows",
+        )
     for place, currency in given:
         if known and currency not in known:
             own = " or ".join(known)
@@ -309,7 +320,7 @@ def _check_limits(rule: Rule, amounts: Mapping[str, Any], stage: Stage) -> None:
     money = money_columns(stage.reads)
     if not money:
         raise _refuse(rule, "limits.amounts", f"there is no money at {rule.stage}; limit the rows")
-    if DEAL_CURRENCY not in money.values() and len(amounts) > 1:
+    if len(named_currencies(stage.reads)) < len(money) and len(amounts) > 1:
         raise _refuse(
             rule,
             "limits.amounts",

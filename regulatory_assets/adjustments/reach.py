@@ -22,6 +22,8 @@ from regulatory_assets.ledger.table import Table
 
 DEAL_CURRENCY = "deal currency"
 REPORTING = "reporting currency"
+CURRENCIES = {DEAL_CURRENCY: "currency", REPORTING: "reporting_currency"}
+"""By unit of money, the column of a row that names its currency."""
 
 Amounts = Mapping[str, Mapping[str, Decimal]]
 
@@ -30,7 +32,8 @@ Amounts = Mapping[str, Mapping[str, Decimal]]
 class Reach:
     """Rows that a rule changes, and by money column and currency what moves in all.
 
-    Amounts that are not in a deal's own currency stand under ``reporting currency``.
+    Amounts whose row does not say in which currency they are stand under ``reporting currency``:
+    that of the row's entity.
     """
 
     rows: int = 0
@@ -58,22 +61,21 @@ def measure(reader: Reader, version: Version, rules: Sequence[str]) -> dict[str,
     if not rules or not version.live:
         return found
     table, up = version.table, F.col("sign") > 0
-    money = money_columns(table)
-    own = [c for c, unit in money.items() if unit == DEAL_CURRENCY]
-    currency = F.col("currency") if own else F.lit(None).cast("string")
+    money, named = money_columns(table), named_currencies(table)
+    named_by = dict.fromkeys(named.values())
+    currencies = [F.col(name).alias(f"__{name}") for name in named_by]
     changes = {c: total(F.when(up, F.col(c)).otherwise(-F.col(c))) for c in money}
     of_row = (
         reader.rows(version)
         .where(F.col("rule_id").isin(list(rules)))
-        .withColumn("__currency", currency)
-        .groupBy("rule_id", "__currency", *table.key)
+        .groupBy("rule_id", *currencies, *table.key)
         .agg(
             F.sum(F.when(up, 0).otherwise(1)).alias("__taken"),
             F.sum(F.when(up, 1).otherwise(0)).alias("__booked"),
             *(change.alias(f"__moved_{c}") for c, change in changes.items()),
         )
     )
-    summed = of_row.groupBy("rule_id", "__currency").agg(
+    summed = of_row.groupBy("rule_id", *(f"__{name}" for name in named_by)).agg(
         F.sum("__taken").alias("__taken"),
         F.sum("__booked").alias("__booked"),
         *(total(F.abs(F.col(f"__moved_{c}"))).alias(c) for c in money),
@@ -83,7 +85,7 @@ def measure(reader: Reader, version: Version, rules: Sequence[str]) -> dict[str,
         mine = [line for line in lines if line["rule_id"] == rule]
         # Each changed row is taken back once; a row that a rule adds is only booked.
         rows = max(sum(line["__taken"] for line in mine), sum(line["__booked"] for line in mine))
-        moved = {c: _by_currency(mine, c, c in own) for c in money}
+        moved = {c: _by_currency(mine, c, named.get(c)) for c in money}
         found[rule] = Reach(rows, {c: amounts for c, amounts in moved.items() if amounts})
     return found
 
@@ -96,10 +98,12 @@ def rows_changed(reader: Reader, version: Version, rules: Collection[str]) -> in
     return int(made.select(*version.table.key).distinct().count())
 
 
-def _by_currency(lines: Sequence[Mapping[str, Any]], column: str, own: bool) -> dict[str, Decimal]:
+def _by_currency(
+    lines: Sequence[Mapping[str, Any]], column: str, named: str | None
+) -> dict[str, Decimal]:
     found: dict[str, Decimal] = {}
     for line in lines:
-        name = (line["__currency"] or "no currency") if own else REPORTING
+        name = REPORTING if named is None else line[f"__{named}"] or "no currency"
         if line[column]:
             found[name] = found.get(name, Decimal(0)) + line[column]
     return dict(sorted(found.items()))
@@ -108,6 +112,12 @@ def _by_currency(lines: Sequence[Mapping[str, Any]], column: str, own: bool) -> 
 def money_columns(table: Table) -> dict[str, str | None]:
     """The money columns of a table, each with its unit."""
     return {name: table.column(name).unit for name in table.money}
+
+
+def named_currencies(table: Table) -> dict[str, str]:
+    """Of the money columns whose currency each row names itself, the column that names it."""
+    found = {c: CURRENCIES.get(unit or "") for c, unit in money_columns(table).items()}
+    return {c: name for c, name in found.items() if name in table.column_names}
 
 
 def beyond_limits(rule: Rule, reach: Reach) -> Iterator[str]:

@@ -524,9 +524,41 @@ def test_nothing_is_approved_beyond_its_limits(office: Office) -> None:
     office.approve("R-1")
 
 
+def reaches(
+    engine: Engine, stage: str, rows: list[dict[str, Any]], *rules: str
+) -> dict[str, Reach]:
+    table = production_graph().stage(stage).writes
+    fields = [pa.field(c, table.type_of(c).arrow) for c in ("entry", *table.content)]
+    schema = pa.schema(fields)
+    frame = engine.session.createDataFrame(pa.Table.from_pylist(rows, schema=schema))
+    registered = Revision(
+        table.name, DAY, 1, "p", "delta", "", "", datetime(2026, 1, 5, tzinfo=UTC), 8, 0, "", "",
+        "", "", (),
+    )  # fmt: skip
+    version = Version(table, DAY, (registered,))
+    return measure(Given(engine, {table.name: frame}), version, rules)
+
+
+def test_a_scopes_money_is_in_the_currency_in_which_it_reports(sail: Engine) -> None:
+    """30 EUR and 7 USD: held against the limit of each, not as 37 of the one named first."""
+    rows = [
+        {"layer": "adjustment", "entry": 1, "rule_id": "R", "sign": sign, "scope": scope,
+         "component": "hqla", "reporting_currency": currency, "amount": Decimal(amount)}
+        for sign, scope, currency, amount in (
+            (-1, "A", "EUR", 100), (1, "A", "EUR", 130), (-1, "B", "USD", 9), (1, "B", "USD", 2))
+    ]  # fmt: skip
+    (reach,) = reaches(sail, "component_adjustments", rows, "R").values()
+    assert reach == Reach(2, {"amount": {"EUR": Decimal(30), "USD": Decimal(7)}})
+    held = rule(limits={"amounts": {"EUR": "30", "USD": "7"}})
+    assert list(beyond_limits(held, reach)) == []
+    named = rule(limits={"amounts": {"EUR": "37"}})
+    assert list(beyond_limits(named, reach)) == [
+        "it moves amount by 7.00000000 USD, its limit is 0"
+    ]
+
+
 def test_reach_is_counted_by_rows_and_by_currency(engine: Engine) -> None:
     """R takes 100 EUR to 70, 50 USD to 90, and moves 20 EUR to JPY; M books 5 EUR of its own."""
-    table = production_graph().stage("deal_adjustments").writes
     named = {"layer": "adjustment", "entry": 1, "product_type": "LOAN", "collateral_value": None}
     found = [
         ("R", -1, "a", "EUR", 100), ("R", 1, "a", "EUR", 70), ("R", -1, "b", "USD", 50),
@@ -537,15 +569,7 @@ def test_reach_is_counted_by_rows_and_by_currency(engine: Engine) -> None:
         {**named, "rule_id": r, "sign": s, "deal_id": d, "currency": c, "amount": Decimal(a)}
         for r, s, d, c, a in found
     ]
-    fields = [pa.field(c, table.type_of(c).arrow) for c in ("entry", *table.content)]
-    schema = pa.schema(fields)
-    frame = engine.session.createDataFrame(pa.Table.from_pylist(rows, schema=schema))
-    registered = Revision(
-        table.name, DAY, 1, "p", "delta", "", "", datetime(2026, 1, 5, tzinfo=UTC), 8, 0, "", "",
-        "", "", (),
-    )  # fmt: skip
-    version = Version(table, DAY, (registered,))
-    reach = measure(Given(engine, {table.name: frame}), version, ["R", "M", "none"])
+    reach = reaches(engine, "deal_adjustments", rows, "R", "M", "none")
     amounts = {"EUR": Decimal(50), "JPY": Decimal(20), "USD": Decimal(40)}
     assert reach["R"] == Reach(3, {"amount": amounts})
     assert reach["M"] == Reach(1, {"amount": {"EUR": Decimal(5)}})

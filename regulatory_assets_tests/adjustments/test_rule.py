@@ -268,6 +268,20 @@ def test_money_is_named_in_the_currency_in_which_it_stands(
     assert asked == [(of, "reporting_currency")]
 
 
+def test_limits_of_money_in_several_currencies_are_held_or_refused() -> None:
+    """One entity reports in euros, another in dollars: an amount is no limit of their sum."""
+    both = Governance(None, GRAPH, IN_FORCE, lambda *_: ["USD", "EUR"])  # type: ignore[arg-type]
+    every = VALID | {"conditions": {"all": []}} | operation(op="multiply", field="amount", value=2)
+    one, two = {"limits": {"amounts": {"EUR": "9"}}}, {"limits": {"amounts": {"EUR": 9, "USD": 9}}}
+    for stage in ("flow", "line"):
+        with pytest.raises(RuleError, match=f"entities report in EUR, USD, .* at {stage} .* rows"):
+            both.validate(parse(every | one | {"stage": stage}, "r"))
+        with pytest.raises(RuleError, match="name that one alone"):
+            both.validate(parse(every | two | {"stage": stage}, "r"))
+    assert both.validate(parse(every | two | {"stage": "component"}, "r"))
+    assert both.validate(parse(every | two | {"stage": "deal"}, "r"))
+
+
 def test_every_stage_knows_the_currency_of_its_money() -> None:
     """Else a value in another one would be added to it unseen."""
     unknown = [
