@@ -410,8 +410,8 @@ def _rule_schema(graph: Graph) -> dict[str, Any]:
 
 def _form(part: dict[str, Any]) -> str:
     """A part of a schema in words."""
-    if "anyOf" in part:
-        found = dict.fromkeys(_form(p) for p in part["anyOf"] if p.get("type") != "null")
+    if among := part.get("anyOf", part.get("oneOf")):
+        found = dict.fromkeys(_form(p) for p in among if p.get("type") != "null")
         text = " or ".join(found).replace("Test or AllOf or AnyOf or Not", "a condition")
     elif "$ref" in part:
         text = part["$ref"].rpartition("/")[2]

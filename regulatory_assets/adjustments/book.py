@@ -14,7 +14,7 @@ from typing import Literal
 
 from regulatory_assets.adjustments.compiler import CompiledRules
 from regulatory_assets.adjustments.reach import Reach
-from regulatory_assets.adjustments.rule import Rule, parse
+from regulatory_assets.adjustments.rule import Rule, RuleError, parse
 from regulatory_assets.control.events import Check, Event, EventLog, EventRefused
 from regulatory_assets.control.register import Register
 from regulatory_assets.ledger.stages import Stage
@@ -136,6 +136,11 @@ class Ledger:
 
     def of(self, rule_id: str) -> list[Proposal]:
         return [p for p in self.proposals.values() if p.event.subject == rule_id]
+
+    def require(self, rule_id: str) -> None:
+        """Raises RuleError for an id that nobody has proposed anything about."""
+        if not self.of(rule_id):
+            raise RuleError(f"{rule_id}: no rule has this id; rules list names them")
 
     def open(self, rule_id: str) -> Proposal | None:
         """The proposal about a rule that waits for a decision."""

@@ -143,9 +143,12 @@ def _check_test(rule: Rule, test: Test, place: str, stage: Stage) -> None:
     if test.op == "like" and column.type is not ColumnType.STRING:
         raise _refuse(rule, place, f"like is for text, {test.field} is {column.type.value}")
     values = test.value if isinstance(test.value, tuple) else (test.value,)
-    for value in () if test.op == "is null" else values:
-        if test.op != "like":
-            _typed(rule, place, column, value)
+    if test.op in ("is null", "like"):
+        return
+    typed = [_typed(rule, place, column, value) for value in values]
+    if test.op == "between" and typed[0] > typed[1]:
+        told = f"{test.field}: no value lies between {values[0]} and {values[1]}"
+        raise _refuse(rule, place, f"{told}; write the smaller first")
 
 
 def _check_operation(rule: Rule, operation: Operation, place: str, stage: Stage) -> None:

@@ -126,8 +126,13 @@ class Governance:
 
     def end(self, actor: Actor, rule_id: str, first: date) -> Event:
         """Propose that a rule no longer holds from a day on. Raises RuleError where it holds until
-        an earlier one as it is."""
+        an earlier one as it is, and where no day would be left to it."""
         standing = _standing(Ledger(self.log.read()), rule_id)
+        if first <= standing.rule.effective:
+            raise RuleError(
+                f"{rule_id}: takes effect on {standing.rule.effective}, and an end from {first} on "
+                "leaves it no day; rules withdraw takes it back as if it had never held"
+            )
         if standing.last is not None and standing.last < first:
             raise RuleError(
                 f"{rule_id}: holds until {standing.last} as it is; submit a next version to let it "
@@ -237,6 +242,7 @@ class Governance:
 
 def _standing(ledger: Ledger, rule_id: str) -> Standing:
     """The approved version of a rule, unless it has been withdrawn."""
+    ledger.require(rule_id)
     found = ledger.standing(rule_id)
     if found is None or found.withdrawn:
         raise RuleError(f"{rule_id}: no approved version is in force")
@@ -247,6 +253,7 @@ def _waiting(ledger: Ledger, rule_id: str) -> Proposal:
     """The proposal about a rule that waits for a decision."""
     found = ledger.open(rule_id)
     if found is None:
+        ledger.require(rule_id)
         raise RuleError(f"{rule_id}: nothing waits for a decision")
     return found
 

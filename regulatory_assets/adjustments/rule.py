@@ -13,9 +13,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 Text = Annotated[str, Field(min_length=1)]
@@ -97,7 +106,40 @@ class Not(_Document):
     not_: Condition = Field(alias="not")
 
 
-Condition = Test | AllOf | AnyOf | Not
+def _kind(condition: Any) -> str:
+    """Which form a condition has: by the word that it begins with, so that a mistake is told of
+    that one form."""
+    match condition:
+        case AllOf() | {"all": _}:
+            return "all"
+        case AnyOf() | {"any": _}:
+            return "any"
+        case Not() | {"not": _}:
+            return "not"
+    return "test"
+
+
+Condition = Annotated[
+    Annotated[Test, Tag("test")]
+    | Annotated[AllOf, Tag("all")]
+    | Annotated[AnyOf, Tag("any")]
+    | Annotated[Not, Tag("not")],
+    Discriminator(_kind),
+]
+
+_DEEPEST = 20
+"""How deep conditions may be nested; nobody reads more, and an engine has its own end."""
+
+
+def _depth(condition: Condition) -> int:
+    match condition:
+        case AllOf():
+            return 1 + max(map(_depth, condition.all), default=0)
+        case AnyOf():
+            return 1 + max(map(_depth, condition.any))
+        case Not():
+            return 1 + _depth(condition.not_)
+    return 1
 
 
 class Operation(_Document):
@@ -213,6 +255,13 @@ class Rule(_Document):
         return self
 
     @model_validator(mode="after")
+    def _readable(self) -> Rule:
+        where = (o.where for o in self.operations if o.where is not None)
+        if max(map(_depth, (self.conditions, *where))) > _DEEPEST:
+            raise ValueError(f"conditions are nested more than {_DEEPEST} deep; write them flatter")
+        return self
+
+    @model_validator(mode="after")
     def _inserts_alone(self) -> Rule:
         if self.inserts and any(o.op not in ("insert", "allocate") for o in self.operations):
             raise ValueError("insert stands in a rule of its own, with what allocates it")
@@ -281,12 +330,22 @@ def parse(document: Any, source: str) -> Rule:
         raise RuleError(f"{source}: {'; '.join(dict.fromkeys(found))}") from None
 
 
-_ALTERNATIVES = {"Test", "AllOf", "AnyOf", "Not", "Overlay", "ThisOnly"}
+_ALTERNATIVES = {"Overlay", "ThisOnly"}
+_FORMS = {"test", "all", "any", "not"}
+_SHOWN = 12
 
 
 def _place(location: tuple[str | int, ...]) -> str:
-    named = [str(part) for part in location if part not in _ALTERNATIVES]
-    return ".".join(named) or "rule"
+    """Where in a document; a condition's form stands before the word it begins with, which says
+    the same."""
+    named = [
+        str(part)
+        for at, part in enumerate(location)
+        if part not in _ALTERNATIVES
+        and not (part in _FORMS and (part == "test" or location[at + 1 : at + 2] == (part,)))
+    ]
+    more = ["..."] if len(named) > _SHOWN else []
+    return ".".join(named[:_SHOWN] + more) or "rule"
 
 
 def load(path: Path) -> list[Rule]:
@@ -309,6 +368,8 @@ def load(path: Path) -> list[Rule]:
         raise RuleError(f"{path}{line}: is neither YAML nor JSON ({error.problem})") from None
     except YAMLError as error:
         raise RuleError(f"{path}: is neither YAML nor JSON ({error})") from None
+    except RecursionError:
+        raise RuleError(f"{path}: is nested too deep to be read; write it flatter") from None
     documents = found if isinstance(found, list) else [found]
     if not documents or documents == [None]:
         raise RuleError(f"{path}: holds no rule")
@@ -316,9 +377,17 @@ def load(path: Path) -> list[Rule]:
 
 
 class _Strings(SafeConstructor):
-    """Decimals stay the text they are written as."""
+    """Decimals stay the text they are written as; a date that is none is told with its line."""
+
+    def construct_yaml_timestamp(self, node: Any, values: Any = None) -> Any:
+        try:
+            return super().construct_yaml_timestamp(node, values)
+        except ValueError as error:
+            problem = f"{node.value} is no date: {error}"
+            raise ConstructorError(None, None, problem, node.start_mark) from None
 
 
+_Strings.add_constructor("tag:yaml.org,2002:timestamp", _Strings.construct_yaml_timestamp)
 _Strings.add_constructor("tag:yaml.org,2002:float", lambda _, node: str(node.value))
 
 

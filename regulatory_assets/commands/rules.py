@@ -339,6 +339,7 @@ def history(rule_id: RuleId, as_json: Json = False) -> None:
     runtime = open_runtime()
     events = runtime.events.read()
     found, ledger = [e for e in events if e.subject == rule_id], Ledger(events)
+    ledger.require(rule_id)
     gone = {seq: why for p in ledger.of(rule_id) for seq, why in lapsed(p).items()}
     if open_ := approvals_of(ledger, rule_id, runtime.register):
         gone |= open_.lapsed
@@ -394,7 +395,9 @@ def shares(
 ) -> None:
     """Who bears what a rule has added and spread for analysis; no figure rests on it."""
     runtime = open_runtime()
-    standing = Ledger(runtime.events.read()).standing(rule_id)
+    ledger = Ledger(runtime.events.read())
+    ledger.require(rule_id)
+    standing = ledger.standing(rule_id)
     if standing is None:
         raise RuleError(f"{rule_id}: no approved version is in force")
     columns = [name.strip() for name in by.split(",") if name.strip()]

@@ -155,6 +155,9 @@ def test_nobody_decides_alone(office: Office) -> None:
         office.governance.approve(BEN, "R-1", "", office.runner)
     with pytest.raises(RuleError, match="no approved version"):
         office.governance.withdraw(ANNA, "R-1")
+    for act in (office.governance.withdraw, office.governance.reject):
+        with pytest.raises(RuleError, match="R-2: no rule has this id; rules list names them"):
+            act(BEN, "R-2", *(["no"] if act == office.governance.reject else []))
 
 
 def with_people(migrated: Path, folder: Path) -> EventLog:
@@ -376,6 +379,8 @@ def test_an_ended_rule_holds_until_the_day_before(office: Office) -> None:
     office.governance.submit(ANNA, rule())
     office.approve("R-1")
     office.runner.run_day(DAY, "test")
+    with pytest.raises(RuleError, match="takes effect on 2026-01-01, and an end from 2026-01-01"):
+        office.governance.end(ANNA, "R-1", date(2026, 1, 1))
     office.governance.end(ANNA, "R-1", date(2026, 1, 6))
     office.approve("R-1")
     standing = Ledger(office.log.read()).standing("R-1")

@@ -59,6 +59,18 @@ def test_a_valid_rule_is_what_it_was_written_as() -> None:
     assert checked(priority=1).digest != rule.digest
 
 
+def nested(deep: int) -> dict[str, Any]:
+    found: dict[str, Any] = {"field": "amount", "op": "is null"}
+    for _ in range(deep):
+        found = {"not": found}
+    return found
+
+
+def test_conditions_may_be_nested_as_deep_as_somebody_reads() -> None:
+    rule = parse(VALID | {"conditions": nested(19)}, "r")
+    assert parse(rule.document(), "r") == rule
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -75,6 +87,13 @@ def test_a_valid_rule_is_what_it_was_written_as() -> None:
         ({"conditions": {"field": "amount", "op": "in", "value": "1"}}, "needs a list"),
         ({"conditions": {"field": "amount", "op": "is null", "value": "1"}}, "takes no value"),
         ({"conditions": {"any": []}}, "any"),
+        ({"conditions": {}}, "rules.yaml: conditions.field: Field required; conditions.op: Field"),
+        (
+            {"conditions": {"all": [{"any": [{"not": {"field": "a", "op": "~"}}]}, 5]}},
+            "rules.yaml: conditions.all.0.any.0.not.op: Input should be '=', ",
+        ),
+        ({"conditions": nested(20)}, "conditions are nested more than 20 deep"),
+        ({"conditions": nested(400)}, "maximum validation depth exceeded"),
         ({"operations": [{"op": "insert", "expected_source_id": "D1"}]}, "the values of the row"),
         (
             {"operations": [{"op": "exclude", "expected_source_id": "D1"}]},
@@ -116,6 +135,10 @@ def operation(**parts: Any) -> dict[str, Any]:
         (condition("maturity_date", ">", "soon"), "maturity_date: "),
         (condition("insurable", value="yes"), "neither true nor false"),
         (condition("amount", "like", "1%"), "like is for text"),
+        (
+            condition("amount", "between", ["10", "9.5"]),
+            "amount: no value lies between 10 and 9.5; write the smaller first",
+        ),
         (operation(op="set", field="deal_id", value="x"), "is a key, derived or fixed"),
         (operation(op="set", field="sector", value="BANK"), "sector is not known here"),
         (operation(op="multiply", field="currency", value="2"), "multiply is for money and rates"),
@@ -382,6 +405,8 @@ def test_a_haircut_is_what_the_factor_lacks_of_one(
         ("- just text", "a rule is a mapping"),
         ("id: [", ":1: is neither YAML nor JSON"),
         ("id: a\nid: b", ":2: is neither YAML nor JSON"),
+        ("id: a\neffective: 2026-13-45", ":2: is neither YAML nor JSON (2026-13-45 is no date: mo"),
+        ("id: " + "[" * 5000 + "]" * 5000, "is nested too deep to be read"),
         ("id: a\nadjustments: []\ncolour: red", "colour not known here; use id"),
     ],
 )  # fmt: skip

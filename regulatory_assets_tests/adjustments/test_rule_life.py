@@ -57,6 +57,7 @@ class Kept:
     and what waits."""
 
     versions: int = 0
+    since: date = date.min
     holds: set[date] | None = None
     until: date = date.max
     withdrawn: bool = False
@@ -138,7 +139,7 @@ class Town:
             expiry = effective
 
         def do() -> None:
-            kept.until = expiry or date.max
+            kept.since, kept.until = effective, expiry or date.max
             kept.holds = {d for d in DAYS if effective <= d <= kept.until}
             kept.withdrawn = False
 
@@ -198,7 +199,7 @@ class Town:
         def effect() -> None:
             kept.waits = Proposed(1, do)
 
-        may = self._may_stop(who, kept) and first <= kept.until
+        may = self._may_stop(who, kept) and kept.since < first <= kept.until
         return may, effect, lambda: self.governance.end(who, name, first)
 
     def _withdraw(self, who: Actor, name: str) -> Step:
