@@ -243,9 +243,9 @@ def approve(
     say_event(runtime, event, f"approved {rule_id}")
     for day in found.days:
         say_left(rule_id, day.day, day.left)
-    for seq, why in lapsed(proposal).items():
-        console.print(f"the approval of event {seq} counts no longer: {why}", highlight=False)
     if proposal.state != "approved":
+        for seq, why in lapsed(proposal).items():
+            console.print(f"the approval of event {seq} counts no longer: {why}", highlight=False)
         for reason in event.document["reasons"]:
             console.print(f"a second approval is needed: {reason}", highlight=False)
         if again := dict.fromkeys(e.actor for e in proposal.lapsed if e.actor != event.actor):
