@@ -27,7 +27,8 @@ from regulatory_assets.commands.parameters import parameters_app
 from regulatory_assets.commands.people import people_app
 from regulatory_assets.commands.privacy import privacy_app
 from regulatory_assets.commands.report import report_app
-from regulatory_assets.commands.rules import print_impact, rules_app
+from regulatory_assets.commands.rules import print_impact
+from regulatory_assets.commands.rules_shown import rules_app
 from regulatory_assets.commands.sources import generate, sources_app
 from regulatory_assets.ledger.compact import clean, compact, status
 from regulatory_assets.ledger.plan import NotReady, Way

@@ -15,7 +15,7 @@ from regulatory_assets.adjustments.closing import closings
 from regulatory_assets.adjustments.days import Days
 from regulatory_assets.adjustments.impact import Figure
 from regulatory_assets.bank.delivery import find_files
-from regulatory_assets.commands.rules import As, Key, say_event, stamp
+from regulatory_assets.commands.acting import As, Key, say_event, stamp
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.runtime import Runtime, open_runtime
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json

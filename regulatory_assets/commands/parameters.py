@@ -12,7 +12,7 @@ from rich.table import Table as Grid
 
 from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.releasing import last_released, set_hash, states
-from regulatory_assets.commands.rules import As, Key, say_event, stamp
+from regulatory_assets.commands.acting import As, Key, say_event, stamp
 from regulatory_assets.runtime import open_runtime
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json
 

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table as Grid
 
 from regulatory_assets.adjustments import people
-from regulatory_assets.commands.rules import As, Key, stamp
+from regulatory_assets.commands.acting import As, Key, stamp
 from regulatory_assets.runtime import open_runtime
 from regulatory_assets.terminal import console, plainly
 

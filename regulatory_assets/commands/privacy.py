@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from regulatory_assets.adjustments import people
-from regulatory_assets.commands.rules import As, Key, stamp
+from regulatory_assets.commands.acting import As, Key, stamp
 from regulatory_assets.runtime import open_runtime
 from regulatory_assets.terminal import Json, console, plainly, print_json
 

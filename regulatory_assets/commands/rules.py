@@ -1,4 +1,5 @@
-"""``rules``: submit, look at the impact, decide, end, withdraw, list.
+"""``rules``: submit, try, look at the impact, decide, end, withdraw. What only shows rules is in
+``rules_shown``.
 
 With ``--as NAME`` in a demonstration, which every output then says, or ``--key FILE``.
 """
@@ -7,50 +8,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table as Grid
 
-from regulatory_assets.adjustments import people
-from regulatory_assets.adjustments.allocating import shares_by
-from regulatory_assets.adjustments.book import Ledger, Proposal, RuleBook, stage_name
-from regulatory_assets.adjustments.impact import Figure, Impact, Together, days_reached
+from regulatory_assets.adjustments.book import Ledger, RuleBook, stage_name
+from regulatory_assets.adjustments.impact import Figure, Impact, Together
 from regulatory_assets.adjustments.legs import Left, last_day
 from regulatory_assets.adjustments.rule import Rule, RuleError, load
 from regulatory_assets.adjustments.trial import trial
 from regulatory_assets.adjustments.waiting import lapsed
-from regulatory_assets.adjustments.waiting import waiting as approvals_of
-from regulatory_assets.adjustments.waterfall import waterfall
-from regulatory_assets.control.events import Actor, Event
+from regulatory_assets.commands.acting import As, Key, acting, say_event, stamp
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.runtime import Runtime, open_runtime
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json, waiting
 
 rules_app = typer.Typer(help="Governed adjustments.", no_args_is_help=True)
 
-As = Annotated[str | None, typer.Option("--as", help="Who acts, in a demonstration.")]
-Key = Annotated[Path | None, typer.Option("--key", help="File of your private key.")]
 RuleId = Annotated[str, typer.Argument(help="Id of the rule.")]
-
-_SOON_DAYS, _LONG_DAYS = 30, 365
-
-
-def stamp(runtime: Runtime) -> str:
-    """What all output of a demonstration says."""
-    return "DEMO " if people.mode(runtime.events.read()) == people.DEMO else ""
-
-
-def _actor(runtime: Runtime, name: str | None, key: Path | None) -> Actor:
-    return people.identify(runtime.events.read(), name, key)
-
-
-def say_event(runtime: Runtime, event: Event, what: str) -> None:
-    """What somebody has done, and as which event of the log."""
-    console.print(f"{stamp(runtime)}event {event.seq}: {event.actor} {what}", highlight=False)
 
 
 @rules_app.command("validate")
@@ -93,7 +71,7 @@ def submit(
 ) -> None:
     """Propose the rules of a file; nothing holds before somebody else approves."""
     runtime = open_runtime()
-    actor = _actor(runtime, name, key)
+    actor = acting(runtime, name, key)
     rules = load(file)
     for rule in rules:
         runtime.governance.validate(rule, file.parent)
@@ -154,11 +132,12 @@ def _moved(figure: Figure) -> list[tuple[str, str, str]]:
     for name in names:
         before, after = figure.before.get(name), figure.after.get(name)
         if before != after:
-            shown.append((name, _amount(name, before), _amount(name, after)))
+            shown.append((name, amount(name, before), amount(name, after)))
     return shown
 
 
-def _amount(name: str, value: Any) -> str:
+def amount(name: str, value: Any) -> str:
+    """A figure as people read it, a ratio in percent."""
     if value is None:
         return "not defined"
     return f"{value * 100:.2f} %" if name == "ratio" else f"{value:,.2f}"
@@ -229,7 +208,7 @@ def approve(
 ) -> None:
     """Approve what waits; refused where its impact is no longer the one looked at."""
     runtime = open_runtime()
-    actor = _actor(runtime, name, key)
+    actor = acting(runtime, name, key)
     start = time.monotonic()
     with waiting("looking again", as_json) as step:
         event, found = runtime.governance.approve(
@@ -266,7 +245,7 @@ def reject(
 ) -> None:
     """Reject what waits."""
     runtime = open_runtime()
-    event = runtime.governance.reject(_actor(runtime, name, key), rule_id, reason)
+    event = runtime.governance.reject(acting(runtime, name, key), rule_id, reason)
     say_event(runtime, event, f"rejected {rule_id}")
 
 
@@ -283,7 +262,7 @@ def end(
 ) -> None:
     """Propose that a rule no longer holds from a day on."""
     runtime = open_runtime()
-    event = runtime.governance.end(_actor(runtime, name, key), rule_id, first.date())
+    event = runtime.governance.end(acting(runtime, name, key), rule_id, first.date())
     say_event(runtime, event, f"proposed to end {rule_id} from {first.date()} on")
 
 
@@ -292,170 +271,5 @@ def end(
 def withdraw(rule_id: RuleId, name: As = None, key: Key = None) -> None:
     """Propose that a rule has never held."""
     runtime = open_runtime()
-    event = runtime.governance.withdraw(_actor(runtime, name, key), rule_id)
+    event = runtime.governance.withdraw(acting(runtime, name, key), rule_id)
     say_event(runtime, event, f"proposed to withdraw {rule_id}")
-
-
-@rules_app.command("list")
-@plainly
-def list_rules(as_json: Json = False) -> None:
-    """Every rule: what holds, what waits."""
-    runtime = open_runtime()
-    ledger = Ledger(runtime.events.read())
-    found = [_summary(runtime, ledger, i) for i in ledger.ids()]
-    if as_json:
-        print_json(found)
-        return
-    grid = Grid("rule", "stage", "version", "from", "to", "state", "waits", title_justify="left")
-    grid.title = f"{stamp(runtime)}rules"
-    for line in found:
-        approvals = line.pop("approvals")
-        line["waits"] += f", {approvals}" if approvals else ""
-        grid.add_row(*(str(v) for v in line.values()))
-    console.print(grid)
-
-
-def _summary(runtime: Runtime, ledger: Ledger, rule_id: str) -> dict[str, Any]:
-    standing, open_ = ledger.standing(rule_id), approvals_of(ledger, rule_id, runtime.register)
-    rule = standing.rule if standing else ledger.rule_of(ledger.of(rule_id)[-1])
-    last = standing.last if standing else rule.expiry
-    state = "withdrawn" if standing and standing.withdrawn else "approved" if standing else "none"
-    return {
-        "rule": rule_id,
-        "stage": rule.stage,
-        "version": rule.version,
-        "from": rule.effective.isoformat(),
-        "to": last.isoformat() if last else "open",
-        "state": state,
-        "waits": f"event {open_.proposal.event.seq}" if open_ else "",
-        "approvals": str(open_) if open_ and (open_.counting or open_.lapsed) else "",
-    }
-
-
-@rules_app.command("history")
-@plainly
-def history(rule_id: RuleId, as_json: Json = False) -> None:
-    """Every event about a rule."""
-    runtime = open_runtime()
-    events = runtime.events.read()
-    found, ledger = [e for e in events if e.subject == rule_id], Ledger(events)
-    ledger.require(rule_id)
-    gone = {seq: why for p in ledger.of(rule_id) for seq, why in lapsed(p).items()}
-    if open_ := approvals_of(ledger, rule_id, runtime.register):
-        gone |= open_.lapsed
-    if as_json:
-        lines = ({**vars(e), "payload": e.document, "lapsed": gone.get(e.seq, "")} for e in found)
-        print_json(list(lines))
-        return
-    grid = Grid("event", "at", "who", "what", "decides", title_justify="left")
-    grid.title = f"{stamp(runtime)}{rule_id}"
-    for event in found:
-        at, decides = event.at.isoformat(timespec="seconds"), str(event.decides or "")
-        what = f"{event.kind}; lapsed: {gone[event.seq]}" if event.seq in gone else event.kind
-        grid.add_row(str(event.seq), at, event.actor, what, decides)
-    console.print(grid)
-
-
-@rules_app.command("waterfall")
-@plainly
-def show_waterfall(
-    day: Day,
-    report: Annotated[str, typer.Option(help="Table of the report.")] = "lcr",
-    column: Annotated[str, typer.Option(help="Its figure.")] = "ratio",
-    as_json: Json = False,
-) -> None:
-    """A figure before any rule, and how each rule moves it; the steps sum."""
-    runtime = open_runtime()
-    try:
-        stage = runtime.graph.stage(report)
-        stage.writes.column(column)
-    except KeyError as error:
-        raise NotReady(str(error.args[0])) from None
-    steps = waterfall(runtime.runner("waterfall"), stage, day.date(), column)
-    if as_json:
-        print_json([vars(s) for s in steps])
-        return
-    grid = Grid("key", "rule", "change", column, title_justify="left")
-    grid.title = f"{stamp(runtime)}{report} on {day.date()}, rule by rule"
-    for step in steps:
-        name = " ".join(str(k) for k in step.key)
-        change = "" if step.change is None else _amount(column, step.change)
-        grid.add_row(name, step.rule, change, _amount(column, step.figure))
-    console.print(grid)
-
-
-@rules_app.command("shares")
-@plainly
-def shares(
-    rule_id: RuleId,
-    day: Day,
-    by: Annotated[str, typer.Option(help="Columns of the members, by comma.")] = "entity_id",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Lines to show.")] = 20,
-    as_json: Json = False,
-) -> None:
-    """Who bears what a rule has added and spread for analysis; no figure rests on it."""
-    runtime = open_runtime()
-    ledger = Ledger(runtime.events.read())
-    ledger.require(rule_id)
-    standing = ledger.standing(rule_id)
-    if standing is None:
-        raise RuleError(f"{rule_id}: no approved version is in force")
-    columns = [name.strip() for name in by.split(",") if name.strip()]
-    found = shares_by(standing.rule, runtime.runner("shares"), day.date(), columns, limit)
-    if as_json:
-        print_json(found)
-        return
-    grid = Grid("operation", "measure", *columns, "members", "share", title_justify="left")
-    grid.title = f"{stamp(runtime)}{rule_id} on {day.date()}, spread for analysis"
-    for row in found:
-        grid.add_row(*(_cell(value) for value in row.values()))
-    console.print(grid)
-
-
-def _cell(value: Any) -> str:
-    return f"{value:,.2f}" if isinstance(value, Decimal) else "" if value is None else str(value)
-
-
-@rules_app.command("review")
-@plainly
-def review(
-    on: Annotated[
-        datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="As of; today.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Rules that wait for an approval, expire soon, have matched nothing, or have held for more
-    than a year."""
-    runtime = open_runtime()
-    day = on.date() if on else date.today()  # noqa: DTZ011
-    ledger = Ledger(runtime.events.read())
-    lines = []
-    for identity in ledger.ids():
-        if open_ := approvals_of(ledger, identity, runtime.register):
-            owner, seq = ledger.rule_of(open_.proposal).owner, open_.proposal.event.seq
-            lines.append({"rule": identity, "owner": owner, "why": f"event {seq} waits, {open_}"})
-        standing = ledger.standing(identity)
-        if standing is None or not standing.in_force(day):
-            continue
-        for reason in _reasons(runtime, standing.rule, standing.proposal, day):
-            lines.append({"rule": identity, "owner": standing.rule.owner, "why": reason})
-    if as_json:
-        print_json(lines)
-        return
-    grid = Grid("rule", "owner", "why", title_justify="left")
-    grid.title = f"{stamp(runtime)}rules to review on {day}"
-    for line in lines:
-        grid.add_row(*line.values())
-    console.print(grid)
-
-
-def _reasons(runtime: Runtime, rule: Rule, proposal: Proposal, day: date) -> list[str]:
-    found = []
-    if rule.expiry is not None and rule.expiry <= day + timedelta(days=_SOON_DAYS):
-        found.append(f"expires on {rule.expiry}")
-    if rule.effective + timedelta(days=_LONG_DAYS) < day:
-        found.append(f"has held since {rule.effective}")
-    looked = proposal.approvals[-1].document["impact"]["days"]
-    if days_reached(runtime.register, rule) and not any(d["affected_records"] for d in looked):
-        found.append("matched nothing when it was approved")
-    return found

@@ -1,0 +1,31 @@
+"""Who acts in a command, and what all output of a demonstration says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from regulatory_assets.adjustments import people
+from regulatory_assets.control.events import Actor, Event
+from regulatory_assets.runtime import Runtime
+from regulatory_assets.terminal import console
+
+As = Annotated[str | None, typer.Option("--as", help="Who acts, in a demonstration.")]
+Key = Annotated[Path | None, typer.Option("--key", help="File of your private key.")]
+
+
+def stamp(runtime: Runtime) -> str:
+    """What all output of a demonstration says."""
+    return "DEMO " if people.mode(runtime.events.read()) == people.DEMO else ""
+
+
+def acting(runtime: Runtime, name: str | None, key: Path | None) -> Actor:
+    """Who acts, by the name in a demonstration or else by the key."""
+    return people.identify(runtime.events.read(), name, key)
+
+
+def say_event(runtime: Runtime, event: Event, what: str) -> None:
+    """What somebody has done, and as which event of the log."""
+    console.print(f"{stamp(runtime)}event {event.seq}: {event.actor} {what}", highlight=False)

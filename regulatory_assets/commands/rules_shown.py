@@ -1,0 +1,194 @@
+"""``rules list|history|waterfall|shares|review``: what rules there are, what has become of them and
+what they do. Whatever acts on a rule is in ``rules``.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table as Grid
+
+from regulatory_assets.adjustments.allocating import shares_by
+from regulatory_assets.adjustments.book import Ledger, Proposal
+from regulatory_assets.adjustments.impact import days_reached
+from regulatory_assets.adjustments.rule import Rule, RuleError
+from regulatory_assets.adjustments.waiting import lapsed
+from regulatory_assets.adjustments.waiting import waiting as approvals_of
+from regulatory_assets.adjustments.waterfall import waterfall
+from regulatory_assets.commands.acting import stamp
+from regulatory_assets.commands.rules import RuleId, amount, rules_app
+from regulatory_assets.ledger.plan import NotReady
+from regulatory_assets.runtime import Runtime, open_runtime
+from regulatory_assets.terminal import Day, Json, console, plainly, print_json
+
+__all__ = ["rules_app"]  # with all its commands, once this module is imported
+
+_SOON_DAYS, _LONG_DAYS = 30, 365
+
+
+@rules_app.command("list")
+@plainly
+def list_rules(as_json: Json = False) -> None:
+    """Every rule: what holds, what waits."""
+    runtime = open_runtime()
+    ledger = Ledger(runtime.events.read())
+    found = [_summary(runtime, ledger, i) for i in ledger.ids()]
+    if as_json:
+        print_json(found)
+        return
+    grid = Grid("rule", "stage", "version", "from", "to", "state", "waits", title_justify="left")
+    grid.title = f"{stamp(runtime)}rules"
+    for line in found:
+        approvals = line.pop("approvals")
+        line["waits"] += f", {approvals}" if approvals else ""
+        grid.add_row(*(str(v) for v in line.values()))
+    console.print(grid)
+
+
+def _summary(runtime: Runtime, ledger: Ledger, rule_id: str) -> dict[str, Any]:
+    standing, open_ = ledger.standing(rule_id), approvals_of(ledger, rule_id, runtime.register)
+    rule = standing.rule if standing else ledger.rule_of(ledger.of(rule_id)[-1])
+    last = standing.last if standing else rule.expiry
+    state = "withdrawn" if standing and standing.withdrawn else "approved" if standing else "none"
+    return {
+        "rule": rule_id,
+        "stage": rule.stage,
+        "version": rule.version,
+        "from": rule.effective.isoformat(),
+        "to": last.isoformat() if last else "open",
+        "state": state,
+        "waits": f"event {open_.proposal.event.seq}" if open_ else "",
+        "approvals": str(open_) if open_ and (open_.counting or open_.lapsed) else "",
+    }
+
+
+@rules_app.command("history")
+@plainly
+def history(rule_id: RuleId, as_json: Json = False) -> None:
+    """Every event about a rule."""
+    runtime = open_runtime()
+    events = runtime.events.read()
+    found, ledger = [e for e in events if e.subject == rule_id], Ledger(events)
+    ledger.require(rule_id)
+    gone = {seq: why for p in ledger.of(rule_id) for seq, why in lapsed(p).items()}
+    if open_ := approvals_of(ledger, rule_id, runtime.register):
+        gone |= open_.lapsed
+    if as_json:
+        lines = ({**vars(e), "payload": e.document, "lapsed": gone.get(e.seq, "")} for e in found)
+        print_json(list(lines))
+        return
+    grid = Grid("event", "at", "who", "what", "decides", title_justify="left")
+    grid.title = f"{stamp(runtime)}{rule_id}"
+    for event in found:
+        at, decides = event.at.isoformat(timespec="seconds"), str(event.decides or "")
+        what = f"{event.kind}; lapsed: {gone[event.seq]}" if event.seq in gone else event.kind
+        grid.add_row(str(event.seq), at, event.actor, what, decides)
+    console.print(grid)
+
+
+@rules_app.command("waterfall")
+@plainly
+def show_waterfall(
+    day: Day,
+    report: Annotated[str, typer.Option(help="Table of the report.")] = "lcr",
+    column: Annotated[str, typer.Option(help="Its figure.")] = "ratio",
+    as_json: Json = False,
+) -> None:
+    """A figure before any rule, and how each rule moves it; the steps sum."""
+    runtime = open_runtime()
+    try:
+        stage = runtime.graph.stage(report)
+        stage.writes.column(column)
+    except KeyError as error:
+        raise NotReady(str(error.args[0])) from None
+    steps = waterfall(runtime.runner("waterfall"), stage, day.date(), column)
+    if as_json:
+        print_json([vars(s) for s in steps])
+        return
+    grid = Grid("key", "rule", "change", column, title_justify="left")
+    grid.title = f"{stamp(runtime)}{report} on {day.date()}, rule by rule"
+    for step in steps:
+        name = " ".join(str(k) for k in step.key)
+        change = "" if step.change is None else amount(column, step.change)
+        grid.add_row(name, step.rule, change, amount(column, step.figure))
+    console.print(grid)
+
+
+@rules_app.command("shares")
+@plainly
+def shares(
+    rule_id: RuleId,
+    day: Day,
+    by: Annotated[str, typer.Option(help="Columns of the members, by comma.")] = "entity_id",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Lines to show.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Who bears what a rule has added and spread for analysis; no figure rests on it."""
+    runtime = open_runtime()
+    ledger = Ledger(runtime.events.read())
+    ledger.require(rule_id)
+    standing = ledger.standing(rule_id)
+    if standing is None:
+        raise RuleError(f"{rule_id}: no approved version is in force")
+    columns = [name.strip() for name in by.split(",") if name.strip()]
+    found = shares_by(standing.rule, runtime.runner("shares"), day.date(), columns, limit)
+    if as_json:
+        print_json(found)
+        return
+    grid = Grid("operation", "measure", *columns, "members", "share", title_justify="left")
+    grid.title = f"{stamp(runtime)}{rule_id} on {day.date()}, spread for analysis"
+    for row in found:
+        grid.add_row(*(_cell(value) for value in row.values()))
+    console.print(grid)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:,.2f}" if isinstance(value, Decimal) else "" if value is None else str(value)
+
+
+@rules_app.command("review")
+@plainly
+def review(
+    on: Annotated[
+        datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="As of; today.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Rules that wait for an approval, expire soon, have matched nothing, or have held for more
+    than a year."""
+    runtime = open_runtime()
+    day = on.date() if on else date.today()  # noqa: DTZ011
+    ledger = Ledger(runtime.events.read())
+    lines = []
+    for identity in ledger.ids():
+        if open_ := approvals_of(ledger, identity, runtime.register):
+            owner, seq = ledger.rule_of(open_.proposal).owner, open_.proposal.event.seq
+            lines.append({"rule": identity, "owner": owner, "why": f"event {seq} waits, {open_}"})
+        standing = ledger.standing(identity)
+        if standing is None or not standing.in_force(day):
+            continue
+        for reason in _reasons(runtime, standing.rule, standing.proposal, day):
+            lines.append({"rule": identity, "owner": standing.rule.owner, "why": reason})
+    if as_json:
+        print_json(lines)
+        return
+    grid = Grid("rule", "owner", "why", title_justify="left")
+    grid.title = f"{stamp(runtime)}rules to review on {day}"
+    for line in lines:
+        grid.add_row(*line.values())
+    console.print(grid)
+
+
+def _reasons(runtime: Runtime, rule: Rule, proposal: Proposal, day: date) -> list[str]:
+    found = []
+    if rule.expiry is not None and rule.expiry <= day + timedelta(days=_SOON_DAYS):
+        found.append(f"expires on {rule.expiry}")
+    if rule.effective + timedelta(days=_LONG_DAYS) < day:
+        found.append(f"has held since {rule.effective}")
+    looked = proposal.approvals[-1].document["impact"]["days"]
+    if days_reached(runtime.register, rule) and not any(d["affected_records"] for d in looked):
+        found.append("matched nothing when it was approved")
+    return found
