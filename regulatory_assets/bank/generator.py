@@ -2,7 +2,7 @@
 
 Same arguments, same bytes. The book is written in pieces, so memory does not grow with it.
 
-    python -m regulatory_assets.bank.generator --deals 2000 --days 3 --seed 20260105 --out data
+    python -m regulatory_assets.bank.generator --deals 2000 --days 3 --seed 20260105 --out bank
 """
 
 from __future__ import annotations
@@ -239,10 +239,19 @@ def generate_correction(
 
 
 def correct_largest_retail_deposit(
-    out: Path, deals: int, first_day: date, seed: int, day: date, added: Decimal
+    out: Path,
+    deals: int,
+    first_day: date,
+    seed: int,
+    day: date,
+    added: Decimal,
+    rates: Rates | None = None,
 ) -> Path:
-    """Write a delta with one deal: the day's largest retail deposit in euro, ``added`` larger."""
-    book = _book(deals, first_day, seed)
+    """Write a delta with one deal: the day's largest retail deposit in euro, ``added`` larger.
+
+    ``deals``, ``first_day``, ``seed`` and ``rates`` are those of ``generate``.
+    """
+    book = _book(deals, first_day, seed, rates)
     largest, place = -1, 0
     for places in book.chunks():
         amounts = np.where(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -15,7 +14,9 @@ from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.legs import Left, last_day, left_alone
 from regulatory_assets.adjustments.rule import Rule, RuleError
 from regulatory_assets.adjustments.trial import trial
-from regulatory_assets.bank.tables import DEALS
+from regulatory_assets.bank.generator import FIRST_DAY, generate
+from regulatory_assets.bank.tables import COUNTERPARTIES, DEALS, ENTITIES, FX_RATES, SECURITIES
+from regulatory_assets.bank.tables.securities import FINANCING_LEGS
 from regulatory_assets.control.database import connect
 from regulatory_assets.control.events import EventLog
 from regulatory_assets.engine import Engine
@@ -25,12 +26,12 @@ from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.reports import adjustments
 from regulatory_assets.reports.lcr.tables import LCR_FLOWS
 from regulatory_assets_tests.adjustments.test_governance import ANNA, BEN, rule
-from regulatory_assets_tests.orchestration.homes import SAMPLE
+from regulatory_assets_tests.bank import small_bank
 from regulatory_assets_tests.reports.delivered import deliver
 
 DAY = date(2026, 1, 6)
 REPO = "D0000000646"
-"""A repo of the sample bank: both legs are held by one deal."""
+"""A repo of the small bank: both legs are held by one deal."""
 
 
 def pair(deal: str, was: dict[str, str] | None, now: dict[str, str] | None) -> list[dict[str, Any]]:
@@ -107,12 +108,10 @@ def halves(*fields: str, **changes: Any) -> Rule:
 
 @pytest.fixture(scope="module")
 def bank(sail: Engine, tmp_path_factory: pytest.TempPathFactory) -> Runner:
-    """The sample's deals with their legs, and the stages at which rules act on them."""
+    """The small bank's deals with their legs, and the stages at which rules act on them."""
     root = tmp_path_factory.mktemp("legs")
-    (root / str(DAY)).mkdir()
-    for name in ("entities", "counterparties", "securities", "fx_rates", "deals"):
-        shutil.copy(SAMPLE / str(DAY) / f"{name}.csv", root / str(DAY))
-    shutil.copy(SAMPLE / "details" / str(DAY) / "financing_legs.csv", root / str(DAY))
+    tables = (ENTITIES, COUNTERPARTIES, SECURITIES, FX_RATES, DEALS, FINANCING_LEGS)
+    generate(root, small_bank.DEALS, [DAY], small_bank.SEED, tables=tables, first_day=FIRST_DAY)
     runner = deliver(root, root, DAY, sail)
     log = EventLog(connect(f"sqlite:///{root / 'control.sqlite'}"))
     people.open_demo(log)

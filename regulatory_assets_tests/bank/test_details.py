@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from pyspark.sql.connect import functions as F
 
-from regulatory_assets.bank import book, dirty, generator, sample
+from regulatory_assets.bank import book, dirty, generator
 from regulatory_assets.bank.conform import REASONS, conform
 from regulatory_assets.bank.control_totals import control_totals
-from regulatory_assets.bank.delivery import CONTROL_TOTALS, DeliveredFile
+from regulatory_assets.bank.delivery import DeliveredFile
 from regulatory_assets.bank.details import derivatives, secured
 from regulatory_assets.bank.formats.piece import LINE
 from regulatory_assets.bank.generator import FIRST_DAY, business_days, generate
@@ -40,7 +40,6 @@ from regulatory_assets_tests.bank.desk import Desk
 from regulatory_assets_tests.bank.small_lcr import Row, read
 
 GENERATED = (*POSITIONS, *DETAILS)
-DATA = Path(__file__).resolve().parents[2] / "data"
 DAYS = business_days(FIRST_DAY, 2)
 DEALS, SEED = 3_000, 11
 Bank = Mapping[str, Sequence[Row]]
@@ -71,13 +70,6 @@ def amounts(rows: Sequence[Row], column: str, *by: str) -> dict[tuple[str, ...],
 
 
 class TestGenerated:
-    def test_the_repository_holds_a_day_of_them(self, tmp_path: Path) -> None:
-        sample.write_details(tmp_path)
-        written = {p.name: p.read_bytes() for p in tmp_path.rglob("*.csv")}
-        assert set(written) == {f"{t.name}.csv" for t in DETAILS} | {CONTROL_TOTALS}
-        kept = DATA / "details" / sample.DETAILS_DAY.isoformat()
-        assert written == {p.name: p.read_bytes() for p in kept.iterdir()}
-
     def test_instalments_repay_the_loan_and_are_to_come(self, bank: Bank) -> None:
         deals = amounts(bank["deals"], "amount", "deal_id")
         repaid = amounts(bank["cash_flows"], "principal", "deal_id")
@@ -427,13 +419,15 @@ class TestDelivered:
         assert not said["derivatives", "counterparties_of_counterparty_id"].passed
 
 
-def test_details_conform_on_spark_as_on_sail(sail: Engine, spark: Engine, tmp_path: Path) -> None:
-    """A few rows of the sample, and each of their values once missing, once wrong, once beyond."""
-    day = sample.DETAILS_DAY
+def test_details_conform_on_spark_as_on_sail(
+    sail: Engine, spark: Engine, folder: Path, tmp_path: Path
+) -> None:
+    """A few rows, and each of their values once missing, once wrong, once beyond."""
+    day = DAYS[0]
     for name in ("security_ratings", "cash_flows", "netting_sets", "facilities", "own_funds"):
         (table,) = (t for t in DETAILS if t.name == name)
         path = tmp_path / f"{name}.csv"
-        head, *lines = (DATA / "details" / str(day) / path.name).read_text().splitlines()[:6]
+        head, *lines = (folder / str(day) / path.name).read_text().splitlines()[:6]
         values = lines[0].split(",")
         for place in range(len(values)):
             for wrong in ("", "?", "-99999999999999999999999.123456789", "2026-02-30"):

@@ -24,7 +24,6 @@ from regulatory_assets.bank import (
     kinds,
     positions,
     rows,
-    sample,
     treasury,
 )
 from regulatory_assets.bank.delivery import find_files
@@ -38,7 +37,6 @@ from regulatory_assets.bank.generator import (
 from regulatory_assets.bank.tables import ASSET_CLASSES, CHANNELS, SECTORS, SOURCES
 from regulatory_assets_tests.bank.small_lcr import Row, level, read, scopes
 
-DATA = Path(__file__).resolve().parents[2] / "data"
 DAYS = business_days(FIRST_DAY, 3)
 SEED = 7
 WRITTEN = [table for table in SOURCES if not table.personal]
@@ -79,50 +77,6 @@ def banks(out: Path) -> list[Bank]:
 @pytest.fixture(scope="module")
 def first(banks: list[Bank]) -> Bank:
     return banks[0]
-
-
-class TestSample:
-    def test_the_repository_holds_what_the_command_writes(self, tmp_path: Path) -> None:
-        sample.write_sample(tmp_path)
-        beside = {name for name in bytes_of(DATA) if name.startswith("berka/")}
-        assert bytes_of(tmp_path) == {n: b for n, b in bytes_of(DATA).items() if n not in beside}
-
-    def test_it_is_small(self) -> None:
-        assert sum(p.stat().st_size for p in DATA.rglob("*") if p.is_file()) < 2_000_000
-
-    def test_the_first_day_holds_six_dirty_lines_of_different_kinds(self) -> None:
-        day = DATA / DAYS[0].isoformat()
-        lines = (day / "deals.csv").read_text(encoding="utf-8").splitlines()
-        assert len(lines) == 1 + sample.DEALS + 6
-        broken = [line for line in lines if line.startswith("X")]
-        assert len(broken) == 5
-        ids = Counter(line.split(",")[0] for line in lines)
-        assert [n for n in ids.values() if n > 1] == [2]
-        for later in DAYS[1:]:
-            deals = read(DATA / later.isoformat() / "deals.csv")
-            assert len(by_id(deals)) == len(deals) == sample.DEALS
-
-    def test_the_correction_changes_one_large_retail_deposit(self) -> None:
-        day = DAYS[-1].isoformat()
-        (change,) = read(DATA / "corrections" / day / "deals.delta-001.csv")
-        parties = {p["counterparty_id"]: p for p in read(DATA / day / "counterparties.csv")}
-        retail = {
-            n: d
-            for n, d in by_id(read(DATA / day / "deals.csv")).items()
-            if d["product_type"] == "DEPOSIT"
-            and d["currency"] == "EUR"
-            and parties[d["counterparty_id"]]["sector"] == "RETAIL"
-        }
-        largest = max(retail.values(), key=lambda d: Decimal(d["amount"]))
-        assert change.pop("_operation") == "upsert"
-        assert Decimal(change["amount"]) - Decimal(largest["amount"]) == sample.CORRECTION_ADDS
-        assert change == largest | {"amount": change["amount"]}
-
-    @pytest.mark.parametrize("day", DAYS)
-    def test_ratios_are_those_of_a_sound_bank(self, day: date) -> None:
-        found = scopes(DATA / day.isoformat(), lambda d: not d["deal_id"].startswith("X"))
-        assert set(found) == {*kinds.ENTITIES, kinds.GROUP}
-        assert all(Decimal("1.2") < s.ratio < Decimal("1.8") for s in found.values())
 
 
 class TestSameBytes:

@@ -11,10 +11,11 @@ from datetime import date
 from pathlib import Path
 
 from regulatory_assets.bank.tables import SOURCES
+from regulatory_assets_tests.bank.small_bank import DAYS, delivered
+
+__all__ = ["DAYS", "ROOT", "Home", "new_home"]
 
 ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "data"
-DAYS = (date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 7))
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,11 @@ class Home:
         }
 
     def deliver(self, *days: date, optional: bool = True) -> None:
-        """Copy the sample's files of some days; without the optional tables a day is shorter."""
+        """Copy the small bank's files of some days, or of these without the optional tables."""
         left_out = () if optional else [f"{t.name}.csv" for t in SOURCES if t.optional]
         for day in days:
             ignored = shutil.ignore_patterns(*left_out)
-            shutil.copytree(SAMPLE / str(day), self.deliveries / str(day), ignore=ignored)
+            shutil.copytree(delivered(day), self.deliveries / str(day), ignore=ignored)
 
 
 @contextmanager

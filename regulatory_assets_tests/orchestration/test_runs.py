@@ -62,7 +62,7 @@ def test_a_day_runs_every_table_and_passes_every_check(
     first_run: dict[date, DayResult],
 ) -> None:
     runtime = open_runtime()
-    # The sample leaves out the tables of details, and so does the run what is driven by these.
+    # The small bank leaves out the tables of details, and so does the run what is driven by these.
     details = {t.name for t in DETAILS}
     stages = {s.name for s in runtime.graph.stages} - runtime.graph.without(details)
     expected = {t.name for t in POSITIONS} | stages

@@ -1,4 +1,4 @@
-"""Every derived check passes on the sample and fails when its table is tampered with."""
+"""Every derived check passes on the small bank and fails when its table is tampered with."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination, Result
 from regulatory_assets.runtime import open_runtime
 from regulatory_assets.settings import Settings
-from regulatory_assets_tests.orchestration.homes import DAYS, SAMPLE
+from regulatory_assets_tests.bank.small_bank import DAYS, delivered
 
 DAY = DAYS[0]
 
@@ -35,7 +35,7 @@ def calculated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runtime = open_runtime(Settings(var=folder / "var"))
     runner = runtime.runner("checks")
     deliveries = folder / "deliveries"
-    shutil.copytree(SAMPLE / str(DAY), deliveries / str(DAY))
+    shutil.copytree(delivered(DAY), deliveries / str(DAY))
     with (deliveries / str(DAY) / "fx_rates.csv").open("a") as rates:
         rates.write("XXX,nothing\n")
     for table in runtime.graph.sources:

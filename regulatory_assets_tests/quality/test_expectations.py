@@ -28,7 +28,8 @@ from regulatory_assets.quality.ties import ties
 from regulatory_assets.regulation.document import ParameterError
 from regulatory_assets.runtime import open_runtime
 from regulatory_assets_tests.bank.desk import Desk
-from regulatory_assets_tests.orchestration.homes import DAYS, SAMPLE, new_home
+from regulatory_assets_tests.bank.small_bank import DAYS, delivered
+from regulatory_assets_tests.orchestration.homes import new_home
 
 SECOND = date(2020, 1, 2)
 ACCOUNTS = (
@@ -348,7 +349,7 @@ def reported(tmp_path: Path) -> Iterator[Path]:
     with new_home(tmp_path / "home") as home:
         (home.deliveries / str(DAYS[0])).mkdir()
         for name in ("entities.csv", "fx_rates.csv"):
-            shutil.copy(SAMPLE / str(DAYS[0]) / name, home.deliveries / str(DAYS[0]))
+            shutil.copy(delivered(DAYS[0]) / name, home.deliveries / str(DAYS[0]))
         with (home.deliveries / str(DAYS[0]) / "fx_rates.csv").open("a") as rates:
             rates.write("XXX,1000.5\n")
         yield home.folder

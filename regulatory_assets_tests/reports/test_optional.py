@@ -12,7 +12,7 @@ from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.orchestration.rules import reached
 from regulatory_assets.runtime import production_graph
-from regulatory_assets_tests.orchestration.homes import DAYS, SAMPLE
+from regulatory_assets_tests.bank.small_bank import DAYS, delivered
 from regulatory_assets_tests.reports.delivered import deliver, rows
 
 DAY = DAYS[2]
@@ -25,7 +25,7 @@ def test_stages_behind_an_undelivered_table_are_left_out(sail: Engine, tmp_path:
     (tmp_path / str(DAY)).mkdir()
     for table in sources:
         if table in POSITIONS and table.name not in optional - {"accounts"}:
-            shutil.copy(SAMPLE / str(DAY) / f"{table.name}.csv", tmp_path / str(DAY))
+            shutil.copy(delivered(DAY) / f"{table.name}.csv", tmp_path / str(DAY))
     runner = deliver(tmp_path, tmp_path, DAY, sail)
     outcomes = runner.run_day(DAY, "test")
     assert {runner.graph.tables[o.table].group for o in outcomes} == {"adjustments", "lcr"}

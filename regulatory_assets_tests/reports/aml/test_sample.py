@@ -1,4 +1,4 @@
-"""The customer-transaction report on the sample, against loops over the delivered files."""
+"""The customer-transaction report on the small bank, against loops over the delivered files."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import pytest
 from regulatory_assets.bank.ingest import ingest_table
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.run import Runner
+from regulatory_assets_tests.bank.small_bank import DAYS, delivered
 from regulatory_assets_tests.bank.small_lcr import read
-from regulatory_assets_tests.orchestration.homes import DAYS, SAMPLE
 from regulatory_assets_tests.reports.delivered import deliver, euro, groups, rows
 
 DAY = DAYS[2]
-FILES = SAMPLE / str(DAY)
+FILES = delivered(DAY)
 LIMIT = Decimal(10_000)
 """31 CFR 1010.311 and Directive (EU) 2015/849 name the same number; cash in euro counts from it."""
 
 
 @pytest.fixture(scope="module")
 def runner(sail: Engine, tmp_path_factory: pytest.TempPathFactory) -> Runner:
-    runner = deliver(tmp_path_factory.mktemp("aml"), SAMPLE, DAY, sail)
+    runner = deliver(tmp_path_factory.mktemp("aml"), FILES.parent, DAY, sail)
     runner.run_day(DAY, "test", groups(runner, ["aml"]))
     return runner
 

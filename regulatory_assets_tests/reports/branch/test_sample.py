@@ -1,4 +1,4 @@
-"""The branch report on the sample, against loops over the delivered files."""
+"""The branch report on the small bank, against loops over the delivered files."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination
+from regulatory_assets_tests.bank.small_bank import DAYS, delivered
 from regulatory_assets_tests.bank.small_lcr import read
 from regulatory_assets_tests.laws.inputs import Rules
-from regulatory_assets_tests.orchestration.homes import DAYS, SAMPLE
 from regulatory_assets_tests.reports.delivered import deliver, euro, groups, rows
 
 DAY = DAYS[1]
-FILES = SAMPLE / str(DAY)
+FILES = delivered(DAY)
 
 
 @pytest.fixture(scope="module")
 def runner(sail: Engine, tmp_path_factory: pytest.TempPathFactory) -> Runner:
-    runner = deliver(tmp_path_factory.mktemp("branch"), SAMPLE, DAY, sail)
+    runner = deliver(tmp_path_factory.mktemp("branch"), FILES.parent, DAY, sail)
     runner.run_day(DAY, "test", groups(runner, ["branch"]))
     return runner
 
@@ -101,7 +101,7 @@ def test_rules_move_branches_and_customers_and_everything_still_ties(
     sail: Engine, report: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Rules that halve what deals hold and what a currency is worth, at each stage that has any."""
-    runner = deliver(tmp_path_factory.mktemp("ruled"), SAMPLE, DAY, sail, Rules(adding=False))
+    runner = deliver(tmp_path_factory.mktemp("ruled"), FILES.parent, DAY, sail, Rules(adding=False))
     runner.run_day(DAY, "test", groups(runner, ["aml", "branch"]))
     day = Examination(runner.positions(DAY), runner.reader, runner.register)
     table = runner.graph.tables["branch_summary_report"]
