@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -194,7 +195,8 @@ def _to_try(runtime: Runtime, ledger: Ledger, rule: str) -> Rule:
 def _value(side: Mapping[str, Any] | None, name: str) -> str:
     if side is None:
         return "no row"
-    return "" if side[name] is None else str(side[name])
+    value = side[name]
+    return format(value, "f") if isinstance(value, Decimal) else "" if value is None else str(value)
 
 
 @rules_app.command("approve")
