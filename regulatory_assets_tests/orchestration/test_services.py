@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from regulatory_assets.adjustments.people import open_demo
 from regulatory_assets.adjustments.rule import load
@@ -186,7 +186,10 @@ def test_a_person_looks_at_the_ratio_and_runs_its_day_again(services: Services, 
     days = dialog.get_by_role("textbox").first
     days.fill(FIRST)
     days.press("Enter")
-    dialog.get_by_role("button", name="Launch").dispatch_event("click")
+    launch = dialog.get_by_role("button", name="Launch")
+    expect(launch).to_be_enabled(timeout=120_000)  # only once the partitions are known
+    launch.dispatch_event("click")
+    dialog.wait_for(state="hidden")
     runs = services.until("the second run", services.succeeded("dagster/partition", FIRST, 2))
     assert len(runs) == 2
 
