@@ -180,7 +180,7 @@ def test_a_person_looks_at_the_ratio_and_runs_its_day_again(services: Services, 
     page.get_by_text("the operands of every scope tie to its components").first.wait_for()
     page.goto(f"{asset}?view=partitions")
     page.get_by_role("button", name="Materialize…").click()
-    dialog = page.get_by_role("dialog")
+    dialog = page.get_by_role("dialog").filter(has_text="Launch runs to materialize")
     # Parts of the dialog, and lists that it opens, lie over others: no pointer is moved there.
     dialog.get_by_text("Show all partitions").dispatch_event("click")
     days = dialog.get_by_role("textbox").first
