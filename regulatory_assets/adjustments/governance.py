@@ -218,13 +218,14 @@ class Governance:
         else:
             reasons = list(second_look(found))
             needed = 2 if reasons else 1
-        payload = {"impact": found.document(), "needed": needed, "reasons": reasons}
+        document = found.document()
+        payload = {"impact": document, "needed": needed, "reasons": reasons}
         undecided, unmoved = undecided_since(looked, waiting.event), unmoved_since(looked)
 
         def check(events: tuple[Event, ...]) -> None:
             undecided(events)
             unmoved(events)
-            if found.days and (moved := ", ".join(moved_since(found.document(), runner.register))):
+            if found.days and (moved := ", ".join(moved_since(document, runner.register))):
                 raise RuleError(f"{rule_id}: meanwhile {moved}; look at it again")
 
         decided = waiting.event.seq

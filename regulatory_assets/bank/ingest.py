@@ -73,13 +73,14 @@ def ingest_table(
     ``vault`` takes what is personal; a table without personal columns needs none.
     """
     sources = runner.graph.sources
-    files = [f for f in find_files(folder, day, sources) if f.table == table]
+    mappings = installed(sources)
+    files = [f for f in find_files(folder, day, sources, mappings) if f.table == table]
     if files and not arrivals(runner).pending(files):
         return ()
     totals = [t for t in control_totals(folder, day, sources) if t.table == table.name]
     if totals:
-        mappings = (m for m in installed(sources) if m.table == table and m.mode == "full")
-        known = {table.name, *(m.source for m in mappings)}
+        full = (m for m in mappings if m.table == table and m.mode == "full")
+        known = {table.name, *(m.source for m in full)}
         check_totals(totals, files, known, arrivals(runner).standing(table, day).of)
     return ingest_pending(runner, files, totals, vault)
 

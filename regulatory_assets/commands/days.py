@@ -10,12 +10,11 @@ from typing import Annotated
 import typer
 from rich.table import Table as Grid
 
-from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.closing import closings
 from regulatory_assets.adjustments.days import Days
 from regulatory_assets.adjustments.impact import Figure
 from regulatory_assets.bank.delivery import find_files
-from regulatory_assets.commands.acting import As, Key, say_event, stamp
+from regulatory_assets.commands.acting import As, Key, acting, say_event, stamp
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.runtime import Runtime, open_runtime
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json
@@ -60,7 +59,7 @@ def _files(runtime: Runtime, day: date) -> list[str]:
 def close(day: Day, name: As = None, key: Key = None) -> None:
     """Propose that a day's figures are final; somebody else approves."""
     runtime = open_runtime()
-    actor = people.identify(runtime.events.read(), name, key)
+    actor = acting(runtime, name, key)
     event = _days(runtime).close(actor, day.date())
     tables = len(event.document["revisions"])
     say_event(runtime, event, f"proposed to close {day.date()} at the revisions of {tables} tables")
@@ -71,7 +70,7 @@ def close(day: Day, name: As = None, key: Key = None) -> None:
 def restate(day: Day, reason: Reason, name: As = None, key: Key = None) -> None:
     """Propose to open a closed day to what is held; shows the figures that rules would move."""
     runtime = open_runtime()
-    actor = people.identify(runtime.events.read(), name, key)
+    actor = acting(runtime, name, key)
     days = _days(runtime)
     event = days.restate(actor, day.date(), reason, _files(runtime, day.date()))
     _print_figures(days.pending(day.date()), "would move", ("now", "restated"))
@@ -85,7 +84,7 @@ def restate(day: Day, reason: Reason, name: As = None, key: Key = None) -> None:
 def approve(day: Day, name: As = None, key: Key = None) -> None:
     """Approve the close or the restatement that waits."""
     runtime = open_runtime()
-    actor = people.identify(runtime.events.read(), name, key)
+    actor = acting(runtime, name, key)
     days = _days(runtime)
     event = days.approve(actor, day.date(), _files(runtime, day.date()))
     state = days.of(day.date()).state
@@ -99,7 +98,7 @@ def approve(day: Day, name: As = None, key: Key = None) -> None:
 def reject(day: Day, reason: Reason, name: As = None, key: Key = None) -> None:
     """Reject the close or the restatement that waits."""
     runtime = open_runtime()
-    actor = people.identify(runtime.events.read(), name, key)
+    actor = acting(runtime, name, key)
     event = _days(runtime).reject(actor, day.date(), reason)
     say_event(runtime, event, f"rejected what waited for {day.date()}")
 

@@ -10,9 +10,8 @@ from typing import Annotated
 import typer
 from rich.table import Table as Grid
 
-from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.releasing import last_released, set_hash, states
-from regulatory_assets.commands.acting import As, Key, say_event, stamp
+from regulatory_assets.commands.acting import As, Key, acting, say_event, stamp
 from regulatory_assets.runtime import open_runtime
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json
 
@@ -101,7 +100,7 @@ def _texts(*values: str | None) -> Iterator[str]:
 def propose(reason: Reason, name: As = None, key: Key = None) -> None:
     """Propose the files as they are for figures that are released; somebody else releases them."""
     runtime = open_runtime()
-    actor = people.identify(runtime.events.read(), name, key)
+    actor = acting(runtime, name, key)
     event = runtime.releasing.propose(actor, reason)
     say_event(runtime, event, f"proposed parameter set {event.document['set']}: {reason}")
 
@@ -111,7 +110,7 @@ def propose(reason: Reason, name: As = None, key: Key = None) -> None:
 def release(name: As = None, key: Key = None) -> None:
     """Release the set that waits; refused where the files have moved since it was proposed."""
     runtime = open_runtime()
-    actor = people.identify(runtime.events.read(), name, key)
+    actor = acting(runtime, name, key)
     event = runtime.releasing.release(actor)
     found, _ = last_released(runtime.events.read())
     say_event(runtime, event, f"released parameter set {found.set_hash}")
@@ -122,7 +121,7 @@ def release(name: As = None, key: Key = None) -> None:
 def reject(reason: Reason, name: As = None, key: Key = None) -> None:
     """Reject the set that waits."""
     runtime = open_runtime()
-    actor = people.identify(runtime.events.read(), name, key)
+    actor = acting(runtime, name, key)
     event = runtime.releasing.reject(actor, reason)
     say_event(runtime, event, f"rejected what waited: {reason}")
 

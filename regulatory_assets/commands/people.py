@@ -9,7 +9,7 @@ import typer
 from rich.table import Table as Grid
 
 from regulatory_assets.adjustments import people
-from regulatory_assets.commands.acting import As, Key, stamp
+from regulatory_assets.commands.acting import As, Key, acting, say_event, stamp
 from regulatory_assets.runtime import open_runtime
 from regulatory_assets.terminal import console, plainly
 
@@ -66,9 +66,9 @@ def register(
 ) -> None:
     """Register a person; another administrator confirms."""
     runtime = open_runtime()
-    actor = people.identify(runtime.events.read(), as_name, key)
+    actor = acting(runtime, as_name, key)
     event = people.register(runtime.events, actor, name, role, public_key)  # type: ignore[arg-type]
-    console.print(f"{stamp(runtime)}event {event.seq}: {actor.name} registered {name} as {role}")
+    say_event(runtime, event, f"registered {name} as {role}")
 
 
 @people_app.command("confirm")
@@ -76,9 +76,9 @@ def register(
 def confirm(name: Name, as_name: As = None, key: Key = None) -> None:
     """Confirm a person whom another administrator has registered."""
     runtime = open_runtime()
-    actor = people.identify(runtime.events.read(), as_name, key)
+    actor = acting(runtime, as_name, key)
     event = people.confirm(runtime.events, actor, name)
-    console.print(f"{stamp(runtime)}event {event.seq}: {actor.name} confirmed {name}")
+    say_event(runtime, event, f"confirmed {name}")
 
 
 @people_app.command("reject")
@@ -91,9 +91,9 @@ def reject(
 ) -> None:
     """Reject the registration of a person, so that another may follow."""
     runtime = open_runtime()
-    actor = people.identify(runtime.events.read(), as_name, key)
+    actor = acting(runtime, as_name, key)
     event = people.reject(runtime.events, actor, name, reason)
-    console.print(f"{stamp(runtime)}event {event.seq}: {actor.name} rejected {name}")
+    say_event(runtime, event, f"rejected {name}")
 
 
 @people_app.command("list")

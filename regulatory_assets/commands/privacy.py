@@ -11,8 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from regulatory_assets.adjustments import people
-from regulatory_assets.commands.acting import As, Key, stamp
+from regulatory_assets.commands.acting import As, Key, acting, stamp
 from regulatory_assets.runtime import open_runtime
 from regulatory_assets.terminal import Json, console, plainly, print_json
 
@@ -29,7 +28,7 @@ def show(
 ) -> None:
     """Show an officer what is kept of a person; that they looked is logged."""
     runtime = open_runtime()
-    actor = people.identify(runtime.events.read(), name, key)
+    actor = acting(runtime, name, key)
     found = runtime.vault.show(actor, customer, reason)
     if as_json:
         print_json({"customer": customer, "kept": found})
@@ -46,7 +45,7 @@ def show(
 def erase(customer: Customer, reason: Reason, name: As = None, key: Key = None) -> None:
     """Destroy the key of a person for good; no figure and no ledger changes."""
     runtime = open_runtime()
-    actor = people.identify(runtime.events.read(), name, key)
+    actor = acting(runtime, name, key)
     event = runtime.vault.erase(actor, customer, reason)
     console.print(
         f"{stamp(runtime)}{customer} is erased: privacy log {event.seq}, {event.actor}, "
@@ -61,7 +60,7 @@ def erase(customer: Customer, reason: Reason, name: As = None, key: Key = None) 
 def rotate(reason: Reason, name: As = None, key: Key = None) -> None:
     """Change the vault's master key for a new one; the old one opens nothing then."""
     runtime = open_runtime()
-    actor = people.identify(runtime.events.read(), name, key)
+    actor = acting(runtime, name, key)
     event, count = runtime.vault.rotate(actor, reason)
     console.print(
         f"{stamp(runtime)}{count:,} keys wrapped by a new master key: privacy log {event.seq}, "

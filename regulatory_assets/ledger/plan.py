@@ -268,15 +268,17 @@ def _consistent_cut(positions: Positions, inputs: Iterable[Table], stage: Stage)
     seen: dict[tuple[str, date], tuple[int, str]] = {}
 
     def visit(table: str, day: date, revision: int, reader: str) -> None:
-        known = seen.get((table, day))
-        if known is not None and known[0] != revision:
-            behind = min((known, (revision, reader)))[1]
+        if (table, day) in seen:
+            known, first = seen[table, day]
+            if known == revision:
+                return
+            behind = first if known < revision else reader
             raise NotReady(
                 f"{stage.name}: its inputs saw different revisions of {table} for {day} "
-                f"({known[0]} and {revision}); run {behind} first"
+                f"({known} and {revision}); run {behind} first"
             )
-        seen[table, day] = known or (revision, reader)
-        if known or day != positions.day or not revision:  # looked at before, or followed no more
+        seen[table, day] = revision, reader
+        if day != positions.day or not revision:
             return
         inputs_then = positions.version(table).chain[revision - 1].inputs
         read = {(c.table, c.day): c.revision for c in inputs_then}

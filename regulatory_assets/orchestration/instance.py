@@ -1,7 +1,8 @@
 """The Dagster instance on which commands run days and look up checks: the one that the UI shows.
 
 It is that of DAGSTER_HOME where this is set, as everywhere in Dagster, and else lies in
-``dagster/`` below the folder of all state, made on first use with the project's ``dagster.yaml``.
+``dagster/`` below the folder of all state, made when it is not there; the project's
+``dagster.yaml`` is copied into it each time, so that a changed setting holds there too.
 """
 
 from __future__ import annotations

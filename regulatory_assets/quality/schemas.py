@@ -13,7 +13,7 @@ import operator
 from collections.abc import Callable
 from decimal import Decimal
 from functools import reduce
-from typing import Any, cast
+from typing import Any
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column as Expression
@@ -96,7 +96,7 @@ def broken_rules(table: Table, rows: DataFrame) -> tuple[str, ...]:
 
 
 def _errors(schema: Any, rows: DataFrame) -> tuple[str, ...]:
-    errors = cast(Any, schema.validate(rows)).pandera.errors
+    errors = schema.validate(rows).pandera.errors
     return tuple(
         f"{entry['column']}: {entry['check']} ({entry['error']})"
         for kinds in errors.values()

@@ -50,7 +50,9 @@ def decide(
         regimes = list(table.regimes)
         asked, inputs = {_REGIME: tuple(regimes), **asked}, {_REGIME: regime, **inputs}
     combinations = list(product(*table.inputs.values()))
-    codes = tuple(table.deciding(r)[c].then[output] for r in regimes for c in combinations)
+    codes = tuple(
+        rows[c].then[output] for rows in map(table.deciding, regimes) for c in combinations
+    )
     known = _all(inputs[name].isin(*values) for name, values in asked.items())
     return F.when(known, _asking(_tree(tuple(asked.items()), codes), inputs))
 
