@@ -6,7 +6,9 @@ Values that belong to one command are options of that command, not settings.
 
 from __future__ import annotations
 
+import os
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -105,6 +107,17 @@ class Settings(BaseSettings):
     def vault_key_file(self) -> Path:
         """File of the master key of the vault, absolute."""
         return (self.vault_key or self.var / "keys" / "vault.key").resolve()
+
+
+def settings() -> Settings:
+    """The settings as the environment says now, read again only when it says something else."""
+    prefix = "REGULATORY_ASSETS_"
+    return _read(tuple(v for v in sorted(os.environ.items()) if v[0].upper().startswith(prefix)))
+
+
+@lru_cache(maxsize=1)
+def _read(_said: tuple[tuple[str, str], ...]) -> Settings:
+    return Settings()
 
 
 class Databases(BaseSettings):

@@ -30,7 +30,7 @@ from regulatory_assets.bank.rules import (
 )
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.regulation.document import Node, ParameterError, parse
-from regulatory_assets.settings import Settings
+from regulatory_assets.settings import settings
 
 OPERATION = "_operation"
 """The first column of a delta in the table's own columns: ``upsert`` or ``delete``."""
@@ -135,7 +135,7 @@ _QUERY_OF_FILES, _QUERY_OF_DATABASE = ".query", ".query.parquet"
 def installed(tables: Iterable[Table]) -> tuple[SourceMapping, ...]:
     """The mappings of the package and of the folder in the settings. Raises ParameterError."""
     folders = [PACKAGED]
-    if (more := Settings().sources) is not None:
+    if (more := settings().sources) is not None:
         if not more.is_dir():
             raise ParameterError(
                 f"REGULATORY_ASSETS_SOURCES names {more}, which is no folder",

@@ -11,6 +11,7 @@ import ast
 import hashlib
 import inspect
 import sys
+from collections.abc import Iterable
 from functools import cache
 from importlib.util import resolve_name
 
@@ -58,10 +59,10 @@ def _reached(name: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def imported_names(tree: ast.Module, package: str | None) -> set[str]:
-    """Full names of all that may be a module among what a module of ``package`` imports."""
+def imported_names(nodes: Iterable[ast.AST], package: str | None) -> set[str]:
+    """Full names of all that may be a module among what nodes of ``package`` import."""
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ImportFrom):
             origin = resolve_name("." * node.level + (node.module or ""), package)
             names |= {origin} | {f"{origin}.{alias.name}" for alias in node.names}
@@ -74,18 +75,37 @@ def imported_names(tree: ast.Module, package: str | None) -> set[str]:
 def _module(name: str) -> tuple[frozenset[str], str]:
     """The calculation modules that a module imports, and its syntax without docstrings."""
     module = sys.modules[name]
-    tree = ast.parse(inspect.getsource(module))
+    importing: list[ast.AST] = []
+    syntax = _written(ast.parse(inspect.getsource(module)), importing)
     imports = frozenset(
         n
-        for n in imported_names(tree, module.__package__)
+        for n in imported_names(importing, module.__package__)
         if n in sys.modules
         and n.startswith(f"{_PACKAGE}.")
         and (n == _ARITHMETIC or not n.startswith(_MACHINERY))
     )
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-            value = body[0].value
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                body.pop(0)
-    return imports, ast.dump(tree)
+    return imports, syntax
+
+
+def _written(node: object, importing: list[ast.AST]) -> str:
+    """A syntax tree without places, docstrings and what follows from where a name stands; notes
+    the imports. One pass over the tree: every run of a day begins with the trees of all stages."""
+    if isinstance(node, list):
+        return f"[{','.join([_written(each, importing) for each in node])}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        importing.append(node)
+    parts = [type(node).__name__]
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if name == "body" and isinstance(value, list) and value and _is_docstring(value[0]):
+            value = value[1:]
+        if name != "ctx":
+            parts.append(_written(value, importing))
+    return f"({' '.join(parts)})"
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    value = node.value if isinstance(node, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)

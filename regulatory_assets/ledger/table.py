@@ -112,6 +112,9 @@ class Table:
     references: tuple[Reference, ...] = field(default=(), compare=False, repr=False)
     """What a source names in other sources, beyond what stages look up there."""
 
+    def __hash__(self) -> int:  # tables are keys everywhere, and that of all columns takes long
+        return hash(self.name)
+
     def __post_init__(self) -> None:
         names = self.delivered_names
         if len(set(names)) != len(names):

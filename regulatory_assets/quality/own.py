@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from regulatory_assets.regulation.document import ParameterError
-from regulatory_assets.settings import Settings
+from regulatory_assets.settings import settings
 
 EXPECTATIONS, AGREEMENTS = "quality/thresholds", "quality/ties"
 """What the two files are called where they are released, beside those of parameters."""
@@ -19,7 +19,7 @@ def own_file(name: str) -> Path | None:
 
     Raises ParameterError where the folder is not there.
     """
-    folder = Settings().quality
+    folder = settings().quality
     if folder is None:
         return None
     if not folder.is_dir():

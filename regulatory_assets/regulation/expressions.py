@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, cached_property, reduce
-from itertools import chain, product
+from itertools import product
 from typing import TypeVar
 
 from pyspark.sql.column import Column
@@ -50,11 +50,12 @@ def decide(
         regimes = list(table.regimes)
         asked, inputs = {_REGIME: tuple(regimes), **asked}, {_REGIME: regime, **inputs}
     combinations = list(product(*table.inputs.values()))
-    codes = tuple(
-        rows[c].then[output] for rows in map(table.deciding, regimes) for c in combinations
-    )
+    codes = [rows[c].then[output] for rows in map(table.deciding, regimes) for c in combinations]
+    answers = list(dict.fromkeys(codes))
+    letters = {code: chr(number) for number, code in enumerate(answers)}
+    tree = _tree(tuple(asked.items()), "".join(letters[code] for code in codes))
     known = _all(inputs[name].isin(*values) for name, values in asked.items())
-    return F.when(known, _asking(_tree(tuple(asked.items()), codes), inputs))
+    return F.when(known, _asking(tree, inputs, answers))
 
 
 def value(
@@ -143,22 +144,23 @@ class _Question:
 
 
 @cache
-def _tree(asked: _Asked, codes: tuple[str, ...]) -> _Question | str:
+def _tree(asked: _Asked, codes: str) -> _Question | str:
     """The decisions as nested questions, as few of them as can be.
 
-    ``codes`` has one for each combination, the last input's values following each other fastest.
+    ``codes`` has a letter for each combination's answer, the last input's values following each
+    other fastest: pieces of one text are taken and compared sooner than those of a list.
     """
-    if len(set(codes)) == 1:
+    if codes == codes[0] * len(codes):
         return codes[0]
     found = []
     stride = len(codes)
     for position, (name, values) in enumerate(asked):
         block, stride = stride, stride // len(values)
-        alike: dict[tuple[str, ...], list[str]] = {}
+        alike: dict[str, list[str]] = {}
         for number, here in enumerate(values):
             starts = range(number * stride, len(codes), block)
-            left = chain.from_iterable(codes[start : start + stride] for start in starts)
-            alike.setdefault(tuple(left), []).append(here)
+            left = "".join([codes[start : start + stride] for start in starts])
+            alike.setdefault(left, []).append(here)
         if len(alike) > 1:
             others = asked[:position] + asked[position + 1 :]
             branches = ((tuple(same), _tree(others, left)) for left, same in alike.items())
@@ -166,14 +168,14 @@ def _tree(asked: _Asked, codes: tuple[str, ...]) -> _Question | str:
     return min(found, key=lambda question: question.conditions)
 
 
-def _asking(tree: _Question | str, inputs: Mapping[str, Column]) -> Column:
+def _asking(tree: _Question | str, inputs: Mapping[str, Column], answers: Sequence[str]) -> Column:
     """The answers of a tree for known inputs: what most values lead to is left unasked."""
     if isinstance(tree, str):
-        return F.lit(tree)
+        return F.lit(answers[ord(tree)])
     *asked, (_, most) = sorted(tree.branches, key=lambda branch: len(branch[0]))
     column = inputs[tree.name]
-    answers = _cases((column.isin(*values), _asking(rest, inputs)) for values, rest in asked)
-    return answers.otherwise(_asking(most, inputs))
+    further = ((column.isin(*values), _asking(rest, inputs, answers)) for values, rest in asked)
+    return _cases(further).otherwise(_asking(most, inputs, answers))
 
 
 def _cases(branches: Iterable[tuple[Column, Column]]) -> Column:

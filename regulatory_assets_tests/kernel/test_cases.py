@@ -154,7 +154,7 @@ def test_a_helper_imported_relatively_is_part_of_the_code() -> None:
     tree = ast.parse(
         "from . import tables\nfrom .draw import A\nfrom .. import settings\nimport os"
     )
-    assert fingerprint.imported_names(tree, "regulatory_assets.bank") == {
+    assert fingerprint.imported_names(tree.body, "regulatory_assets.bank") == {
         "regulatory_assets.bank",
         "regulatory_assets.bank.tables",
         "regulatory_assets.bank.draw",
