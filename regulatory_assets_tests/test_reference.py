@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from regulatory_assets.reference import REFERENCE_DAY, pages
+from regulatory_assets.reference.pages import REFERENCE_DAY, pages
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 

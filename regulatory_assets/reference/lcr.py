@@ -1,0 +1,97 @@
+"""The pages of the LCR: what each line is worth, and which case proves which parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+from regulatory_assets.reference.markdown import grid
+from regulatory_assets.reference.parameters import cited, own
+from regulatory_assets.regulation.parameters import Parameters
+from regulatory_assets.regulation.tables import DecisionTable, plain
+from regulatory_assets.reports.lcr import coverage
+from regulatory_assets.reports.lcr.plain import PARAMETERS
+
+_LCR = """\
+What each line is worth, where that is written, whether somebody has read it there, and the worked
+examples that hold a deal of the line (`regulatory_assets/reports/lcr/cases/`). A factor is what is
+left of an asset after its haircut, the run-off of an outflow, the share of an inflow that counts. A
+regime stands beside the lines that it changes or adds."""
+
+
+def lines(day: date) -> Iterator[str]:
+    """Every line with factor, citation and the worked examples that hold a deal of it."""
+    parameters = Parameters.default().at(day, ["lcr/lines"])
+    using: dict[str, dict[str, None]] = {}
+    for bank in coverage.cases().banks:
+        for case in bank.cases:
+            for part in case.parts:
+                using.setdefault(part.line, {})[case.name] = None
+    for worked in coverage.cases().calculations:
+        for line in (*worked.lines, *worked.amounts):
+            using.setdefault(line, {})[worked.name] = None
+    for views in coverage.cases().currencies:
+        for taken in views.rows:
+            using.setdefault(taken["line"], {})[views.name] = None
+    yield from (_LCR, "")
+    rates = parameters.rates("lcr/lines")
+    by_component: dict[str, list[tuple[str, ...]]] = {}
+    for (line,), regime, row in own(rates.regimes, rates.rows):
+        rate = f"{plain(row.values['rate'] * 100)} %"
+        found = (f"`{line}`", regime, rate, *cited(row.citation), row.citation.note)
+        cells = (*found, _named(list(using.get(line, {}))))
+        by_component.setdefault(row.texts["component"], []).append(cells)
+    head = ("line", "regime", "factor", "citation", "verified", "note", "cases")
+    for component, rows in by_component.items():
+        yield from (f"## {component}", "")
+        yield from grid(head, rows)
+
+
+_COVERAGE = """\
+A number is proved by the cases that fail when it alone is raised by the smallest step, a rule by
+the cases in which it decides. A test fails where an entry has none."""
+
+
+def proofs(day: date) -> Iterator[str]:
+    """Every number and rule with the cases that prove it."""
+    parameters = Parameters.default().at(day, PARAMETERS)
+    yield from (_COVERAGE, "", "## Numbers", "")
+    head = ("parameter", "entry", "number", "cases")
+    yield from grid(
+        head,
+        (
+            (
+                f"`{number.table}`",
+                f"{', '.join(number.key)} {number.column}",
+                plain(number.row.values[number.column]),
+                _named(coverage.proving(parameters, number)),
+            )
+            for number in coverage.numbers(parameters)
+        ),
+    )
+    yield from ("## Rules", "")
+    deciding = coverage.deciding()
+    rules = {
+        (rule.path, rule.line): (table.name, rule)
+        for table in (parameters[name] for name in PARAMETERS)
+        if isinstance(table, DecisionTable)
+        for regime in table.regimes
+        for rule in table.rules(regime)
+    }
+    yield from grid(
+        ("parameter", "rule", "decides in"),
+        (
+            (
+                f"`{name}`",
+                rule.name,
+                _named(deciding.get(entry, []))
+                or f"nowhere: {coverage.UNREACHABLE.get((rule.path.stem, rule.name), '')}",
+            )
+            for entry, (name, rule) in rules.items()
+        ),
+    )
+
+
+def _named(names: Sequence[str], most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
