@@ -108,18 +108,29 @@ class Calculation(Joining):
         early = tuple(sorted({*moved, *(p for i in moved for p in self._supplying(i))}))
         changes = {i: self.store(self._moved_rows(lookups[i])) for i in moved}
         met = self._met(changes) if few is None else {}
-        terms = [self._driven(early)] if self.driving.changed else []
+        terms: list[DataFrame] = []
+        driving: list[DataFrame | None] = []
+        if self.driving.changed:
+            terms.append(self._driven(early))
+            driving.append(self.reader.changes(self.driving.new, self.driving.old))
         for place in moved:
             rows = met.get(lookups[place].by, few)
             terms.append(self._hit(place, early, self._lookup_change(place, changes), rows))
+            driving.append(rows)
         first, *others = terms
         together = frames.union([first, *(term.select(*first.columns) for term in others)])
-        return self._join(together, [i for i in self._all if i not in early])
+        rest = [i for i in self._all if i not in early]
+        return self._join(together, rest, few=self._of_all(driving))
 
     def _driven(self, early: Sequence[int]) -> DataFrame:
         """The term of the driving table: its change meets the lookups as they were."""
         changes = self.reader.changes(self.driving.new, self.driving.old)
-        return self._join(changes, early, old=early)
+        return self._join(changes, early, old=early, few=changes)
+
+    def _of_all(self, driving: Sequence[DataFrame | None]) -> DataFrame | None:
+        """The driving rows of all terms; None where those of one may be many."""
+        known = [rows.select(*self.stage.reads.content) for rows in driving if rows is not None]
+        return frames.union(known) if len(known) == len(driving) else None
 
     def _lookup_change(self, place: int, changes: Mapping[int, DataFrame]) -> DataFrame:
         """Two entries for each moved key of a lookup: +1 with the new columns, -1 with the old.
@@ -158,7 +169,7 @@ class Calculation(Joining):
                 keys.setdefault(lookup.by, []).append(named)
         rows, new = self.reader.rows, self.driving.new
         return {
-            by: self.store(rows(new, frames.union(named).distinct(), on=by))
+            by: self.store(rows(new, frames.union(named).distinct(), by, first=by[-1:]))
             for by, named in keys.items()
         }
 
@@ -175,7 +186,7 @@ class Calculation(Joining):
         hit = frames.attach(rows, moved, lookup.by, self._named(lookup), "inner")
         signed = hit.withColumn(ENTRY, F.col(ENTRY) * F.col("__lookup_entry"))
         rest = tuple(i for i in early if i != place and i not in first)
-        return self._join(signed.drop("__lookup_entry"), rest, old=before)
+        return self._join(signed.drop("__lookup_entry"), rest, old=before, few=few)
 
     # -- group stages ---------------------------------------------------------------------------
 
@@ -183,11 +194,9 @@ class Calculation(Joining):
         stage, content = self.stage, self.stage.writes.content
         groups = None  # the whole table is one
         if stage.by:
-            groups = frames.union(self.reached(stage.by)).distinct()
-            if self.layered:
-                groups = self.store(groups)
+            groups = self.store(frames.union(self.reached(stage.by)).distinct())
         new = self._group_rows(groups)
-        old = self.reader.rows(self.previous, among=groups, on=stage.by)
+        old = self.reader.rows(self.previous, groups, stage.by, first=stage.by[-1:])
         both = [new.select(ENTRY, *content), frames.negative(old).select(ENTRY, *content)]
         return frames.net(frames.union(both), content)
 
@@ -211,7 +220,8 @@ class Calculation(Joining):
         Those of some groups are stored: a function may look at its rows several times, and each
         look would scan the table.
         """
-        members = self._of_days(lambda v: self.reader.rows(v, among=groups, on=self.stage.by))
+        by = self.stage.by
+        members = self._of_days(lambda v: self.reader.rows(v, groups, by, first=by[-1:]))
         if groups is None or self.stage.kind is StageKind.REPORT:
             return members
         return self.store(members)
@@ -223,7 +233,8 @@ class Calculation(Joining):
 
     def _net_of(self, members: DataFrame | None, groups: DataFrame | None) -> DataFrame:
         if members is None or self.stage.days is not None:
-            return self._of_days(lambda v: self.reader.net(v, among=groups, on=self.stage.by))
+            by = self.stage.by
+            return self._of_days(lambda v: self.reader.net(v, groups, by, first=by[-1:]))
         return self.reader.net_of(members, self.driving.new)
 
     def _of_days(self, read: Callable[[Version], DataFrame]) -> DataFrame:

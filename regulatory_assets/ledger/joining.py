@@ -108,9 +108,15 @@ class Joining:
                 needed |= set(lookup.by)
         return tuple(reversed(found))
 
-    def _join(self, rows: DataFrame, places: Sequence[int], old: Sequence[int] = ()) -> DataFrame:
+    def _join(
+        self,
+        rows: DataFrame,
+        places: Sequence[int],
+        old: Sequence[int] = (),
+        few: DataFrame | None = None,
+    ) -> DataFrame:
         """Join the lookups at some places as they are before any rule, those named as old as they
-        were consumed last."""
+        were consumed last. ``few`` are the driving rows where these are not many."""
         for place in places:
             lookup = self.stage.lookups[place]
             move = self.moves[lookup.table.name]
@@ -118,8 +124,16 @@ class Joining:
             if version.empty:
                 rows = _nothing_found(rows, lookup)
             else:
-                rows = self._attach(rows, lookup, self.reader.lookup(lookup, version))
+                found = self.reader.lookup(lookup, version, among=self._asked(lookup, few))
+                rows = self._attach(rows, lookup, found)
         return rows
+
+    def _asked(self, lookup: Lookup, few: DataFrame | None) -> DataFrame | None:
+        """The keys of a lookup that a few driving rows name; None where they do not themselves."""
+        if few is None or not set(lookup.by) <= set(self.stage.reads.column_names):
+            return None
+        pairs = zip(lookup.by, lookup.table.key, strict=True)
+        return few.select(*(F.col(mine).alias(key) for mine, key in pairs)).distinct()
 
     def _join_net(
         self, rows: DataFrame, places: Sequence[int], few: DataFrame | None = None
@@ -136,11 +150,7 @@ class Joining:
             if version.empty:
                 rows = _nothing_found(rows, lookup)
                 continue
-            among = None
-            if few is not None and set(lookup.by) <= set(self.stage.reads.column_names):
-                pairs = zip(lookup.by, lookup.table.key, strict=True)
-                among = few.select(*(F.col(mine).alias(key) for mine, key in pairs)).distinct()
-            found = self.reader.lookup(lookup, version, net=True, among=among)
+            found = self.reader.lookup(lookup, version, net=True, among=self._asked(lookup, few))
             touched = F.col(TOUCHED) | F.coalesce(F.col(ADJUSTED), F.lit(False))
             rows = self._attach(rows, lookup, found).withColumn(TOUCHED, touched).drop(ADJUSTED)
         return rows

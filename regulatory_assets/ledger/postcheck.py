@@ -63,7 +63,7 @@ def check_posting(reader: Reader, previous: Version, posting: str) -> Counts:
         )
         keys = reader.entries(previous).select(ENTRY, *table.ledger_key)  # of no other column read
         standing = (
-            frames.semi(keys, gained, table.ledger_key)
+            frames.semi(keys, gained, table.ledger_key, first=table.key[:1])
             .groupBy(*table.ledger_key)
             .agg(F.sum(ENTRY).alias("stands"))
             .where(F.col("stands") > 0)

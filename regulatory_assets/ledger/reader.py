@@ -124,35 +124,47 @@ class Reader:
         return frames.union(scans) if scans else self._scan(version, ())
 
     def rows(
-        self, version: Version, among: DataFrame | None = None, on: Sequence[str] = ()
+        self,
+        version: Version,
+        among: DataFrame | None = None,
+        on: Sequence[str] = (),
+        first: Sequence[str] = (),
     ) -> DataFrame:
         """The state: each standing row of every layer once, with entry 1.
 
         Only keys that have a reversal are added up; bookings of all other keys stand as they are.
-        ``among`` restricts to the rows whose columns ``on`` stand in that frame; the restriction
-        is by content, so the restricted entries still add up.
+        ``among`` restricts to the rows whose columns ``on`` stand in that frame, found by those
+        named ``first``; the restriction is by content, so the restricted entries still add up.
         """
-        return frames.union([self._rows(part, among, on) for part in version.parts])
+        return frames.union([self._rows(part, among, on, first) for part in version.parts])
 
     def base(
-        self, version: Version, among: DataFrame | None = None, on: Sequence[str] = ()
+        self,
+        version: Version,
+        among: DataFrame | None = None,
+        on: Sequence[str] = (),
+        first: Sequence[str] = (),
     ) -> DataFrame:
         """The rows before any rule, each with entry 1."""
         own = version.parts[0]
         if not own.layered:
-            return self.rows(own, among, on)
-        return self._rows(own, among, on, F.col("layer") == BASE)
+            return self.rows(own, among, on, first)
+        return self._rows(own, among, on, first, F.col("layer") == BASE)
 
     def net(
-        self, version: Version, among: DataFrame | None = None, on: Sequence[str] = ()
+        self,
+        version: Version,
+        among: DataFrame | None = None,
+        on: Sequence[str] = (),
+        first: Sequence[str] = (),
     ) -> DataFrame:
         """The rows after all rules, as base rows with entry 1: what stood, was taken back and
         booked anew added up by content. A table of sums adds its sums up instead."""
         if not version.layered:
-            return self.rows(version, among, on)
+            return self.rows(version, among, on, first)
         table, scan = version.table, self.entries(version)
         if among is not None:
-            scan = frames.semi(scan, among, on)
+            scan = frames.semi(scan, among, on, first=first)
         if among is not None or table.additive:
             return self.net_of(scan, version)
         moved = self.adjusted_keys(version).select(*table.key)
@@ -175,6 +187,7 @@ class Reader:
         version: Version,
         among: DataFrame | None,
         on: Sequence[str],
+        first: Sequence[str] = (),
         only: Column | None = None,
     ) -> DataFrame:
         table = version.table
@@ -183,7 +196,7 @@ class Reader:
         if only is not None:
             scan = scan.where(only)
         if among is not None:
-            scan = frames.semi(scan, among, on)
+            scan = frames.semi(scan, among, on, first=first)
         if not reversing:
             return scan
         if among is not None:
@@ -221,16 +234,19 @@ class Reader:
 
         Before any rule, or with ``net`` after all. Then a column ``__adjusted`` is true where rules
         have touched the key, also where they have left no row; it says nothing where only the keys
-        ``among`` a frame are asked for.
+        ``among`` a frame are asked for. Before any rule those matter where rows have been taken
+        back: their keys are told apart from all others only where all are asked for.
         """
         key = lookup.table.key
         named = [F.col(k).alias(f"__key_{k}") for k in key]
         taken = [F.col(c).alias(lookup.prefix + c) for c in lookup.take]
         if not net or not version.layered:
-            found = self.base(version).select(*named, *taken)
+            if len(key) == 1 and not any(r.reversed for r in version.live):
+                among = None
+            found = self.base(version, among, key, first=key[-1:]).select(*named, *taken)
             return found.withColumn(ADJUSTED, F.lit(False)) if net else found
         if among is not None:
-            found = self.net(version, among=among, on=key).select(*named, *taken)
+            found = self.net(version, among, key, first=key[-1:]).select(*named, *taken)
             return found.withColumn(ADJUSTED, F.lit(False))
         adjusted = self.adjusted_keys(version)
         after = self.net(version, among=adjusted, on=key)

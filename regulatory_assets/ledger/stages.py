@@ -178,6 +178,7 @@ def group_stage(
 ) -> Callable[[RowFunction], Stage]:
     """Recomputed whole for each group that a change reaches; the written key contains ``by``.
 
+    ``by`` and the key of a lookup go from coarse to fine: rows are looked for by the last first.
     With ``only`` the other driving rows are as if they were not there: they make no group, and a
     change of theirs reaches none.
     """

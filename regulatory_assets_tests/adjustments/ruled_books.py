@@ -166,7 +166,8 @@ def _operated(operation: Operation, now: Any, original: Any) -> Any:
     start = original if operation.basis == "original" else now
     given: Any = operation.value
     if operation.op == "set":
-        return exact(Decimal(str(given))) if isinstance(original, Decimal) else given
+        counted = isinstance(original, Decimal) or operation.field == "amount"  # which may be none
+        return exact(Decimal(str(given))) if counted else given
     if start is None:
         return None
     amount = Decimal(str(given))

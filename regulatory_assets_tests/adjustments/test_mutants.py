@@ -29,8 +29,8 @@ def only_the_new_form(patch: Patch) -> None:
     """A changed rule reaches what it hits now, not what it had hit before."""
     rows = Reader.rows
 
-    def mutant(self: Reader, version: Any, among: Any = None, on: Any = ()) -> Any:
-        found = rows(self, version, among, on)
+    def mutant(self: Reader, version: Any, among: Any = None, *how: Any, **more: Any) -> Any:
+        found = rows(self, version, among, *how, **more)
         ruled = version.table.name.endswith("_adjustments") and among is None
         return found.where(F.lit(False)) if ruled else found
 
