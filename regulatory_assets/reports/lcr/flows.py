@@ -25,12 +25,15 @@ from regulatory_assets.reports.lcr.customers import DEPOSITOR_SIZES
 from regulatory_assets.reports.lcr.holdings import FREE_HOLDINGS
 from regulatory_assets.reports.lcr.instalments import (
     INSTALMENTS_DUE,
+    INTEREST,
     due_day,
+    interest_amount,
     last_of_window,
     part_name,
     piece_amount,
     piece_window,
     pieces,
+    with_interest,
 )
 from regulatory_assets.reports.lcr.insurance import OF_INSURANCE, is_insured
 from regulatory_assets.reports.lcr.joint import OF_SHARED
@@ -50,6 +53,7 @@ _FLOW_PARAMETERS = (
     "lcr/deposit_lines",
     "lcr/facility_lines",
     "lcr/inflow_lines",
+    "lcr/interest_lines",
     "lcr/lending_lines",
     "lcr/lines",
     "lcr/loan_lines",
@@ -92,6 +96,7 @@ _FLOW_PARAMETERS = (
             INSTALMENTS_DUE,
             by=("deal_id",),
             take=(
+                "repays",
                 "principal_overdue",
                 "principal_due",
                 "interest_overdue",
@@ -115,7 +120,7 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     """
     described = _describe(by_terms(as_treated(deals)), p)
     parts = (
-        described.withColumn("part", F.explode(_parts(p)))
+        described.withColumn("part", F.explode(with_interest(_parts(p))))
         .withColumn("of_part", _part_amount(p))
         .withColumn("piece", F.explode(pieces()))
         .withColumn("window", piece_window())
@@ -247,6 +252,7 @@ def _part_amount(p: Any) -> Column:
         .when(part == "collateral", F.when(liquid, pledged))
         .when(part == "posted", posted)
         .when(part == "undrawn", (held - posted).cast(_MONEY))
+        .when(part == INTEREST, interest_amount())
         .when(part == "free", F.least(F.col("free"), held))
         .when(part == "pledged", (held - F.least(F.col("free"), held)).cast(_MONEY))
         .when(part == "unwind_cash", F.when(liquid, F.when(lent, held).otherwise(-held)))
@@ -319,6 +325,7 @@ def _line(p: Any) -> Column:
     loan = {"sector": sector, "window": window}
     kind = {"product_type": F.col("product_type"), "window": window}
     facility = {"product_type": F.col("product_type"), "sector": sector, "part": part}
+    interest, owed = p["lcr/interest_lines"], {"product_type": F.col("product_type")}
     others = (
         (p["lcr/facility_lines"], facility),
         (p["lcr/lending_lines"], kind | {"sector": sector}),
@@ -328,10 +335,11 @@ def _line(p: Any) -> Column:
     lines = (
         F.when(part == "unwind_cash", "unwind_level1_cash")
         .when(part == "unwind_collateral", _unwind_line())
+        .when((part == INTEREST) & _decided_by(interest), decide(interest, owed, "line", regime))
         .when(_is("DEPOSIT"), decide(p["lcr/deposit_lines"], deposit, "line", regime))
         .when(_is("LOAN"), decide(p["lcr/loan_lines"], loan, "line", regime))
         .when(
-            F.col("product_type").isin("REPO", "REVERSE_REPO") & (part == "whole"),
+            F.col("product_type").isin("REPO", "REVERSE_REPO") & part.isin("whole", INTEREST),
             decide(p["lcr/secured_lines"], secured, "line", regime),
         )
     )
