@@ -1,0 +1,118 @@
+"""Countries that decide a figure and are not known: of entities, and of issuers of sovereigns.
+
+A sovereign above 0 % is Level 1 only in the country where the entity takes its risk or has its home
+(BCBS 238 paras 50(d), 50(e)). Where a country is not told, or has no known currency, it counts
+by its weight alone: less than it may. So these checks warn and do not block. A table that was not
+delivered at all is no fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.bank.tables import DEALS
+from regulatory_assets.bank.tables.securities import SECURITY_TERMS
+from regulatory_assets.bank.tables.structure import ENTITY_STRUCTURE
+from regulatory_assets.ledger import frames
+from regulatory_assets.quality.examination import SHOWN, Check, Examination, Result
+from regulatory_assets.regulation.parameters import Parameters
+from regulatory_assets.reports.lcr.scopes import ENTITY_SCOPES, SCOPES
+from regulatory_assets.reports.lcr.securities import SECURITY_GRADES
+from regulatory_assets.reports.lcr.tables import LCR_FLOWS
+
+_CURRENCIES = "lcr/country_currencies"
+_NOT_TOLD = "not told"
+
+
+def _heads(day: Examination, since: int) -> Result:
+    unknown = F.col("country").isNotNull() & F.col("country_currency").isNull()
+    rows = day.rows(SCOPES).where(unknown).select("scope", "country")
+    found = {row["scope"]: row["country"] for row in rows.toArrow().to_pylist()}
+    said = _said(found, "scopes whose head's country has no currency", "the entity's country")
+    return _result([said], len(found), "every country that is given has its currency")
+
+
+def _deciding(day: Examination, since: int) -> Result:
+    """Of securities that deals hold or have as collateral, and of the entities of these deals."""
+    used = day.keys(DEALS, ("entity_id", "security_id"), among=F.col("security_id").isNotNull())
+    sovereigns = _sovereigns(day)
+    asked = {t.name: bool(day.version(t).chain) for t in (SECURITY_TERMS, ENTITY_STRUCTURE)}
+    issuers = _issuers(day, sovereigns, used) if asked[SECURITY_TERMS.name] else {}
+    holders = _holders(day, sovereigns, used) if asked[ENTITY_STRUCTURE.name] else {}
+    said = (
+        _said(issuers, "sovereigns above 0 % whose country is not known", "security_terms"),
+        _said(
+            holders,
+            "entities with such sovereigns whose own country or whose group's head's is not known",
+            "entity_structure",
+        ),
+    )
+    without = [f"{name} was not delivered" for name, delivered in asked.items() if not delivered]
+    right = "; ".join(without) or "every country that decides is known"
+    return _result(said, len(issuers) + len(holders), right)
+
+
+def _issuers(day: Examination, sovereigns: DataFrame, used: DataFrame) -> dict[str, str]:
+    country = F.split("sovereign", " ").getItem(0)
+    known = [code for (code,) in _known(day)]
+    among = sovereigns.where(F.col("sovereign").isNull() | ~country.isin(*known))
+    held = frames.semi(among, used, ("security_id",))
+    rows = held.select("security_id", F.coalesce(country, F.lit(_NOT_TOLD)).alias("country"))
+    return {row["security_id"]: row["country"] for row in rows.toArrow().to_pylist()}
+
+
+def _holders(day: Examination, sovereigns: DataFrame, used: DataFrame) -> dict[str, str]:
+    rows = frames.semi(used, sovereigns, ("security_id",)).select("entity_id").distinct()
+    of_deals = {row["entity_id"] for row in rows.toArrow().to_pylist()}
+    return {
+        row["entity_id"]: _NOT_TOLD
+        for row in day.rows(ENTITY_SCOPES).select("entity_id", "at_home").toArrow().to_pylist()
+        if row["entity_id"] in of_deals and not all(p.strip() for p in row["at_home"].split("/"))
+    }
+
+
+def _sovereigns(day: Examination) -> DataFrame:
+    """Those that count otherwise in their own country than by their weight."""
+    weighted = (F.col("risk_weight_band") != "ZERO") & (F.col("issuer") == "OTHER")
+    grades = day.rows(SECURITY_GRADES).where((F.col("asset_class") == "SOVEREIGN") & weighted)
+    return grades.select("security_id", "sovereign")
+
+
+def _known(day: Examination) -> Iterable[tuple[str, ...]]:
+    """The countries of which a currency is known; a day older than the list has its first rows."""
+    of_day, parameters = day.version(LCR_FLOWS).day, Parameters.default()
+    (first, *_) = (start for start, table in parameters.history(_CURRENCIES) if table)
+    return parameters.at(of_day, [_CURRENCIES], first).rates(_CURRENCIES).rows()
+
+
+def _said(found: Mapping[str, str], wrong: str, remedy: str) -> str:
+    if not found:
+        return ""
+    shown = ", ".join(f"{name} ({country})" for name, country in sorted(found.items())[:SHOWN])
+    lists = f"correct {remedy}, or add the country to {_CURRENCIES}"
+    return f"{len(found)} {wrong}, for instance {shown}: {lists}"
+
+
+def _result(said: Iterable[str], count: int, right: str) -> Result:
+    return Result(not count, "; ".join(filter(None, said)) or right, {"offending": count})
+
+
+heads = Check(
+    SCOPES,
+    "countries",
+    "The country of a scope's head has a currency; else no sovereign counts as issuing in it.",
+    False,
+    _heads,
+)
+deciding = Check(
+    LCR_FLOWS,
+    "countries",
+    "Where sovereigns above 0 % are held, their countries and those of the entities are known; "
+    "else they count by their weight alone.",
+    False,
+    _deciding,
+    (DEALS, SECURITY_GRADES, ENTITY_SCOPES, SECURITY_TERMS, ENTITY_STRUCTURE),
+)
