@@ -3,7 +3,7 @@
 What a deal looks up is prepared elsewhere: what is insured in ``insurance`` and ``joint``, when a
 deposit can leave in ``calling``, whose deposits are added up in ``customers``, the level of a
 security in ``securities``, how much of it is free in ``holdings``, what is repaid when in
-``instalments``, where scopes differ in ``treatment``.
+``instalments``, whether a loan performs in ``lending``, where scopes differ in ``treatment``.
 No factor stands here.
 """
 
@@ -37,6 +37,7 @@ from regulatory_assets.reports.lcr.instalments import (
 )
 from regulatory_assets.reports.lcr.insurance import OF_INSURANCE, is_insured
 from regulatory_assets.reports.lcr.joint import OF_SHARED
+from regulatory_assets.reports.lcr.lending import OF_LOAN, by_loan_terms, is_performing
 from regulatory_assets.reports.lcr.securities import OF_ENTITY, OF_GRADE, level_of, with_sovereigns
 from regulatory_assets.reports.lcr.tables import DEPOSITORS, LCR_FLOWS
 from regulatory_assets.reports.lcr.treatment import as_treated, is_retail_deposit
@@ -79,6 +80,7 @@ _FLOW_PARAMETERS = (
         OF_GRADE,
         Lookup(FREE_HOLDINGS, by=("deal_id",), take=("free", "operational_ok"), optional=True),
         OF_CALLS,
+        OF_LOAN,
         OF_INSURANCE,
         Lookup(
             DEPOSITORS,
@@ -118,7 +120,7 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     an entity treat a deal differently, each has its own parts. A security of which ``holdings``
     says how much is free has the parts free and pledged.
     """
-    described = _describe(by_terms(as_treated(deals)), p)
+    described = _describe(by_loan_terms(by_terms(as_treated(deals))), p)
     parts = (
         described.withColumn("part", F.explode(with_interest(_parts(p))))
         .withColumn("of_part", _part_amount(p))
@@ -171,7 +173,7 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
     is_asset = F.col("product_type").isin("LOAN", "REVERSE_REPO", "SECURITY")
     is_asset = is_asset | _decided_by(p["lcr/inflow_lines"])
     window = (
-        F.when(is_asset & ((due <= today) | (F.col("days_past_due") > 0)), "OVERDUE")
+        F.when(is_asset & ((due <= today) | ~is_performing()), "OVERDUE")
         .when(due.isNull(), "OPEN")
         .when(due <= last, "WITHIN")
         .otherwise("BEYOND")

@@ -130,8 +130,14 @@ class Bank(Tables):
                 )
 
     def _by_terms(self, deal: Deal, retail: bool) -> Deal:
-        """A deposit as its terms, if known, say when it can leave (paras 82-84, 86, 99)."""
-        terms = self.terms.get(deal["deal_id"])
+        """A deposit as its terms, if known, say when it can leave (paras 82-84, 86, 99), a loan as
+        its borrower can choose (conventions 3 and 6)."""
+        terms, loan = self.terms.get(deal["deal_id"]), self.loans.get(deal["deal_id"])
+        if loan is not None:
+            due, until = deal["maturity_date"], loan["extendable_until"]
+            late = 1 if loan["defaulted"] else deal["days_past_due"]
+            last = due if None in (due, until) else max(due, until)
+            return {**deal, "maturity_date": last, "days_past_due": late}
         if terms is None or deal["product_type"] != "DEPOSIT":
             return deal
         due, notice = deal["maturity_date"], terms["notice_days"]

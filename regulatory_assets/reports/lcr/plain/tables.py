@@ -46,6 +46,7 @@ class Tables:
         self.instalments: dict[str, list[Deal]] = {}
         for flow in rows.get("cash_flows", ()):
             self.instalments.setdefault(flow["deal_id"], []).append(flow)
+        self.loans = {row["deal_id"]: row for row in rows.get("loans", ())}
         self.ratings: dict[str, list[Deal]] = {}
         for row in rows.get("security_ratings", ()):
             self.ratings.setdefault(row["security_id"], []).append(row)
