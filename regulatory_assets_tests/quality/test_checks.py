@@ -183,6 +183,16 @@ def test_countries_that_decide_and_are_not_known_are_told_with_their_number(runn
     assert "BANK_DE (DE)" in said("scopes").said
 
 
+def test_a_limit_that_decides_and_has_no_rate_is_found(runner: Runner) -> None:
+    """Of who has insurable deposits, or small businesses; the row is BANK_DE's."""
+    for limit, table in (("insured", "depositors"), ("small_business", "depositor_sizes")):
+        assert _answers(runner, table)["limits"].passed
+        _tamper(runner, "entity_limits", limit, F.expr("CAST(NULL AS DECIMAL(28,8))"))
+        said = _answers(runner, table)["limits"]
+        assert not said.passed
+        assert "BANK_DE" in said.said
+
+
 def test_rows_that_the_register_does_not_count_are_found(runner: Runner) -> None:
     _tamper(runner, "lcr_flows", "amount", F.col("amount"), miscount=1)
     assert _failed(runner, "lcr_flows") == {"ledger"}

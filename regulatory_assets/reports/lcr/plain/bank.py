@@ -253,7 +253,7 @@ class Bank(Tables):
         sector = str(counterparty["sector"])
         if sector != "SMALL_BUSINESS" or deal["product_type"] != "DEPOSIT":
             return sector
-        limit = self.reading.row("lcr/small_business", "lcr", regime).values["limit"]
+        limit = self.at_rate(self.reading.row("lcr/small_business", "lcr", regime))
         group = self.groups.get(deal["counterparty_id"])
         funding = sum(
             (

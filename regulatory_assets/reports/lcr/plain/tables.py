@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from regulatory_assets.bank.tables.customers import RATING_SCALE, RATING_TERMS
 from regulatory_assets.regulation.parameters import BASEL
+from regulatory_assets.regulation.tables import Row
 from regulatory_assets.reports.lcr.plain.reading import (
     ZERO,
     Deal,
@@ -77,6 +78,10 @@ class Tables:
         amount = deal[column]
         return ZERO if amount is None else product(amount, self.rates[deal["currency"]])
 
+    def at_rate(self, row: Row) -> Decimal:
+        """A limit of the regulation at the day's rate; nothing where there is none."""
+        return product(row.values["limit"], self.rates.get(row.texts["currency"], ZERO))
+
     def _insure(self, deposits: Sequence[Deal]) -> None:
         """Spread what a scheme pays to a depositor over its claims; the largest takes the residue.
 
@@ -143,7 +148,7 @@ class Tables:
         if named is None and not schemes:
             regime = self.regimes[deal["entity_id"]]
             insurance = self.reading.row("lcr/deposit_insurance", "default", regime)
-            return None, insurance.values["limit"]
+            return None, self.at_rate(insurance)
         if named is None and len(schemes) == 1:
             (scheme,) = schemes.values()
         elif named is not None and named["scheme_id"] in schemes:
