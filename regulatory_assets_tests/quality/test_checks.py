@@ -16,6 +16,7 @@ from regulatory_assets.adjustments.compiler import CompiledRules
 from regulatory_assets.adjustments.rule import Rule, load
 from regulatory_assets.bank.generator import generate
 from regulatory_assets.bank.ingest import ingest_table
+from regulatory_assets.bank.tables.customers import COUNTERPARTY_DETAILS
 from regulatory_assets.bank.tables.securities import SECURITY_TERMS
 from regulatory_assets.bank.tables.structure import ENTITY_STRUCTURE
 from regulatory_assets.ledger import frames
@@ -40,7 +41,7 @@ def calculated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runner = runtime.runner("checks")
     deliveries = folder / "deliveries"
     shutil.copytree(delivered(DAY), deliveries / str(DAY))
-    details = (SECURITY_TERMS, ENTITY_STRUCTURE)
+    details = (SECURITY_TERMS, COUNTERPARTY_DETAILS, ENTITY_STRUCTURE)
     generate(deliveries, small_bank.DEALS, [DAY], small_bank.SEED, tables=details)
     with (deliveries / str(DAY) / "fx_rates.csv").open("a") as rates:
         rates.write("XXX,nothing\n")
@@ -152,7 +153,8 @@ def test_a_solo_line_that_is_not_the_entitys_line_is_found(runner: Runner) -> No
 
 
 def test_countries_that_decide_and_are_not_known_are_told_with_their_number(runner: Runner) -> None:
-    """Of sovereigns above 0 % that somebody holds, and of who holds them; of no others."""
+    """Of sovereigns above 0 % that somebody holds, of central banks that somebody has repos with,
+    and of these entities; of no others."""
 
     def said(table: str = "lcr_flows") -> Result:
         return _answers(runner, table)["countries"]
@@ -177,7 +179,14 @@ def test_countries_that_decide_and_are_not_known_are_told_with_their_number(runn
     assert "entity_structure" not in told.said
     _tamper(runner, "entity_scopes", "at_home", F.lit("DE EUR/ "))
     assert said().facts["offending"] == 3
-    assert "1 entities with such sovereigns" in said().said
+    assert "1 entities that hold" in said().said
+    repos = runner.reader.rows(version).where(F.col("product_type") == "REPO")
+    partners = {r["counterparty_id"] for r in repos.select("counterparty_id").toArrow().to_pylist()}
+    asked = F.col("counterparty_id").isin(*sorted(partners))
+    _tamper(runner, "public_counterparties", "counterparty_id", F.lit("NOBODY"), among=~asked)
+    assert said().facts["offending"] == 3
+    _tamper(runner, "public_counterparties", "counterparty_id", F.lit("NO ONE"), among=asked)
+    assert "1 public counterparties" in said().said
     _tamper(runner, "scopes", "country_currency", F.lit(None).cast("string"))
     assert "1 scopes" in said("scopes").said
     assert "BANK_DE (DE)" in said("scopes").said

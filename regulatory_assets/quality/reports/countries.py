@@ -1,9 +1,10 @@
-"""Countries that decide a figure and are not known: of entities, and of issuers of sovereigns.
+"""Countries that decide a figure and are not known: of entities, issuers and counterparties.
 
 A sovereign above 0 % is Level 1 only in the country where the entity takes its risk or has its home
-(BCBS 238 paras 50(d), 50(e)). Where a country is not told, or has no known currency, it counts
-by its weight alone: less than it may. So these checks warn and do not block. A table that was not
-delivered at all is no fault.
+(BCBS 238 paras 50(d), 50(e)); where a country is not told, or has no known currency, it counts by
+its weight alone: less than it may. Secured funding with central banks and the public sector runs
+off by less where they are domestic (para 115); whose country is not told is taken for domestic. So
+these checks warn and do not block. A table that was not delivered at all is no fault.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from collections.abc import Iterable, Mapping
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
-from regulatory_assets.bank.tables import DEALS
+from regulatory_assets.bank.tables import COUNTERPARTIES, DEALS
+from regulatory_assets.bank.tables.customers import COUNTERPARTY_DETAILS
 from regulatory_assets.bank.tables.securities import SECURITY_TERMS
 from regulatory_assets.bank.tables.structure import ENTITY_STRUCTURE
 from regulatory_assets.ledger import frames
 from regulatory_assets.quality.examination import SHOWN, Check, Examination, Result
 from regulatory_assets.regulation.parameters import Parameters
+from regulatory_assets.reports.lcr.public import PUBLIC, PUBLIC_COUNTERPARTIES
 from regulatory_assets.reports.lcr.scopes import ENTITY_SCOPES, SCOPES
 from regulatory_assets.reports.lcr.securities import SECURITY_GRADES
 from regulatory_assets.reports.lcr.tables import LCR_FLOWS
@@ -38,21 +41,25 @@ def _heads(day: Examination, since: int) -> Result:
 def _deciding(day: Examination, since: int) -> Result:
     """Of securities that deals hold or have as collateral, and of the entities of these deals."""
     used = day.keys(DEALS, ("entity_id", "security_id"), among=F.col("security_id").isNotNull())
-    sovereigns = _sovereigns(day)
-    asked = {t.name: bool(day.version(t).chain) for t in (SECURITY_TERMS, ENTITY_STRUCTURE)}
-    issuers = _issuers(day, sovereigns, used) if asked[SECURITY_TERMS.name] else {}
-    holders = _holders(day, sovereigns, used) if asked[ENTITY_STRUCTURE.name] else {}
+    sovereigns, repos = _sovereigns(day), _public_repos(day)
+    tables = (SECURITY_TERMS, COUNTERPARTY_DETAILS, ENTITY_STRUCTURE)
+    delivered = {t.name: bool(day.version(t).chain) for t in tables}
+    issuers = _issuers(day, sovereigns, used) if delivered[SECURITY_TERMS.name] else {}
+    partners = _partners(day, repos) if delivered[COUNTERPARTY_DETAILS.name] else {}
+    holders = frames.semi(used, sovereigns, ("security_id",))
+    whose = _entities(day, (holders, repos)) if delivered[ENTITY_STRUCTURE.name] else {}
     said = (
         _said(issuers, "sovereigns above 0 % whose country is not known", "security_terms"),
+        _said(partners, "public counterparties of repos without a country", "counterparty_details"),
         _said(
-            holders,
-            "entities with such sovereigns whose own country or whose group's head's is not known",
+            whose,
+            "entities that hold or fund with any, whose own country or group's head's is not known",
             "entity_structure",
         ),
     )
-    without = [f"{name} was not delivered" for name, delivered in asked.items() if not delivered]
+    without = [f"{name} was not delivered" for name, there in delivered.items() if not there]
     right = "; ".join(without) or "every country that decides is known"
-    return _result(said, len(issuers) + len(holders), right)
+    return _result(said, len(issuers) + len(partners) + len(whose), right)
 
 
 def _issuers(day: Examination, sovereigns: DataFrame, used: DataFrame) -> dict[str, str]:
@@ -64,9 +71,23 @@ def _issuers(day: Examination, sovereigns: DataFrame, used: DataFrame) -> dict[s
     return {row["security_id"]: row["country"] for row in rows.toArrow().to_pylist()}
 
 
-def _holders(day: Examination, sovereigns: DataFrame, used: DataFrame) -> dict[str, str]:
-    rows = frames.semi(used, sovereigns, ("security_id",)).select("entity_id").distinct()
-    of_deals = {row["entity_id"] for row in rows.toArrow().to_pylist()}
+def _public_repos(day: Examination) -> DataFrame:
+    """The entities and counterparties of repos with those who may be domestic."""
+    repo = (F.col("product_type") == "REPO") & F.col("counterparty_id").isNotNull()
+    repos = day.keys(DEALS, ("entity_id", "counterparty_id"), among=repo)
+    public = day.rows(COUNTERPARTIES).where(F.col("sector").isin(*PUBLIC))
+    return frames.semi(repos, public.select("counterparty_id"), ("counterparty_id",))
+
+
+def _partners(day: Examination, repos: DataFrame) -> dict[str, str]:
+    told = day.rows(PUBLIC_COUNTERPARTIES).select("counterparty_id")
+    rows = frames.anti(repos.select("counterparty_id").distinct(), told, ("counterparty_id",))
+    return {row["counterparty_id"]: _NOT_TOLD for row in rows.toArrow().to_pylist()}
+
+
+def _entities(day: Examination, deals: Iterable[DataFrame]) -> dict[str, str]:
+    found = [rows.select("entity_id").distinct().toArrow().to_pylist() for rows in deals]
+    of_deals = {row["entity_id"] for rows in found for row in rows}
     return {
         row["entity_id"]: _NOT_TOLD
         for row in day.rows(ENTITY_SCOPES).select("entity_id", "at_home").toArrow().to_pylist()
@@ -110,9 +131,18 @@ heads = Check(
 deciding = Check(
     LCR_FLOWS,
     "countries",
-    "Where sovereigns above 0 % are held, their countries and those of the entities are known; "
-    "else they count by their weight alone.",
+    "Where sovereigns above 0 % are held, or repos are with the public sector, their countries and "
+    "those of the entities are known; else weights decide, and counterparties are domestic.",
     False,
     _deciding,
-    (DEALS, SECURITY_GRADES, ENTITY_SCOPES, SECURITY_TERMS, ENTITY_STRUCTURE),
+    (
+        DEALS,
+        COUNTERPARTIES,
+        SECURITY_GRADES,
+        ENTITY_SCOPES,
+        SECURITY_TERMS,
+        COUNTERPARTY_DETAILS,
+        ENTITY_STRUCTURE,
+        PUBLIC_COUNTERPARTIES,
+    ),
 )

@@ -38,6 +38,7 @@ from regulatory_assets.reports.lcr.instalments import (
 from regulatory_assets.reports.lcr.insurance import OF_INSURANCE, is_insured
 from regulatory_assets.reports.lcr.joint import OF_SHARED
 from regulatory_assets.reports.lcr.lending import OF_LOAN, by_loan_terms, is_performing
+from regulatory_assets.reports.lcr.public import OF_PUBLIC, whose_counterparty
 from regulatory_assets.reports.lcr.securities import OF_ENTITY, OF_GRADE, level_of, with_sovereigns
 from regulatory_assets.reports.lcr.tables import DEPOSITORS, LCR_FLOWS
 from regulatory_assets.reports.lcr.treatment import as_treated, is_retail_deposit
@@ -77,6 +78,7 @@ _FLOW_PARAMETERS = (
             by=("counterparty_id",),
             take=("sector", "relationship", "partner_entity_id"),
         ),
+        OF_PUBLIC,
         OF_GRADE,
         Lookup(FREE_HOLDINGS, by=("deal_id",), take=("free", "operational_ok"), optional=True),
         OF_CALLS,
@@ -323,6 +325,7 @@ def _line(p: Any) -> Column:
         "sector": sector,
         "level": level,
         "window": window,
+        "counterparty": whose_counterparty(),
     }
     loan = {"sector": sector, "window": window}
     kind = {"product_type": F.col("product_type"), "window": window}

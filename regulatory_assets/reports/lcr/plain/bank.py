@@ -105,6 +105,7 @@ class Bank(Tables):
             "eligible": yes(deal["eligible"]),
             "level": level,
             "foreign": yes(self.is_foreign(deal)),
+            "counterparty": self.whose(deal, sector),
         }
         for part, piece, when, amount in self._pieces(deal, known, regime):
             if amount or (part == "whole" and piece is None):

@@ -53,6 +53,8 @@ class Tables:
             self.ratings.setdefault(row["security_id"], []).append(row)
         self.of_security = {r["security_id"]: r for r in rows.get("security_terms", ())}
         self.countries = {row["entity_id"]: row["country"] for row in structure}
+        told = rows.get("counterparty_details", ())
+        self.abroad = {row["counterparty_id"]: row["country"] for row in told}
         self.funding: dict[tuple[str, str], Decimal] = {}
         self.insured: dict[str, Decimal] = {}
         self.all_insured: set[str] = set()
@@ -255,6 +257,18 @@ class Tables:
                     return "DOMESTIC"
                 found = "FOREIGN"
         return found
+
+    def whose(self, deal: Deal, sector: str) -> str:
+        """Whether a counterparty is told to be of another country than the entity (para 115)."""
+        theirs, own = (
+            self.abroad.get(deal["counterparty_id"]),
+            self.countries.get(deal["entity_id"]),
+        )
+        if theirs is None or own is None or theirs == own:
+            return "DOMESTIC"
+        currency = self._currency(own)
+        shared = sector == "CENTRAL_BANK" and currency and currency == self._currency(theirs)
+        return "DOMESTIC" if shared else "FOREIGN"
 
     def _currency(self, country: str) -> str | None:
         """The currency of a country, if it is known."""
