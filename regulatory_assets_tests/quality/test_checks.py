@@ -183,9 +183,10 @@ def test_countries_that_decide_and_are_not_known_are_told_with_their_number(runn
     repos = runner.reader.rows(version).where(F.col("product_type") == "REPO")
     partners = {r["counterparty_id"] for r in repos.select("counterparty_id").toArrow().to_pylist()}
     asked = F.col("counterparty_id").isin(*sorted(partners))
-    _tamper(runner, "public_counterparties", "counterparty_id", F.lit("NOBODY"), among=~asked)
+    not_told = F.lit(None).cast("string")
+    _tamper(runner, "public_counterparties", "country", not_told, among=~asked)
     assert said().facts["offending"] == 3
-    _tamper(runner, "public_counterparties", "counterparty_id", F.lit("NO ONE"), among=asked)
+    _tamper(runner, "public_counterparties", "country", not_told, among=asked)
     assert "1 public counterparties" in said().said
     _tamper(runner, "scopes", "country_currency", F.lit(None).cast("string"))
     assert "1 scopes" in said("scopes").said

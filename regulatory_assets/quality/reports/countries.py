@@ -14,14 +14,14 @@ from collections.abc import Iterable, Mapping
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
-from regulatory_assets.bank.tables import COUNTERPARTIES, DEALS
+from regulatory_assets.bank.tables import DEALS
 from regulatory_assets.bank.tables.customers import COUNTERPARTY_DETAILS
 from regulatory_assets.bank.tables.securities import SECURITY_TERMS
 from regulatory_assets.bank.tables.structure import ENTITY_STRUCTURE
 from regulatory_assets.ledger import frames
 from regulatory_assets.quality.examination import SHOWN, Check, Examination, Result
 from regulatory_assets.regulation.parameters import Parameters
-from regulatory_assets.reports.lcr.public import PUBLIC, PUBLIC_COUNTERPARTIES
+from regulatory_assets.reports.lcr.public import PUBLIC_COUNTERPARTIES
 from regulatory_assets.reports.lcr.scopes import ENTITY_SCOPES, SCOPES
 from regulatory_assets.reports.lcr.securities import SECURITY_GRADES
 from regulatory_assets.reports.lcr.tables import LCR_FLOWS
@@ -75,13 +75,12 @@ def _public_repos(day: Examination) -> DataFrame:
     """The entities and counterparties of repos with those who may be domestic."""
     repo = (F.col("product_type") == "REPO") & F.col("counterparty_id").isNotNull()
     repos = day.keys(DEALS, ("entity_id", "counterparty_id"), among=repo)
-    public = day.rows(COUNTERPARTIES).where(F.col("sector").isin(*PUBLIC))
-    return frames.semi(repos, public.select("counterparty_id"), ("counterparty_id",))
+    return frames.semi(repos, day.rows(PUBLIC_COUNTERPARTIES), ("counterparty_id",))
 
 
 def _partners(day: Examination, repos: DataFrame) -> dict[str, str]:
-    told = day.rows(PUBLIC_COUNTERPARTIES).select("counterparty_id")
-    rows = frames.anti(repos.select("counterparty_id").distinct(), told, ("counterparty_id",))
+    untold = day.rows(PUBLIC_COUNTERPARTIES).where(F.col("country").isNull())
+    rows = frames.semi(untold, repos, ("counterparty_id",)).select("counterparty_id")
     return {row["counterparty_id"]: _NOT_TOLD for row in rows.toArrow().to_pylist()}
 
 
@@ -137,7 +136,6 @@ deciding = Check(
     _deciding,
     (
         DEALS,
-        COUNTERPARTIES,
         SECURITY_GRADES,
         ENTITY_SCOPES,
         SECURITY_TERMS,

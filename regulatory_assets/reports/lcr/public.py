@@ -1,6 +1,6 @@
 """Central banks, sovereigns and public sector entities: of which country they are.
 
-counterparty_details -> public_counterparties, few of them. Whether one is domestic decides what
+counterparties -> public_counterparties, few of them. Whether one is domestic decides what
 secured funding with it runs off by; which line follows belongs to ``flows``.
 """
 
@@ -28,19 +28,22 @@ PUBLIC_COUNTERPARTIES = Table(
     group="lcr",
     columns=(
         TableColumn("counterparty_id", ColumnType.STRING, "The counterparty."),
-        TableColumn("country", ColumnType.STRING, "ISO 3166 code of its country."),
+        TableColumn("country", ColumnType.STRING, "ISO 3166 code of its country; empty if it is "
+                    "not told.", nullable=True),
     ),
-)
+)  # fmt: skip
 
 
 @row_stage(
-    reads=COUNTERPARTY_DETAILS,
+    reads=COUNTERPARTIES,
     writes=PUBLIC_COUNTERPARTIES,
-    lookups=(Lookup(COUNTERPARTIES, by=("counterparty_id",), take=("sector",), optional=True),),
+    lookups=(
+        Lookup(COUNTERPARTY_DETAILS, by=("counterparty_id",), take=("country",), optional=True),
+    ),
 )
-def public_counterparties(details: DataFrame, p: Any) -> DataFrame:
+def public_counterparties(counterparties: DataFrame, p: Any) -> DataFrame:
     """Those of whom it is asked whether they are domestic (BCBS 238 para 115)."""
-    return details.where(F.col("sector").isin(*PUBLIC))
+    return counterparties.where(F.col("sector").isin(*PUBLIC))
 
 
 OF_PUBLIC = Lookup(
