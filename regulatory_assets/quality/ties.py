@@ -54,13 +54,15 @@ class Side:
 
 @dataclass(frozen=True)
 class Tie:
-    """Two sides that must agree, group by group; ``tolerance`` is in units of the amounts."""
+    """Two sides that must agree, group by group; ``tolerance`` is in units of the amounts. Groups
+    whose own sum is nothing have no part where ``zero`` is false."""
 
     name: str
     title: str
     left: Side
     right: Side
     both: bool
+    zero: bool
     tolerance: Decimal
     blocking: bool
 
@@ -79,6 +81,8 @@ class Tie:
                 return Result(True, f"{side.table.name} was not delivered")
         by = self.left.by
         left, right = self.left.sums(day, by, 1), self.right.sums(day, by, -1)
+        if not self.zero:
+            left = left.where(F.col(_DIFFERENCE) != 0)
         if not self.both:
             left, right = frames.semi(left, right, by), frames.semi(right, left, by)
         limit = F.lit(str(self.tolerance)).cast(_MONEY)
@@ -117,13 +121,14 @@ def ties_of(path: Path) -> tuple[Tie, ...]:
 def _ties(root: Node) -> Iterator[Tie]:
     needed = ("name", "title", "table", "sum", "by", "equals", "both", "tolerance", "blocking")
     for node in root.items():
-        given = node.fields(needed, ("among",))
+        given = node.fields(needed, ("among", "zero"))
         yield Tie(
             name=given["name"].text(),
             title=given["title"].text(),
             left=_side(given),
             right=_side(given["equals"].fields(("table", "sum", "by"), ("among",))),
             both=given["both"].boolean(),
+            zero="zero" not in given or given["zero"].boolean(),
             tolerance=given["tolerance"].decimal(ColumnType.MONEY),
             blocking=given["blocking"].boolean(),
         )

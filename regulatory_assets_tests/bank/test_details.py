@@ -361,6 +361,7 @@ class TestDelivered:
         [
             ("general_ledger", "balance", "balance + 1.01", {"deals"}),
             ("cash_flows", "principal", "principal + 0.01", {"principal"}),
+            ("cash_flows", "principal", "0", {"principal"}),
             ("cash_flows", "deal_id", "'NOBODY'", {"deals_of_deal_id", "principal"}),
             ("financing_legs", "value", "value + 0.01", {"cash"}),
             ("collateral_pieces", "market_value", "market_value - 0.01", {"pieces"}),
@@ -401,6 +402,20 @@ class TestDelivered:
             runner.lake.append(definition, day, back, undone.select("entry", *definition.content))
             _post(taken, runner.register.history(table, day)[-1], back)
         assert {name for name, result in said.items() if not result.passed} == failing
+
+    def test_instalments_of_interest_alone_repay_nothing(self, desk: Desk) -> None:
+        """Of no deal that is left with another one, be it of a cent."""
+        deals, flows = (",".join(desk.table(n).column_names) for n in ("deals", "cash_flows"))
+        deal = ",E,,,DEPOSIT,EUR,5,,,,,false,false,false,false,0\n"
+        desk.deliver("deals.csv", f"{deals}\nA{deal}B{deal}")
+        paid = "{0},1,2020-03-01,,0,1\n{0},2,2020-04-01,,{1},1\n"
+        desk.deliver("cash_flows.csv", f"{flows}\n{paid.format('A', 0)}{paid.format('B', 0.01)}")
+        for name in ("deals", "cash_flows"):
+            assert [t.delivery.rejected for t in desk.take(name)] == [0]
+        told = self.answers(desk, desk.day, "cash_flows")["principal"]
+        assert not told.passed
+        assert told.facts["offending"] == 1
+        assert "B" in told.said
 
     def test_an_undelivered_table_is_no_fault(self, desk: Desk) -> None:
         generate(desk.deliveries, 800, [desk.day], SEED)
@@ -478,6 +493,7 @@ BROKEN = (
         ("among: {asset: [CASH]}", "among: {asset: [GOLD]}", "code GOLD is unknown"),
         ("among: {asset: [CASH]}", "among: {assets: [CASH]}", "has no column assets"),
         ("both: false", "either: false", "the key either is unknown"),
+        ("zero: false", "zero: no", "true or false is needed"),
     ],
 )
 def test_a_tie_that_cannot_be_is_refused(tmp_path: Path, old: str, new: str, problem: str) -> None:

@@ -14,7 +14,11 @@ from pyspark.sql.connect.column import Column
 from regulatory_assets.adjustments.book import stage_name
 from regulatory_assets.adjustments.compiler import CompiledRules
 from regulatory_assets.adjustments.rule import Rule, load
+from regulatory_assets.bank.generator import generate
 from regulatory_assets.bank.ingest import ingest_table
+from regulatory_assets.bank.tables.customers import COUNTERPARTY_DETAILS
+from regulatory_assets.bank.tables.securities import SECURITY_TERMS
+from regulatory_assets.bank.tables.structure import ENTITY_STRUCTURE
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.lake import new_posting
 from regulatory_assets.ledger.reader import Version
@@ -24,6 +28,7 @@ from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination, Result
 from regulatory_assets.runtime import open_runtime
 from regulatory_assets.settings import Settings
+from regulatory_assets_tests.bank import small_bank
 from regulatory_assets_tests.bank.small_bank import DAYS, delivered
 
 DAY = DAYS[0]
@@ -36,6 +41,8 @@ def calculated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runner = runtime.runner("checks")
     deliveries = folder / "deliveries"
     shutil.copytree(delivered(DAY), deliveries / str(DAY))
+    details = (SECURITY_TERMS, COUNTERPARTY_DETAILS, ENTITY_STRUCTURE)
+    generate(deliveries, small_bank.DEALS, [DAY], small_bank.SEED, tables=details)
     with (deliveries / str(DAY) / "fx_rates.csv").open("a") as rates:
         rates.write("XXX,nothing\n")
     for table in runtime.graph.sources:
@@ -60,11 +67,19 @@ def _failed(runner: Runner, table: str, since: int = 0) -> set[str]:
     return {name for name, r in _answers(runner, table, since).items() if not r.passed}
 
 
-def _tamper(runner: Runner, name: str, column: str, value: Column, miscount: int = 0) -> None:
+def _tamper(
+    runner: Runner,
+    name: str,
+    column: str,
+    value: Column,
+    miscount: int = 0,
+    among: Column | None = None,
+) -> None:
     """Register a revision that changes one column of one row, as a broken stage might."""
     table = runner.graph.tables[name]
     version = Version(table, DAY, runner.register.history(name, DAY))
     wanted = F.col("weighted") != 0 if "weighted" in table.column_names else F.lit(True)
+    wanted = wanted if among is None else among
     row = runner.reader.rows(version).where(wanted).orderBy(*table.key).limit(1)
     entries = frames.union([frames.negative(row), row.withColumn(column, value)])
     posting = new_posting()
@@ -98,7 +113,7 @@ def test_the_sample_passes_every_check_but_the_rejected_line(runner: Runner) -> 
         ("lcr_lines", "entity_id", "'NOBODY'", {"sums"}),
         ("lcr_flows", "line", "'unclassified'", {"classified"}),
         ("lcr", "hqla", "hqla + 0.00000001", {"ties"}),
-        ("scopes", "country", "'XX'", {"countries"}),
+        ("scopes", "country_currency", "CAST(NULL AS STRING)", {"countries"}),
         ("lcr", "outflows", "outflows + 0.00000001", {"ties"}),
         ("deals", "currency", "'XXX'", {"fx_rates_of_currency"}),
         ("deals", "entity_id", "'XXX'", {"entities_of_entity_id"}),
@@ -135,6 +150,57 @@ def test_a_solo_line_that_is_not_the_entitys_line_is_found(runner: Runner) -> No
     _tamper(runner, table.name, "consolidation", F.lit("solo"))
     _tamper(runner, table.name, "weighted", F.expr("weighted + 0.00000001"))
     assert "solo_ties" in _failed(runner, table.name)
+
+
+def test_countries_that_decide_and_are_not_known_are_told_with_their_number(runner: Runner) -> None:
+    """Of sovereigns above 0 % that somebody holds, of central banks that somebody has repos with,
+    and of these entities; of no others."""
+
+    def said(table: str = "lcr_flows") -> Result:
+        return _answers(runner, table)["countries"]
+
+    deals = runner.graph.tables["deals"]
+    version = Version(deals, DAY, runner.register.history("deals", DAY))
+    named = runner.reader.rows(version).where(F.col("security_id").isNotNull())
+    used = sorted({r["security_id"] for r in named.select("security_id").toArrow().to_pylist()})
+    above_0 = F.col("sovereign").isNotNull()
+    _tamper(runner, "security_grades", "sovereign", F.lit("XX EUR"),
+            among=above_0 & ~F.col("security_id").isin(*used))  # fmt: skip
+    assert said().passed, said().said
+    held = above_0 & F.col("security_id").isin(*used)
+    for sovereign in (F.lit("XX EUR"), F.lit(None).cast("string")):
+        _tamper(runner, "security_grades", "sovereign", sovereign,
+                among=held & (F.col("sovereign") != "XX EUR"))  # fmt: skip
+    told = said()
+    assert told.facts["offending"] == 2
+    assert "2 sovereigns above 0 %" in told.said
+    assert "(XX)" in told.said
+    assert "(not told)" in told.said
+    assert "entity_structure" not in told.said
+    _tamper(runner, "entity_scopes", "at_home", F.lit("DE EUR/ "))
+    assert said().facts["offending"] == 3
+    assert "1 entities that hold" in said().said
+    repos = runner.reader.rows(version).where(F.col("product_type") == "REPO")
+    partners = {r["counterparty_id"] for r in repos.select("counterparty_id").toArrow().to_pylist()}
+    asked = F.col("counterparty_id").isin(*sorted(partners))
+    not_told = F.lit(None).cast("string")
+    _tamper(runner, "public_counterparties", "country", not_told, among=~asked)
+    assert said().facts["offending"] == 3
+    _tamper(runner, "public_counterparties", "country", not_told, among=asked)
+    assert "1 public counterparties" in said().said
+    _tamper(runner, "scopes", "country_currency", F.lit(None).cast("string"))
+    assert "1 scopes" in said("scopes").said
+    assert "BANK_DE (DE)" in said("scopes").said
+
+
+def test_a_limit_that_decides_and_has_no_rate_is_found(runner: Runner) -> None:
+    """Of who has insurable deposits, or small businesses; the row is BANK_DE's."""
+    for limit, table in (("insured", "depositors"), ("small_business", "depositor_sizes")):
+        assert _answers(runner, table)["limits"].passed
+        _tamper(runner, "entity_limits", limit, F.expr("CAST(NULL AS DECIMAL(28,8))"))
+        said = _answers(runner, table)["limits"]
+        assert not said.passed
+        assert "BANK_DE" in said.said
 
 
 def test_rows_that_the_register_does_not_count_are_found(runner: Runner) -> None:

@@ -66,7 +66,8 @@ LOANS = Table(
 
 CASH_FLOWS = Table(
     name="cash_flows",
-    description="Instalments of a deal that are to come; a deal in no row is paid at maturity.",
+    description="Instalments and interest of a deal that are to come; a deal in no row, or with "
+    "nothing but interest, is paid at maturity.",
     key=("deal_id", "instalment"),
     group="sources",
     optional=True,
@@ -76,10 +77,12 @@ CASH_FLOWS = Table(
         whole("instalment", "Number of the instalment.", minimum="1"),
         day("due_date", "Contractual day."),
         day("payment_date", "Day of payment where it is not the contractual one.", nullable=True),
-        money("principal", "Repaid; over all instalments the deal's amount.", unit=DEAL_CURRENCY),
-        money("interest", "Interest due with it, beyond what has accrued.", unit=DEAL_CURRENCY),
+        money("principal", "Repaid; over all instalments the deal's amount, or nothing where all "
+              "are interest.", unit=DEAL_CURRENCY),
+        money("interest", "Interest due with it beyond what has accrued, also of deposits and "
+              "secured trades (BCBS 238 paras 69, 141, 153-154).", unit=DEAL_CURRENCY),
     ),
-)
+)  # fmt: skip
 
 PROVISIONS = Table(
     name="provisions",

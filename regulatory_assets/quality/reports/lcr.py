@@ -58,17 +58,6 @@ def _unclassified(day: Examination, since: int) -> Result:
     return verdict(found.count(), found, key, wrong, "every part of every deal has its line")
 
 
-def _countries(day: Examination, since: int) -> Result:
-    rows = day.rows(SCOPES).where(F.col("country").isNotNull() & F.col("country_currency").isNull())
-    found = sorted({row["country"] for row in rows.select("country").toArrow().to_pylist()})
-    if not found:
-        return Result(True, "every country that is given has its currency")
-    said = f"{', '.join(found)}: no currency in lcr/country_currencies"
-    return Result(
-        False, f"{said}; correct the entity's country, or add the row", {"offending": len(found)}
-    )
-
-
 def _solo(day: Examination, since: int) -> Result:
     """But for lines that are not the entity's own: of deals that a group above treats otherwise."""
     columns = (*LCR_LINES.key, "amount", "weighted")
@@ -305,13 +294,6 @@ unclassified = Check(
     LCR_FLOWS, "classified", "Every part of a deal has an LCR line and its factor.", True,
     _unclassified,
 )  # fmt: skip
-countries_known = Check(
-    SCOPES,
-    "countries",
-    "The country of a scope's head has a currency; else no sovereign counts as issuing in it.",
-    False,
-    _countries,
-)
 solo_ties = Check(
     LCR_SCOPE_LINES,
     "solo_ties",

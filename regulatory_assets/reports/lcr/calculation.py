@@ -27,6 +27,8 @@ ADD_ON = "mismatch_add_on"
 """The add-on for maturity mismatch (12 CFR 249.30(b))."""
 OF_NO_LINE = (EXCESS, ADD_ON)
 """Components that follow from a scope's lines together and are the sum of none."""
+_STATED = ("level2_of_level1", "level2b_of_level1_and_2a")
+"""Multipliers of the caps where a regime states them."""
 _ZERO = Decimal(0)
 
 
@@ -205,8 +207,13 @@ def _caps(
     Level 2B: max(L2B - 15/85 (L1 + L2A), L2B - 15/60 L1, 0). Level 2: max(L2A + L2B - the first
     - 2/3 L1, 0). The multipliers follow from the shares: beside 15 % of Level 2B stand 85 % of
     Level 1 and 2A, or 60 % of Level 1 alone; beside 40 % of Level 2 stand 60 % of Level 1. Adjusted
-    amounts may be negative.
+    amounts may be negative. A regime that states its multipliers takes Level 2 first: max(L2A +
+    L2B - m L1, 0), then Level 2B: max(L2B - the first - n (L1 + L2A), 0) (12 CFR 249.21).
     """
+    if {(cap,) for cap in _STATED} <= parameters.rates("lcr/caps").rows(regime).keys():
+        level2_of, level2b_of = (_share(name, parameters, regime) for name in _STATED)
+        first = max(level2a + level2b - _of(level1, level2_of), _ZERO)
+        return max(level2b - first - _of(level1 + level2a, level2b_of), _ZERO), first
     of_level2b, of_level2 = (_share(name, parameters, regime) for name in ("level2b", "level2"))
     cap_level2b = max(
         level2b - _of(level1 + level2a, of_level2b / (1 - of_level2b)),

@@ -16,6 +16,7 @@ from regulatory_assets.bank.tables import COUNTERPARTIES, ENTITIES
 from regulatory_assets.bank.tables.customers import CUSTOMER_GROUPS
 from regulatory_assets.ledger.stages import Lookup, aggregate_stage, group_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
+from regulatory_assets.reports.lcr.limits import OF_LIMITS
 from regulatory_assets.reports.lcr.scopes import scopes_of
 from regulatory_assets.reports.lcr.tables import DEPOSITORS
 
@@ -112,12 +113,12 @@ connected_funding = aggregate_stage(
             take=("funding",),
             prefix="connected_",
         ),
+        OF_LIMITS,
     ),
-    parameters=("lcr/small_business",),
 )
 def depositor_sizes(members: DataFrame, p: Any) -> DataFrame:
     """From how much funding on a small business is a corporate (BCBS 238 paras 89-92)."""
-    limit = F.lit(p["lcr/small_business"].value("lcr", "limit")).cast(_MONEY.value)
+    limit = F.coalesce(F.col("limit_small_business"), F.lit(0).cast(_MONEY.value))
     large = F.when(F.col("connected_funding") >= limit, F.col("scope"))
     scopes = F.array_join(F.sort_array(F.collect_set(large)), "/")
     return (

@@ -3,7 +3,7 @@
 What a deal looks up is prepared elsewhere: what is insured in ``insurance`` and ``joint``, when a
 deposit can leave in ``calling``, whose deposits are added up in ``customers``, the level of a
 security in ``securities``, how much of it is free in ``holdings``, what is repaid when in
-``instalments``, where scopes differ in ``treatment``.
+``instalments``, whether a loan performs in ``lending``, where scopes differ in ``treatment``.
 No factor stands here.
 """
 
@@ -25,15 +25,20 @@ from regulatory_assets.reports.lcr.customers import DEPOSITOR_SIZES
 from regulatory_assets.reports.lcr.holdings import FREE_HOLDINGS
 from regulatory_assets.reports.lcr.instalments import (
     INSTALMENTS_DUE,
+    INTEREST,
     due_day,
+    interest_amount,
     last_of_window,
     part_name,
     piece_amount,
     piece_window,
     pieces,
+    with_interest,
 )
 from regulatory_assets.reports.lcr.insurance import OF_INSURANCE, is_insured
 from regulatory_assets.reports.lcr.joint import OF_SHARED
+from regulatory_assets.reports.lcr.lending import OF_LOAN, by_loan_terms, is_performing
+from regulatory_assets.reports.lcr.public import OF_PUBLIC, whose_counterparty
 from regulatory_assets.reports.lcr.securities import OF_ENTITY, OF_GRADE, level_of, with_sovereigns
 from regulatory_assets.reports.lcr.tables import DEPOSITORS, LCR_FLOWS
 from regulatory_assets.reports.lcr.treatment import as_treated, is_retail_deposit
@@ -50,6 +55,7 @@ _FLOW_PARAMETERS = (
     "lcr/deposit_lines",
     "lcr/facility_lines",
     "lcr/inflow_lines",
+    "lcr/interest_lines",
     "lcr/lending_lines",
     "lcr/lines",
     "lcr/loan_lines",
@@ -72,9 +78,11 @@ _FLOW_PARAMETERS = (
             by=("counterparty_id",),
             take=("sector", "relationship", "partner_entity_id"),
         ),
+        OF_PUBLIC,
         OF_GRADE,
         Lookup(FREE_HOLDINGS, by=("deal_id",), take=("free", "operational_ok"), optional=True),
         OF_CALLS,
+        OF_LOAN,
         OF_INSURANCE,
         Lookup(
             DEPOSITORS,
@@ -92,6 +100,7 @@ _FLOW_PARAMETERS = (
             INSTALMENTS_DUE,
             by=("deal_id",),
             take=(
+                "repays",
                 "principal_overdue",
                 "principal_due",
                 "interest_overdue",
@@ -113,9 +122,9 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     an entity treat a deal differently, each has its own parts. A security of which ``holdings``
     says how much is free has the parts free and pledged.
     """
-    described = _describe(by_terms(as_treated(deals)), p)
+    described = _describe(by_loan_terms(by_terms(as_treated(deals))), p)
     parts = (
-        described.withColumn("part", F.explode(_parts(p)))
+        described.withColumn("part", F.explode(with_interest(_parts(p))))
         .withColumn("of_part", _part_amount(p))
         .withColumn("piece", F.explode(pieces()))
         .withColumn("window", piece_window())
@@ -166,7 +175,7 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
     is_asset = F.col("product_type").isin("LOAN", "REVERSE_REPO", "SECURITY")
     is_asset = is_asset | _decided_by(p["lcr/inflow_lines"])
     window = (
-        F.when(is_asset & ((due <= today) | (F.col("days_past_due") > 0)), "OVERDUE")
+        F.when(is_asset & ((due <= today) | ~is_performing()), "OVERDUE")
         .when(due.isNull(), "OPEN")
         .when(due <= last, "WITHIN")
         .otherwise("BEYOND")
@@ -247,6 +256,7 @@ def _part_amount(p: Any) -> Column:
         .when(part == "collateral", F.when(liquid, pledged))
         .when(part == "posted", posted)
         .when(part == "undrawn", (held - posted).cast(_MONEY))
+        .when(part == INTEREST, interest_amount())
         .when(part == "free", F.least(F.col("free"), held))
         .when(part == "pledged", (held - F.least(F.col("free"), held)).cast(_MONEY))
         .when(part == "unwind_cash", F.when(liquid, F.when(lent, held).otherwise(-held)))
@@ -315,10 +325,12 @@ def _line(p: Any) -> Column:
         "sector": sector,
         "level": level,
         "window": window,
+        "counterparty": whose_counterparty(),
     }
     loan = {"sector": sector, "window": window}
     kind = {"product_type": F.col("product_type"), "window": window}
     facility = {"product_type": F.col("product_type"), "sector": sector, "part": part}
+    interest, owed = p["lcr/interest_lines"], {"product_type": F.col("product_type")}
     others = (
         (p["lcr/facility_lines"], facility),
         (p["lcr/lending_lines"], kind | {"sector": sector}),
@@ -328,10 +340,11 @@ def _line(p: Any) -> Column:
     lines = (
         F.when(part == "unwind_cash", "unwind_level1_cash")
         .when(part == "unwind_collateral", _unwind_line())
+        .when((part == INTEREST) & _decided_by(interest), decide(interest, owed, "line", regime))
         .when(_is("DEPOSIT"), decide(p["lcr/deposit_lines"], deposit, "line", regime))
         .when(_is("LOAN"), decide(p["lcr/loan_lines"], loan, "line", regime))
         .when(
-            F.col("product_type").isin("REPO", "REVERSE_REPO") & (part == "whole"),
+            F.col("product_type").isin("REPO", "REVERSE_REPO") & part.isin("whole", INTEREST),
             decide(p["lcr/secured_lines"], secured, "line", regime),
         )
     )

@@ -1,4 +1,4 @@
-"""What a deal repays by instalments: how much is overdue and how much is due in the window.
+"""What a deal repays by instalments, and its interest: how much is overdue, how much in the window.
 
 One row per deal, so that a stage over deals joins no more rows than deals have instalments for.
 Then the pieces that its parts fall into, their amounts and the day on which a piece is paid. Which
@@ -32,6 +32,8 @@ INSTALMENTS_DUE = Table(
     group="lcr",
     columns=(
         TableColumn("deal_id", ColumnType.STRING, "Deal that is repaid by instalments."),
+        TableColumn("repays", ColumnType.BOOLEAN, "Instalments repay it; else they are interest "
+               "alone, and it is paid at maturity."),
         TableColumn("principal_overdue", ColumnType.MONEY, "Principal due on the day or before.",
                unit=_CURRENCY),
         TableColumn("principal_due", ColumnType.MONEY, "Principal due later in the window.",
@@ -87,7 +89,11 @@ def instalments_due(flows: DataFrame, p: Any) -> DataFrame:
         return F.coalesce(part, _NOTHING).cast(ColumnType.RATE.value)
 
     return found.withColumns(
-        {"share_overdue": share("principal_overdue"), "share_due": share("principal_due")}
+        {
+            "repays": F.col("principal") != 0,
+            "share_overdue": share("principal_overdue"),
+            "share_due": share("principal_due"),
+        }
     )
 
 
@@ -97,25 +103,37 @@ _DIVIDED = ("DEPOSIT", "REPO", "REVERSE_REPO")
 _GIVES = F.col("product_type").isin(*_LENT, "REVERSE_REPO")
 _OWES = F.col("product_type").isin(*_BORROWED, "DEPOSIT", "REPO")
 _IS_DIVIDED = F.col("product_type").isin(*_DIVIDED)
+_PAYS = F.col("repays").isNotNull() & (_OWES | (_GIVES & (F.col("window") != "OVERDUE")))
+"""Instalments are delivered, and it is no asset that is overdue as a whole and gives no inflow."""
+
+INTEREST = "interest"
+"""The part of a deal that is interest to come: beyond the balance, in which what has accrued is."""
+
+
+def with_interest(parts: Column) -> Column:
+    """The parts of a deal, and its interest where instalments are delivered."""
+    return F.when(_PAYS, F.concat(parts, F.array(F.lit(INTEREST)))).otherwise(parts)
+
+
+def interest_amount() -> Column:
+    """Interest of the window in reporting currency. Of an asset nothing counts that is overdue, of
+    a liability it is due on day 1 (BCBS 238 para 69, convention 1)."""
+    rate = F.col("rate")
+    unpaid = F.when(_OWES, product(F.col("interest_overdue"), rate)).otherwise(_NOTHING)
+    return (product(F.col("interest_due"), rate) + unpaid).cast(_MONEY)
 
 
 def pieces() -> Column:
-    """What each part of a deal falls into by the days on which it is repaid: nothing where no
-    instalments are delivered, nor where an asset is overdue as a whole and gives no inflow.
-
-    The pieces of a part sum to its amount, but for ``interest``, which is beyond the balance; that
-    of deposits and secured trades is not told apart, as theirs at maturity is not.
-    """
-    repaid = F.col("principal_due").isNotNull() & (
-        _OWES | (_GIVES & (F.col("window") != "OVERDUE"))
-    )
+    """What each part of a deal falls into by the days on which it is repaid, nothing where no
+    instalments repay it. The pieces of a part sum to its amount."""
+    repaid = _PAYS & F.col("repays") & (F.col("part") != INTEREST)
 
     def found(*names: str) -> Column:
         return F.array(*(F.lit(name) for name in names))
 
     return (
         F.when(repaid & _IS_DIVIDED, found("due", "later"))
-        .when(repaid, found("overdue", "due", "interest", "later"))
+        .when(repaid, found("overdue", "due", "later"))
         .otherwise(F.array(F.lit(None).cast("string")))
     )
 
@@ -126,7 +144,7 @@ def piece_window() -> Column:
     piece, window = F.col("piece"), F.col("window")
     return (
         F.when(piece == "overdue", "OVERDUE")
-        .when(piece.isin("due", "interest"), "WITHIN")
+        .when((piece == "due") | (F.col("part") == INTEREST), "WITHIN")
         .when((piece == "later") & _GIVES & (window != "OPEN"), "BEYOND")
         .otherwise(window)
     )
@@ -136,12 +154,11 @@ def piece_amount(before: Column, collateral: Column) -> Column:
     """The amount of a piece of a part (``of_part``), in reporting currency.
 
     ``before`` are the parts of a deposit that are repaid before this one; of collateral a share
-    returns. Of a loan's interest nothing counts that is overdue, of a secured loan no principal.
+    returns. Of a secured loan no principal counts that is overdue.
     """
     piece, rate, of_part = F.col("piece"), F.col("rate"), F.col("of_part")
     overdue = product(F.col("principal_overdue"), rate)
     due = product(F.col("principal_due"), rate)
-    unpaid = F.when(_OWES, product(F.col("interest_overdue"), rate)).otherwise(_NOTHING)
     repaid = F.when(_OWES, (overdue + due).cast(_MONEY)).otherwise(due)
     both = (F.col("share_overdue") + F.col("share_due")).cast(ColumnType.RATE.value)
     share = F.when(_OWES, both).otherwise(F.col("share_due"))
@@ -155,7 +172,6 @@ def piece_amount(before: Column, collateral: Column) -> Column:
         .when(_IS_DIVIDED, F.when(piece == "due", paid).otherwise((of_part - paid).cast(_MONEY)))
         .when(piece == "overdue", overdue)
         .when(piece == "due", due)
-        .when(piece == "interest", (product(F.col("interest_due"), rate) + unpaid).cast(_MONEY))
         .otherwise((of_part - overdue - due).cast(_MONEY))
     )
 
@@ -176,10 +192,10 @@ def due_day(p: Any) -> Column:
     What is due already is paid on day 1. Of several instalments in the window an inflow counts
     on the last day, an outflow on the first: the net outflow is never taken for less than it is.
     """
-    piece = F.col("piece")
+    piece, interest = F.col("piece"), F.col("part") == INTEREST
     instalment = F.when(_OWES, F.col("first_due")).otherwise(F.col("last_due"))
-    paid = F.when(piece.isin("due", "interest"), instalment).otherwise(F.col("maturity_date"))
-    unpaid = F.when(piece == "interest", F.col("interest_overdue")).when(
+    paid = F.when((piece == "due") | interest, instalment).otherwise(F.col("maturity_date"))
+    unpaid = F.when(interest, F.col("interest_overdue")).when(
         _IS_DIVIDED & (piece == "due"), F.col("principal_overdue")
     )
     late = (piece == "overdue") | (_OWES & (unpaid > 0))

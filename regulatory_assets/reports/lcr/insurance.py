@@ -21,6 +21,7 @@ from regulatory_assets.bank.tables.structure import DEPOSIT_SCHEMES
 from regulatory_assets.ledger.arithmetic import fraction, mul_div, product, total
 from regulatory_assets.ledger.stages import Lookup, ReportRow, group_stage, report_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
+from regulatory_assets.reports.lcr.limits import OF_LIMITS
 from regulatory_assets.reports.lcr.tables import DEPOSITORS
 from regulatory_assets.reports.lookups import RATE_OF_DAY
 
@@ -124,10 +125,9 @@ def covers_currency(only: Expression) -> Expression:
     return only.isNull() | (F.col("currency") == only)
 
 
-def insured_limit(p: Any) -> Expression:
+def insured_limit() -> Expression:
     """What the scheme pays to one depositor; where none was delivered what is usual."""
-    usual = F.lit(p["lcr/deposit_insurance"].value("default", "limit")).cast(_MONEY.value)
-    return F.coalesce(F.col("insured_limit"), usual)
+    return F.coalesce(F.col("insured_limit"), F.col("limit_insured"), _NOTHING)
 
 
 def is_deposit() -> Expression:
@@ -145,8 +145,7 @@ def _funds() -> Expression:
     reads=DEALS,
     writes=DEPOSITORS,
     by=("entity_id", "counterparty_id"),
-    lookups=(RATE_OF_DAY, OF_TERMS, OF_INSURANCE),
-    parameters=("lcr/deposit_insurance",),
+    lookups=(RATE_OF_DAY, OF_TERMS, OF_INSURANCE, OF_LIMITS),
     only=lambda: is_deposit() | _funds(),
 )
 def depositors(deals: DataFrame, p: Any) -> DataFrame:
@@ -163,7 +162,7 @@ def depositors(deals: DataFrame, p: Any) -> DataFrame:
         "funds",
         F.when(is_deposit(), F.col("funds")).alias("held"),
         F.when(is_deposit() & is_insured(), F.col("funds")).alias("covered"),
-        insured_limit(p).alias("insured_limit"),
+        insured_limit().alias("insured_limit"),
     )
     held = deposits.groupBy(*key).agg(
         total(F.col("funds")).alias("funding"),

@@ -27,6 +27,7 @@ from regulatory_assets.reports.lcr.insurance import (
     is_deposit,
     is_insured,
 )
+from regulatory_assets.reports.lcr.limits import OF_LIMITS
 from regulatory_assets.reports.lookups import RATE_OF_DAY
 
 _STRING, _MONEY, _BOOL = ColumnType.STRING, ColumnType.MONEY, ColumnType.BOOLEAN
@@ -143,6 +144,7 @@ def joint_holders(holders: DataFrame, p: Any) -> DataFrame:
         RATE_OF_DAY,
         OF_TERMS,
         OF_INSURANCE,
+        OF_LIMITS,
         Lookup(
             SCHEME_LIMITS,
             by=("entity_id", "scheme_id"),
@@ -153,7 +155,6 @@ def joint_holders(holders: DataFrame, p: Any) -> DataFrame:
         Lookup(JOINT_ACCOUNTS, by=("account_id",), take=("holders",), optional=True),
         Lookup(JOINT_HOLDERS, by=("counterparty_id",), take=("accounts",), optional=True),
     ),
-    parameters=("lcr/deposit_insurance",),
 )
 def deposit_claims(deals: DataFrame, p: Any) -> DataFrame:
     """Who has how much of a deposit: of a joint account each holder its share, whoever the deal's
@@ -168,7 +169,7 @@ def deposit_claims(deals: DataFrame, p: Any) -> DataFrame:
     its_currency = covers_currency(F.col("named_only_currency"))
     by_named = several & F.col("named_insured_limit").isNotNull() & its_currency
     scheme = F.when(several, F.col("scheme_id")).otherwise(F.col("scheme"))
-    limit = F.when(several, F.coalesce("named_insured_limit", _NOTHING)).otherwise(insured_limit(p))
+    limit = F.when(several, F.coalesce("named_insured_limit", _NOTHING)).otherwise(insured_limit())
     claims = (
         deals.where(is_deposit() & (is_joint | F.col("accounts").isNotNull() | several))
         .withColumn("said", F.explode(F.split(F.coalesce("holders", alone), _NEXT)))

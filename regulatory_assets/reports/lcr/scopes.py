@@ -18,7 +18,7 @@ from regulatory_assets.bank.tables.structure import ENTITY_STRUCTURE
 from regulatory_assets.ledger.stages import Lookup, ReportRow, report_stage, row_stage
 from regulatory_assets.ledger.table import Column as TableColumn
 from regulatory_assets.ledger.table import ColumnType, Table
-from regulatory_assets.regulation.parameters import BASEL
+from regulatory_assets.regulation.parameters import BASEL, RateTable
 
 _STRING, _BOOL = ColumnType.STRING, ColumnType.BOOLEAN
 
@@ -75,6 +75,8 @@ ENTITY_SCOPES = Table(
         TableColumn("mixed", _BOOL, "These are not all the same."),
         TableColumn("at_home", _STRING, "Country that supervises it and currency of that country, "
                     "and those of the head of its outermost scope, separated by '/'."),
+        TableColumn("currency_area", _STRING, "Country that supervises it, then all others with "
+                    "its currency, separated by '/'; empty if it is not known.", nullable=True),
     ),
 )  # fmt: skip
 
@@ -158,10 +160,12 @@ def _place(scope: ReportRow) -> str:
             SCOPES, by=("scope",), take=("regime", "country", "country_currency"), prefix="scope_"
         ),
     ),
+    parameters=("lcr/country_currencies",),
 )
 def entity_scopes(members: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     """The regimes that an entity's deals are looked at with, one for each of its scopes, and the
-    countries whose sovereigns it may hold as its own (BCBS 238 para 50(d))."""
+    countries whose sovereigns it may hold as its own (BCBS 238 para 50(d)), or whose central bank
+    is its own (para 115)."""
     first = members[0]
     scopes_of_entity = first["scopes"].split("/")
     of_scope = {row["scope"]: row for row in members}
@@ -175,4 +179,13 @@ def entity_scopes(members: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
         "regimes": "/".join(regimes),
         "mixed": len(set(regimes)) > 1,
         "at_home": "/".join(dict.fromkeys(_place(scope) for scope in (own, home))),
+        "currency_area": _currency_area(own, p["lcr/country_currencies"]),
     }
+
+
+def _currency_area(scope: ReportRow, currencies: RateTable) -> str | None:
+    country, currency = scope["scope_country"], scope["scope_country_currency"]
+    if country is None:
+        return None
+    alike = [c for (c,), row in currencies.rows().items() if row.texts["currency"] == currency]
+    return "/".join(dict.fromkeys((country, *alike)))

@@ -218,9 +218,11 @@ def security_grades(securities: DataFrame, p: Any) -> DataFrame:
 _DECIDING = ("asset_class", "risk_weight_band", "credit_quality", "issuer", "conditions")
 OF_GRADE = Lookup(SECURITY_GRADES, by=("security_id",), take=(*_DECIDING, "sovereign"))
 OF_ENTITY = Lookup(
-    ENTITY_SCOPES, by=("entity_id",), take=("regime", "scopes", "regimes", "mixed", "at_home")
+    ENTITY_SCOPES,
+    by=("entity_id",),
+    take=("regime", "scopes", "regimes", "mixed", "at_home", "currency_area"),
 )
-"""With ``OF_GRADE``: what ``with_sovereigns`` and ``level_of`` look at."""
+"""With ``OF_GRADE``: what ``with_sovereigns`` and ``level_of`` look at, and who is domestic."""
 
 
 def with_sovereigns(rows: DataFrame) -> DataFrame:

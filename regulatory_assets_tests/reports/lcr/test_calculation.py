@@ -33,6 +33,7 @@ TABLES = (
     "deposit_lines",
     "facility_lines",
     "inflow_lines",
+    "interest_lines",
     "lending_lines",
     "loan_lines",
     "outflow_lines",

@@ -12,6 +12,7 @@ from regulatory_assets.reports.lcr import calculation, coverage
 from regulatory_assets.reports.lcr.plain.bank import Bank
 from regulatory_assets.reports.lcr.plain.tables import Tables
 
+LINE, PIECES = Bank._line, Bank._pieces
 SCHEME, SOVEREIGN, PROMOTED = Tables._scheme, Tables._sovereign, calculation._promoted
 OF_PART, BY_TERMS = Bank._of_part, Bank._by_terms
 
@@ -89,6 +90,25 @@ def _at_once(self: Bank, deal: Any, known: Any, regime: str, later: str) -> Iter
         yield part, "later", later, amount
 
 
+def _performs(self: Bank, deal: Any, retail: bool) -> Any:
+    loans = self.loans
+    self.loans = {i: row | {"defaulted": False} for i, row in loans.items()}
+    try:
+        return BY_TERMS(self, deal, retail)
+    finally:
+        self.loans = loans
+
+
+def _without_interest(self: Bank, *seen: Any) -> Iterator[Any]:
+    return (piece for piece in PIECES(self, *seen) if piece[0] != "interest")
+
+
+def _interest_of_funding(self: Bank, part: str, known: Any, regime: str) -> str:
+    """Interest to pay runs off as the trade does."""
+    repo = part == "interest" and known["product_type"] == "REPO"
+    return LINE(self, "whole" if repo else part, known, regime)
+
+
 MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "joint accounts count for the customer alone": (Tables, "_claims", _customer_alone),
     "each holder has all of a joint account": (Tables, "_claims", _each_all),
@@ -114,6 +134,12 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "the price of withdrawal keeps wholesale": (Bank, "_by_terms", _all_retail),
     "trades are repaid at once": (Bank, "_divided", _at_once),
     "collateral is promoted": (Bank, "_of_part", _as_if_held),
+    "every central bank and sovereign is domestic": (Tables, "whose", lambda *_: "DOMESTIC"),
+    "limits have no currency": (Tables, "at_rate", lambda self, row: row.values["limit"]),
+    "loans in default perform": (Bank, "_by_terms", _performs),
+    "interest counts nowhere": (Bank, "_pieces", _without_interest),
+    "interest runs off as the repo does": (Bank, "_line", _interest_of_funding),
+    "multipliers of the caps are Basel's": (calculation, "_STATED", ("none", "none")),
     "what is promoted counts twice": (calculation, "_promoted", _level_kept),
 }
 

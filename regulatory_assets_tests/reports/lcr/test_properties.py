@@ -301,7 +301,6 @@ def _needs_sector(product: str) -> bool:
 
 LENT, BORROWED = ("LOAN", "MARGIN_LOAN"), ("OWN_DEBT", "NETWORK_DEPOSIT")
 DIVIDED = ("DEPOSIT", "REPO", "REVERSE_REPO")
-"""Their interest to come is not told apart."""
 instalments = st.lists(st.tuples(st.integers(-3, 60), st.integers(1, 10**8)), min_size=1)
 
 
@@ -327,7 +326,7 @@ def test_every_instalment_is_in_exactly_one_part(
         counted = []
     principal = sum((flows[n]["principal"] for n in counted), Decimal(0))
     taken = [part.amount for part in found.values() if part.component != "out_of_scope"]
-    assert sum(taken) == principal + (0 if product in DIVIDED else len(counted) * CENT)
+    assert sum(taken) == principal + len(counted) * CENT
 
 
 FREE = {"notice_days": None, "notice_given": None, "withdrawal_right": True}

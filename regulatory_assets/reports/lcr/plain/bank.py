@@ -21,7 +21,7 @@ from regulatory_assets.reports.lcr.plain.reading import (
 from regulatory_assets.reports.lcr.plain.tables import Tables
 
 _FINANCIAL = ("BANK", "OTHER_FINANCIAL", "OTHER_LEGAL_ENTITY")
-_INSTALMENTS = {"overdue": "OVERDUE", "due": "WITHIN", "interest": "WITHIN", "later": "BEYOND"}
+_INSTALMENTS = {"overdue": "OVERDUE", "due": "WITHIN", "later": "BEYOND"}
 _LENT = ("LOAN", "MARGIN_LOAN", "REVERSE_REPO")
 _BORROWED = ("OWN_DEBT", "NETWORK_DEPOSIT", "DEPOSIT", "REPO")
 _DIVIDED = ("DEPOSIT", "REPO", "REVERSE_REPO")
@@ -105,6 +105,7 @@ class Bank(Tables):
             "eligible": yes(deal["eligible"]),
             "level": level,
             "foreign": yes(self.is_foreign(deal)),
+            "counterparty": self.whose(deal, sector),
         }
         for part, piece, when, amount in self._pieces(deal, known, regime):
             if amount or (part == "whole" and piece is None):
@@ -115,7 +116,7 @@ class Bank(Tables):
                 weighted = product(amount, row.values["rate"])
                 component = row.texts["component"]
                 entity = deal["entity_id"]
-                paid = self._paid(deal, piece) if self._by_day(line, regime) else None
+                paid = self._paid(deal, piece or part) if self._by_day(line, regime) else None
                 yield Part(
                     deal["deal_id"],
                     named,
@@ -130,8 +131,14 @@ class Bank(Tables):
                 )
 
     def _by_terms(self, deal: Deal, retail: bool) -> Deal:
-        """A deposit as its terms, if known, say when it can leave (paras 82-84, 86, 99)."""
-        terms = self.terms.get(deal["deal_id"])
+        """A deposit as its terms, if known, say when it can leave (paras 82-84, 86, 99), a loan as
+        its borrower can choose (conventions 3 and 6)."""
+        terms, loan = self.terms.get(deal["deal_id"]), self.loans.get(deal["deal_id"])
+        if loan is not None:
+            due, until = deal["maturity_date"], loan["extendable_until"]
+            late = 1 if loan["defaulted"] else deal["days_past_due"]
+            last = due if None in (due, until) else max(due, until)
+            return {**deal, "maturity_date": last, "days_past_due": late}
         if terms is None or deal["product_type"] != "DEPOSIT":
             return deal
         due, notice = deal["maturity_date"], terms["notice_days"]
@@ -167,10 +174,15 @@ class Bank(Tables):
     def _pieces(
         self, deal: Deal, known: Mapping[str, str], regime: str
     ) -> Iterator[tuple[str, str | None, str, Decimal]]:
-        """Each part, or where instalments are delivered its pieces, with its window and amount."""
-        kind, when = deal["product_type"], known["window"]
-        flows = self.instalments.get(deal["deal_id"])
-        if not flows or not (kind in _BORROWED or (kind in _LENT and when != "OVERDUE")):
+        """Each part, or where instalments repay it its pieces, with its window and amount; and the
+        interest of instalments."""
+        kind, when, rate = deal["product_type"], known["window"], self.rates[deal["currency"]]
+        flows = self.instalments.get(deal["deal_id"], [])
+        if not (kind in _BORROWED or (kind in _LENT and when != "OVERDUE")):
+            flows = []
+        repaid = self._repaid(deal, regime) if flows else {}
+        yield "interest", None, "WITHIN", product(repaid.pop("interest", ZERO), rate)
+        if not any(flow["principal"] for flow in flows):
             amounts = self._amounts(deal, known, regime)
             yield from ((part, None, when, amount) for part, amount in amounts.items())
             return
@@ -178,10 +190,10 @@ class Bank(Tables):
         if kind in _DIVIDED:
             yield from self._divided(deal, known, regime, later)
             return
-        rate, left = self.rates[deal["currency"]], self.held(deal)
-        for piece, amount in self._repaid(deal, regime).items():
+        left = self.held(deal)
+        for piece, amount in repaid.items():
             paid = product(amount, rate)
-            left -= ZERO if piece == "interest" else paid
+            left -= paid
             yield "whole", piece, _INSTALMENTS[piece], paid
         yield "whole", "later", later, left
 
@@ -242,7 +254,7 @@ class Bank(Tables):
         sector = str(counterparty["sector"])
         if sector != "SMALL_BUSINESS" or deal["product_type"] != "DEPOSIT":
             return sector
-        limit = self.reading.row("lcr/small_business", "lcr", regime).values["limit"]
+        limit = self.at_rate(self.reading.row("lcr/small_business", "lcr", regime))
         group = self.groups.get(deal["counterparty_id"])
         funding = sum(
             (
@@ -318,6 +330,8 @@ class Bank(Tables):
             return "unwind_level1_cash"
         if part == "unwind_collateral":
             return f"unwind_{known['level']}"
+        if part == "interest" and known["product_type"] in _BORROWED:
+            return self.reading.rule("lcr/interest_lines", regime, known).then["line"]
         kind = "SECURITY" if part == "collateral" else known["product_type"]
         table = {"DEPOSIT": "lcr/deposit_lines", "LOAN": "lcr/loan_lines"}.get(kind)
         for family in _FAMILIES if table is None else ():

@@ -29,6 +29,7 @@ PARAMETERS = (
     "lcr/facility_lines",
     "lcr/foreign_sovereigns",
     "lcr/inflow_lines",
+    "lcr/interest_lines",
     "lcr/lending_excess",
     "lcr/lending_lines",
     "lcr/liability_lines",

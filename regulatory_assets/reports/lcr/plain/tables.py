@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from regulatory_assets.bank.tables.customers import RATING_SCALE, RATING_TERMS
 from regulatory_assets.regulation.parameters import BASEL
+from regulatory_assets.regulation.tables import Row
 from regulatory_assets.reports.lcr.plain.reading import (
     ZERO,
     Deal,
@@ -46,11 +47,14 @@ class Tables:
         self.instalments: dict[str, list[Deal]] = {}
         for flow in rows.get("cash_flows", ()):
             self.instalments.setdefault(flow["deal_id"], []).append(flow)
+        self.loans = {row["deal_id"]: row for row in rows.get("loans", ())}
         self.ratings: dict[str, list[Deal]] = {}
         for row in rows.get("security_ratings", ()):
             self.ratings.setdefault(row["security_id"], []).append(row)
         self.of_security = {r["security_id"]: r for r in rows.get("security_terms", ())}
         self.countries = {row["entity_id"]: row["country"] for row in structure}
+        told = rows.get("counterparty_details", ())
+        self.abroad = {row["counterparty_id"]: row["country"] for row in told}
         self.funding: dict[tuple[str, str], Decimal] = {}
         self.insured: dict[str, Decimal] = {}
         self.all_insured: set[str] = set()
@@ -75,6 +79,10 @@ class Tables:
     def held(self, deal: Deal, column: str = "amount") -> Decimal:
         amount = deal[column]
         return ZERO if amount is None else product(amount, self.rates[deal["currency"]])
+
+    def at_rate(self, row: Row) -> Decimal:
+        """A limit of the regulation at the day's rate; nothing where there is none."""
+        return product(row.values["limit"], self.rates.get(row.texts["currency"], ZERO))
 
     def _insure(self, deposits: Sequence[Deal]) -> None:
         """Spread what a scheme pays to a depositor over its claims; the largest takes the residue.
@@ -142,7 +150,7 @@ class Tables:
         if named is None and not schemes:
             regime = self.regimes[deal["entity_id"]]
             insurance = self.reading.row("lcr/deposit_insurance", "default", regime)
-            return None, insurance.values["limit"]
+            return None, self.at_rate(insurance)
         if named is None and len(schemes) == 1:
             (scheme,) = schemes.values()
         elif named is not None and named["scheme_id"] in schemes:
@@ -249,6 +257,18 @@ class Tables:
                     return "DOMESTIC"
                 found = "FOREIGN"
         return found
+
+    def whose(self, deal: Deal, sector: str) -> str:
+        """Whether a counterparty is told to be of another country than the entity (para 115)."""
+        theirs, own = (
+            self.abroad.get(deal["counterparty_id"]),
+            self.countries.get(deal["entity_id"]),
+        )
+        if theirs is None or own is None or theirs == own:
+            return "DOMESTIC"
+        currency = self._currency(own)
+        shared = sector == "CENTRAL_BANK" and currency and currency == self._currency(theirs)
+        return "DOMESTIC" if shared else "FOREIGN"
 
     def _currency(self, country: str) -> str | None:
         """The currency of a country, if it is known."""

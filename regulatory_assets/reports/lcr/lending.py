@@ -1,0 +1,51 @@
+"""Loans that are in default, or that the borrower may extend: what their terms say beyond the deal.
+
+loans -> loan_terms, few of them. Which line follows belongs to ``flows``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.bank.tables.lending import LOANS
+from regulatory_assets.ledger.stages import Lookup, row_stage
+from regulatory_assets.ledger.table import Column as TableColumn
+from regulatory_assets.ledger.table import ColumnType, Table
+
+LOAN_TERMS = Table(
+    name="loan_terms",
+    description="Loans that are in default or that their borrower may extend.",
+    key=("deal_id",),
+    group="lcr",
+    columns=(
+        TableColumn("deal_id", ColumnType.STRING, "The loan."),
+        TableColumn("defaulted", ColumnType.BOOLEAN, "The borrower is in default."),
+        TableColumn("extendable_until", ColumnType.DATE, "Latest date to which he may extend it; "
+                    "empty if he may not.", nullable=True),
+    ),
+)  # fmt: skip
+
+
+@row_stage(reads=LOANS, writes=LOAN_TERMS)
+def loan_terms(loans: DataFrame, p: Any) -> DataFrame:
+    """The loans of which more has to be known than when they are due (conventions 3 and 6)."""
+    return loans.where(F.col("defaulted") | F.col("extendable_until").isNotNull())
+
+
+OF_LOAN = Lookup(LOAN_TERMS, by=("deal_id",), take=("defaulted", "extendable_until"), optional=True)
+
+
+def by_loan_terms(deals: DataFrame) -> DataFrame:
+    """Deals due on the latest day that the borrower can choose (convention 3)."""
+    due = F.col("maturity_date")
+    last = F.greatest(due, F.coalesce("extendable_until", due))
+    return deals.withColumn("maturity_date", F.when(due.isNotNull(), last))
+
+
+def is_performing() -> Column:
+    """No payment is past due and the borrower is not in default (convention 6)."""
+    return (F.col("days_past_due") == 0) & ~F.coalesce(F.col("defaulted"), F.lit(False))
