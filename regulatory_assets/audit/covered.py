@@ -93,7 +93,7 @@ def _told(delivery: Delivery) -> dict[str, Any]:
     return {name: value for name, value in told.items() if name not in _LATER or value}
 
 
-_LATER = ("source", "contested")
+_LATER = ("source", "contested", "agreed")
 
 
 def _plain(value: Any) -> Any:

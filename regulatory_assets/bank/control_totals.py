@@ -1,4 +1,7 @@
-"""Control totals: what the source counted, compared with what arrived, before anything is posted.
+"""Control totals: what the source counted, compared with what arrived.
+
+A file is compared before anything of it is posted. A total that comes later, or has changed since,
+is compared with the file that was taken (``quality.deliveries``).
 
 ``control_totals.csv`` lies beside the files of a day, with the columns ``table``, ``rows``,
 ``sum_column`` and ``sum``; the last two may be empty. A line speaks of the table's full file: its
@@ -10,15 +13,21 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from regulatory_assets.bank.delivery import CONTROL_TOTALS, DeliveredFile, DeliveryError
-from regulatory_assets.ledger.table import ColumnType, Table
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column
 
+from regulatory_assets.bank.delivery import CONTROL_TOTALS, DeliveredFile, DeliveryError
+from regulatory_assets.control.register import Delivery
+from regulatory_assets.ledger.arithmetic import total
+from regulatory_assets.ledger.table import MONEY_LIMIT_DIGITS, ColumnType, Table
+
+REMEDY = "deliver the file or its control total again"
 _COLUMNS = ("table", "rows", "sum_column", "sum")
 _SOURCE = "source"
 _COUNT = re.compile("[0-9]{1,18}")
@@ -38,36 +47,55 @@ class ControlTotal:
     place: str
     source: str = ""
 
+    @property
+    def told(self) -> str:
+        """What it says, the same however the number is written."""
+        if self.sum_column is None:
+            return f"{self.rows} rows"
+        digits = f"{self.total:f}"
+        digits = digits.rstrip("0").rstrip(".") if "." in digits else digits
+        return f"{self.rows} rows, {self.sum_column} {digits}"
+
     def of(self, file: DeliveredFile) -> bool:
         """Whether it speaks of a file."""
         return file.mode == "full" and self.source in ("", file.source)
 
-    def check(self, file: Path, rows: int, total: Decimal) -> None:
-        """Raises DeliveryError where another number arrived."""
-        if rows != self.rows:
-            raise self._differs(f"{self.rows} rows were sent, {rows} arrived in {file}")
-        if self.sum_column is not None and total != self.total:
-            raise self._differs(
-                f"{self.sum_column} adds up to {self.total:f}, but to {total:f} in {file}"
-            )
+    @property
+    def counted(self) -> Column:
+        """What its column adds up to over conformed lines; zero where it has none."""
+        return total(F.lit(0) if self.sum_column is None else _countable(F.col(self.sum_column)))
 
-    def _differs(self, what: str) -> DeliveryError:
-        return DeliveryError(
-            f"{self.place}: {what}. Nothing of {self.table} was taken; deliver the file or its "
-            "control total again"
-        )
+    def difference(self, file: str, rows: int, summed: Decimal) -> str:
+        """What differs from what arrived; empty where nothing does."""
+        if rows != self.rows:
+            return f"{self.place}: {self.rows} rows were sent, {rows} arrived in {file}"
+        if self.sum_column is not None and summed != self.total:
+            sums = f"adds up to {self.total:f}, but to {summed:f}"
+            return f"{self.place}: {self.sum_column} {sums} in {file}"
+        return ""
+
+    def check(self, file: str, rows: int, summed: Decimal) -> None:
+        """Raises DeliveryError where another number arrived."""
+        if differs := self.difference(file, rows, summed):
+            raise DeliveryError(f"{differs}. Nothing of {self.table} was taken; {REMEDY}")
+
+
+def _countable(number: Column) -> Column:
+    """A number that can be summed; one beyond all delivered money is for its own line to reject."""
+    limit = F.lit("1" + "0" * MONEY_LIMIT_DIGITS).cast(ColumnType.MONEY.value)
+    money = number.cast(ColumnType.MONEY.value)
+    return F.when((money < limit) & (money > -limit), money)
 
 
 def check_totals(
     totals: Iterable[ControlTotal],
-    files: Sequence[DeliveredFile],
+    whole: Collection[str],
     known: Collection[str],
     taken: Collection[str] = (),
 ) -> None:
     """Refuse a total of which nobody could say whose it is, and one that would be held against
-    nothing. All are of one table: ``files`` of the day, ``known`` sources, and those of which
-    something was ``taken`` before."""
-    whole = sorted({f.source for f in files if f.mode == "full"})
+    nothing. All are of one table: ``whole`` are the sources of its full files, ``known`` all its
+    sources, and of ``taken`` something was taken before."""
     for each in totals:
         if each.source and each.source not in known:
             raise DeliveryError(
@@ -82,9 +110,20 @@ def check_totals(
             )
         if not each.source and len(whole) > 1:
             raise DeliveryError(
-                f"{each.place}: {each.table} is delivered by {', '.join(whole)}; say in a column "
-                f"{_SOURCE} whose file this is"
+                f"{each.place}: {each.table} is delivered by {', '.join(sorted(whole))}; say in a "
+                f"column {_SOURCE} whose file this is"
             )
+
+
+def not_compared(
+    totals: Iterable[ControlTotal], full: Mapping[str, Delivery]
+) -> Iterator[tuple[ControlTotal, Delivery]]:
+    """The totals that came later than the delivery of which they speak, or changed since, each
+    with it. All are of one table: ``full`` is of each source its full delivery in force."""
+    for each in totals:
+        for source, delivery in full.items():
+            if each.source in ("", source) and each.told not in delivery.agreed.split("\n"):
+                yield each, delivery
 
 
 def control_totals(folder: Path, day: date, tables: Iterable[Table]) -> tuple[ControlTotal, ...]:
@@ -111,7 +150,7 @@ def _read(path: Path, stream: Iterable[str], tables: dict[str, Table]) -> Iterat
         place = f"{path}, line {lines.line_num}"
         if len(fields) != len(head):
             raise DeliveryError(f"{place}: {len(fields)} fields, {len(head)} are needed")
-        name, rows, column, total, *source = (field.strip() for field in fields)
+        name, rows, column, summed, *source = (field.strip() for field in fields)
         if name not in tables:
             raise DeliveryError(f"{place}: no source table {name}; use one of {', '.join(tables)}")
         if not _COUNT.fullmatch(rows):
@@ -120,7 +159,7 @@ def _read(path: Path, stream: Iterable[str], tables: dict[str, Table]) -> Iterat
             c.name == column and c.type in _NUMBERS for c in tables[name].columns
         ):
             raise DeliveryError(f"{place}: {name} has no number column {column}")
-        if column and not _AMOUNT.fullmatch(total):
-            raise DeliveryError(f"{place}: sum is {total[:50]!r}; write a decimal number")
-        amount = Decimal(total) if column else Decimal(0)
+        if column and not _AMOUNT.fullmatch(summed):
+            raise DeliveryError(f"{place}: sum is {summed[:50]!r}; write a decimal number")
+        amount = Decimal(summed) if column else Decimal(0)
         yield ControlTotal(name, int(rows), column or None, amount, place, "".join(source))

@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 
 from pyspark.sql.connect import functions as F
-from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.claims import (
@@ -41,10 +40,9 @@ from regulatory_assets.bank.personal import PersonalData, keep_personal
 from regulatory_assets.bank.staging import RawLines, stage
 from regulatory_assets.control.register import Delivery, LostRace
 from regulatory_assets.ledger import frames
-from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.run import ATTEMPTS, Outcome, Runner
-from regulatory_assets.ledger.table import MONEY_LIMIT_DIGITS, ColumnType, Table
+from regulatory_assets.ledger.table import Table
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +79,8 @@ def ingest_table(
     if totals:
         full = (m for m in mappings if m.table == table and m.mode == "full")
         known = {table.name, *(m.source for m in full)}
-        check_totals(totals, files, known, arrivals(runner).standing(table, day).of)
+        whole = {f.source for f in files if f.mode == "full"}
+        check_totals(totals, whole, known, arrivals(runner).standing(table, day).of)
     return ingest_pending(runner, files, totals, vault)
 
 
@@ -174,11 +173,7 @@ def _take(
         F.count("*").alias("lines"),
         F.count(F.when(F.col(REASONS) != "", 1)).alias("rejected"),
         F.countDistinct(F.when(F.col(REASONS) == "", frames.fingerprint(table.key))).alias("keys"),
-        *(
-            total(_countable(F.col(t.sum_column))).alias(f"sum_{i}")
-            for i, t in enumerate(totals)
-            if t.sum_column is not None
-        ),
+        *(each.counted.alias(f"sum_{i}") for i, each in enumerate(totals) if each.sum_column),
     ).collect()[0]
     if counted.lines != raw.lines:
         raise DeliveryError(
@@ -186,8 +181,8 @@ def _take(
             "the storage of the lake is damaged"
         )
     for i, each in enumerate(totals):
-        of_column = counted[f"sum_{i}"] if each.sum_column is not None else Decimal(0)
-        each.check(Path(raw.file_name), counted.lines, of_column)
+        of_column = counted[f"sum_{i}"] if each.sum_column else Decimal(0)
+        each.check(raw.file_name, counted.lines, of_column)
     known: int | None = counted.rejected
     if counted.keys + counted.rejected < counted.lines:
         conformed, known = reject_repeated_keys(conformed, table), None
@@ -206,7 +201,8 @@ def _take(
             standing = store(runner.reader.rows(version, among=valid, on=table.key))
             conformed, known = reject_unknown_deletes(conformed, standing, table), None
         rejected = _rejected_count(conformed, known)
-        return _post(runner, raw, version, conformed, settled, standing, rejected, before)
+        agreed = "\n".join(t.told for t in totals)
+        return _post(runner, raw, version, conformed, settled, standing, rejected, before, agreed)
 
 
 _WRONG = F.col(REASONS) != ""
@@ -243,6 +239,7 @@ def _post(
     standing: DataFrame | None,
     rejected: int,
     before: Callable[[DataFrame], tuple[str, ...]],
+    agreed: str,
 ) -> Ingested:
     table = raw.table
     delivery = Delivery(
@@ -258,6 +255,7 @@ def _post(
         arrived_at=raw.arrived_at,
         source=raw.source,
         contested=settled.contested if settled else 0,
+        agreed=agreed,
     )
     # Where no line is wrong, nothing need be checked once more to leave the wrong ones out.
     accepted = conformed.where(F.col(REASONS) == "") if rejected else conformed
@@ -280,13 +278,6 @@ def _post(
         standing=standing,
     )
     return Ingested(delivery, outcome, warnings)
-
-
-def _countable(number: Column) -> Column:
-    """A number that can be summed; one beyond all delivered money is for its own line to reject."""
-    limit = F.lit("1" + "0" * MONEY_LIMIT_DIGITS).cast(ColumnType.MONEY.value)
-    money = number.cast(ColumnType.MONEY.value)
-    return F.when((money < limit) & (money > -limit), money)
 
 
 def _nothing_valid(raw: RawLines, wrong: DataFrame) -> str:

@@ -34,7 +34,12 @@ def _against(runtime: Runtime, day: date) -> list[str]:
     from regulatory_assets.orchestration.instance import open_instance
 
     runner = runtime.runner("days")
-    examination = Examination(runner.positions(day), runner.reader, runner.register)
+    examination = Examination(
+        runner.positions(day),
+        runner.reader,
+        runner.register,
+        deliveries=runtime.settings.data.resolve(),
+    )
     with open_instance() as instance:
         faults = blocking_faults(instance, examination, day)
         found = [f"{fault} (run {day} again)" for fault in faults]

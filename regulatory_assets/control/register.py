@@ -71,7 +71,8 @@ class Delivery:
     """A file that arrived. ``revision`` is the one it led to, if any; ``commit`` sets it.
 
     ``source`` is the source of its mapping, empty where the database is older than the field; of
-    the file's keys ``contested`` have been delivered by another source as well.
+    the file's keys ``contested`` have been delivered by another source as well. ``agreed`` are the
+    control totals that lay beside the file and that it agreed with, one a line.
     """
 
     batch: str
@@ -87,6 +88,7 @@ class Delivery:
     revision: int | None = None
     source: str = ""
     contested: int = 0
+    agreed: str = ""
 
 
 class LostRace(Exception):

@@ -128,6 +128,7 @@ deliveries = Table(
     Column("revision", Integer),
     Column("source", Text, nullable=False, server_default=""),
     Column("contested", BigInteger, nullable=False, server_default="0"),
+    Column("agreed", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("batch", name="deliveries_key"),
     ForeignKeyConstraint(
         ["table_name", "reporting_date", "revision"],

@@ -68,7 +68,9 @@ def _of_table(
             runtime = bank.runtime(graph)
             runner = runtime.runner(context.run.run_id)
             rules = RuleBook(runtime.events).snapshot()
-            examination = Examination(runner.positions(day), runner.reader, runner.register, rules)
+            examination = Examination(
+                runner.positions(day), runner.reader, runner.register, rules, bank.deliveries
+            )
             revision = examination.version(table).revision
             released, _ = last_released(rules.events)
             left_out = table.name in examination.positions.left_out()

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
 from json import dumps, loads
 from pathlib import Path
 
-from regulatory_assets.bank.delivery import CONTROL_TOTALS, DeliveredFile, find_files
+from regulatory_assets.bank.control_totals import control_totals, not_compared
+from regulatory_assets.bank.delivery import (
+    CONTROL_TOTALS,
+    DeliveredFile,
+    DeliveryError,
+    content_hash,
+    find_files,
+)
 from regulatory_assets.bank.fetching import askable
 from regulatory_assets.bank.intake import Arrivals
 from regulatory_assets.bank.mapping import installed, needed_sources
 from regulatory_assets.control.register import Register
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import Positions
+from regulatory_assets.ledger.table import Table
 from regulatory_assets.settings import Databases
 
 
@@ -42,8 +51,8 @@ def missing(folder: Path, day: date, graph: Graph) -> tuple[str, ...]:
 
 
 def left_out(folder: Path, day: date, graph: Graph, register: Register) -> frozenset[str]:
-    """The optional tables of which a day has neither a file nor rows, and no database that a run
-    asks, and what needs them.
+    """The optional tables of which a day has neither a file nor rows, no control total that counts
+    any, and no database that a run asks, and what needs them.
 
     A run that does not name its tables leaves them out: a step that has nothing to do costs a tenth
     of a second, and most banks deliver few of the optional tables. Raises DeliveryError.
@@ -51,6 +60,8 @@ def left_out(folder: Path, day: date, graph: Graph, register: Register) -> froze
     arrived = {f.table.name for f in find_files(folder, day, graph.sources)}
     asked = askable(graph.sources, day, Databases().databases)
     arrived |= {a.mapping.table.name for a in asked}
+    with suppress(DeliveryError):  # what cannot be read is told by every check that asks by it
+        arrived |= {t.table for t in control_totals(folder, day, graph.sources) if t.rows}
     return Positions(graph, register, day).left_out(arrived)
 
 
@@ -102,16 +113,44 @@ class DayFiles:
         """When a file was last written, in nanoseconds."""
         return max((at for f in self.files for _, at, _ in self._status(f)), default=0)
 
-    def waiting(self, arrivals: Arrivals) -> dict[str, str]:
+    def waiting(self, arrivals: Arrivals, sources: Sequence[Table]) -> dict[str, str]:
         """The names of the files that a run would take, by a hash that another content, another
-        mapping or the same content delivered again changes."""
-        return {
-            _hash([f.source, f.sha256, f.mapping.fingerprint, self._status(f)]): f.path.name
+        mapping or the same content delivered again changes; and that of control totals with which
+        a file was not compared when it was taken."""
+        pending = [
+            f
             for _, of_table in groupby(
                 sorted(self.files, key=lambda f: f.table.name), key=lambda f: f.table
             )
             for f in arrivals.pending(tuple(of_table))
+        ]
+        found = {
+            _hash([f.source, f.sha256, f.mapping.fingerprint, self._status(f)]): f.path.name
+            for f in pending
         }
+        totals = self.folder / CONTROL_TOTALS
+        if totals.exists() and self._to_compare(arrivals, sources, {f.table for f in pending}):
+            found[_hash([CONTROL_TOTALS, content_hash(totals)])] = CONTROL_TOTALS
+        return found
+
+    def _to_compare(
+        self, arrivals: Arrivals, sources: Sequence[Table], pending: Collection[Table]
+    ) -> bool:
+        """Whether control totals are there that no delivery of the day's rows agreed with, besides
+        those that will be held against a file that waits; or that nobody can read."""
+        day = date.fromisoformat(self.folder.name)
+        try:
+            totals = control_totals(self.folder.parent, day, sources)
+        except DeliveryError:
+            return True
+        for table in sources:
+            of_table = [t for t in totals if t.table == table.name]
+            if of_table and table not in pending:
+                full = {name: d[0] for name, d in arrivals.standing(table, day).of.items()}
+                announced = not full and any(t.rows for t in of_table)
+                if announced or any(not_compared(of_table, full)):
+                    return True
+        return False
 
     def _status(self, file: DeliveredFile) -> list[tuple[str, int, int]]:
         """Name, time and size of a file's parts, and of what counts it."""

@@ -105,7 +105,7 @@ def _look(
         raise _Waits(f"{', '.join(lacking)} not delivered yet")
     if time.time_ns() - found.newest < SETTLED_SECONDS * 10**9:
         raise _Waits("a file may still be being written")
-    waiting = found.waiting(runtime.arrivals)
+    waiting = found.waiting(runtime.arrivals, runtime.graph.sources)
     names = sorted({name for told, name in waiting.items() if told not in before.requested})
     if names and (closed := ClosedDays(runtime.events).held(day)):
         raise _Waits(closed)

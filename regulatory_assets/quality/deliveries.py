@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 from pyspark.sql.connect import functions as F
 
@@ -14,8 +15,17 @@ from regulatory_assets.bank.claims import (
     raw_folder,
     standing_deliveries,
 )
-from regulatory_assets.bank.conform import REJECTED_ROWS
-from regulatory_assets.bank.mapping import installed, needed_sources
+from regulatory_assets.bank.conform import REJECTED_ROWS, conform
+from regulatory_assets.bank.control_totals import (
+    REMEDY,
+    ControlTotal,
+    check_totals,
+    control_totals,
+    not_compared,
+)
+from regulatory_assets.bank.delivery import DeliveryError
+from regulatory_assets.bank.mapping import SourceMapping, installed, needed_sources
+from regulatory_assets.bank.staging import raw_lines
 from regulatory_assets.control.register import Delivery
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.table import Table
@@ -54,6 +64,7 @@ def _deliveries(table: Table) -> Check:
             if kept != batches[batch]:
                 wrong.append(f"batch {batch}: {batches[batch]} rejected, {kept} kept")
         wrong += _lacking(day, table, standing)
+        wrong += _miscounted(day, table, standing)
         if wrong:
             return Result(False, "; ".join(wrong), facts)
         return Result(True, "every delivered line was accepted or kept as rejected", facts)
@@ -62,9 +73,11 @@ def _deliveries(table: Table) -> Check:
         table,
         "reconciliation",
         "Every source that the day needs has delivered; delivered lines = accepted + rejected, and "
-        "the accepted lines of each source's last full file, with its changes, are its rows.",
+        "the accepted lines of each source's last full file, with its changes, are its rows; its "
+        "lines are those that its control total counts.",
         True,
         examine,
+        counts=True,
     )
 
 
@@ -114,12 +127,48 @@ def _lacking(day: Examination, table: Table, standing: Standing) -> list[str]:
         return []
     mappings = installed(day.positions.graph.sources)
     needed = needed_sources(table, day.version(table).day, mappings)
-    names = {m.source: {m.source, *m.formerly} for m in mappings if m.mode == "full"}
+    names = _names(mappings)
     return [
         f"the source {s} has not delivered"
         for s in needed
         if not names.get(s, {s}) & standing.of.keys()
     ]
+
+
+def _names(mappings: Iterable[SourceMapping]) -> dict[str, set[str]]:
+    """By source the names under which it has delivered."""
+    return {m.source: {m.source, *m.formerly} for m in mappings if m.mode == "full"}
+
+
+def _miscounted(day: Examination, table: Table, standing: Standing) -> list[str]:
+    """The control totals with which the full files in force do not agree. Those that lay beside a
+    file when it was taken need no second look; the others came later."""
+    if day.deliveries is None or not standing.of:
+        return []
+    mappings = [m for m in installed(day.positions.graph.sources) if m.table == table]
+    now = {name: source for source, names in _names(mappings).items() for name in names}
+    full = {now.get(name, name): each[0] for name, each in standing.of.items()}
+    try:
+        of_day = control_totals(day.deliveries, day.positions.day, day.positions.graph.sources)
+        totals = [t for t in of_day if t.table == table.name]
+        check_totals(totals, full, {table.name, *_names(mappings)})
+    except DeliveryError as error:
+        return [str(error)]
+    return [
+        f"{differs}. What was taken of it stands; {REMEDY}"
+        for each, delivery in not_compared(totals, full)
+        if (differs := _difference(day, table, each, delivery))
+    ]
+
+
+def _difference(day: Examination, table: Table, total: ControlTotal, delivery: Delivery) -> str:
+    summed = Decimal(0)
+    if total.sum_column and delivery.delivered == total.rows:
+        raw = raw_lines(raw_folder(day.reader.lake.root), table, delivery.batch)
+        lines = day.reader.lake.session.read.parquet(str(raw.path))
+        conformed = conform(lines, raw.columns, raw.mapping, raw.day)
+        summed = conformed.agg(total.counted.alias("sum")).collect()[0]["sum"]
+    return total.difference(delivery.file_name, delivery.delivered, summed)
 
 
 def _kept(day: Examination, batches: dict[str, int]) -> dict[str, int]:

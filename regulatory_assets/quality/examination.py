@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import and_
+from pathlib import Path
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.adjustments.book import Snapshot
+from regulatory_assets.bank.delivery import CONTROL_TOTALS, content_hash
 from regulatory_assets.control.register import Register
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.frames import ENTRY
@@ -45,6 +47,8 @@ class Examination:
     register: Register
     rules: Snapshot = field(default_factory=lambda: Snapshot(()))
     """The rules, for the checks of what they change."""
+    deliveries: Path | None = None
+    """The delivery folder, for the checks of what its control totals say."""
 
     def version(self, table: Table) -> Version:
         return self.positions.version(table.name)
@@ -80,9 +84,14 @@ class Examination:
         return self.positions.read(table, reader).as_consumed(read)
 
     def evidence(self, check: Check) -> str:
-        """What the check's answer depends on: its code and the revisions it reads."""
+        """What the check's answer depends on: its code, the revisions it reads, and the control
+        totals where it asks by them."""
         revisions = {t.name: self.version(t).revision for t in (check.table, *check.reads)}
-        return f"{check.code} {' '.join(f'{n}:{r}' for n, r in sorted(revisions.items()))}"
+        told = f"{check.code} {' '.join(f'{n}:{r}' for n, r in sorted(revisions.items()))}"
+        if check.counts and self.deliveries is not None:
+            totals = self.deliveries / self.positions.day.isoformat() / CONTROL_TOTALS
+            told += f" totals:{content_hash(totals)[:12]}" if totals.exists() else ""
+        return told
 
 
 @dataclass(frozen=True)
@@ -101,6 +110,8 @@ class Check:
     examine: Callable[[Examination, int], Result]
     reads: tuple[Table, ...] = ()
     file: str = ""
+    counts: bool = False
+    """Whether it asks by the control totals that lie beside the day's files."""
 
     @property
     def code(self) -> str:

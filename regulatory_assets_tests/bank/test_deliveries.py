@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from regulatory_assets.bank.control_totals import control_totals
+from regulatory_assets.bank.control_totals import control_totals, not_compared
 from regulatory_assets.bank.delivery import DeliveryError, find_files
 from regulatory_assets.bank.formats import text as text_format
 from regulatory_assets.bank.ingest import ingest, ingest_table
 from regulatory_assets.bank.mapping import load
 from regulatory_assets.bank.staging import stage
 from regulatory_assets.bank.tables import SOURCES
+from regulatory_assets.quality.deliveries import delivery_checks
+from regulatory_assets.quality.examination import Examination, Result
 from regulatory_assets_tests.bank.desk import Desk
 
 HEAD = "currency,rate\n"
@@ -400,6 +402,57 @@ def test_a_control_total_of_what_did_not_arrive_is_refused(desk: Desk) -> None:
         DeliveryError, match="line 2: fx_rates has no source rates; name one of fx_"
     ):
         ingest_table(desk.runner, desk.deliveries, table, desk.day)
+
+
+def test_a_control_total_that_comes_later_is_held_against_what_was_taken(desk: Desk) -> None:
+    """Its file is the one in force, rejected lines included; a delta on top is none of it."""
+
+    def counted(lines: str, head: str = "table,rows,sum_column,sum") -> tuple[Result, str]:
+        desk.deliver("control_totals.csv", f"{head}\n{lines}\n")
+        return look()
+
+    def look() -> tuple[Result, str]:
+        runner = desk.runner
+        positions = runner.positions(desk.day)
+        now = Examination(positions, runner.reader, runner.register, deliveries=desk.deliveries)
+        check = delivery_checks(desk.table("fx_rates"))[0]
+        return check.examine(now, 0), now.evidence(check)
+
+    taken(desk, RATES + "JPY,x\n")
+    taken(desk, "_operation,currency,rate\nupsert,SEK,0.1\ndelete,USD,\n", "fx_rates.delta-1.csv")
+    before = rates(desk)
+    passed, alone = look()
+    assert passed.passed
+    for line, problem in (
+        ("fx_rates,3,,", ""),
+        ("fx_rates,3,rate,1.90", ""),
+        ("fx_rates,3,rate,1.9\ndeals,5,,", ""),
+        ("fx_rates,2,,", r"line 2: 2 rows were sent, 3 arrived in fx_rates\.csv\. What was taken"),
+        (
+            "fx_rates,3,,\nfx_rates,3,rate,1.8",
+            r"line 3: rate adds up to 1\.8, but to 1\.90000000 in",
+        ),
+        ("fx_rates,many,,", "line 2: rows is 'many'; write a whole number"),
+    ):
+        result, evidence = counted(line)
+        assert result.passed == (not problem), result.said
+        assert re.search(problem, result.said)
+        assert evidence != alone, "a check that has passed is asked again"
+    result, _ = counted("fx_rates,3,,,rates", "table,rows,sum_column,sum,source")
+    assert "line 2: fx_rates has no source rates" in result.said
+    assert rates(desk) == before
+    (desk.here / "control_totals.csv").unlink()
+    assert look() == (passed, alone)
+
+
+def test_what_a_file_agreed_with_when_it_was_taken_is_not_compared_again(desk: Desk) -> None:
+    with_totals(desk, "fx_rates,3,,\nfx_rates,3,rate,1.900")
+    (full,) = desk.runner.register.deliveries("fx_rates", desk.day)
+    assert full.agreed == "3 rows\n3 rows, rate 1.9"
+    for line, late in (("fx_rates,3,rate,1.9", 0), ("fx_rates,3,rate,2", 1), ("fx_rates,2,,", 1)):
+        desk.deliver("control_totals.csv", f"table,rows,sum_column,sum\n{line}\n")
+        totals = control_totals(desk.deliveries, desk.day, SOURCES)
+        assert len(list(not_compared(totals, {"fx_rates": full}))) == late
 
 
 @pytest.mark.parametrize("content", [b"", b"table,rows\n", b"\xff\xfe", b'table,"rows\n'])

@@ -299,7 +299,7 @@ def test_control_totals_say_whose_file_they_count(desk: Desk) -> None:
         desk.deliver("control_totals.csv", totals)
         totals_of = control_totals(desk.deliveries, desk.day, SOURCES)
         files = find_files(desk.deliveries, desk.day, SOURCES, MAPPINGS)
-        check_totals(totals_of, files, {"early", "late", "other"})
+        check_totals(totals_of, {f.source for f in files}, {"early", "late", "other"})
         return ingest_pending(desk.runner, files, totals_of)
 
     write(desk, "late", None, {"AAX": "1", "BBX": "2"})

@@ -209,6 +209,19 @@ def test_the_sensor_requests_exactly_the_days_that_have_files_to_take(tmp_path: 
         assert sensor.look() == ["2026-01-06"], "a run that had read it posts after the look"
         take(DAYS[1])
 
+        totals, lines = rates.with_name(CONTROL_TOTALS), len(first.splitlines()) - 1
+        for line, asks in (
+            (f"fx_rates,{lines},,\n", ["2026-01-06"]),
+            (f"fx_rates,{lines},,\ncash_flows,0,,\n", ["2026-01-06"]),
+            ("cash_flows,0,,\n", []),
+            ("cash_flows,1,,\n", ["2026-01-06"]),
+        ):
+            totals.write_text(f"table,rows,sum_column,sum\n{line}")
+            assert sensor.look() == asks, "what a file was not held against when it was taken"
+            assert asks == [] or sensor.causes[-1] == f"delivered: {CONTROL_TOTALS}"
+            assert sensor.look() == []
+        totals.unlink()
+
         rates.write_text("currency,rate\nnothing,valid\n")
         (home.deliveries / "2026-01-06" / "entities.csv").write_text("refused")
         assert sensor.look() == ["2026-01-06"]

@@ -21,9 +21,11 @@ from dagster import (
 )
 
 from regulatory_assets.audit.verification import audit
+from regulatory_assets.bank.delivery import CONTROL_TOTALS
 from regulatory_assets.bank.tables import DETAILS, POSITIONS
 from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.orchestration.checks import blocking_faults
+from regulatory_assets.orchestration.files import left_out
 from regulatory_assets.orchestration.launch import DayResult, run_days
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.runtime import open_runtime
@@ -91,9 +93,13 @@ def test_every_run_ends_with_an_anchor(first_run: dict[date, DayResult]) -> None
     assert audit(runtime.anchors).younger == 0
 
 
-def faults(instance: DagsterInstance, day: date = FIRST) -> list[str]:
+def faults(
+    instance: DagsterInstance, day: date = FIRST, deliveries: Path | None = None
+) -> list[str]:
     runner = open_runtime().runner("test")
-    examination = Examination(runner.positions(day), runner.reader, runner.register)
+    examination = Examination(
+        runner.positions(day), runner.reader, runner.register, deliveries=deliveries
+    )
     return list(blocking_faults(instance, examination, day))
 
 
@@ -240,6 +246,41 @@ def test_a_day_without_optional_tables_leaves_out_what_needs_them(tmp_path: Path
         (result,) = run_days([FIRST], [*(p.stem for p in late), *reports], instance=instance)
         assert result.success, result.failures
         assert {o.table for o in result.outcomes} == {*(p.stem for p in late), *reports}
+
+
+def test_a_control_total_that_comes_after_a_run_fails_the_next_one(tmp_path: Path) -> None:
+    """It stands against a close from the moment it lies there, and counts tables not delivered."""
+    with new_home(tmp_path / "home") as home, DagsterInstance.ephemeral() as instance:
+        home.deliver(FIRST, optional=False)
+        totals = home.deliveries / str(FIRST) / CONTROL_TOTALS
+
+        def run(line: str) -> tuple[str, ...]:
+            totals.write_text(f"table,rows,sum_column,sum\n{line}\n")
+            (result,) = run_days([FIRST], ["fx_rates"], instance=instance)
+            assert result.success == (not result.failures)
+            return result.failures
+
+        def against() -> list[str]:
+            return [f for f in faults(instance, deliveries=home.deliveries) if "reconcil" in f]
+
+        rows = len((totals.with_name("fx_rates.csv")).read_text().splitlines()) - 1
+        assert not run(f"fx_rates,{rows},,")
+        assert not against()
+        totals.write_text(f"table,rows,sum_column,sum\nfx_rates,{rows + 2},,\n")
+        assert against() == [
+            "fx_rates: check reconciliation has not been evaluated for the revisions that stand"
+        ]
+        (said,) = run(f"fx_rates,{rows + 1},,")
+        assert f"line 2: {rows + 1} rows were sent, {rows} arrived in fx_rates.csv" in said
+        assert against() == ["fx_rates: check reconciliation has failed"]
+        runtime = open_runtime()
+
+        def absent() -> frozenset[str]:
+            return left_out(home.deliveries, FIRST, runtime.graph, runtime.register)
+
+        assert "branches" in absent()
+        totals.write_text("table,rows,sum_column,sum\nbranches,1,,\n")
+        assert "branches" not in absent(), "what was sent and is not there is refused by a run"
 
 
 def test_a_run_that_cannot_be_anchored_says_so(tmp_path: Path) -> None:
