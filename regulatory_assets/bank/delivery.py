@@ -87,10 +87,20 @@ def content_hash(path: Path) -> str:
         ) from error
 
 
+def _listed(folder: Path) -> list[Path]:
+    """What lies in a folder, by name; nothing where there is none."""
+    try:
+        return sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise DeliveryError(
+            f"{folder}: cannot be listed ({error.strerror}); let the account that runs this read it"
+        ) from error
+
+
 def delivery_days(folder: Path) -> tuple[date, ...]:
-    """The reporting dates for which the folder holds files, in order."""
+    """The reporting dates for which the folder holds files, in order. Raises DeliveryError."""
     days = []
-    for child in sorted(folder.iterdir()) if folder.is_dir() else ():
+    for child in _listed(folder):
         try:
             days.append(date.fromisoformat(child.name))
         except ValueError:
@@ -107,7 +117,7 @@ def find_files(
     """The files of a day, full deliveries before deltas, by their numbers and names.
 
     ``mappings`` are those installed if not given. Raises DeliveryError for a name that fits no
-    source or two, and for a name with another day.
+    source or two, for a name with another day, and for a second full file of a source.
     """
     tables = tuple(tables)
     known = [*(standard(t, mode) for t in tables for mode in ("full", "delta"))]
@@ -115,11 +125,14 @@ def find_files(
     where = folder / day.isoformat()
     paths = [
         path
-        for path in sorted(where.iterdir() if where.is_dir() else ())
+        for path in _listed(where)
         if path.name != CONTROL_TOTALS
         and not path.name.startswith(".")
         and not path.name.endswith(".part")
     ]
+    for path in paths:
+        if path.name != path.name.encode(errors="replace").decode():
+            raise DeliveryError(f"{where}: the name {path.name!a} is not UTF-8; rename it")
     asking = [m for m in known if isinstance(m.query, FileQuery)]
     named = [m for m in known if m not in asking]
     only_asked = {
@@ -132,7 +145,20 @@ def find_files(
     for mapping in asking:
         if parts := _parts(mapping, paths, day, only_asked):
             found.append(DeliveredFile(where / mapping.pattern.text, day, mapping, parts))
+    _check_one_full(found)
     return tuple(sorted(found, key=_order))
+
+
+def _check_one_full(files: Iterable[DeliveredFile]) -> None:
+    """Refuse a second full file of a source: of two wholes one would replace the other unseen."""
+    whole: dict[str, DeliveredFile] = {}
+    for file in files:
+        if file.mode == "full" and (other := whole.setdefault(file.source, file)) is not file:
+            raise DeliveryError(
+                f"{file.named}: {file.source} delivers all its {file.table.name} in one file, and "
+                f"{other.path.name} is there too; remove the one that does not hold, or give each "
+                "a mapping of its own"
+            )
 
 
 def _found(
@@ -204,5 +230,5 @@ def _parts(
 
 def _order(file: DeliveredFile) -> tuple[bool, list[int], str]:
     """Full files first; then by the numbers in the name, so that 10 comes after 9."""
-    numbers = [int(digits) for digits in _NUMBER.findall(file.path.stem)]
+    numbers = [int(digits) for digits in _NUMBER.findall(file.path.name)]
     return file.mode == "delta", numbers, file.path.name

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from regulatory_assets.bank.control_totals import control_totals, not_compared
-from regulatory_assets.bank.delivery import DeliveryError, find_files
+from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
 from regulatory_assets.bank.formats import text as text_format
 from regulatory_assets.bank.ingest import ingest, ingest_table
 from regulatory_assets.bank.mapping import load
@@ -22,6 +22,14 @@ from regulatory_assets_tests.bank.desk import Desk
 
 HEAD = "currency,rate\n"
 RATES = HEAD + "EUR,1\nUSD,0.9\n"
+BOOK = """
+source: desk
+table: fx_rates
+files: "{}"
+delivery: {}
+key: [CODE]
+columns: {{currency: CODE, rate: V}}
+"""
 
 
 def rates(desk: Desk) -> dict[str, Decimal]:
@@ -77,6 +85,21 @@ def test_a_header_alone_is_a_table_without_rows(desk: Desk) -> None:
 def test_a_file_cut_off_within_a_line_is_refused(desk: Desk, cut: int) -> None:
     taken(desk, RATES)
     refused(desk, RATES[:-cut] if cut < 8 else RATES[:5], "may have been cut off")
+
+
+def test_a_folder_that_cannot_be_listed_is_refused(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(self: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+    for look in (
+        lambda: find_files(desk.deliveries, desk.day, SOURCES, ()),
+        lambda: delivery_days(desk.deliveries),
+    ):
+        with pytest.raises(DeliveryError, match=r"cannot be listed \(Permission denied\); let"):
+            look()
 
 
 def test_a_folder_in_place_of_a_file_is_refused(desk: Desk) -> None:
@@ -136,6 +159,18 @@ def test_a_missing_column_is_refused(desk: Desk) -> None:
 
 def test_a_column_twice_is_refused(desk: Desk) -> None:
     refused(desk, "currency,rate,rate\nEUR,1,2\n", "the column rate stands twice")
+
+
+def test_half_a_character_is_no_text_in_any_encoding(desk: Desk) -> None:
+    utf_7 = BOOK.format("book.csv", "full") + "encoding: utf-7\n"
+    desk.deliver("book.csv", b"CODE,V\nE+2AA-R,1\n")
+    with pytest.raises(DeliveryError, match=r"line 2: not utf-7 text .*surrogates not"):
+        desk.take("fx_rates", [load(Path("b.yaml"), utf_7, SOURCES)])
+
+
+@pytest.mark.parametrize("columns", [5_001, 300_000])
+def test_a_header_that_is_none_is_refused(desk: Desk, columns: int) -> None:
+    refused(desk, "," * (columns - 1) + "\n", f"line 1: {columns} columns stand in the header")
 
 
 def test_the_order_of_columns_does_not_matter(desk: Desk) -> None:
@@ -290,6 +325,43 @@ def test_deltas_are_applied_once_in_the_order_of_their_numbers(desk: Desk) -> No
     ]
     assert rates(desk)["EUR"] == Decimal(10)
     assert desk.take("fx_rates") == ()
+
+
+def test_numbers_order_deltas_wherever_they_stand_in_the_name(desk: Desk) -> None:
+    """Also behind the last point, where a name's ending is."""
+    book = load(Path("b.yaml"), BOOK.format("book.csv", "full"), SOURCES)
+    told = BOOK.format("changes.#", "delta") + "operation: OP\n"
+    changes = load(Path("c.yaml"), told, SOURCES)
+    desk.deliver("book.csv", "CODE,V\nEUR,1\n")
+    for number in (9, 10):
+        desk.deliver(f"changes.{number}", f"OP,CODE,V\nupsert,EUR,{number}\n")
+    desk.take("fx_rates", [book, changes])
+    assert rates(desk) == {"EUR": Decimal(10)}
+
+
+def test_two_full_files_of_one_source_are_refused(desk: Desk) -> None:
+    """One would replace the other, and nobody would miss its rows."""
+    book = load(Path("b.yaml"), BOOK.format("book_*.csv", "full"), SOURCES)
+    desk.deliver("book_a.csv", "CODE,V\nEUR,1\n")
+    desk.take("fx_rates", [book])
+    second = desk.deliver("book_b.csv", "CODE,V\nUSD,1\n")
+    with pytest.raises(DeliveryError, match=r"book_b\.csv: desk delivers all .* book_a\.csv is"):
+        desk.take("fx_rates", [book])
+    assert sorted(rates(desk)) == ["EUR"]
+    second.unlink()
+    own = load(Path("b.yaml"), BOOK.replace("desk", "fx_rates").format("b.csv", "full"), SOURCES)
+    desk.deliver("b.csv", "CODE,V\nEUR,1\n")
+    desk.deliver("fx_rates.csv", RATES)
+    (desk.here / "book_a.csv").unlink()
+    with pytest.raises(DeliveryError, match="fx_rates delivers all its fx_rates in one file"):
+        desk.take("fx_rates", [own])
+
+
+def test_a_name_that_is_no_text_is_refused(desk: Desk) -> None:
+    book = load(Path("b.yaml"), BOOK.format("book_*.csv", "full"), SOURCES)
+    Path(os.fsdecode(os.fsencode(desk.here) + b"/book_\xff.csv")).write_text("CODE,V\nEUR,1\n")
+    with pytest.raises(DeliveryError, match=r"the name 'book_\\udcff\.csv' is not UTF-8"):
+        desk.take("fx_rates", [book])
 
 
 def test_a_file_that_arrives_during_a_run_waits_for_the_next(desk: Desk) -> None:

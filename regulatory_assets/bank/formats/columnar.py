@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from regulatory_assets.bank.files import FileForm
-from regulatory_assets.bank.formats.piece import Unreadable, good_lines
+from regulatory_assets.bank.formats.piece import Unreadable, check_names, good_lines
 
 _ROWS = 65_536
 
@@ -34,9 +34,7 @@ class ParquetFile:
         schema = self._file.schema_arrow
         self.columns = tuple(schema.names)
         self.unknown = tuple(c for c in self.columns if c not in used)
-        for name in self.columns:
-            if self.columns.count(name) > 1:
-                raise Unreadable(f"the column {name} stands twice; name each once")
+        check_names(self.columns)
         for field in schema:
             if field.name in used and pa.types.is_nested(field.type):
                 raise Unreadable(

@@ -18,7 +18,13 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from regulatory_assets.bank.files import FileForm
-from regulatory_assets.bank.formats.piece import Unreadable, bad_lines, good_lines, place
+from regulatory_assets.bank.formats.piece import (
+    Unreadable,
+    bad_lines,
+    check_names,
+    good_lines,
+    place,
+)
 from regulatory_assets.bank.formats.text import Lines
 
 _MARK = b"\xef\xbb\xbf"
@@ -164,7 +170,5 @@ def _header(line: str, delimiter: str) -> tuple[str, ...]:
     except (csv.Error, ValueError) as error:
         raise Unreadable(f"the header cannot be read: {error}", 1) from error
     columns = tuple(n.strip() or f"(column {i})" for i, n in enumerate(names, 1))
-    for name in columns:
-        if columns.count(name) > 1:
-            raise Unreadable(f"the column {name} stands twice in the header; name each once", 1)
+    check_names(columns, 1)
     return columns

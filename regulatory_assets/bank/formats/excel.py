@@ -20,7 +20,7 @@ import openpyxl
 import pyarrow as pa
 
 from regulatory_assets.bank.files import FileForm
-from regulatory_assets.bank.formats.piece import Unreadable, good_lines
+from regulatory_assets.bank.formats.piece import Unreadable, check_names, good_lines
 
 _ROWS = 20_000
 
@@ -59,9 +59,7 @@ class ExcelFile:
             str(value).strip() if value is not None else f"(column {i})"
             for i, value in enumerate(head[0][:filled], 1)
         )
-        for name in self.columns:
-            if self.columns.count(name) > 1:
-                raise Unreadable(f"the column {name} stands twice in the header", 1)
+        check_names(self.columns, 1)
         self.unknown = tuple(c for c in self.columns if c not in used)
 
     @staticmethod

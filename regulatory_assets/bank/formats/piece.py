@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -13,6 +14,10 @@ OTHERS = "(other values)"
 """A column for what a format without a header holds beside the columns that are needed."""
 
 
+COLUMN_LIMIT = 5_000
+"""No table is near it; each column costs the engine."""
+
+
 class Unreadable(Exception):
     """A file that cannot be taken at all; says what is wrong, on which line, and the remedy."""
 
@@ -20,6 +25,20 @@ class Unreadable(Exception):
         """``plain``: the problem quotes nothing that stands in the file."""
         super().__init__(problem)
         self.problem, self.line, self.plain = problem, line, plain
+
+
+def check_names(columns: Sequence[str], line: int | None = None) -> None:
+    """Refuse names of columns that cannot be told apart, or are far too many. Raises Unreadable."""
+    if len(columns) > COLUMN_LIMIT:
+        raise Unreadable(
+            f"{len(columns)} columns stand in the header, and {COLUMN_LIMIT:,} are the most; is it "
+            "separated by another sign?",
+            line,
+            plain=True,
+        )
+    for name, times in Counter(columns).items():
+        if times > 1:
+            raise Unreadable(f"the column {name} stands twice; name each once", line)
 
 
 class SourceFile(Protocol):

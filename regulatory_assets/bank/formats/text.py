@@ -34,8 +34,7 @@ class Lines:
         """The number of a block's first line, and its lines, each with a line feed."""
         line, length = 1, 0
         rest: list[bytes] = []
-        for text in self._texts():
-            data = text.encode()
+        for data in self._texts():
             cut = data.rfind(b"\n") + 1
             if cut:
                 block = b"".join([*rest, data[:cut]]).replace(b"\r\n", b"\n")
@@ -60,7 +59,8 @@ class Lines:
                 )
             yield line, b"".join(rest).removesuffix(b"\r") + b"\n"
 
-    def _texts(self) -> Iterator[str]:
+    def _texts(self) -> Iterator[bytes]:
+        """The file's text in UTF-8."""
         encoding = self._form.encoding
         plain = codecs.lookup(encoding).name == "utf-8"
         decoder = codecs.getincrementaldecoder("utf-8-sig" if plain else encoding)()
@@ -70,7 +70,7 @@ class Lines:
                 data = stream.read(BLOCK_BYTES)
                 self._hash.update(data)
                 try:
-                    text = decoder.decode(data, final=not data)
+                    text = decoder.decode(data, final=not data).encode()
                 except UnicodeError as error:
                     before = data[: getattr(error, "start", 0)].count(b"\n")
                     raise Unreadable(
@@ -78,7 +78,7 @@ class Lines:
                         "encoding in the source's mapping",
                         line + before,
                     ) from error
-                line += text.count("\n")
+                line += text.count(b"\n")
                 yield text
                 if not data:
                     return
