@@ -11,14 +11,19 @@ from datetime import date
 from pathlib import Path
 
 from dagster import (
+    DagsterInstance,
+    DagsterRunStatus,
     DefaultSensorStatus,
     RunRequest,
+    RunsFilter,
     SensorDefinition,
     SensorEvaluationContext,
     SensorResult,
     SkipReason,
     sensor,
 )
+from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from regulatory_assets.adjustments.closing import ClosedDays
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
@@ -57,7 +62,9 @@ def delivered_files(graph: Graph, calendar: Calendar) -> SensorDefinition:
         for day in delivery_days(folder):
             before = cursor.days.get(str(day), Look())
             try:
-                look, names = _look(runtime, folder, day, taken.get(day, 0), before, calendar)
+                look, names = _look(
+                    runtime, context.instance, folder, day, taken.get(day, 0), before, calendar
+                )
             except (_Waits, DeliveryError, OSError) as reason:
                 waits.append(f"{day}: {reason}")
                 look, names = before, ()
@@ -85,8 +92,26 @@ class _Waits(Exception):
     """A day has files that cannot be taken yet."""
 
 
+def _require_rest(instance: DagsterInstance, day: date) -> None:
+    """Wait while a run of the day is on, or queued. It may take what waits; and between two
+    sources with keys in common it leaves the second's files pending, until it has come to them.
+    Another run of the day would stand in the queue behind it anyway."""
+    unfinished = RunsFilter(
+        tags={PARTITION_NAME_TAG: day.isoformat()},
+        statuses=[DagsterRunStatus.QUEUED, *IN_PROGRESS_RUN_STATUSES],
+    )
+    for run in instance.get_runs(unfinished, limit=1):
+        raise _Waits(f"the run {run.run_id} of the day has not ended")
+
+
 def _look(
-    runtime: Runtime, folder: Path, day: date, taken: int, before: Look, calendar: Calendar
+    runtime: Runtime,
+    instance: DagsterInstance,
+    folder: Path,
+    day: date,
+    taken: int,
+    before: Look,
+    calendar: Calendar,
 ) -> tuple[Look, Sequence[str]]:
     """A day as it stands, and the names of the files for which a run is to be requested.
 
@@ -105,6 +130,7 @@ def _look(
         raise _Waits(f"{', '.join(lacking)} not delivered yet")
     if time.time_ns() - found.newest < SETTLED_SECONDS * 10**9:
         raise _Waits("a file may still be being written")
+    _require_rest(instance, day)
     waiting = found.waiting(runtime.arrivals, runtime.graph.sources)
     names = sorted({name for told, name in waiting.items() if told not in before.requested})
     if names and (closed := ClosedDays(runtime.events).held(day)):

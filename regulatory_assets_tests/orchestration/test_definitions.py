@@ -11,7 +11,15 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey, Definitions, build_schedule_context, build_sensor_context
+from dagster import (
+    AssetKey,
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    Definitions,
+    build_schedule_context,
+    build_sensor_context,
+)
 
 from regulatory_assets.adjustments.closing import ClosedDays
 from regulatory_assets.bank.delivery import CONTROL_TOTALS
@@ -135,6 +143,7 @@ class Sensor:
 
     home: Home
     built: Definitions = field(default_factory=build_definitions)
+    instance: DagsterInstance = field(default_factory=DagsterInstance.ephemeral)
     cursor: str | None = None
     keys: list[str] = field(default_factory=list)
     causes: list[str] = field(default_factory=list)
@@ -147,6 +156,7 @@ class Sensor:
 
     def look_at_once(self) -> list[str]:
         with build_sensor_context(
+            instance=self.instance,
             cursor=self.cursor,
             resources={"bank": RuntimeResource()},
             repository_def=self.built.get_repository_def(),
@@ -253,6 +263,13 @@ def test_the_sensor_lets_a_closed_day_and_one_to_come_wait(
             closed.setattr(ClosedDays, "held", lambda *_: "it is closed")
             assert sensor.look() == []
             assert "2026-01-05: it is closed" in sensor.waits
+        run = DagsterRun(
+            JOB, status=DagsterRunStatus.STARTED, tags={"dagster/partition": "2026-01-05"}
+        )
+        sensor.instance.add_run(run)
+        assert sensor.look() == [], "it may take the files, and is not followed by an idle run"
+        assert f"2026-01-05: the run {run.run_id} of the day has not ended" in sensor.waits
+        sensor.instance.report_run_failed(run)
         shutil.copytree(home.deliveries / str(DAYS[0]), home.deliveries / "2999-01-01")
         assert sensor.look() == ["2026-01-05"], "opened again, its files are asked for"
         assert sensor.look() == []
