@@ -18,8 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from regulatory_assets.bank.claims import raw_folder
 from regulatory_assets.bank.delivery import DeliveryError
 from regulatory_assets.bank.mapping import SourceMapping, load
+from regulatory_assets.bank.staging import raw_lines
 from regulatory_assets.bank.tables import SOURCES
 from regulatory_assets_tests.bank.desk import Desk
 
@@ -187,7 +189,31 @@ def test_what_is_no_text_is_no_value(desk: Desk) -> None:
     wrong = [None, pa.py_buffer(bytes([0, 0, 0, 0, 2, 0, 0, 0])), pa.py_buffer(b"\xff\xfe")]
     made = pa.table({"CODE": pa.Array.from_buffers(pa.string(), 1, wrong), "V": pa.array(["1"])})
     pq.write_table(made, desk.here / "rates.parquet")
-    with pytest.raises(DeliveryError, match="Invalid UTF8"):
+    with pytest.raises(DeliveryError, match=r"damaged from row 1 on .*Invalid UTF8"):
+        desk.take("fx_rates", [mapping("parquet")])
+
+
+def test_bytes_are_text_where_they_are_used_and_kept_where_nothing_uses_them(desk: Desk) -> None:
+    """Text that its writer did not mark as such; and a checksum, say, beside what is needed."""
+    columns: dict[str, list[bytes | str | None]] = {
+        "CODE": [b"EUR", b"USD", b""],
+        "V": ["1", "2", "3"],
+        "": [b"\xff\x00a", None, b""],
+    }
+    pq.write_table(pa.table(columns), desk.here / "rates.parquet")
+    (done,) = desk.take("fx_rates", [mapping("parquet")])
+    assert done.warnings == (
+        "rates.parquet: columns that nothing uses: (column 3). They are kept with the raw lines",
+    )
+    assert desk.rejected() == {3: ("currency: missing", ",3,")}
+    assert [r["currency"] for r in desk.rows("fx_rates")] == ["EUR", "USD"]
+    raw = raw_lines(raw_folder(desk.runner.lake.root), desk.table("fx_rates"), done.delivery.batch)
+    assert pq.read_table(raw.path)["c2"].to_pylist() == ["\\xff\x00a", None, None]
+
+    desk.next_day()
+    columns["CODE"][0] = b"\xff"
+    pq.write_table(pa.table(columns), desk.here / "rates.parquet")
+    with pytest.raises(DeliveryError, match=r"damaged from row 1 on .*Invalid UTF8"):
         desk.take("fx_rates", [mapping("parquet")])
 
 

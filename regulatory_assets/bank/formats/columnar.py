@@ -18,6 +18,12 @@ from regulatory_assets.bank.files import FileForm
 from regulatory_assets.bank.formats.piece import Unreadable, check_names, good_lines
 
 _ROWS = 65_536
+_BYTES = (
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_fixed_size_binary,
+    pa.types.is_binary_view,
+)
 
 
 class ParquetFile:
@@ -32,7 +38,7 @@ class ParquetFile:
         except (pa.ArrowException, OSError) as error:
             raise Unreadable(f"not a whole Parquet file ({error}); deliver it again") from error
         schema = self._file.schema_arrow
-        self.columns = tuple(schema.names)
+        self.columns = tuple(name or f"(column {i})" for i, name in enumerate(schema.names, 1))
         self.unknown = tuple(c for c in self.columns if c not in used)
         check_names(self.columns)
         for field in schema:
@@ -54,20 +60,28 @@ class ParquetFile:
             for batch in self._file.iter_batches(batch_size=_ROWS):
                 numbers = pa.array(range(row, row + batch.num_rows), pa.int64())
                 batch.validate(full=True)  # text that is none would fail an engine
+                columns = zip(self.columns, batch.columns, strict=True)
+                texts = [_text(values, name not in self.unknown) for name, values in columns]
+                yield good_lines(numbers, texts)
                 row += batch.num_rows
-                yield good_lines(numbers, [_text(column) for column in batch.columns])
         except (pa.ArrowException, OSError) as error:
-            raise Unreadable(f"damaged after row {row} ({error}); deliver it again") from error
+            raise Unreadable(f"damaged from row {row} on ({error}); deliver it again") from error
 
 
-def _text(column: pa.Array) -> pa.Array:
-    """Values as they would be written in a text file; nested ones as Arrow shows them."""
+def _text(column: pa.Array, used: bool) -> pa.Array:
+    """Values as they would be written in a text file; nested ones as Arrow shows them, and bytes
+    that are no text and that nothing uses with the signs of Python."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_nested(column.type):
         return pa.array([None if v is None else str(v) for v in column.to_pylist()], pa.string())
-    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-        return pc.binary_replace_slice(column, 0, 0, b"").cast(pa.string())
+    if any(is_bytes(column.type) for is_bytes in _BYTES):
+        column = column.cast(pa.large_binary())
+        if used:
+            column = column.cast(pa.large_string())
+        else:
+            shown = (v and v.decode(errors="backslashreplace") for v in column.to_pylist())
+            column = pa.array(shown, pa.string())
     text = column.cast(pa.string())
     if pa.types.is_decimal(column.type):
         return _with_point(text)
