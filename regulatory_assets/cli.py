@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column as GridColumn
 from rich.table import Table as Grid
+from rich.text import Text
 
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
 from regulatory_assets.commands.audit import audit_app
@@ -111,8 +112,9 @@ def _print_outcomes(result: Any) -> None:
         counts = (str(o.revision), f"{o.booked:,}", f"{o.reversed:,}", f"{o.seconds:.2f}")
         grid.add_row(o.table, o.way.value, *counts, o.why)
     console.print(grid)
-    state = "done" if result.success else "[red]failed[/red]"
-    console.print(f"{result.day}: {state}, {len(worked)} tables changed, {result.seconds:.1f} s\n")
+    state = Text("done") if result.success else Text("failed", "red")
+    ended = f", {len(worked)} tables changed, {result.seconds:.1f} s\n"
+    console.print(Text.assemble(f"{result.day}: ", state, ended))
 
 
 def _right(*names: str) -> tuple[GridColumn, ...]:

@@ -16,10 +16,11 @@ from typing import Annotated, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
-console = Console(width=None if sys.stdout.isatty() else 120)
-errors = Console(stderr=True)
+# Names and values come from files: brackets and colons in them are no markup and no emoji.
+console = Console(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False)
+errors = Console(stderr=True, markup=False, emoji=False)
 
 Day = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="Reporting date.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -29,8 +30,9 @@ _R = TypeVar("_R")
 
 
 def tell(kind: str, text: str, colour: str) -> None:
-    """A word on standard error. What files and values say is shown as it is, never as markup."""
-    errors.print(f"[{colour}]{kind}:[/{colour}] {escape(text)}", highlight=False, soft_wrap=True)
+    """A word on standard error."""
+    said = Text.assemble((f"{kind}:", colour), " ", text)
+    errors.print(said, highlight=False, soft_wrap=True)
 
 
 def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -73,6 +75,11 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
             return command(*args, **kwargs)
         except known as error:
             tell("error", str(error), "red")
+            raise typer.Exit(1) from None
+        except OSError as error:
+            if error.filename is None:  # not of a file or folder that somebody named
+                raise
+            tell("error", f"{error.filename}: {error.strerror}", "red")
             raise typer.Exit(1) from None
 
     return wrapped

@@ -88,12 +88,34 @@ def test_a_day_without_a_rate_is_refused_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [("--deals", "10"), ("--dirty", "2"), ("--dirty", "much"), ("--delta", "0.0001")]
+    "wrong",
+    [
+        ("--deals", "10"),
+        ("--dirty", "2"),
+        ("--dirty", "much"),
+        ("--dirty", "nan"),
+        ("--delta", "0.0001"),
+        ("--delta", "-1"),
+        ("--first-day", "9999-12-30", "--days", "3"),
+    ],
 )
-def test_what_cannot_be_generated_is_said_plainly(tmp_path: Path, wrong: tuple[str, str]) -> None:
+def test_what_cannot_be_generated_is_said_plainly(tmp_path: Path, wrong: tuple[str, ...]) -> None:
     code, said = run("generate", "--deals", "800", "--seed", "7", "--out", str(tmp_path), *wrong)
     assert code == 2
     assert "Error" in said
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    within = str(tmp_path / "file" / "folder")
+    for command in (
+        ("sources", "template"),
+        ("generate", "--deals", "800", "--seed", "7", "--stated-rates"),
+    ):
+        code, said = run(*command, "--out", within)
+        assert code == 1
+        assert f"error: {within}" in said.replace("\n", "")
+        assert "Not a directory" in said
 
 
 def test_templates_hold_the_headers_and_keep_existing_files(tmp_path: Path) -> None:
@@ -131,13 +153,15 @@ def test_rejected_lines_are_shown_as_they_stood(
     other = run("sources", "rejected", "--date", str(desk.day), "--table", "deals", "--json")[1]
     assert json.loads(other) == []
     assert "no rejected lines" in run("sources", "rejected", "--date", "2019-01-01")[1]
+    code, said = run("sources", "rejected", "--date", str(desk.day), "--table", "rates")
+    assert (code, "no source table rates" in said) == (2, True)
 
-    of_old = "source: {}\ntable: fx_rates\nfiles: fx_rates.txt\ndelivery: full\n{}"
+    of_old = "source: {}\ntable: fx_rates\nfiles: 'fx_rates*.txt'\ndelivery: full\n{}"
     columns = "key: [currency]\ncolumns: {{currency: currency, rate: rate}}\n"
     folder = tmp_path / "mappings"
     folder.mkdir()
     monkeypatch.setenv("REGULATORY_ASSETS_SOURCES", str(folder))
-    desk.deliver("fx_rates.txt", "currency,rate\nUSD,1\nJPY,y\n")
+    desk.deliver("fx_rates[red].txt", "currency,rate\nUSD,1\nJPY,y\n")
     for name, more in (("old", ""), ("new", "formerly: [old]\n")):
         (folder / "rates.yaml").write_text(of_old.format(name, more) + columns.format())
         assert desk.take("fx_rates", installed(desk.runtime.graph.sources))
@@ -148,3 +172,16 @@ def test_rejected_lines_are_shown_as_they_stood(
 
     assert texts() == ["[/red],x", "JPY,y"], "once, whatever its source was named"
     assert texts("--all") == ["[/red],x", "JPY,y", "JPY,y"]
+
+    where = ("sources", "origin", "fx_rates", "--date", str(desk.day))
+    assert run(*where, "--key", "currency=USD") == (0, "new: fx_rates[red].txt, line 2\nUSD,1\n")
+
+    columns = "entity_id,flow_date,currency,posted,received"
+    desk.deliver("collateral_flows.csv", f"{columns}\nE,2020-02-28,EUR,1,1\n")
+    desk.take("collateral_flows", installed(desk.runtime.graph.sources))
+    where = ("sources", "origin", "collateral_flows", "--date", str(desk.day))
+    for day, code in (("2020-02-28", 0), ("2020-02-30", 1), ("yesterday", 1)):
+        keys = ("entity_id=E", f"flow_date={day}", "currency=EUR")
+        found = run(*where, *(word for key in keys for word in ("--key", key)))
+        assert found[0] == code
+        assert code == 0 or f"no row with entity_id E, flow_date {day}, currency EUR" in found[1]

@@ -173,6 +173,8 @@ def owners(claims: DataFrame, table: Table) -> DataFrame:
 
 
 def having(table: Table, values: Mapping[str, str]) -> Column:
-    """Rows whose columns have the given values, written as text."""
-    same = (F.col(name) == F.lit(v).cast(table.type_of(name).value) for name, v in values.items())
+    """Rows whose columns have the given values, written as text; none for text that is no value."""
+    same = (
+        F.col(name) == F.lit(v).try_cast(table.type_of(name).value) for name, v in values.items()
+    )
     return reduce(lambda a, b: a & b, same)

@@ -144,13 +144,17 @@ class Generated:
 
 
 def business_days(first: date, count: int) -> tuple[date, ...]:
-    """``count`` days from ``first`` on, without Saturdays and Sundays."""
+    """``count`` days from ``first`` on, without Saturdays and Sundays. Raises ValueError where the
+    calendar ends before."""
     days: list[date] = []
     day = first
-    while len(days) < count:
-        if day.weekday() < 5:
-            days.append(day)
-        day += timedelta(days=1)
+    try:
+        while len(days) < count:
+            if day.weekday() < 5:
+                days.append(day)
+            day += timedelta(days=1)
+    except OverflowError:
+        raise ValueError(f"there are no {count} business days from {first} on") from None
     return tuple(days)
 
 
@@ -217,7 +221,7 @@ def generate_correction(
     """
     count = int(deals * share)
     if count < 1:
-        raise ValueError(f"{share} of {deals} deals is none")
+        raise ValueError(f"a share of {share} of {deals} deals is not one deal")
     day, book = day or first_day, _book(deals, first_day, seed, rates)
     turn = np.arange(count, dtype=np.int64)
     found = book.position(

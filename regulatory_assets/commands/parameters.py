@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table as Grid
+from rich.text import Text
 
 from regulatory_assets.adjustments.releasing import last_released, set_hash, states
 from regulatory_assets.commands.acting import As, Key, acting, say_event, stamp
@@ -36,7 +37,7 @@ def show(name: Name, day: Day, regime: Regime = "basel", as_json: Json = False) 
         return
     grid = Grid("entry", "value", "from regime", "citation", "verified")
     for entry in found.values():
-        verified = "yes" if entry.verified else "[red]no[/red]"
+        verified = Text("yes") if entry.verified else Text("no", "red")
         grid.add_row(entry.name, entry.value, entry.regime, entry.citation, verified)
     console.print(grid)
 
@@ -147,7 +148,7 @@ def status(as_json: Json = False) -> None:
     grid = Grid("file", "state", title_justify="left")
     grid.title = f"{stamp(runtime)}parameter set {set_hash(now)}"
     for file, state in files.items():
-        grid.add_row(file, state if state == "released" else f"[red]{state}[/red]")
+        grid.add_row(file, Text(state, "" if state == "released" else "red"))
     console.print(grid)
     if released.proposal is not None and released.decision is not None:
         by = f"{released.proposal.actor} and {released.decision.actor}"

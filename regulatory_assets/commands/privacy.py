@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table as Grid
 
 from regulatory_assets.commands.acting import As, Key, acting, stamp
@@ -36,7 +35,7 @@ def show(
     grid = Grid("from", "column", "value", title=f"{stamp(runtime)}{customer}")
     for table, values in sorted(found.items()):
         for column, value in sorted(values.items()):
-            grid.add_row(table, column, escape(value))
+            grid.add_row(table, column, value)
     console.print(grid)
 
 
@@ -97,5 +96,5 @@ def show_log(
     for row in rows:
         at = f"{row['at']:%Y-%m-%d %H:%M:%S}"
         words = (str(row["seq"]), at, row["actor"], row["kind"], row["customer"], row["reason"])
-        grid.add_row(*(escape(word) for word in words))
+        grid.add_row(*words)
     console.print(grid if rows else "nobody has been erased or looked at")

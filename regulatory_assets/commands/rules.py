@@ -60,7 +60,7 @@ def say_left(rule_id: str, day: date, left: Left | None) -> None:
         else "change both and say linked_legs: both, or linked_legs: {this_only: why}"
     )
     word = "note" if left.reason else "warning"
-    console.print(f"{word}: {rule_id} on {day} {left}; {said}", highlight=False, markup=False)
+    console.print(f"{word}: {rule_id} on {day} {left}; {said}", highlight=False)
 
 
 @rules_app.command("submit")
@@ -105,7 +105,7 @@ def print_impact(runtime: Runtime, found: Impact) -> None:
         console.print(f"would be written: {written}")
         say_left(found.rule_id, day.day, day.left)
         for word in day.unspread:
-            console.print(f"warning: {word}", highlight=False, markup=False)
+            console.print(f"warning: {word}", highlight=False)
         if day.together is not None:
             _print_together(day.together)
     console.print(f"days reached: {len(found.reached)}; impact {found.hash}", highlight=False)

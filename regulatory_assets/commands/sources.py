@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table as Grid
 
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json, tell, waiting
+
+if TYPE_CHECKING:
+    from regulatory_assets.ledger.table import Table
+    from regulatory_assets.runtime import Runtime
 
 sources_app = typer.Typer(
     help="Deliveries of the bank's data: form, fetching, rejected lines, where a row is from."
@@ -26,9 +29,12 @@ def _help(context: typer.Context) -> None:
 
 def _share(text: str) -> Decimal:
     try:
-        return Decimal(text)
+        share = Decimal(text)
     except InvalidOperation:
-        raise typer.BadParameter(f"{text!r} is not a number; write a share like 0.003") from None
+        share = Decimal("NaN")
+    if not (share.is_finite() and 0 <= share <= 1):
+        raise typer.BadParameter(f"{text!r} is no share from 0 to 1; write one like 0.003")
+    return share
 
 
 @plainly
@@ -70,10 +76,10 @@ def generate(
     from regulatory_assets.bank import generator
     from regulatory_assets.bank.ecb import ecb_rate
 
-    wanted = generator.business_days(first_day.date(), days)
     rates = None if stated_rates else ecb_rate
     with waiting("generating", as_json) as step:
         try:
+            wanted = generator.business_days(first_day.date(), days)
             made = generator.generate(
                 out,
                 deals,
@@ -112,6 +118,13 @@ def template(
         print_json([str(path) for path in written])
         return
     console.print(f"{len(written)} files written to {out}; what each column means: docs/sources.md")
+
+
+def _source_table(runtime: Runtime, name: str) -> Table:
+    found = next((t for t in runtime.graph.sources if t.name == name), None)
+    if found is None:
+        raise typer.BadParameter(f"no source table {name}; docs/sources.md lists them")
+    return found
 
 
 @sources_app.command("fetch")
@@ -160,6 +173,8 @@ def rejected(
     from regulatory_assets.runtime import open_runtime
 
     runtime = open_runtime()
+    if table is not None:
+        _source_table(runtime, table)
     history = runtime.register.history(REJECTED_ROWS.name, day.date())
     rows = []
     if history:
@@ -179,7 +194,7 @@ def rejected(
     grid = Grid("file", "line", "reasons", "text")
     for row in rows:
         words = (row["file_name"], str(row["line_number"]), row["reasons"], row["raw_text"][:200])
-        grid.add_row(*(escape(word) for word in words))
+        grid.add_row(*words)
     console.print(grid if rows else f"no rejected lines for {day.date()}")
 
 
@@ -199,17 +214,15 @@ def origin(
     from regulatory_assets.runtime import open_runtime
 
     runtime = open_runtime()
-    by_name = {t.name: t for t in runtime.graph.sources}
-    if table not in by_name:
-        raise typer.BadParameter(f"no source table {table}; docs/sources.md lists them")
+    source = _source_table(runtime, table)
     of_key = dict(k.split("=", 1) for k in key if "=" in k)
     reader, register = Reader(runtime.lake), runtime.register
-    found = provenance(reader, register, by_name[table], day.date(), of_key)
+    found = provenance(reader, register, source, day.date(), of_key)
     if as_json:
         print_json(asdict(found))
         return
     console.print(f"{found.source}: {found.file_name}, line {found.line}", highlight=False)
-    console.print(escape(found.text), highlight=False)
+    console.print(found.text, highlight=False)
 
 
 @sources_app.command("report")
