@@ -113,7 +113,7 @@ def _encoding(node: Node) -> str:
     try:
         codecs.getincrementaldecoder(name)
         "".encode(name)
-    except (LookupError, AttributeError, UnicodeError):
+    except (LookupError, AttributeError, ValueError):
         raise node.error(f"the encoding {name} is unknown", "Use one like utf-8, latin-1") from None
     return name
 

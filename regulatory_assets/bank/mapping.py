@@ -145,7 +145,12 @@ def installed(tables: Iterable[Table]) -> tuple[SourceMapping, ...]:
     found: dict[tuple[str, Mode], SourceMapping] = {}
     for folder in folders:
         for path in sorted(folder.glob("*.yaml")):
-            mapping = _loaded(path, path.stat().st_mtime_ns, tuple(tables))
+            try:
+                mapping = _loaded(path, path.stat().st_mtime_ns, tuple(tables))
+            except OSError as error:
+                raise ParameterError(
+                    f"it cannot be read ({error.strerror})", "Mend or remove it", path
+                ) from error
             same = [m for m in found.values() if m.source == mapping.source]
             other = next((m for m in same if _clash(m, mapping)), None)
             found[mapping.source, mapping.mode] = mapping

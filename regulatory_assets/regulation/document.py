@@ -17,6 +17,7 @@ from typing import Any
 from ruamel.yaml.resolver import implicit_resolvers
 from yaml import MarkedYAMLError
 from yaml.cyaml import CParser
+from yaml.reader import ReaderError
 from yaml.resolver import BaseResolver
 
 from regulatory_assets.ledger.table import (
@@ -177,6 +178,8 @@ class Node:
     def _shown(self) -> str:
         if self.kind in ("map", "seq"):
             return "a mapping" if self.kind == "map" else "a list"
+        if self.kind == "str" and not self._node.value.strip():
+            return "empty text"
         value = f" {self._node.value}" if self._node.value else ""
         return f"{_PLAIN.get(self.kind, 'the text')}{value}"
 
@@ -208,15 +211,16 @@ def parse(path: Path, text: str) -> Node:
         root = _Parser(text).get_single_node()
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise ParameterError(
-            f"this is not YAML: {error.problem}",
-            "Mend the syntax",
-            path,
-            None if mark is None else mark.line + 1,
-        ) from error
+        raise _no_yaml(path, error.problem, None if mark is None else mark.line + 1) from error
+    except ReaderError as error:
+        raise _no_yaml(path, error.reason, text.count("\n", 0, error.position) + 1) from error
     if root is None:
         raise ParameterError("the file is empty", "Fill it or remove it", path, 1)
     return Node(path, root)
+
+
+def _no_yaml(path: Path, problem: str | None, line: int | None) -> ParameterError:
+    return ParameterError(f"this is not YAML: {problem}", "Mend the syntax", path, line)
 
 
 def _listed(names: Collection[str]) -> str:

@@ -32,6 +32,31 @@ DAY = date(2026, 1, 7)
 EXAMPLE = ROOT / "docs" / "how-to" / "new-source"
 
 
+@pytest.mark.parametrize(
+    ("text", "problem", "line"),
+    [
+        ("source: x\ntable: \0\n", "this is not YAML: control characters are not allowed", 2),
+        ('encoding: "\\0"\n', "the encoding \0 is unknown", 6),
+    ],
+)
+def test_what_is_no_text_for_people_is_no_mapping(text: str, problem: str, line: int) -> None:
+    rest = "source: x\ntable: fx_rates\nfiles: x\ndelivery: full\nkey: [C]\n"
+    columns = "columns: {currency: C, rate: V}\n"
+    with pytest.raises(ParameterError) as caught:
+        load(Path("m.yaml"), rest + text + columns if line == 6 else text, SOURCES)
+    assert caught.value.problem.startswith(problem)
+    assert caught.value.line == line
+
+
+def test_a_mapping_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGULATORY_ASSETS_SOURCES", str(tmp_path))
+    (tmp_path / "gone.yaml").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ParameterError, match=r"gone\.yaml: it cannot be read \(No such file"):
+        installed(SOURCES)
+
+
 @pytest.mark.parametrize("name", broken(BAD))
 def test_a_broken_mapping_is_refused_with_file_line_and_remedy(name: str, tmp_path: Path) -> None:
     path, problem, line = broken_file(BAD, name, tmp_path)
