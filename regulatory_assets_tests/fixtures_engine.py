@@ -55,7 +55,15 @@ def engine_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def sail(engine_state: Path) -> Engine:
-    return start(Settings(engine="sail", var=engine_state, cache_folder=Settings().cache))
+    started = start(Settings(engine="sail", var=engine_state, cache_folder=Settings().cache))
+    return _on_this_machine(started)
+
+
+def _on_this_machine(started: Engine) -> Engine:
+    """Without what takes a query up again after its connection broke: two more calls for each
+    query, a quarter of what a small one takes. Processes that tests start ask as everybody does."""
+    started.session.client.disable_reattachable_execute()
+    return started
 
 
 INTERPRETED = {
@@ -81,7 +89,7 @@ def spark(engine_state: Path) -> Engine:
     )
     for name, value in INTERPRETED.items():
         started.session.conf.set(name, value)
-    return started
+    return _on_this_machine(started)
 
 
 @pytest.fixture(scope="session", params=["sail", "spark"])

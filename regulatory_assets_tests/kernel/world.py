@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -208,8 +208,10 @@ class World:
 
     def note(self, day: date) -> None:
         """Write down the state of every new revision, from the revisions it consumed."""
+        tables = dict.fromkeys((*self.graph.tables, *CALCULATED))
+        chains = self.register.histories((name, d) for name in tables for d in DAYS)
         for name in (*(t.name for t in self.graph.sources), *CALCULATED):
-            for revision in self.register.history(name, day):
+            for revision in chains[name, day]:
                 place = (name, day, revision.revision)
                 if place in self.expected:
                     continue
@@ -217,21 +219,22 @@ class World:
                     self.expected[place] = self.expected[name, day, revision.revision - 1]
                     continue
                 assert name in CALCULATED, f"unknown revision {place}"
-                self._assert_consistent(revision)
+                self._assert_consistent(revision, chains)
                 states = [self.expected[c.table, c.day, c.revision] for c in revision.inputs]
                 if name == "trend":
                     self.expected[place] = books_model.trend(states)
                     continue
                 inputs = dict(zip((c.table for c in revision.inputs), states, strict=True))
                 self.expected[place] = books_model.stage(name, inputs, self.settings)
-        revisions = {(name, day): self.version(name, day).revision for name in self.graph.tables}
-        last = [
-            h[-1].known_at for name in self.graph.tables if (h := self.register.history(name, day))
-        ]
-        if last:
-            self.moments.append((max(last), revisions))
+        known = {name: chains[name, day] for name in self.graph.tables}
+        if any(known.values()):
+            revisions = {(n, day): c[-1].revision if c else 0 for n, c in known.items()}
+            self.moments.append((max(c[-1].known_at for c in known.values() if c), revisions))
 
-    def _assert_consistent(self, revision: Revision) -> None:
+    @staticmethod
+    def _assert_consistent(
+        revision: Revision, chains: Mapping[tuple[str, date], Sequence[Revision]]
+    ) -> None:
         """Every way back to a table leads to one revision of it."""
         seen: dict[tuple[str, date], int] = {}
         waiting = list(revision.inputs)
@@ -243,8 +246,7 @@ class World:
                 f"{known} and {consumed.revision}"
             )
             if consumed.revision:
-                chain = self.register.history(consumed.table, consumed.day)
-                waiting += chain[consumed.revision - 1].inputs
+                waiting += chains[consumed.table, consumed.day][consumed.revision - 1].inputs
 
     # -- checking -------------------------------------------------------------------------------
 
