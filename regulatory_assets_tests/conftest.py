@@ -51,6 +51,10 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(20_000)
 
 
+def pytest_unconfigure() -> None:
+    gc.unfreeze()
+
+
 def group(nodeid: str) -> str:
     """Tests that need Spark have it in their name or their module's; their fixture sees to that."""
     return SPARK if SPARK in nodeid else nodeid.partition("::")[0]
