@@ -258,7 +258,11 @@ class Given(Reader):
         return self._given[version.table.name]
 
     def rows(
-        self, version: Version, among: DataFrame | None = None, on: Sequence[str] = ()
+        self,
+        version: Version,
+        among: DataFrame | None = None,
+        on: Sequence[str] = (),
+        first: Sequence[str] = (),
     ) -> DataFrame:
         found = self.entries(version)
         return found if among is None else frames.semi(found, among, on)
