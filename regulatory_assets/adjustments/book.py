@@ -203,11 +203,13 @@ def unmoved_since(looked: Sequence[Event]) -> Check:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The rules as the log stood at one moment, the last of its events included."""
+    """The rules as the log stood at one moment, the last of its events included; ``trying`` is one
+    that nobody has proposed, in force in place of what has its id."""
 
     events: tuple[Event, ...]
     assuming: int | None = None
     without: Collection[str] = ()
+    trying: Rule | None = None
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -221,8 +223,11 @@ class Snapshot:
     def at(self, stage: Stage, day: date) -> CompiledRules:
         """The rules in force at a stage on a day, and how to find those of an earlier moment."""
         assumed = self.ledger.proposals.get(self.assuming) if self.assuming else None
-        found = self.ledger.in_force(stage, day, assumed)
+        found, tried = self.ledger.in_force(stage, day, assumed), self.trying
         rules = tuple(r for r in found if r.id not in self.without)
+        if tried is not None and tried.in_force(day) and acts_at(tried, stage):
+            others = (r for r in rules if r.id != tried.id)
+            rules = tuple(sorted((*others, tried), key=lambda r: r.order))
 
         def earlier(wanted: str) -> dict[str, str]:
             return _members_of(stage, day, wanted, self.events)
@@ -238,14 +243,15 @@ class Snapshot:
 @dataclass(frozen=True)
 class RuleBook:
     """The rules as the kernel asks for them; ``assuming`` takes one open proposal as approved,
-    ``without`` leaves some rules out."""
+    ``without`` leaves some rules out, ``trying`` is one that nobody has proposed."""
 
     log: EventLog
     assuming: int | None = None
     without: Collection[str] = ()
+    trying: Rule | None = None
 
     def snapshot(self) -> Snapshot:
-        return Snapshot(self.log.read(), self.assuming, self.without)
+        return Snapshot(self.log.read(), self.assuming, self.without, self.trying)
 
     def at(self, stage: Stage, day: date) -> CompiledRules:
         return self.snapshot().at(stage, day)

@@ -23,6 +23,7 @@ from regulatory_assets.adjustments.closing import closings
 from regulatory_assets.adjustments.legs import Left, left_by
 from regulatory_assets.adjustments.reach import Reach, beyond_approved, measure, rows_changed
 from regulatory_assets.adjustments.rule import Rule, RuleError, canonical
+from regulatory_assets.adjustments.unmoved import Unmoved, unmoved
 from regulatory_assets.control.events import EventLog
 from regulatory_assets.control.register import Register
 from regulatory_assets.ledger.graph import Graph
@@ -80,7 +81,8 @@ class DayImpact:
     ``affected`` of the ``rows`` are changed by the rule before the proposal holds or after it;
     ``reach`` is what the rule changes after, ``left`` the legs of trades that it then leaves,
     ``unspread`` what it then says is to be spread and cannot be. ``together`` is what the rule does
-    with all others of its author, where it does not act alone.
+    with all others of its author, where it does not act alone. ``unmoved`` is told where no
+    reported figure moves.
     """
 
     day: date
@@ -93,11 +95,13 @@ class DayImpact:
     left: Left | None = None
     unspread: tuple[str, ...] = ()
     together: Together | None = None
+    unmoved: Unmoved | None = None
 
     def document(self) -> dict[str, Any]:
         left = {} if self.left is None else {"linked_legs": self.left.document()}
         unspread = {"unspread": list(self.unspread)} if self.unspread else {}
         together = {} if self.together is None else {"together": self.together.document()}
+        still = {} if self.unmoved is None else {"unmoved": self.unmoved.document()}
         return {
             "day": self.day.isoformat(),
             "affected_records": self.affected,
@@ -111,6 +115,7 @@ class DayImpact:
             **left,
             **unspread,
             **together,
+            **still,
         }
 
 
@@ -213,6 +218,16 @@ def impact(
     return Impact(rule.id, proposal, rule.digest, reached, tuple(looked))
 
 
+def would_do(runner: Runner, log: EventLog, rule: Rule, day: date) -> DayImpact:
+    """What a rule that nobody has proposed would do on a calculated day of its window. Raises
+    NotReady where that day cannot be run."""
+    with (
+        _up_to_date(runner, log, day) as now,
+        shadow(now, RuleBook(log, trying=rule)) as trial,
+    ):
+        return _of_day(now, trial, rule, day, trial.run_day(day, "impact"))
+
+
 @contextmanager
 def _up_to_date(runner: Runner, log: EventLog, day: date) -> Iterator[Runner]:
     """The runner, or where something of the day is still to be run a shadow that has run it: so an
@@ -234,16 +249,19 @@ def _of_day(
     positions, stage = after.positions(day), after.graph.stage(stage_name(rule))
     was, reach = _reach(before, rule, day), _reach(after, rule, day)
     made = after.reader.rows(positions.version(stage.name)).where(F.col("rule_id") == rule.id)
+    moved, affected = tuple(figures(before, after, day)), max(was.rows, reach.rows)
+    still = all(f.before == f.after for f in moved)
     return DayImpact(
         day=day,
-        affected=max(was.rows, reach.rows),
+        affected=affected,
         rows=positions.version(stage.reads.name).standing,
         reach=reach,
         stages=tuple(replace(o, seconds=0.0) for o in outcomes if o.rows),
-        figures=tuple(figures(before, after, day)),
+        figures=moved,
         revisions={t.name: positions.version(t.name).revision for t in after.graph.sources},
         left=left_by(rule, made, stage, after.reader, positions) if reach.rows else None,
         unspread=unspread_by(rule, after, day) if reach.rows else (),
+        unmoved=unmoved(before, after, rule, day, affected, outcomes) if still else None,
     )
 
 

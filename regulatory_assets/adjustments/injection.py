@@ -20,7 +20,8 @@ def injections(
     runner: Runner, report: Table, day: date, run_id: str, seconds: float
 ) -> list[dict[str, Any]]:
     """One document a rule: ``{rule_id, affected_records, processing_time, stages_updated,
-    ratios}``; none where the run has found the rules as the run before it did.
+    ratios}``; none where the run has found the rules as the run before it did. Where no figure of
+    the report moves, ``unmoved`` says so.
 
     ``ratios`` are the figures of the report that differ, ``stages_updated`` the tables that the run
     has written so far, ``seconds`` what it has taken.
@@ -48,16 +49,23 @@ def injections(
     read = positions.read(report)
     figures = list(compared(runner.reader, before(read), runner.reader, read))
     tables = [n for n in runner.graph.tables if _written(positions.version(n), run_id)]
+    moved = [f.document() for f in figures if f.before != f.after]
     return [
         {
             "rule_id": rule,
             "affected_records": rows,
             "processing_time": round(seconds, 3),
             "stages_updated": tables,
-            "ratios": [f.document() for f in figures if f.before != f.after],
+            "ratios": moved,
+            **({} if moved else {"unmoved": _unmoved(rows, report)}),
         }
         for rule, rows in affected.items()
     ]
+
+
+def _unmoved(rows: int, report: Table) -> str:
+    what = "no row is changed" if not rows else f"{rows} rows are changed"
+    return f"{what}, and no figure of {report.name} moves"
 
 
 def _last_before(version: Version, run_id: str) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cache, reduce
 from importlib.resources import files
 from operator import or_
@@ -22,7 +21,6 @@ from pyspark.sql.connect.dataframe import DataFrame
 from ruamel.yaml import YAML
 
 from regulatory_assets.adjustments.rule import Rule, ThisOnly
-from regulatory_assets.control.register import Register
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.plan import Positions
 from regulatory_assets.ledger.reader import Reader
@@ -64,14 +62,6 @@ class Left:
 def of_deals(table: Table) -> bool:
     """Whether rules on a table change deals, or parts of them."""
     return linking()["deal"] in table.key
-
-
-def last_day(register: Register, rule: Rule, stage: Stage) -> date | None:
-    """The last calculated day of a rule on which legs have been delivered, if there is one."""
-    if not of_deals(stage.reads):
-        return None
-    days = {*register.days(linking()["table"])} & {*register.days(stage.name)}
-    return max((day for day in days if rule.in_force(day)), default=None)
 
 
 def left_by(

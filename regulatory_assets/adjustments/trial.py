@@ -6,8 +6,9 @@ stands in ``impact``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -15,11 +16,11 @@ from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.adjustments.book import Snapshot
-from regulatory_assets.adjustments.compiler import CompiledRules
 from regulatory_assets.adjustments.legs import Left, left_by
 from regulatory_assets.adjustments.rule import Rule, RuleError
 from regulatory_assets.ledger import adjusted, frames
 from regulatory_assets.ledger.change import Calculation
+from regulatory_assets.ledger.rules import RuleSet
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.ledger.table import Table
@@ -60,27 +61,30 @@ def trial(runner: Runner, rule: Rule, rules: Snapshot, stage: Stage, day: date, 
     if not rule.in_force(day):
         until = rule.expiry or "it is ended"
         raise RuleError(f"{rule.id}: holds from {rule.effective} until {until}, not on {day}")
-    others = [r for r in rules.at(stage, day).rules if r.id != rule.id]
-    compiled = CompiledRules(
-        stage, tuple(sorted((*others, rule), key=lambda r: r.order)), lambda _: {}
-    )
-    plan = runner.plan(stage, day)
-    versions = [move.new for move in plan.moves.values()]
-    with runner.clear_errors(versions), runner.lake.scratch() as store:
-        calculation = Calculation(
-            stage,
-            dict(plan.moves),
-            plan.previous,
-            runner.parameters_for(stage, day),
-            runner.reader,
-            store,
-            rules=compiled,
-        )
-        mine = store(calculation.full().where(F.col("rule_id") == rule.id))
+    compiled = replace(rules, trying=rule).at(stage, day)
+    with _calculating(runner, stage, day, compiled) as calculation:
+        mine = calculation.store(calculation.full().where(F.col("rule_id") == rule.id))
         left = left_by(rule, mine, stage, runner.reader, runner.positions(day))
         changed, rows = _first(calculation, mine, most)
         matched = adjusted.matched(calculation, rule.id)
         return Trial(rule.id, day, matched, changed, rows, left)
+
+
+def rows_matched(runner: Runner, rule: Rule, stage: Stage, day: date) -> int:
+    """How many rows of a day meet the conditions of a rule that a runner has in force."""
+    compiled = runner.rules_for(stage, day)
+    with _calculating(runner, stage, day, compiled) as calculation:
+        return adjusted.matched(calculation, rule.id)
+
+
+@contextmanager
+def _calculating(runner: Runner, stage: Stage, day: date, rules: RuleSet) -> Iterator[Calculation]:
+    """The calculation of a stage with some rules, of what is registered; nothing is written."""
+    plan, given = runner.plan(stage, day), runner.parameters_for(stage, day)
+    moves, reader = dict(plan.moves), runner.reader
+    versions = [move.new for move in plan.moves.values()]
+    with runner.clear_errors(versions), runner.lake.scratch() as store:
+        yield Calculation(stage, moves, plan.previous, given, reader, store, rules=rules)
 
 
 def stated(runner: Runner, rule: Rule, table: Table, column: str) -> frozenset[Any]:

@@ -17,8 +17,15 @@ import typer
 from rich.table import Table as Grid
 
 from regulatory_assets.adjustments.book import Ledger, RuleBook, stage_name
-from regulatory_assets.adjustments.impact import Figure, Impact, Together
-from regulatory_assets.adjustments.legs import Left, last_day
+from regulatory_assets.adjustments.impact import (
+    DayImpact,
+    Figure,
+    Impact,
+    Together,
+    days_reached,
+    would_do,
+)
+from regulatory_assets.adjustments.legs import Left
 from regulatory_assets.adjustments.rule import Rule, RuleError, load
 from regulatory_assets.adjustments.trial import trial
 from regulatory_assets.adjustments.waiting import lapsed
@@ -40,14 +47,17 @@ def validate(file: Annotated[Path, typer.Argument(help="Rules in YAML or JSON.")
     for rule in load(file):
         stage = runtime.governance.validate(rule, file.parent)
         console.print(f"{rule.id}: fits {stage.reads.name}, {len(rule.operations)} operations")
-        if day := last_day(runtime.register, rule, stage):
-            snapshot = RuleBook(runtime.events).snapshot()
-            try:
-                found = trial(runtime.runner("validate"), rule, snapshot, stage, day, 0)
-            except NotReady as late:
-                console.print(f"{rule.id}: nothing is said of linked legs on {day}: {late}")
-            else:
-                say_left(rule.id, day, found.left)
+        reached = days_reached(runtime.register, rule)
+        if not reached:
+            continue
+        try:
+            with waiting(f"looking at {reached[-1]}", quiet=False):
+                found = would_do(runtime.runner("validate"), runtime.events, rule, reached[-1])
+        except NotReady as late:
+            console.print(f"{rule.id}: nothing is said of what it does: {late}")
+        else:
+            say_left(rule.id, found.day, found.left)
+            say_unmoved(rule.id, found)
 
 
 def say_left(rule_id: str, day: date, left: Left | None) -> None:
@@ -61,6 +71,13 @@ def say_left(rule_id: str, day: date, left: Left | None) -> None:
     )
     word = "note" if left.reason else "warning"
     console.print(f"{word}: {rule_id} on {day} {left}; {said}", highlight=False)
+
+
+def say_unmoved(rule_id: str, day: DayImpact) -> None:
+    """Warn of a rule by which no reported figure moves."""
+    if day.unmoved is not None:
+        said = f"warning: {rule_id} on {day.day}: {day.unmoved}"
+        console.print(said, highlight=False, markup=False)
 
 
 @rules_app.command("submit")
@@ -104,6 +121,7 @@ def print_impact(runtime: Runtime, found: Impact) -> None:
         written = ", ".join(f"{o.table} {o.rows:,}" for o in day.stages) or "nothing"
         console.print(f"would be written: {written}")
         say_left(found.rule_id, day.day, day.left)
+        say_unmoved(found.rule_id, day)
         for word in day.unspread:
             console.print(f"warning: {word}", highlight=False)
         if day.together is not None:
@@ -224,6 +242,7 @@ def approve(
     say_event(runtime, event, f"approved {rule_id}")
     for day in found.days:
         say_left(rule_id, day.day, day.left)
+        say_unmoved(rule_id, day)
     if proposal.state != "approved":
         for seq, why in lapsed(proposal).items():
             console.print(f"the approval of event {seq} counts no longer: {why}", highlight=False)

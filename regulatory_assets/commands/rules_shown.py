@@ -4,7 +4,7 @@ what they do. Whatever acts on a rule is in ``rules``.
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -12,9 +12,9 @@ import typer
 from rich.table import Table as Grid
 
 from regulatory_assets.adjustments.allocating import shares_by
-from regulatory_assets.adjustments.book import Ledger, Proposal
-from regulatory_assets.adjustments.impact import days_reached
-from regulatory_assets.adjustments.rule import Rule, RuleError
+from regulatory_assets.adjustments.book import Ledger
+from regulatory_assets.adjustments.reviewing import to_review
+from regulatory_assets.adjustments.rule import RuleError
 from regulatory_assets.adjustments.waiting import lapsed
 from regulatory_assets.adjustments.waiting import waiting as approvals_of
 from regulatory_assets.adjustments.waterfall import waterfall
@@ -25,8 +25,6 @@ from regulatory_assets.runtime import Runtime, open_runtime
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json
 
 __all__ = ["rules_app"]  # with all its commands, once this module is imported
-
-_SOON_DAYS, _LONG_DAYS = 30, 365
 
 
 @rules_app.command("list")
@@ -157,38 +155,16 @@ def review(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Rules that wait for an approval, expire soon, have matched nothing, or have held for more
-    than a year."""
+    """Rules that wait for an approval, expire soon, change nothing, have moved no reported figure,
+    or have held for more than a year."""
     runtime = open_runtime()
     day = on.date() if on else date.today()  # noqa: DTZ011
-    ledger = Ledger(runtime.events.read())
-    lines = []
-    for identity in ledger.ids():
-        if open_ := approvals_of(ledger, identity, runtime.register):
-            owner, seq = ledger.rule_of(open_.proposal).owner, open_.proposal.event.seq
-            lines.append({"rule": identity, "owner": owner, "why": f"event {seq} waits, {open_}"})
-        standing = ledger.standing(identity)
-        if standing is None or not standing.in_force(day):
-            continue
-        for reason in _reasons(runtime, standing.rule, standing.proposal, day):
-            lines.append({"rule": identity, "owner": standing.rule.owner, "why": reason})
+    found = list(to_review(runtime.runner("review"), runtime.events, day))
     if as_json:
-        print_json(lines)
+        print_json([vars(line) for line in found])
         return
     grid = Grid("rule", "owner", "why", title_justify="left")
     grid.title = f"{stamp(runtime)}rules to review on {day}"
-    for line in lines:
-        grid.add_row(*line.values())
+    for line in found:
+        grid.add_row(line.rule, line.owner, line.why)
     console.print(grid)
-
-
-def _reasons(runtime: Runtime, rule: Rule, proposal: Proposal, day: date) -> list[str]:
-    found = []
-    if rule.expiry is not None and rule.expiry <= day + timedelta(days=_SOON_DAYS):
-        found.append(f"expires on {rule.expiry}")
-    if rule.effective + timedelta(days=_LONG_DAYS) < day:
-        found.append(f"has held since {rule.effective}")
-    looked = proposal.approvals[-1].document["impact"]["days"]
-    if days_reached(runtime.register, rule) and not any(d["affected_records"] for d in looked):
-        found.append("matched nothing when it was approved")
-    return found

@@ -280,7 +280,8 @@ def allocation_stage(
     return Stage(StageKind.ALLOCATION, reads, writes, lookups=lookups, spreads=spreads)
 
 
-COUNTS = ("n_rows", "n")
+LEDGER_ROWS = "n_rows"
+COUNTS = (LEDGER_ROWS, "n")
 
 
 def _check(stage: Stage) -> None:

@@ -11,7 +11,7 @@ import pytest
 from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.book import RuleBook
 from regulatory_assets.adjustments.governance import Governance
-from regulatory_assets.adjustments.legs import Left, last_day, left_alone
+from regulatory_assets.adjustments.legs import Left, left_alone
 from regulatory_assets.adjustments.rule import Rule, RuleError
 from regulatory_assets.adjustments.trial import trial
 from regulatory_assets.bank.generator import FIRST_DAY, generate
@@ -134,8 +134,6 @@ def test_people_are_warned_unless_both_or_a_reason(bank: Runner) -> None:
     def tried(one: Rule) -> Left | None:
         return trial(bank, one, RuleBook(log).snapshot(), stage, DAY, 0).left
 
-    assert last_day(bank.register, halves("amount"), stage) == DAY
-    assert last_day(bank.register, halves("amount", effective="2026-01-07"), stage) is None
     assert str(tried(halves("amount"))) == leaves
     assert tried(halves("amount", "collateral_value")) is None
     stated = tried(halves("amount", linked_legs={"this_only": "a margin call is on its way"}))

@@ -1,0 +1,71 @@
+"""Which rules people should look at again, and why.
+
+A rule is kept as long as somebody wants what it does. What waits, will expire, has held for long,
+changes nothing any more or has never moved a figure is told here; what to do about it is up to its
+owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from regulatory_assets.adjustments.book import RuleBook, Snapshot, Standing, stage_name
+from regulatory_assets.adjustments.impact import days_reached
+from regulatory_assets.adjustments.reach import measure
+from regulatory_assets.adjustments.unmoved import nothing_moved
+from regulatory_assets.adjustments.waiting import waiting
+from regulatory_assets.control.events import EventLog
+from regulatory_assets.ledger.run import Runner
+
+SOON_DAYS, LONG_DAYS = 30, 365
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """One reason to look at a rule."""
+
+    rule: str
+    owner: str
+    why: str
+
+
+def to_review(runner: Runner, log: EventLog, day: date) -> Iterator[Reviewed]:
+    """Rules that wait for an approval, and those in force on a day that expire soon, have held for
+    more than a year, change nothing on their last calculated day, or moved no reported figure when
+    they were approved."""
+    snapshot = RuleBook(log).snapshot()
+    ledger = snapshot.ledger
+    for identity in ledger.ids():
+        if open_ := waiting(ledger, identity, runner.register):
+            owner, seq = ledger.rule_of(open_.proposal).owner, open_.proposal.event.seq
+            yield Reviewed(identity, owner, f"event {seq} waits, {open_}")
+        standing = ledger.standing(identity)
+        if standing is None or not standing.in_force(day):
+            continue
+        for why in _reasons(runner, snapshot, standing, day):
+            yield Reviewed(identity, standing.rule.owner, why)
+
+
+def _reasons(runner: Runner, snapshot: Snapshot, standing: Standing, day: date) -> Iterator[str]:
+    rule, last = standing.rule, standing.last
+    if last is not None and last <= day + timedelta(days=SOON_DAYS):
+        yield f"expires on {last}"
+    if rule.effective + timedelta(days=LONG_DAYS) < day:
+        yield f"has held since {rule.effective}"
+    reached = [d for d in days_reached(runner.register, rule) if d <= day and standing.in_force(d)]
+    if reached and _rows(runner, snapshot, standing, reached[-1]) == 0:
+        yield f"changes nothing on {reached[-1]}"
+    elif said := nothing_moved(standing.proposal.approvals[-1].document["impact"]["days"]):
+        yield f"moved nothing when it was approved: {said}"
+
+
+def _rows(runner: Runner, snapshot: Snapshot, standing: Standing, day: date) -> int | None:
+    """How many rows a rule changes on a day; nothing where that was run with other rules."""
+    rule, stage = standing.rule, runner.graph.stage(stage_name(standing.rule))
+    version = runner.positions(day).version(stage.name)
+    if version.chain[-1].rules != snapshot.at(stage, day).hash:
+        return None
+    with runner.clear_errors([version]):
+        return measure(runner.reader, version, [rule.id])[rule.id].rows

@@ -1,0 +1,129 @@
+"""Rules that reach no reported figure: what they match and change, and how far that is carried.
+
+A later stage may take another source's word for what a rule corrects (of a deal's ``eligible``
+that of the holdings), or a rule may say what stands already. Then it is kept, approved and run for
+nothing, and people are told. What a rule does to figures stands in ``impact``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from pyspark.sql.connect import functions as F
+
+from regulatory_assets.adjustments.book import stage_name
+from regulatory_assets.adjustments.rule import Rule
+from regulatory_assets.adjustments.trial import rows_matched
+from regulatory_assets.ledger.arithmetic import total
+from regulatory_assets.ledger.frames import ENTRY
+from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.ledger.reader import Reader, Version
+from regulatory_assets.ledger.run import Outcome, Runner
+from regulatory_assets.ledger.stages import LEDGER_ROWS, StageKind
+
+_ASIDE = (StageKind.ADJUSTMENT, StageKind.ALLOCATION)
+"""Tables beside those that people report from, even where no stage reads them."""
+
+
+@dataclass(frozen=True)
+class Unmoved:
+    """What a rule does on a day on which no reported figure moves by it.
+
+    ``changed`` rows of ``table`` are changed by it; where none is, so many are ``matched``, or
+    nothing is said of a rule that adds rows or is not in force. ``carried`` are the tables in which
+    something has moved for all that, that of the rule's own stage first.
+    """
+
+    table: str
+    matched: int | None
+    changed: int
+    carried: tuple[str, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "matched": self.matched,
+            "changed": self.changed,
+            "carried": list(self.carried),
+            "said": str(self),
+        }
+
+    def __str__(self) -> str:
+        if self.changed:
+            what = f"{_rows(self.changed)} of {self.table} changed, and no reported figure moves"
+            if not self.carried:
+                return f"{what}: what is proposed leaves every table as it is"
+            later = ", ".join(self.carried[1:])
+            how = f"it ends at {later}" if later else "no later stage goes by it"
+            remedy = "act at a later stage, or where the figures take it from"
+            return f"{what}: {how}; {remedy}"
+        if self.matched:
+            why = "they hold what the rule says already, or are not in the currency it names"
+            return f"{_rows(self.matched)} of {self.table} matched and none changed: {why}"
+        if self.matched is None:
+            return f"no row of {self.table} is changed"
+        return f"no row of {self.table} meets the conditions"
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
+def unmoved(
+    before: Runner, after: Runner, rule: Rule, day: date, affected: int, outcomes: Sequence[Outcome]
+) -> Unmoved | None:
+    """What to tell of a rule where no figure that people decide by has moved; nothing where another
+    reported table has. ``outcomes`` are those of the run between the two."""
+    stage = after.graph.stage(stage_name(rule))
+    table = stage.reads.name
+    if not affected:
+        asked = not rule.inserts and rule.id in after.rules_for(stage, day).order
+        return Unmoved(table, rows_matched(after, rule, stage, day) if asked else None, 0)
+    carried = tuple(_moved(before, after, day, outcomes))
+    if set(carried) & reported(after.graph):
+        return None
+    return Unmoved(table, None, affected, carried)
+
+
+def reported(graph: Graph) -> set[str]:
+    """The tables at the end of the graph: no stage reads them, people do."""
+    ends = (s for s in graph.stages if not graph.readers(s.name))
+    return {s.name for s in ends if s.kind not in _ASIDE}
+
+
+def nothing_moved(days: Sequence[Mapping[str, Any]]) -> str:
+    """What is told of a rule for which that was so on every day, by the documents of an impact."""
+    said = [day.get("unmoved", {}).get("said", "") for day in days]
+    return said[-1] if said and all(said) else ""
+
+
+def _moved(before: Runner, after: Runner, day: date, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """The tables that a run has written to and in which something is another after all rules."""
+    was, now = before.positions(day), after.positions(day)
+    for name in (o.table for o in outcomes if o.rows):
+        one, other = was.version(name), now.version(name)
+        # Of a rule in force it is the day before it that has been run.
+        since, upto, ran = (
+            (one, other, after) if one.revision < other.revision else (other, one, before)
+        )
+        with ran.clear_errors([upto]):
+            if _differs(ran.reader, since, upto):
+                yield name
+
+
+def _differs(reader: Reader, since: Version, upto: Version) -> bool:
+    """Whether what was posted between two versions adds up to anything: contra and rebooking of
+    equal rows do not, however many rows of a ledger they are."""
+    table, up = upto.table, F.col(ENTRY) == F.col("sign")
+    sums = {"__rows": F.sum(F.when(up, 1).otherwise(-1))}
+    if table.additive:
+        added = (name for name in table.additive if name != LEDGER_ROWS)
+        sums = {f"__{n}": total(F.when(up, F.col(n)).otherwise(-F.col(n))) for n in added}
+    by = [c for c in table.column_names if c not in table.additive]
+    summed = reader.changes(upto, since).groupBy(*by).agg(*(s.alias(n) for n, s in sums.items()))
+    found = reduce(or_, (F.col(name) != 0 for name in sums))
+    return bool(summed.where(found).limit(1).toArrow().num_rows)

@@ -1,0 +1,82 @@
+"""A rule by which no reported figure moves is told of wherever people look at rules.
+
+Of a deal's ``due`` the flows take a copy and no line does, so a rule on it ends there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from regulatory_assets.adjustments.book import Ledger
+from regulatory_assets.adjustments.impact import impact, would_do
+from regulatory_assets.adjustments.injection import injections
+from regulatory_assets.adjustments.reviewing import to_review
+from regulatory_assets.adjustments.rule import Rule
+from regulatory_assets.adjustments.unmoved import Unmoved, reported
+from regulatory_assets.engine import Engine
+from regulatory_assets_tests.adjustments import ruled_books as ruled
+from regulatory_assets_tests.adjustments.test_governance import ANNA, Office, rule
+from regulatory_assets_tests.adjustments.test_scenarios import DAY
+from regulatory_assets_tests.kernel import books
+
+DUE = [{"op": "set", "field": "due", "value": "2030-01-01"}]
+SAME = [{"op": "multiply", "field": "amount", "value": "1"}]
+NOBODY = {"field": "id", "op": "=", "value": "nobody"}
+IS_60 = {"all": [{"field": "id", "op": "=", "value": "d1"},
+                 {"field": "book", "op": "=", "value": "b1"},
+                 {"field": "amount", "op": "=", "value": "60"}]}  # fmt: skip
+
+
+def test_people_are_told_of_a_rule_that_moves_no_figure(
+    sail: Engine, tmp_path: Path, calculated: Path
+) -> None:
+    office = Office(sail, tmp_path, calculated)
+
+    def told(one: Rule) -> Unmoved | None:
+        return would_do(office.runner, office.log, one, DAY).unmoved
+
+    assert reported(ruled.GRAPH) == {"report"}
+    assert told(rule()) is None, "it moves the report"
+    ends = Unmoved("deals", None, 1, ("deal_adjustments", "flows"))
+    assert told(rule(operations=DUE)) == ends
+    said = "1 row of deals changed, and no reported figure moves: it ends at flows; act at a later"
+    assert str(ends).startswith(said)
+    assert "moves: no later stage goes by it; act" in str(replace(ends, carried=ends.carried[:1]))
+    assert str(told(rule(operations=SAME))).startswith("1 row of deals matched and none changed")
+    assert str(told(rule(conditions=NOBODY))) == "no row of deals meets the conditions"
+
+    for one in (rule(operations=DUE), rule("R-2", conditions=IS_60, priority=1)):
+        office.governance.submit(ANNA, one)
+        seen = office.governance.impact(office.runner, one.id)
+        assert seen.days[0].unmoved == (ends if one.id == "R-1" else None)
+        office.approve(one.id)
+    runner = replace(office.runner, run_id="one")
+    runner.run_day(DAY, "test")
+    found = {d["rule_id"]: d for d in injections(runner, books.REPORT, DAY, "one", 1.0)}
+    assert "unmoved" not in found["R-2"], "of the two together the report has moved"
+
+    def why() -> dict[str, str]:
+        return {r.rule: r.why for r in to_review(office.runner, office.log, DAY)}
+
+    assert why() == {"R-1": f"moved nothing when it was approved: {ends}"}
+    deals = office.play.given.deals
+    deals["b1", "d1"] = replace(deals["b1", "d1"], amount=Decimal(61))
+    office.play.deliver()
+    office.runner.run_day(DAY, "test")
+    assert why()["R-2"] == f"changes nothing on {DAY}"
+
+    (proposal,) = Ledger(office.log.read()).of("R-1")
+    (day,) = impact(office.runner, office.log, proposal.event.seq, days=[DAY]).days
+    assert day.unmoved == ends, "of a rule in force the day without it is what was run"
+
+    office.governance.withdraw(ANNA, "R-1")
+    office.approve("R-1")
+    runner = replace(office.runner, run_id="two")
+    runner.run_day(DAY, "test")
+    (gone,) = injections(runner, books.REPORT, DAY, "two", 1.0)
+    given: dict[str, Any] = {"rule_id": "R-1", "affected_records": 1, "ratios": []}
+    assert gone.items() >= given.items()
+    assert gone["unmoved"] == "1 rows are changed, and no figure of report moves"
