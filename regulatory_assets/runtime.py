@@ -6,7 +6,7 @@ do with a runner does not belong here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -17,6 +17,7 @@ from sqlalchemy import Engine as Database
 from regulatory_assets import reports
 from regulatory_assets.adjustments.book import RuleBook
 from regulatory_assets.adjustments.closing import ClosedDays
+from regulatory_assets.adjustments.currencies import Values, stated
 from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.releasing import (
     Marks,
@@ -28,7 +29,6 @@ from regulatory_assets.adjustments.releasing import (
     used,
 )
 from regulatory_assets.adjustments.rule import Rule
-from regulatory_assets.adjustments.trial import stated
 from regulatory_assets.audit.anchors import Anchors
 from regulatory_assets.bank.claims import raw_folder
 from regulatory_assets.bank.conform import REJECTED_ROWS
@@ -141,7 +141,7 @@ class Runtime:
         """What people may do with rules."""
         return Governance(self.events, self.graph, self.parameters.at, self._stated)
 
-    def _stated(self, rule: Rule, table: Table, column: str) -> Collection[str]:
+    def _stated(self, rule: Rule, table: Table, column: str) -> Values:
         return stated(self.runner("validate"), rule, table, column)
 
     @property

@@ -1,6 +1,7 @@
 """Whether a rule fits the stage at which it is to act: its fields, values and operations.
 
-Asked when a rule is validated and submitted. What it then makes of rows stands in ``compiler``.
+Asked when a rule is validated and submitted. Which currencies it may name stands in ``currencies``,
+what it then makes of rows in ``compiler``.
 """
 
 from __future__ import annotations
@@ -11,13 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from difflib import get_close_matches
 from typing import Any
 
-from regulatory_assets.adjustments.reach import (
-    CURRENCIES,
-    DEAL_CURRENCY,
-    REPORTING,
-    money_columns,
-    named_currencies,
-)
+from regulatory_assets.adjustments.reach import CURRENCIES, money_columns, named_currencies
 from regulatory_assets.adjustments.rule import (
     AllOf,
     AnyOf,
@@ -30,7 +25,7 @@ from regulatory_assets.adjustments.rule import (
     number,
 )
 from regulatory_assets.ledger.stages import COUNTS, Stage, measures
-from regulatory_assets.ledger.table import SCALE, Column, ColumnType, Table
+from regulatory_assets.ledger.table import SCALE, Column, ColumnType
 
 _NUMBERS = (ColumnType.MONEY, ColumnType.RATE, ColumnType.INTEGER, ColumnType.LONG)
 LINE = "line"
@@ -112,7 +107,7 @@ def check_names(rule: Rule, stage: Stage, keys: Callable[[str], Collection[str]]
                 shown = f"`parameters show {parameter} --date {rule.effective}` lists them"
                 meant = f"did you mean {close}?" if close else shown
                 why = f"{column}: {given} is not in {parameter} on {rule.effective}; {meant}"
-                raise _refuse(rule, f"operations.{at}", why)
+                raise refuse(rule, f"operations.{at}", why)
 
 
 def comparisons(condition: Condition, place: str) -> Iterator[tuple[Test, str]]:
@@ -130,7 +125,8 @@ def comparisons(condition: Condition, place: str) -> Iterator[tuple[Test, str]]:
             yield from comparisons(condition.not_, f"{place}.not")
 
 
-def _refuse(rule: Rule, place: str, why: str) -> RuleError:
+def refuse(rule: Rule, place: str, why: str) -> RuleError:
+    """The refusal of a place in a rule."""
     return RuleError(f"{rule.id} {place}: {why}")
 
 
@@ -139,16 +135,16 @@ def _check_test(rule: Rule, test: Test, place: str, stage: Stage) -> None:
     column = known.get(test.field)
     if column is None:
         of = stage.reads.name if stage.spreads else rule.stage
-        raise _refuse(rule, place, f"{of} has no field {test.field}; use one of {', '.join(known)}")
+        raise refuse(rule, place, f"{of} has no field {test.field}; use one of {', '.join(known)}")
     if test.op == "like" and column.type is not ColumnType.STRING:
-        raise _refuse(rule, place, f"like is for text, {test.field} is {column.type.value}")
+        raise refuse(rule, place, f"like is for text, {test.field} is {column.type.value}")
     values = test.value if isinstance(test.value, tuple) else (test.value,)
     if test.op in ("is null", "like"):
         return
     typed = [_typed(rule, place, column, value) for value in values]
     if test.op == "between" and typed[0] > typed[1]:
         told = f"{test.field}: no value lies between {values[0]} and {values[1]}"
-        raise _refuse(rule, place, f"{told}; write the smaller first")
+        raise refuse(rule, place, f"{told}; write the smaller first")
 
 
 def _check_operation(rule: Rule, operation: Operation, place: str, stage: Stage) -> None:
@@ -159,13 +155,13 @@ def _check_operation(rule: Rule, operation: Operation, place: str, stage: Stage)
         return
     if operation.op == "scale":
         if not stage.reads.additive:
-            raise _refuse(rule, place, f"nothing adds up at {rule.stage}; use multiply on a field")
+            raise refuse(rule, place, f"nothing adds up at {rule.stage}; use multiply on a field")
         _typed(rule, place, RATE, operation.value)
         return
     if operation.op == "reclassify":
         brings = stage.derivation.reclassifies if stage.derivation else ()
         if not brings:
-            raise _refuse(rule, place, f"rows of {rule.stage} have no line to move to")
+            raise refuse(rule, place, f"rows of {rule.stage} have no line to move to")
         _typed(rule, place, stage.reads.column(LINE), operation.value)
         return
     known = settable(stage)
@@ -174,14 +170,14 @@ def _check_operation(rule: Rule, operation: Operation, place: str, stage: Stage)
     if column is None:
         kept = field in stage.reads.column_names
         why = "is a key, derived or fixed and cannot be set" if kept else "is not known here"
-        raise _refuse(rule, place, f"{field} {why}; fields to set: {', '.join(known)}")
+        raise refuse(rule, place, f"{field} {why}; fields to set: {', '.join(known)}")
     if operation.op == "multiply" and column.type not in (ColumnType.MONEY, ColumnType.RATE):
-        raise _refuse(rule, place, f"multiply is for money and rates, {field} is neither")
+        raise refuse(rule, place, f"multiply is for money and rates, {field} is neither")
     if operation.op != "set" and column.type not in _NUMBERS:
-        raise _refuse(rule, place, f"{operation.op} is for numbers, {field} is {column.type.value}")
+        raise refuse(rule, place, f"{operation.op} is for numbers, {field} is {column.type.value}")
     if operation.op == "set" and operation.value is None:
         if not column.nullable:
-            raise _refuse(rule, place, f"{field} cannot be empty; give a value")
+            raise refuse(rule, place, f"{field} cannot be empty; give a value")
         return
     wanted = RATE if operation.op == "multiply" else column
     _typed(rule, place, wanted, operation.value)
@@ -192,23 +188,23 @@ def _check_operation(rule: Rule, operation: Operation, place: str, stage: Stage)
 def _check_insert(rule: Rule, operation: Operation, place: str, stage: Stage) -> None:
     """Refuse a row that its table would not take."""
     if stage.inserts is None and not stage.leaves:
-        raise _refuse(
+        raise refuse(
             rule, place, f"no row is added at {rule.stage}; insert a deal at deal, a line at line"
         )
     if stage.inserts is not None and operation.expected_source_id is None:
-        raise _refuse(rule, place, "insert needs its expected_source_id: under what it will come")
+        raise refuse(rule, place, "insert needs its expected_source_id: under what it will come")
     if stage.leaves and operation.expected_source_id is not None:
-        raise _refuse(rule, place, "nobody delivers what is added here; no expected_source_id")
+        raise refuse(rule, place, "nobody delivers what is added here; no expected_source_id")
     given = operation.values or {}
     own = COUNTS if stage.leaves else (stage.inserts,)
     known = {c.name: c for c in stage.reads.columns if c.name not in own}
     if unknown := [name for name in given if name not in known]:
-        raise _refuse(
+        raise refuse(
             rule, place, f"{', '.join(unknown)}: the values of a row are {', '.join(known)}"
         )
     needed = [c.name for c in known.values() if not c.nullable and given.get(c.name) is None]
     if needed:
-        raise _refuse(rule, place, f"{', '.join(needed)}: needed for a complete row; give a value")
+        raise refuse(rule, place, f"{', '.join(needed)}: needed for a complete row; give a value")
     for name, value in given.items():
         if value is not None:
             _typed(rule, f"{place}.values", known[name], value)
@@ -221,59 +217,17 @@ def _check_currency(rule: Rule, operation: Operation, place: str, stage: Stage) 
     if operation.op == "insert":
         own = None if stage.leaves else (operation.values or {}).get("currency")
         if stage.leaves and currency is None:
-            raise _refuse(rule, place, "a line's money is in the reporting currency; name it")
+            raise refuse(rule, place, "a line's money is in the reporting currency; name it")
         if own is not None and currency not in (None, own):
-            raise _refuse(rule, place, f"currency {currency}: the row's own is {own}; leave it out")
+            raise refuse(rule, place, f"currency {currency}: the row's own is {own}; leave it out")
         return
     money = field is not None and stage.reads.type_of(field) is ColumnType.MONEY
     if operation.op == "allocate" or not money:
         if currency is not None:
             what = f"{operation.op} of {field}" if field else operation.op
-            raise _refuse(rule, place, f"currency {currency}: {what} takes no money; leave it out")
+            raise refuse(rule, place, f"currency {currency}: {what} takes no money; leave it out")
     elif currency is None and operation.op != "multiply" and operation.value is not None:
-        raise _refuse(rule, place, f"{field} is money; name the currency of {operation.value}")
-
-
-def check_currencies(
-    rule: Rule, stage: Stage, stated: Callable[[Table, str], Collection[str]]
-) -> None:
-    """Refuse money in another currency than the one in which a stage's stands, where that is the
-    reporting currency; ``stated`` gives the values of a table's column, none where nothing is
-    known of it. Money in a row's own currency changes only rows of that.
-
-    Raises RuleError naming the place in the rule and the remedy.
-    """
-    name = CURRENCIES[REPORTING]
-    if name not in conditional(stage):
-        return
-
-    def is_reporting(operation: Operation) -> bool:
-        if operation.field is None:
-            return stage.leaves
-        return currency_of(operation.field, stage) == name
-
-    given = [
-        (f"operations.{at}", operation.currency)
-        for at, operation in enumerate(rule.operations)
-        if operation.currency is not None and is_reporting(operation)
-    ]
-    if rule.limits is not None and DEAL_CURRENCY not in money_columns(stage.reads).values():
-        given += [("limits.amounts", currency) for currency in rule.limits.amounts or ()]
-    bringing = (k.table for k in stage.lookups if name in {k.prefix + c for c in k.take})
-    known = sorted(stated(next(bringing, stage.reads), name)) if given else []
-    limited = any(place == "limits.amounts" for place, _ in given)
-    if limited and len(known) > 1 and not named_currencies(stage.reads):
-        raise _refuse(
-            rule,
-            "limits.amounts",
-            f"entities report in {', '.join(known)}, and amounts at {rule.stage} are added up over "
-            "all of them, which no amount in one currency can limit; limit the rows",
-        )
-    for place, currency in given:
-        if known and currency not in known:
-            own = " or ".join(known)
-            why = f"money at {rule.stage} stands in the reporting currency, {own}, and not in"
-            raise _refuse(rule, place, f"{why} {currency}; convert it, and name {own}")
+        raise refuse(rule, place, f"{field} is money; name the currency of {operation.value}")
 
 
 def inserted(rule: Rule, at: int) -> Operation:
@@ -284,19 +238,19 @@ def inserted(rule: Rule, at: int) -> Operation:
 def _check_allocate(rule: Rule, at: int, place: str, spreading: Stage | None) -> None:
     """Refuse to spread what is not there, or what no member has."""
     if spreading is None:
-        raise _refuse(rule, place, f"nothing is allocated at {rule.stage}; a line is, at line")
+        raise refuse(rule, place, f"nothing is allocated at {rule.stage}; a line is, at line")
     operation, known = rule.operations[at], measures(spreading)
     field = operation.field or ""
     if field not in known:
-        raise _refuse(rule, place, f"{field} is not spread; fields to spread: {', '.join(known)}")
+        raise refuse(rule, place, f"{field} is not spread; fields to spread: {', '.join(known)}")
     amount = (inserted(rule, at).values or {}).get(field)
     if amount is None or not number(amount):
-        raise _refuse(rule, place, f"the line before it adds no {field}, so nothing is to spread")
+        raise refuse(rule, place, f"the line before it adds no {field}, so nothing is to spread")
     for other in reversed(rule.operations[:at]):
         if other.op == "insert":
             return
         if other.field == field:
-            raise _refuse(rule, place, f"spreads {field} of the same line again; leave one out")
+            raise refuse(rule, place, f"spreads {field} of the same line again; leave one out")
 
 
 def _check_leaves(rule: Rule, stage: Stage) -> None:
@@ -308,23 +262,23 @@ def _check_leaves(rule: Rule, stage: Stage) -> None:
     ]
     for at, key in enumerate(keys):
         if key in keys[:at]:
-            raise _refuse(rule, f"operations.{at}", "adds the same line again; add the two up")
+            raise refuse(rule, f"operations.{at}", "adds the same line again; add the two up")
 
 
 def _bounded(rule: Rule, place: str, column: Column, value: object) -> None:
     least, most = column.minimum, column.maximum
     if least is not None and number(value) < Decimal(least):
-        raise _refuse(rule, place, f"{column.name}: {value} is less than {least}")
+        raise refuse(rule, place, f"{column.name}: {value} is less than {least}")
     if most is not None and number(value) > Decimal(most):
-        raise _refuse(rule, place, f"{column.name}: {value} is more than {most}")
+        raise refuse(rule, place, f"{column.name}: {value} is more than {most}")
 
 
 def _check_limits(rule: Rule, amounts: Mapping[str, Any], stage: Stage) -> None:
     money = money_columns(stage.reads)
     if not money:
-        raise _refuse(rule, "limits.amounts", f"there is no money at {rule.stage}; limit the rows")
+        raise refuse(rule, "limits.amounts", f"there is no money at {rule.stage}; limit the rows")
     if len(named_currencies(stage.reads)) < len(money) and len(amounts) > 1:
-        raise _refuse(
+        raise refuse(
             rule,
             "limits.amounts",
             f"all money at {rule.stage} is in the reporting currency; name that one alone",
@@ -332,7 +286,7 @@ def _check_limits(rule: Rule, amounts: Mapping[str, Any], stage: Stage) -> None:
     for currency, amount in amounts.items():
         column = Column(currency, ColumnType.MONEY, "A limit.")
         if _typed(rule, "limits.amounts", column, amount) < 0:
-            raise _refuse(rule, "limits.amounts", f"{currency}: {amount} is less than zero")
+            raise refuse(rule, "limits.amounts", f"{currency}: {amount} is less than zero")
 
 
 RATE = Column("value", ColumnType.RATE, "A factor.")
@@ -343,7 +297,7 @@ def _typed(rule: Rule, place: str, column: Column, value: object) -> Any:
     try:
         return convert(column, value)
     except ValueError as error:
-        raise _refuse(rule, place, f"{column.name}: {error}") from None
+        raise refuse(rule, place, f"{column.name}: {error}") from None
 
 
 def convert(column: Column, value: object) -> Any:

@@ -9,13 +9,13 @@ when what it has looked at moves, and who gave it looks again like everybody els
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from regulatory_assets.adjustments import fitting, people
+from regulatory_assets.adjustments import currencies, fitting, people
 from regulatory_assets.adjustments.book import (
     APPROVED,
     END,
@@ -40,17 +40,8 @@ from regulatory_assets.control.events import Actor, Event, EventLog, undecided_s
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Stage, StageKind
-from regulatory_assets.ledger.table import Table
 
 Words = tuple[str, ...]
-
-Stated = Callable[[Rule, Table, str], Collection[str]]
-"""The values of a table's column on the last day that a rule is about, if any is calculated."""
-
-
-def nothing_stated(rule: Rule, table: Table, column: str) -> Collection[str]:
-    """Where there are no figures yet."""
-    return ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +51,7 @@ class Governance:
     log: EventLog
     graph: Graph
     in_force: InForce
-    stated: Stated = nothing_stated
+    stated: currencies.Stated = currencies.nothing_stated
 
     # -- proposing ------------------------------------------------------------------------------
 
@@ -84,7 +75,16 @@ class Governance:
         return stage
 
     def _check_currencies(self, rule: Rule, stage: Stage) -> None:
-        fitting.check_currencies(rule, stage, lambda table, name: self.stated(rule, table, name))
+        currencies.check_reporting(rule, stage, self.stated)
+        if rates := self.graph.tables.get(currencies.RATES):
+            currencies.check_codes(rule, stage, rates, self.stated)
+
+    def without_rate(self, rule: Rule) -> tuple[str, ...]:
+        """Words for the currencies that a rule names and that have no rate on days of its own."""
+        rates, stage = self.graph.tables.get(currencies.RATES), self.graph.stage(stage_name(rule))
+        if rates is None:
+            return ()
+        return tuple(currencies.without_rate(rule, stage, rates, self.stated))
 
     def _keys(self, parameter: str, day: date) -> set[str]:
         """The keys of a parameter on a day in any regime; that of a row is not asked."""

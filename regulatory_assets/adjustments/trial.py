@@ -23,7 +23,6 @@ from regulatory_assets.ledger.change import Calculation
 from regulatory_assets.ledger.rules import RuleSet
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Stage
-from regulatory_assets.ledger.table import Table
 
 Values = Mapping[str, Any]
 
@@ -85,19 +84,6 @@ def _calculating(runner: Runner, stage: Stage, day: date, rules: RuleSet) -> Ite
     versions = [move.new for move in plan.moves.values()]
     with runner.clear_errors(versions), runner.lake.scratch() as store:
         yield Calculation(stage, moves, plan.previous, given, reader, store, rules=rules)
-
-
-def stated(runner: Runner, rule: Rule, table: Table, column: str) -> frozenset[Any]:
-    """The values of a bounded table's column on a rule's last calculated day, or on the last day of
-    all where it has none; nothing where no day is calculated."""
-    days = runner.register.days(table.name)
-    own = [day for day in days if rule.in_force(day)]
-    if not days:
-        return frozenset()
-    version = runner.positions(max(own or days)).read(table)
-    with runner.clear_errors([version]):
-        rows = runner.reader.net(version).select(column).distinct().toArrow().to_pylist()
-    return frozenset(row[column] for row in rows)
 
 
 def _first(calculation: Calculation, mine: DataFrame, most: int) -> tuple[int, tuple[Changed, ...]]:

@@ -47,6 +47,7 @@ def validate(file: Annotated[Path, typer.Argument(help="Rules in YAML or JSON.")
     for rule in load(file):
         stage = runtime.governance.validate(rule, file.parent)
         console.print(f"{rule.id}: fits {stage.reads.name}, {len(rule.operations)} operations")
+        say_without_rate(runtime, rule)
         reached = days_reached(runtime.register, rule)
         if not reached:
             continue
@@ -58,6 +59,12 @@ def validate(file: Annotated[Path, typer.Argument(help="Rules in YAML or JSON.")
         else:
             say_left(rule.id, found.day, found.left)
             say_unmoved(rule.id, found)
+
+
+def say_without_rate(runtime: Runtime, rule: Rule) -> None:
+    """Warn of currencies that have no rate on days of a rule."""
+    for word in runtime.governance.without_rate(rule):
+        console.print(f"warning: {rule.id}: {word}", highlight=False, markup=False)
 
 
 def say_left(rule_id: str, day: date, left: Left | None) -> None:
@@ -96,6 +103,7 @@ def submit(
     for rule in rules:
         event = runtime.governance.submit(actor, rule, file.parent)
         say_event(runtime, event, f"submitted {rule.id} version {rule.version}")
+        say_without_rate(runtime, rule)
 
 
 @rules_app.command("impact")

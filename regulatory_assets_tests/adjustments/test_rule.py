@@ -10,6 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from regulatory_assets.adjustments.compiler import CompiledRules
+from regulatory_assets.adjustments.currencies import RATES, Values
 from regulatory_assets.adjustments.fitting import check, currency_of
 from regulatory_assets.adjustments.form import read_form
 from regulatory_assets.adjustments.governance import Governance
@@ -271,9 +272,11 @@ def test_money_is_named_in_the_currency_in_which_it_stands(
     """Every entity reports in euros; while nothing is delivered nobody can know."""
     asked = []
 
-    def stated(rule: Rule, table: Table, column: str) -> list[str]:
+    def stated(rule: Rule, table: Table, column: str) -> Values:
+        if table.name == RATES:
+            return {}
         asked.append((table.name, column))
-        return ["EUR"]
+        return {date(2026, 1, 5): ["EUR"]}
 
     rule = parse(VALID | {"conditions": {"all": []}} | changes | {"stage": stage}, "r")
     assert Governance(None, GRAPH, IN_FORCE).validate(rule)  # type: ignore[arg-type]
@@ -293,7 +296,8 @@ def test_money_is_named_in_the_currency_in_which_it_stands(
 
 def test_limits_of_money_in_several_currencies_are_held_or_refused() -> None:
     """One entity reports in euros, another in dollars: an amount is no limit of their sum."""
-    both = Governance(None, GRAPH, IN_FORCE, lambda *_: ["USD", "EUR"])  # type: ignore[arg-type]
+    every_day = {date(2026, 1, 5): ["USD", "EUR"]}
+    both = Governance(None, GRAPH, IN_FORCE, lambda *_: every_day)  # type: ignore[arg-type]
     every = VALID | {"conditions": {"all": []}} | operation(op="multiply", field="amount", value=2)
     one, two = {"limits": {"amounts": {"EUR": "9"}}}, {"limits": {"amounts": {"EUR": 9, "USD": 9}}}
     for stage in ("flow", "line"):

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from regulatory_assets.adjustments.book import RuleBook
+from regulatory_assets.adjustments.currencies import stated
 from regulatory_assets.adjustments.rule import RuleError
-from regulatory_assets.adjustments.trial import Trial, stated, trial
+from regulatory_assets.adjustments.trial import Trial, trial
 from regulatory_assets.engine import Engine
 from regulatory_assets_tests.adjustments import ruled_books as ruled
 from regulatory_assets_tests.adjustments.test_governance import ANNA, Office, rule
@@ -69,6 +70,6 @@ def test_a_rule_is_tried_on_a_day(sail: Engine, tmp_path: Path, calculated: Path
     lines = ruled.scenario(office.play.given, settings, None, DAY)["lines"]
     for given in ({}, {"effective": "2027-01-01"}):  # its own last day, or the last of all
         known = stated(office.runner, rule(**given), ruled.LINES, "part")
-        assert known == {row[5] for row in lines}
+        assert known == {DAY: {row[5] for row in lines}}
     absent = replace(ruled.LINES, name="absent")
-    assert stated(office.runner, rule(), absent, "part") == frozenset()
+    assert stated(office.runner, rule(), absent, "part") == {}
