@@ -12,10 +12,11 @@ from pathlib import Path
 from shutil import copyfile, rmtree
 
 from regulatory_assets.adjustments.book import Ledger, RuleBook, outdated
+from regulatory_assets.adjustments.files import load
 from regulatory_assets.adjustments.impact import Impact
 from regulatory_assets.adjustments.people import open_demo
 from regulatory_assets.adjustments.releasing import last_released, set_hash
-from regulatory_assets.adjustments.rule import Rule, load
+from regulatory_assets.adjustments.rule import Rule
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days
 from regulatory_assets.control.events import Actor
 from regulatory_assets.ledger.plan import NotReady, Way

@@ -12,6 +12,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from regulatory_assets.adjustments.rule import RuleError, number
+
 
 @cache
 def names() -> dict[str, dict[str, Any]]:
@@ -26,8 +28,6 @@ def read_form(document: Any, source: str) -> Any:
 
     Raises RuleError where the flat form holds something that has no counterpart.
     """
-    from regulatory_assets.adjustments.rule import RuleError
-
     if not isinstance(document, dict) or "adjustments" not in document:
         return document
     known = names()
@@ -44,11 +44,13 @@ def read_form(document: Any, source: str) -> Any:
         raise RuleError(f"{source}: adjustments is a list of mappings of names to values")
     if isinstance(conditions, list) and not _are_mappings(conditions):
         raise RuleError(f"{source}: conditions is a list of mappings of names to values")
-    try:
-        operations = [_operation(o, known) for o in given]
-    except ValueError as error:
-        raise RuleError(f"{source}: {error}") from None
-    fields = {o.get("field") for o in operations}
+    operations = []
+    for at, one in enumerate(given):
+        try:
+            operations.append(_operation(one, known))
+        except ValueError as error:
+            raise RuleError(f"{source}: adjustments.{at}: {error}") from None
+    fields = {str(o.get("field")) for o in operations}
     stage = known["stages"].get(str(rule.get("stage")), rule.get("stage"))
     if fields & set(known["flow_fields"]):
         stage = "flow"
@@ -75,10 +77,15 @@ def _test(condition: dict[str, Any], known: dict[str, dict[str, Any]]) -> dict[s
     parts["op"] = known["comparisons"].get(given, given)
     codes = known["values"].get(str(parts.get("field")), {})
     value = parts.get("value")
+
+    def meant(each: Any) -> Any:
+        return codes.get(each, each) if isinstance(each, str) else each
+
     if isinstance(value, list):
-        parts["value"] = list(dict.fromkeys(codes.get(v, v) for v in value))
+        known_values = [meant(each) for each in value]
+        parts["value"] = [v for at, v in enumerate(known_values) if v not in known_values[:at]]
     elif value is not None:
-        parts["value"] = codes.get(value, value)
+        parts["value"] = meant(value)
     return parts
 
 
@@ -103,8 +110,6 @@ _OPPOSITE = {"cap": "floor", "floor": "cap", "set": "set"}
 def _of_the_rest(op: str, value: Any, field: str) -> dict[str, Any]:
     """What is done to one less a field, where the field itself is named. Raises ValueError for what
     has no counterpart."""
-    from regulatory_assets.adjustments.rule import number
-
     if op == "add":
         return {"value": format(-number(value), "f")}
     if op not in _OPPOSITE:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -23,11 +23,10 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import ConstructorError, SafeConstructor
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-Text = Annotated[str, Field(min_length=1)]
+from regulatory_assets.adjustments.wording import told
+
+Text = Annotated[str, Field(pattern=r"\S")]
 Comparison = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "like", "is null"]
 Action = Literal[
     "set",
@@ -60,6 +59,26 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _whole(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"{value} is not a whole number")  # noqa: TRY004
+    return value
+
+
+def _dated(value: Any) -> Any:
+    """A bare number is no date, though seconds since 1970 could be meant by it."""
+    if isinstance(value, str) and not _ISO_DATE.fullmatch(value):
+        raise ValueError(f"{value!r} is no date; write it as 2026-01-31")
+    if not isinstance(value, str | date):
+        raise ValueError(f"{value!r} is no date; write it as 2026-01-31")  # noqa: TRY004
+    return value
+
+
+_ISO_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOST = 2**31 - 1
+
+Day = Annotated[date, BeforeValidator(_dated)]
+Whole = Annotated[int, BeforeValidator(_whole), Field(le=_MOST)]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 Value = Annotated[str | int | bool | date | None, BeforeValidator(_plain)]
 
@@ -217,7 +236,7 @@ class Limits(_Document):
     it makes to each money column, whatever their sign. A currency that is not named has limit zero.
     Beyond it the rule is not approved, and a day on which it reaches further fails a check."""
 
-    rows: Annotated[int, Field(ge=0)] | None = None
+    rows: Annotated[Whole, Field(ge=0)] | None = None
     amounts: Annotated[dict[Currency, Value], Field(min_length=1)] | None = None
 
 
@@ -230,14 +249,14 @@ class Rule(_Document):
     """
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-    version: Annotated[int, Field(ge=1)] = 1
+    version: Annotated[Whole, Field(ge=1)] = 1
     stage: Text
     purpose: Literal["data_correction", "methodology"] | Overlay
     conditions: Condition
     operations: Annotated[tuple[Operation, ...], Field(min_length=1)]
-    priority: Annotated[int, Field(ge=0)] = 100
-    effective: date
-    expiry: date | None = None
+    priority: Annotated[Whole, Field(ge=0)] = 100
+    effective: Day
+    expiry: Day | None = None
     reason: Text
     owner: Text
     evidence: Evidence | None = None
@@ -325,73 +344,4 @@ def parse(document: Any, source: str) -> Rule:
     try:
         return Rule.model_validate(document)
     except ValidationError as error:
-        errors = error.errors(include_url=False)
-        found = [f"{_place(e['loc'])}: {e['msg'].removeprefix('Value error, ')}" for e in errors]
-        raise RuleError(f"{source}: {'; '.join(dict.fromkeys(found))}") from None
-
-
-_ALTERNATIVES = {"Overlay", "ThisOnly"}
-_FORMS = {"test", "all", "any", "not"}
-_SHOWN = 12
-
-
-def _place(location: tuple[str | int, ...]) -> str:
-    """Where in a document; a condition's form stands before the word it begins with, which says
-    the same."""
-    named = [
-        str(part)
-        for at, part in enumerate(location)
-        if part not in _ALTERNATIVES
-        and not (part in _FORMS and (part == "test" or location[at + 1 : at + 2] == (part,)))
-    ]
-    more = ["..."] if len(named) > _SHOWN else []
-    return ".".join(named[:_SHOWN] + more) or "rule"
-
-
-def load(path: Path) -> list[Rule]:
-    """The rules of a YAML or JSON file: one rule, or a list of them, in either form.
-
-    Raises RuleError naming the file, and where it cannot be read the line.
-    """
-    from regulatory_assets.adjustments.form import read_form
-
-    try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise RuleError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise RuleError(f"{path}: is not text in UTF-8") from None
-    try:
-        found = _reader().load(text)
-    except MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise RuleError(f"{path}{line}: is neither YAML nor JSON ({error.problem})") from None
-    except YAMLError as error:
-        raise RuleError(f"{path}: is neither YAML nor JSON ({error})") from None
-    except RecursionError:
-        raise RuleError(f"{path}: is nested too deep to be read; write it flatter") from None
-    documents = found if isinstance(found, list) else [found]
-    if not documents or documents == [None]:
-        raise RuleError(f"{path}: holds no rule")
-    return [parse(read_form(d, str(path)), str(path)) for d in documents]
-
-
-class _Strings(SafeConstructor):
-    """Decimals stay the text they are written as; a date that is none is told with its line."""
-
-    def construct_yaml_timestamp(self, node: Any, values: Any = None) -> Any:
-        try:
-            return super().construct_yaml_timestamp(node, values)
-        except ValueError as error:
-            problem = f"{node.value} is no date: {error}"
-            raise ConstructorError(None, None, problem, node.start_mark) from None
-
-
-_Strings.add_constructor("tag:yaml.org,2002:timestamp", _Strings.construct_yaml_timestamp)
-_Strings.add_constructor("tag:yaml.org,2002:float", lambda _, node: str(node.value))
-
-
-def _reader() -> YAML:
-    reader = YAML(typ="safe", pure=True)
-    reader.Constructor = _Strings
-    return reader
+        raise RuleError(f"{source}: {told(error)}") from None

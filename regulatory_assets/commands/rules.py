@@ -17,6 +17,7 @@ import typer
 from rich.table import Table as Grid
 
 from regulatory_assets.adjustments.book import Ledger, RuleBook, stage_name
+from regulatory_assets.adjustments.files import load
 from regulatory_assets.adjustments.impact import (
     DayImpact,
     Figure,
@@ -26,7 +27,7 @@ from regulatory_assets.adjustments.impact import (
     would_do,
 )
 from regulatory_assets.adjustments.legs import Left
-from regulatory_assets.adjustments.rule import Rule, RuleError, load
+from regulatory_assets.adjustments.rule import Rule, RuleError
 from regulatory_assets.adjustments.trial import trial
 from regulatory_assets.adjustments.waiting import lapsed
 from regulatory_assets.commands.acting import As, Key, acting, say_event, stamp

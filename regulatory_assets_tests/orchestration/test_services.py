@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from regulatory_assets.adjustments.files import load
 from regulatory_assets.adjustments.people import open_demo
-from regulatory_assets.adjustments.rule import load
 from regulatory_assets.control.events import Actor
 from regulatory_assets.ledger.reader import Reader
 from regulatory_assets.runtime import open_runtime

@@ -13,7 +13,8 @@ from pyspark.sql.connect.column import Column
 
 from regulatory_assets.adjustments.book import stage_name
 from regulatory_assets.adjustments.compiler import CompiledRules
-from regulatory_assets.adjustments.rule import Rule, load
+from regulatory_assets.adjustments.files import load
+from regulatory_assets.adjustments.rule import Rule
 from regulatory_assets.bank.generator import generate
 from regulatory_assets.bank.ingest import ingest_table
 from regulatory_assets.bank.tables.customers import COUNTERPARTY_DETAILS

@@ -1,0 +1,60 @@
+"""Rules as files: YAML or JSON, in either form, read without losing a digit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import ConstructorError, SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from regulatory_assets.adjustments.form import read_form
+from regulatory_assets.adjustments.rule import Rule, RuleError, parse
+
+
+def load(path: Path) -> list[Rule]:
+    """The rules of a YAML or JSON file: one rule, or a list of them, in either form.
+
+    Raises RuleError naming the file, and where it cannot be read the line.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise RuleError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise RuleError(f"{path}: is not text in UTF-8") from None
+    try:
+        found = _reader().load(text)
+    except MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise RuleError(f"{path}{line}: is neither YAML nor JSON ({error.problem})") from None
+    except YAMLError as error:
+        raise RuleError(f"{path}: is neither YAML nor JSON ({error})") from None
+    except RecursionError:
+        raise RuleError(f"{path}: is nested too deep to be read; write it flatter") from None
+    documents = found if isinstance(found, list) else [found]
+    if not documents or documents == [None]:
+        raise RuleError(f"{path}: holds no rule")
+    return [parse(read_form(d, str(path)), str(path)) for d in documents]
+
+
+class _Strings(SafeConstructor):
+    """Decimals stay the text they are written as; a date that is none is told with its line."""
+
+    def construct_yaml_timestamp(self, node: Any, values: Any = None) -> Any:
+        try:
+            return super().construct_yaml_timestamp(node, values)
+        except ValueError as error:
+            problem = f"{node.value} is no date: {error}"
+            raise ConstructorError(None, None, problem, node.start_mark) from None
+
+
+_Strings.add_constructor("tag:yaml.org,2002:timestamp", _Strings.construct_yaml_timestamp)
+_Strings.add_constructor("tag:yaml.org,2002:float", lambda _, node: str(node.value))
+
+
+def _reader() -> YAML:
+    reader = YAML(typ="safe", pure=True)
+    reader.Constructor = _Strings
+    return reader

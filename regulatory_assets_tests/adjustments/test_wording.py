@@ -1,0 +1,81 @@
+"""Each mistake in a rule's document is told once, at its place, with what to write instead."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from regulatory_assets.adjustments.files import load
+from regulatory_assets.adjustments.rule import RuleError
+from regulatory_assets_tests.adjustments.test_rule import VALID, operation
+
+ADD = {"op": "add", "field": "amount", "value": "1", "currency": "EUR"}
+TEST = {"field": "product_type", "op": "=", "value": "LOAN"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"effective": 0}, "effective: 0 is no date; write it as 2026-01-31"),
+        ({"effective": "20260105"}, "effective: '20260105' is no date; write it as 2026-01-31"),
+        ({"expiry": "2026-02-30"}, "expiry: '2026-02-30' is no date; write it as 2026-01-31"),
+        ({"expiry": True}, "expiry: True is no date; write it as 2026-01-31"),
+        ({"version": True}, "version: True is not a whole number"),
+        ({"version": 0}, "version: 0 is less than 1"),
+        ({"priority": "soon"}, "priority: 'soon' is not a whole number"),
+        ({"priority": 2**31}, "priority: 2147483648 is more than 2147483647"),
+        ({"limits": {"rows": False}}, "limits.rows: False is not a whole number"),
+        ({"limits": {"amounts": {}}}, "limits.amounts: is empty; write at least one"),
+        ({"reason": "  "}, "reason: '  ': write something"),
+        ({"owner": 5}, "owner: 5 is not text; put it in quotes"),
+        ({"id": "a b"}, "id: 'a b': an id is up to 64 letters, digits, and _ . - after one"),
+        ({"evidence": {"file": "a", "sha256": "ab"}},
+         "evidence.sha256: 'ab': a SHA-256 is 64 digits of 0 to 9 and a to f"),
+        ({"purpose": "overlay"},
+         "purpose: 'overlay' is none of 'data_correction' or 'methodology', 'overlay' is no mapping"
+         " of names to values"),
+        ({"purpose": {"overlay": []}}, "purpose.overlay: is empty; write at least one"),
+        ({"purpose": {"overlay": [1]}}, "purpose.overlay.0: 1 is not text; put it in quotes"),
+        ({"linked_legs": {"this_only": 1, "why": ""}},
+         "linked_legs.this_only: 1 is not text; put it in quotes; linked_legs.why: is not known "
+         "here"),
+        ({"conditions": TEST | {"op": "~"}},
+         "conditions.op: '~' is none of '=', '!=', '<', '<=', '>', '>=', 'in', 'not in', 'between',"
+         " 'like' or 'is null'"),
+        ({"conditions": TEST | {"value": {"a": 1}}},
+         "conditions.value: {'a': 1} is neither text, a whole number, true, false nor a date, "
+         "{'a': 1} is no list"),
+        ({"conditions": {"not": TEST | {"op": "in", "value": ["LOAN", []]}}},
+         "conditions.not.value.1: [] is neither text, a whole number, true, false nor a date"),
+        (operation(**ADD | {"currency": "eur"}),
+         "operations.0.currency: 'eur': a currency is three capital letters"),
+        ({"operations": [ADD | {"op": "plus"}, 5]},
+         "operations.0.op: 'plus' is none of 'set', 'multiply', 'add', 'cap', 'floor', 'scale', "
+         "'reclassify', 'exclude', 'insert' or 'allocate'; operations.1: 5 is no mapping of names "
+         "to values"),
+        ({"operations": []}, "operations: is empty; write at least one"),
+        ({"operations": {}}, "operations: {} is no list"),
+        ({"adjustments": [{"field": ["amount"], "op": "add"}]},
+         "operations.0.field: ['amount'] is not text; put it in quotes"),
+        ({"adjustments": [ADD, {"field": "haircut", "op": "add", "value": "2026-01-31"}]},
+         "adjustments.1: '2026-01-31' is not a number"),
+        ({"adjustments": [ADD], "conditions": [TEST | {"value": [["BOND"], {}]}]},
+         "conditions.all.0.value.0: ['BOND'] is neither text, a whole number, true, false nor a "
+         "date; conditions.all.0.value.1: {} is neither text, a whole number, true, false nor a "
+         "date"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_its_place(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    file = tmp_path / "rule.json"
+    written = VALID | changes
+    if "adjustments" in changes:
+        del written["operations"]
+    file.write_text(json.dumps(written))
+    with pytest.raises(RuleError) as refusal:
+        load(file)
+    assert str(refusal.value) == f"{file}: {said}"
