@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -26,7 +27,6 @@ from pydantic import (
 
 from regulatory_assets.adjustments.wording import told
 
-Text = Annotated[str, Field(pattern=r"\S")]
 Comparison = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "like", "is null"]
 Action = Literal[
     "set",
@@ -59,9 +59,21 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _written(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty")
+    return text
+
+
 def _whole(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError(f"{value} is not a whole number")  # noqa: TRY004
+    return value
+
+
+def _small(value: int) -> int:
+    if value >= 2**31:
+        raise ValueError(f"{value} is more than {2**31 - 1}")
     return value
 
 
@@ -75,10 +87,10 @@ def _dated(value: Any) -> Any:
 
 
 _ISO_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_MOST = 2**31 - 1
 
+Text = Annotated[str, Field(min_length=1), AfterValidator(_written)]
 Day = Annotated[date, BeforeValidator(_dated)]
-Whole = Annotated[int, BeforeValidator(_whole), Field(le=_MOST)]
+Whole = Annotated[int, BeforeValidator(_whole), AfterValidator(_small)]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 Value = Annotated[str | int | bool | date | None, BeforeValidator(_plain)]
 

@@ -16,7 +16,6 @@ PATTERNS = {
     "^[A-Z]{3}$": "a currency is three capital letters",
     "^[0-9a-f]{64}$": "a SHA-256 is 64 digits of 0 to 9 and a to f",
     "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$": "an id is up to 64 letters, digits, and _ . - after one",
-    r"\S": "write something",
 }
 """By pattern of a text, what to write instead."""
 
@@ -96,8 +95,6 @@ def _words(error: ErrorDetails) -> str:
             return f"{given} is no list"
         case "greater_than_equal":
             return f"{given} is less than {limits['ge']}"
-        case "less_than_equal":
-            return f"{given} is more than {limits['le']}"
         case "value_error":
             return error["msg"].removeprefix("Value error, ")
     if _is_alternative(error["loc"]):

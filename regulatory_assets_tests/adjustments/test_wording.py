@@ -29,7 +29,7 @@ TEST = {"field": "product_type", "op": "=", "value": "LOAN"}
         ({"priority": 2**31}, "priority: 2147483648 is more than 2147483647"),
         ({"limits": {"rows": False}}, "limits.rows: False is not a whole number"),
         ({"limits": {"amounts": {}}}, "limits.amounts: is empty; write at least one"),
-        ({"reason": "  "}, "reason: '  ': write something"),
+        ({"reason": "  "}, "reason: is empty"),
         ({"owner": 5}, "owner: 5 is not text; put it in quotes"),
         ({"id": "a b"}, "id: 'a b': an id is up to 64 letters, digits, and _ . - after one"),
         ({"evidence": {"file": "a", "sha256": "ab"}},
