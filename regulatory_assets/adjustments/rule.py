@@ -90,7 +90,8 @@ _ISO_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 Text = Annotated[str, Field(min_length=1), AfterValidator(_written)]
 Day = Annotated[date, BeforeValidator(_dated)]
-Whole = Annotated[int, BeforeValidator(_whole), AfterValidator(_small)]
+Count = Annotated[int, Field(ge=0), BeforeValidator(_whole), AfterValidator(_small)]
+Number = Annotated[int, Field(ge=1), BeforeValidator(_whole), AfterValidator(_small)]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 Value = Annotated[str | int | bool | date | None, BeforeValidator(_plain)]
 
@@ -248,7 +249,7 @@ class Limits(_Document):
     it makes to each money column, whatever their sign. A currency that is not named has limit zero.
     Beyond it the rule is not approved, and a day on which it reaches further fails a check."""
 
-    rows: Annotated[Whole, Field(ge=0)] | None = None
+    rows: Count | None = None
     amounts: Annotated[dict[Currency, Value], Field(min_length=1)] | None = None
 
 
@@ -261,12 +262,12 @@ class Rule(_Document):
     """
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-    version: Annotated[Whole, Field(ge=1)] = 1
+    version: Number = 1
     stage: Text
     purpose: Literal["data_correction", "methodology"] | Overlay
     conditions: Condition
     operations: Annotated[tuple[Operation, ...], Field(min_length=1)]
-    priority: Annotated[Whole, Field(ge=0)] = 100
+    priority: Count = 100
     effective: Day
     expiry: Day | None = None
     reason: Text
