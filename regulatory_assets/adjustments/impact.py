@@ -19,7 +19,7 @@ from pyspark.sql.connect import functions as F
 
 from regulatory_assets.adjustments.allocating import unspread_by
 from regulatory_assets.adjustments.book import Ledger, Proposal, RuleBook, stage_name
-from regulatory_assets.adjustments.closing import closings
+from regulatory_assets.adjustments.closing import closings, is_held
 from regulatory_assets.adjustments.legs import Left, left_by
 from regulatory_assets.adjustments.reach import Reach, beyond_approved, measure, rows_changed
 from regulatory_assets.adjustments.rule import Rule, RuleError, canonical
@@ -82,7 +82,7 @@ class DayImpact:
     ``reach`` is what the rule changes after, ``left`` the legs of trades that it then leaves,
     ``unspread`` what it then says is to be spread and cannot be. ``together`` is what the rule does
     with all others of its author, where it does not act alone. ``unmoved`` is told where no
-    reported figure moves.
+    reported figure moves. What is approved is held on a ``closed`` day until its restatement.
     """
 
     day: date
@@ -96,6 +96,7 @@ class DayImpact:
     unspread: tuple[str, ...] = ()
     together: Together | None = None
     unmoved: Unmoved | None = None
+    closed: bool = False
 
     def document(self) -> dict[str, Any]:
         left = {} if self.left is None else {"linked_legs": self.left.document()}
@@ -104,6 +105,7 @@ class DayImpact:
         still = {} if self.unmoved is None else {"unmoved": self.unmoved.document()}
         return {
             "day": self.day.isoformat(),
+            **({"closed": True} if self.closed else {}),
             "affected_records": self.affected,
             "rows": self.rows,
             "reach": self.reach.document(),
@@ -200,7 +202,8 @@ def impact(
     rule = ledger.rule_of(found)
     standing = ledger.standing(rule.id)
     reached = days_reached(runner.register, rule, standing.rule if standing else None)
-    closed = {day for day, closing in closings(events).items() if closing.closes}
+    found_closed = closings(events)
+    closed = {day for day, closing in found_closed.items() if closing.closes}
     looked = []
     for day in days or days_to_look_at(reached, closed):
         say(f"impact on {day}")
@@ -215,7 +218,8 @@ def impact(
                 with shadow(now, RuleBook(log, without=(rule.id,))) as trial:
                     outcomes = trial.run_day(day, "impact")
                     looked.append(_of_day(trial, now, rule, day, outcomes))
-    return Impact(rule.id, proposal, rule.digest, reached, tuple(looked))
+    marked = (replace(of, closed=is_held(found_closed, of.day)) for of in looked)
+    return Impact(rule.id, proposal, rule.digest, reached, tuple(marked))
 
 
 def would_do(runner: Runner, log: EventLog, rule: Rule, day: date) -> DayImpact:

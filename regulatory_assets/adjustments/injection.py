@@ -64,7 +64,7 @@ def injections(
 
 
 def _unmoved(rows: int, report: Table) -> str:
-    what = "no row is changed" if not rows else f"{rows} rows are changed"
+    what = f"{rows} rows are changed" if rows > 1 else f"{rows or 'no'} row is changed"
     return f"{what}, and no figure of {report.name} moves"
 
 

@@ -7,7 +7,7 @@ nothing, and people are told. What a rule does to figures stands in ``impact``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
@@ -55,8 +55,6 @@ class Unmoved:
     def __str__(self) -> str:
         if self.changed:
             what = f"{_rows(self.changed)} of {self.table} changed, and no reported figure moves"
-            if not self.carried:
-                return f"{what}: what is proposed leaves every table as it is"
             later = ", ".join(self.carried[1:])
             how = f"it ends at {later}" if later else "no later stage goes by it"
             remedy = "act at a later stage, or where the figures take it from"
@@ -77,16 +75,18 @@ def unmoved(
     before: Runner, after: Runner, rule: Rule, day: date, affected: int, outcomes: Sequence[Outcome]
 ) -> Unmoved | None:
     """What to tell of a rule where no figure that people decide by has moved; nothing where another
-    reported table has. ``outcomes`` are those of the run between the two."""
+    reported table has, or where what is proposed (an end of later days) leaves all as it is.
+    ``outcomes`` are those of the run between the two."""
     stage = after.graph.stage(stage_name(rule))
     table = stage.reads.name
     if not affected:
         asked = not rule.inserts and rule.id in after.rules_for(stage, day).order
         return Unmoved(table, rows_matched(after, rule, stage, day) if asked else None, 0)
-    carried = tuple(_moved(before, after, day, outcomes))
-    if set(carried) & reported(after.graph):
+    written, ends = [o.table for o in outcomes if o.rows], reported(after.graph)
+    if any(_moved(before, after, day, [name for name in written if name in ends])):
         return None
-    return Unmoved(table, None, affected, carried)
+    carried = tuple(_moved(before, after, day, [name for name in written if name not in ends]))
+    return Unmoved(table, None, affected, carried) if carried else None
 
 
 def reported(graph: Graph) -> set[str]:
@@ -101,10 +101,10 @@ def nothing_moved(days: Sequence[Mapping[str, Any]]) -> str:
     return said[-1] if said and all(said) else ""
 
 
-def _moved(before: Runner, after: Runner, day: date, outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """The tables that a run has written to and in which something is another after all rules."""
+def _moved(before: Runner, after: Runner, day: date, names: Iterable[str]) -> Iterator[str]:
+    """Of some tables those in which something is another after all rules than before."""
     was, now = before.positions(day), after.positions(day)
-    for name in (o.table for o in outcomes if o.rows):
+    for name in names:
         one, other = was.version(name), now.version(name)
         # Of a rule in force it is the day before it that has been run.
         since, upto, ran = (

@@ -81,6 +81,13 @@ def say_left(rule_id: str, day: date, left: Left | None) -> None:
     console.print(f"{word}: {rule_id} on {day} {left}; {said}", highlight=False)
 
 
+def say_closed(day: DayImpact) -> None:
+    """Say that what is approved waits on a closed day, and for what."""
+    if day.closed:
+        said = f"{day.day} is closed: held there until days restate --date {day.day} is approved"
+        console.print(said, highlight=False, markup=False)
+
+
 def say_unmoved(rule_id: str, day: DayImpact) -> None:
     """Warn of a rule by which no reported figure moves."""
     if day.unmoved is not None:
@@ -116,8 +123,12 @@ def show_impact(rule_id: RuleId, as_json: Json = False) -> None:
         found = runtime.governance.impact(runtime.runner("impact"), rule_id, step)
     if as_json:
         print_json(found.document())
-    else:
-        print_impact(runtime, found)
+        return
+    print_impact(runtime, found)
+    ledger = Ledger(runtime.events.read())
+    if evidence := ledger.rule_of(ledger.proposals[found.proposal]).evidence:
+        said = f"evidence: {evidence.file}, SHA-256 {evidence.sha256}"
+        console.print(said, highlight=False, markup=False)
 
 
 def print_impact(runtime: Runtime, found: Impact) -> None:
@@ -127,6 +138,7 @@ def print_impact(runtime: Runtime, found: Impact) -> None:
             f"{stamp(runtime)}{found.rule_id} on {day.day}: {day.affected:,} of {day.rows:,} rows"
         )
         _print_moved(grid, day.figures)
+        say_closed(day)
         written = ", ".join(f"{o.table} {o.rows:,}" for o in day.stages) or "nothing"
         console.print(f"would be written: {written}")
         say_left(found.rule_id, day.day, day.left)
@@ -151,7 +163,7 @@ def _print_moved(grid: Grid, figures: Iterable[Figure]) -> None:
     for figure in figures:
         for column, before, after in _moved(figure):
             grid.add_row(figure.table, figure.key, column, before, after)
-    console.print(grid)
+    console.print(grid if grid.row_count else f"{grid.title}; no figure moves", highlight=False)
 
 
 def _moved(figure: Figure) -> list[tuple[str, str, str]]:
@@ -250,6 +262,7 @@ def approve(
         return
     say_event(runtime, event, f"approved {rule_id}")
     for day in found.days:
+        say_closed(day)
         say_left(rule_id, day.day, day.left)
         say_unmoved(rule_id, day)
     if proposal.state != "approved":

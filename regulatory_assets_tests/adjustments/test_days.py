@@ -208,4 +208,5 @@ def test_every_closed_day_of_the_window_is_looked_at(office: Closed) -> None:
     office.close()
     office.governance.submit(ANNA, rule())
     seen = office.governance.impact(office.runner, "R-1")
-    assert [d.day for d in seen.days] == [DAY]
+    assert [(d.day, d.closed) for d in seen.days] == [(DAY, True)]
+    assert seen.days[0].document()["closed"]
