@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from regulatory_assets.adjustments.rule import canonical
 from regulatory_assets.control.register import Delivery, Place, Register, Revision
+from regulatory_assets.ledger.lake import delta_table
 
 GONE = ""
 """Stands for the digest of a file that is not there."""
@@ -107,7 +108,8 @@ def _plain(value: Any) -> Any:
 
 
 class Files:
-    """The files of a lake as they are now; each Delta log is read once."""
+    """The files of a lake as they are now; each Delta log is read once. Raises LakeError where one
+    cannot be."""
 
     def __init__(self, lake: Path) -> None:
         self._lake = lake
@@ -135,10 +137,10 @@ class Files:
 
 
 def _by_posting(lake: Path, table: str) -> Iterator[tuple[str, list[str]]]:
-    path = str(lake / table)
-    if not DeltaTable.is_deltatable(path):
+    path = lake / table
+    if not DeltaTable.is_deltatable(str(path)):
         return
-    actions = pa.table(DeltaTable(path).get_add_actions(flatten=True))
+    actions = pa.table(delta_table(path).get_add_actions(flatten=True))
     if not actions.num_rows:
         return
     found: dict[str, list[str]] = {}

@@ -18,6 +18,7 @@ from regulatory_assets.control import append_only, events, schema
 from regulatory_assets.control.database import reading
 from regulatory_assets.control.events import Event, EventLog
 from regulatory_assets.control.register import Register
+from regulatory_assets.ledger.lake import LakeError
 
 
 @dataclass(frozen=True)
@@ -207,12 +208,18 @@ class _Checked:
         register = Register(self.anchors.database)
         places = sorted({(row.table, row.day) for row in self.rows})
         expected = {(row.table, row.day, row.revision): row for row in self.rows}
+        unread: set[str] = set()
         for row, _ in standing(register, places):
             covered = expected.get((row.table, row.day, row.revision))
-            if covered is None:
+            if covered is None or row.table in unread:
                 continue
             kept = {name for name in covered.files if not name.startswith("raw/")}
-            read = set(files.of_posting(row.table, row.posting)) if row.posting else set()
+            try:
+                read = set(files.of_posting(row.table, row.posting)) if row.posting else set()
+            except LakeError as error:
+                unread.add(row.table)
+                yield str(error)
+                continue
             if row.rows and not kept:
                 yield f"{covered}: had no data file when it was anchored"
             for name in sorted(kept - read):

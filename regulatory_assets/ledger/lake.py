@@ -17,6 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, Schema
+from deltalake.exceptions import DeltaError
 from pyspark.errors.exceptions.base import PySparkException
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
@@ -78,7 +79,7 @@ class Lake:
                 partition_by=list(PARTITION_COLUMNS),
                 configuration={"delta.dataSkippingStatsColumns": ",".join(table.key)},
             )
-        stored = {f.name: str(f.type) for f in DeltaTable(str(path)).schema().fields}
+        stored = {f.name: str(f.type) for f in delta_table(path).schema().fields}
         wanted = {f.name: str(f.type) for f in Schema.from_arrow(table.arrow_schema).fields}
         if stored != wanted:
             different = sorted(set(stored.items()) ^ set(wanted.items()))
@@ -146,7 +147,7 @@ class Lake:
         path = self.path(table)
         missing = [
             file
-            for file in DeltaTable(str(path)).file_uris()
+            for file in delta_table(path).file_uris()
             if not Path(file.removeprefix("file://")).exists()
         ]
         if not missing:
@@ -155,6 +156,17 @@ class Lake:
             f"{table.name}: {len(missing)} data file(s) of registered postings are missing, first "
             f"{missing[0]}. Restore them from backup; no figure is computed without them. ({error})"
         )
+
+
+def delta_table(path: Path) -> DeltaTable:
+    """A table by its Delta log. Raises LakeError where the log cannot be read."""
+    try:
+        return DeltaTable(str(path))
+    except DeltaError as error:
+        why, log = str(error).partition("\n")[0], path / "_delta_log"
+        raise LakeError(
+            f"{path.name}: its Delta log cannot be read ({why}); bring {log} back from a backup"
+        ) from None
 
 
 def _written_schema(folder: Path) -> StructType | None:

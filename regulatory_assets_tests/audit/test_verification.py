@@ -334,6 +334,18 @@ def test_a_file_taken_out_of_the_delta_log(record: Record) -> None:
 
 
 @only_sqlite
+def test_a_delta_log_that_cannot_be_read(record: Record) -> None:
+    """Its first entry is gone: said once, and the other tables are compared."""
+    log = record.lake / "deals" / "_delta_log"
+    (log / f"{0:020}.json").unlink()
+    (fault,) = record.faults()
+    assert fault.startswith("lake: deals: its Delta log cannot be read (")
+    assert fault.endswith(f"bring {log} back from a backup")
+    _overwrite(record.data_file("flows-1"))
+    assert len(record.faults()) == 2
+
+
+@only_sqlite
 def test_a_posting_that_had_lost_its_file_before_it_was_anchored(record: Record) -> None:
     record.commit("flows", 2)
     (record.lake / "flows" / "_delta_log" / f"{1:020}.json").unlink()
