@@ -78,7 +78,8 @@ class Together:
 class DayImpact:
     """What a proposal does to one reporting date.
 
-    ``affected`` of the ``rows`` are changed by the rule before the proposal holds or after it;
+    ``affected`` of the ``rows`` are changed by the rule before the proposal holds or after it, none
+    where that is the same (an end of later days);
     ``reach`` is what the rule changes after, ``left`` the legs of trades that it then leaves,
     ``unspread`` what it then says is to be spread and cannot be. ``together`` is what the rule does
     with all others of its author, where it does not act alone. ``unmoved`` is told where no
@@ -253,11 +254,11 @@ def _of_day(
     positions, stage = after.positions(day), after.graph.stage(stage_name(rule))
     was, reach = _reach(before, rule, day), _reach(after, rule, day)
     made = after.reader.rows(positions.version(stage.name)).where(F.col("rule_id") == rule.id)
-    moved, affected = tuple(figures(before, after, day)), max(was.rows, reach.rows)
+    moved, rows = tuple(figures(before, after, day)), max(was.rows, reach.rows)
     still = all(f.before == f.after for f in moved)
     return DayImpact(
         day=day,
-        affected=affected,
+        affected=rows if any(o.rows for o in outcomes) else 0,
         rows=positions.version(stage.reads.name).standing,
         reach=reach,
         stages=tuple(replace(o, seconds=0.0) for o in outcomes if o.rows),
@@ -265,7 +266,7 @@ def _of_day(
         revisions={t.name: positions.version(t.name).revision for t in after.graph.sources},
         left=left_by(rule, made, stage, after.reader, positions) if reach.rows else None,
         unspread=unspread_by(rule, after, day) if reach.rows else (),
-        unmoved=unmoved(before, after, rule, day, affected, outcomes) if still else None,
+        unmoved=unmoved(before, after, rule, day, rows, outcomes) if still else None,
     )
 
 

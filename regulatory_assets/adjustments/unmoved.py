@@ -72,21 +72,21 @@ def _rows(count: int) -> str:
 
 
 def unmoved(
-    before: Runner, after: Runner, rule: Rule, day: date, affected: int, outcomes: Sequence[Outcome]
+    before: Runner, after: Runner, rule: Rule, day: date, rows: int, outcomes: Sequence[Outcome]
 ) -> Unmoved | None:
     """What to tell of a rule where no figure that people decide by has moved; nothing where another
     reported table has, or where what is proposed (an end of later days) leaves all as it is.
-    ``outcomes`` are those of the run between the two."""
+    The rule changes so many ``rows``; ``outcomes`` are those of the run between the two."""
     stage = after.graph.stage(stage_name(rule))
     table = stage.reads.name
-    if not affected:
+    if not rows:
         asked = not rule.inserts and rule.id in after.rules_for(stage, day).order
         return Unmoved(table, rows_matched(after, rule, stage, day) if asked else None, 0)
     written, ends = [o.table for o in outcomes if o.rows], reported(after.graph)
     if any(_moved(before, after, day, [name for name in written if name in ends])):
         return None
     carried = tuple(_moved(before, after, day, [name for name in written if name not in ends]))
-    return Unmoved(table, None, affected, carried) if carried else None
+    return Unmoved(table, None, rows, carried) if carried else None
 
 
 def reported(graph: Graph) -> set[str]:

@@ -100,6 +100,8 @@ def test_a_year_with_closed_days(sail: Engine, tmp_path: Path, calculated: Path)
     year.governance.end(ANNA, "R-1", MARCH)
     ended = year.decide()
     assert [bool(d.stages) for d in ended.days] == [False, False, True]
+    assert [d.affected for d in ended.days] == [0, 0, 1]
+    assert [d.reach.rows for d in ended.days] == [1, 1, 0]
     assert [d.unmoved for d in ended.days] == [None] * 3, "an end leaves earlier days as they are"
     assert year.run() == set()
     assert [year.report(d) for d in ALL_DAYS] == [after, after, before]
