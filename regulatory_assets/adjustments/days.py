@@ -42,13 +42,19 @@ class Days:
 
     def close(self, actor: Actor, day: date) -> Event:
         """Propose that the figures of a day are final. Raises NotReady where they cannot be."""
-        return self._propose(actor, CLOSE, day, self._to_close(day))
+        return self._propose(actor, CLOSE, day, lambda: self._to_close(day))
 
     def restate(self, actor: Actor, day: date, reason: str, waiting: Sequence[str] = ()) -> Event:
         """Propose to open a closed day to what is held. ``waiting`` names delivered files."""
-        return self._propose(actor, RESTATEMENT, day, {"reason": reason, **self._to(day, waiting)})
+        return self._propose(
+            actor, RESTATEMENT, day, lambda: {"reason": reason, **self._to(day, waiting)}
+        )
 
-    def _propose(self, actor: Actor, kind: str, day: date, told: dict[str, Any]) -> Event:
+    def _propose(
+        self, actor: Actor, kind: str, day: date, look: Callable[[], dict[str, Any]]
+    ) -> Event:
+        """Whether it may be proposed is asked before anything is calculated, and once more."""
+
         def check(events: tuple[Event, ...]) -> None:
             people.require(events, actor, "author")
             closing = closings(events).get(day, Closing(day, []))
@@ -59,7 +65,8 @@ class Days:
             if kind == RESTATEMENT and not closing.held:
                 raise NotReady(f"{day} is {closing.state}; only a closed day is restated")
 
-        payload = {"day": day.isoformat(), **told}
+        check(self.log.read())
+        payload = {"day": day.isoformat(), **look()}
         return self.log.append(actor, kind, subject(day), payload, check=check)
 
     # -- deciding -------------------------------------------------------------------------------

@@ -173,9 +173,9 @@ def identify(log: Sequence[Event], name: str | None, key: Path | None) -> Actor:
     if not log:
         raise NotAllowed("nobody can act yet; open the control database with people open")
     if mode(log) == DEMO:
-        if not name:
+        if not name or not name.strip():
             raise NotAllowed("say who acts: --as NAME")
-        return Actor(name)
+        return Actor(name.strip())
     if key is None:
         raise NotAllowed("say who acts by your private key: --key FILE")
     private = key_from_file(key)

@@ -13,6 +13,16 @@ from regulatory_assets.runtime import Runtime
 from regulatory_assets.terminal import console
 
 As = Annotated[str | None, typer.Option("--as", help="Who acts, in a demonstration.")]
+
+
+def said(reason: str) -> str:
+    """A reason, refused where it is blank."""
+    if not reason.strip():
+        raise typer.BadParameter("say why; it is kept for ever")
+    return reason
+
+
+Reason = Annotated[str, typer.Option(help="Why.", callback=said)]
 Key = Annotated[Path | None, typer.Option("--key", help="File of your private key.")]
 
 

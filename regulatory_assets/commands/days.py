@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Annotated
 
 import typer
 from rich.table import Table as Grid
@@ -14,14 +13,12 @@ from regulatory_assets.adjustments.closing import closings
 from regulatory_assets.adjustments.days import Days
 from regulatory_assets.adjustments.impact import Figure
 from regulatory_assets.bank.delivery import find_files
-from regulatory_assets.commands.acting import As, Key, acting, say_event, stamp
+from regulatory_assets.commands.acting import As, Key, Reason, acting, say_event, stamp
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.runtime import Runtime, open_runtime
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json
 
 days_app = typer.Typer(help="Close reporting days, and restate closed ones.", no_args_is_help=True)
-
-Reason = Annotated[str, typer.Option(help="Why.")]
 
 
 def _days(runtime: Runtime) -> Days:

@@ -12,7 +12,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from regulatory_assets.adjustments.releasing import last_released, set_hash, states
-from regulatory_assets.commands.acting import As, Key, acting, say_event, stamp
+from regulatory_assets.commands.acting import As, Key, Reason, acting, say_event, stamp
 from regulatory_assets.runtime import open_runtime
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json
 
@@ -20,7 +20,6 @@ parameters_app = typer.Typer(help="Values and decisions of the regulations.", no
 
 Name = Annotated[str, typer.Argument(help="Name of a parameter, like lcr/lines.")]
 Regime = Annotated[str, typer.Option("--regime", help="Regime; others than basel lie over it.")]
-Reason = Annotated[str, typer.Option(help="Why.")]
 _FORMATS = ["%Y-%m-%d"]
 
 

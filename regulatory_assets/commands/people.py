@@ -9,7 +9,7 @@ import typer
 from rich.table import Table as Grid
 
 from regulatory_assets.adjustments import people
-from regulatory_assets.commands.acting import As, Key, acting, say_event, stamp
+from regulatory_assets.commands.acting import As, Key, Reason, acting, say_event, stamp
 from regulatory_assets.runtime import open_runtime
 from regulatory_assets.terminal import console, plainly
 
@@ -85,7 +85,7 @@ def confirm(name: Name, as_name: As = None, key: Key = None) -> None:
 @plainly
 def reject(
     name: Name,
-    reason: Annotated[str, typer.Option(help="Why.")],
+    reason: Reason,
     as_name: As = None,
     key: Key = None,
 ) -> None:

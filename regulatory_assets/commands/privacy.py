@@ -10,14 +10,16 @@ from typing import Annotated
 import typer
 from rich.table import Table as Grid
 
-from regulatory_assets.commands.acting import As, Key, acting, stamp
+from regulatory_assets.commands.acting import As, Key, acting, said, stamp
 from regulatory_assets.runtime import open_runtime
 from regulatory_assets.terminal import Json, console, plainly, print_json
 
 privacy_app = typer.Typer(help="Personal data, apart from all figures.", no_args_is_help=True)
 
 Customer = Annotated[str, typer.Argument(help="The customer's pseudonymous identifier.")]
-Reason = Annotated[str, typer.Option(help="Why; kept for ever, so nothing personal in it.")]
+Reason = Annotated[
+    str, typer.Option(help="Why; kept for ever, so nothing personal in it.", callback=said)
+]
 
 
 @privacy_app.command("show")

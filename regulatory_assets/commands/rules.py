@@ -30,7 +30,7 @@ from regulatory_assets.adjustments.legs import Left
 from regulatory_assets.adjustments.rule import Rule, RuleError
 from regulatory_assets.adjustments.trial import trial
 from regulatory_assets.adjustments.waiting import lapsed
-from regulatory_assets.commands.acting import As, Key, acting, say_event, stamp
+from regulatory_assets.commands.acting import As, Key, Reason, acting, say_event, stamp
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.runtime import Runtime, open_runtime
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json, waiting
@@ -282,7 +282,7 @@ def approve(
 @plainly
 def reject(
     rule_id: RuleId,
-    reason: Annotated[str, typer.Option(help="Why.")],
+    reason: Reason,
     name: As = None,
     key: Key = None,
 ) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -190,6 +191,10 @@ def test_what_was_on_its_way_when_a_day_was_closed_posts_nothing(office: Closed)
 
 
 def test_only_a_closed_day_is_restated(office: Closed) -> None:
+    nobody: Any = None
+    asked = Days(office.log, nobody, lambda _: ())
+    with pytest.raises(NotReady, match="is open; only a closed day is restated"):
+        asked.restate(ANNA, DAY, "told before anything is calculated")
     with pytest.raises(NotReady, match="is open; only a closed day is restated"):
         office.days.restate(ANNA, DAY, "why")
     office.close()

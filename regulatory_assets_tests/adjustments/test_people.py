@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.people import NotAllowed
+from regulatory_assets.cli import app
 from regulatory_assets.control.database import connect
 from regulatory_assets.control.events import Actor, Event, EventLog, EventRefused
 
@@ -152,3 +154,25 @@ def test_no_private_key_is_in_the_database(signed: EventLog, tmp_path: Path) -> 
     kept = (tmp_path / "control.sqlite").read_bytes()
     kept += (tmp_path / "control.sqlite-wal").read_bytes()
     assert private.encode() not in kept
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("rules", "reject", "R-1"),
+        ("people", "reject", "eve"),
+        ("days", "restate", "--date", "2026-01-05"),
+        ("parameters", "propose"),
+        ("privacy", "erase", "C1"),
+    ],
+)
+def test_a_reason_is_not_blank(words: tuple[str, ...]) -> None:
+    refused = CliRunner().invoke(app, [*words, "--reason", "  ", "--as", "anna"])
+    assert (refused.exit_code, "say why" in refused.output) == (2, True)
+
+
+def test_a_name_in_a_demonstration_is_one_without_its_blanks(log: EventLog) -> None:
+    people.open_demo(log)
+    assert people.identify(log.read(), " anna ", None).name == "anna"
+    with pytest.raises(NotAllowed, match="say who acts"):
+        people.identify(log.read(), "  ", None)
