@@ -47,6 +47,7 @@ from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.privacy.vault import Vault
 from regulatory_assets.quality import released as quality
+from regulatory_assets.quality.checks import against_rows
 from regulatory_assets.regulation.parameters import Parameters, ParameterSet
 from regulatory_assets.settings import Databases, Settings
 
@@ -139,7 +140,7 @@ class Runtime:
     @property
     def governance(self) -> Governance:
         """What people may do with rules."""
-        return Governance(self.events, self.graph, self.parameters.at, self._stated)
+        return Governance(self.events, self.graph, self.parameters.at, self._stated, against_rows)
 
     def _stated(self, rule: Rule, table: Table, column: str) -> Values:
         return stated(self.runner("validate"), rule, table, column)

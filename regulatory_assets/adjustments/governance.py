@@ -29,7 +29,7 @@ from regulatory_assets.adjustments.book import (
     stage_name,
     unmoved_since,
 )
-from regulatory_assets.adjustments.impact import Impact, drift, impact
+from regulatory_assets.adjustments.impact import Examine, Impact, drift, impact, nothing_examined
 from regulatory_assets.adjustments.legs import of_deals
 from regulatory_assets.adjustments.reach import beyond_limits
 from regulatory_assets.adjustments.releasing import InForce
@@ -52,6 +52,7 @@ class Governance:
     graph: Graph
     in_force: InForce
     stated: currencies.Stated = currencies.nothing_stated
+    examine: Examine = nothing_examined
 
     # -- proposing ------------------------------------------------------------------------------
 
@@ -171,7 +172,7 @@ class Governance:
         """What the waiting proposal would do; of a rule that has drifted, what it does."""
         proposal = _subject(Ledger(self.log.read()), rule_id)
         drifted = self._drifted(runner, proposal)
-        return impact(runner, self.log, proposal.event.seq, say, tuple(drifted))
+        return impact(runner, self.log, proposal.event.seq, say, tuple(drifted), self.examine)
 
     def _drifted(self, runner: Runner, proposal: Proposal) -> dict[date, Words]:
         """The days on which a rule in force reaches further than was approved, with words for it;
@@ -200,7 +201,7 @@ class Governance:
         of_others = [e.seq for e in given if impact_of(e) != seen]
         people.require_decider(looked, actor, waiting.event, of_others)
         drifted = self._drifted(runner, waiting)
-        found = impact(runner, self.log, waiting.event.seq, say, tuple(drifted))
+        found = impact(runner, self.log, waiting.event.seq, say, tuple(drifted), self.examine)
         if found.hash != seen:
             raise RuleError(
                 f"{rule_id}: the impact is {found.hash} now, not {seen}: the rule or what it acts "
@@ -211,7 +212,7 @@ class Governance:
             self._check_currencies(rule, self.graph.stage(stage_name(rule)))
             _within_limits(rule, found)
             _as_both(rule, found)
-            _as_spread(rule, found)
+            _as_possible(rule, found)
         if drifted:
             reasons = [f"{day}: {word}" for day, words in drifted.items() for word in words]
             needed = waiting.needed
@@ -343,11 +344,15 @@ def _as_both(rule: Rule, found: Impact) -> None:
         )
 
 
-def _as_spread(rule: Rule, found: Impact) -> None:
-    """Refuse a rule that says to spread what cannot be."""
+def _as_possible(rule: Rule, found: Impact) -> None:
+    """Refuse a rule that says to spread what cannot be, or makes rows that fail a check."""
     if unspread := [word for day in found.days for word in day.unspread]:
         raise RuleError(
             f"{rule.id} allocate: {'; '.join(unspread)}. Reject it, and submit a next version"
+        )
+    if failing := [f"{day.day}: {word}" for day in found.days for word in day.failing]:
+        raise RuleError(
+            f"{rule.id} operations: {'; '.join(failing)}. Reject it, and submit a next version"
         )
 
 

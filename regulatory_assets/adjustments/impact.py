@@ -31,10 +31,18 @@ from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.run import Outcome, Runner
 from regulatory_assets.ledger.shadow import shadow
-from regulatory_assets.ledger.stages import StageKind
+from regulatory_assets.ledger.stages import Stage, StageKind
 from regulatory_assets.ledger.table import Table
 
 RATIO = "ratio"
+
+Examine = Callable[[Runner, Stage, date], Sequence[str]]
+"""What a day's blocking checks say against the rows that rules make at a stage."""
+
+
+def nothing_examined(runner: Runner, stage: Stage, day: date) -> Sequence[str]:
+    """Where there are no checks."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -79,10 +87,10 @@ class DayImpact:
     """What a proposal does to one reporting date.
 
     ``affected`` of the ``rows`` are changed by the rule before the proposal holds or after it, none
-    where that is the same (an end of later days);
-    ``reach`` is what the rule changes after, ``left`` the legs of trades that it then leaves,
-    ``unspread`` what it then says is to be spread and cannot be. ``together`` is what the rule does
-    with all others of its author, where it does not act alone. ``unmoved`` is told where no
+    where that is the same (an end of later days); ``reach`` is what the rule changes after,
+    ``left`` the legs of trades that it then leaves, ``unspread`` what it then says is to be spread
+    and cannot be, ``failing`` the checks that its rows then fail. ``together`` is what the rule
+    does with all others of its author, where it does not act alone. ``unmoved`` is told where no
     reported figure moves. What is approved is held on a ``closed`` day until its restatement.
     """
 
@@ -95,13 +103,14 @@ class DayImpact:
     revisions: dict[str, int]
     left: Left | None = None
     unspread: tuple[str, ...] = ()
+    failing: tuple[str, ...] = ()
     together: Together | None = None
     unmoved: Unmoved | None = None
     closed: bool = False
 
     def document(self) -> dict[str, Any]:
         left = {} if self.left is None else {"linked_legs": self.left.document()}
-        unspread = {"unspread": list(self.unspread)} if self.unspread else {}
+        words = {"unspread": self.unspread, "failing": self.failing}
         together = {} if self.together is None else {"together": self.together.document()}
         still = {} if self.unmoved is None else {"unmoved": self.unmoved.document()}
         return {
@@ -116,7 +125,7 @@ class DayImpact:
             "ratios": [f.document() for f in self.figures],
             "revisions": self.revisions,
             **left,
-            **unspread,
+            **{name: list(said) for name, said in words.items() if said},
             **together,
             **still,
         }
@@ -188,6 +197,7 @@ def impact(
     proposal: int,
     say: Callable[[str], None] = lambda _: None,
     days: Sequence[date] = (),
+    examine: Examine = nothing_examined,
 ) -> Impact:
     """The impact of an open proposal; of a rule in force, on the days given, that of having it.
 
@@ -212,25 +222,27 @@ def impact(
             if found.state == "proposed":
                 with shadow(now, RuleBook(log, proposal)) as trial:
                     outcomes = trial.run_day(day, "impact")
-                    alone = _of_day(now, trial, rule, day, outcomes)
+                    alone = _of_day(now, trial, rule, day, outcomes, examine)
                     together = _together(now, trial, log, ledger, found, day)
                     looked.append(replace(alone, together=together))
             else:
                 with shadow(now, RuleBook(log, without=(rule.id,))) as trial:
                     outcomes = trial.run_day(day, "impact")
-                    looked.append(_of_day(trial, now, rule, day, outcomes))
+                    looked.append(_of_day(trial, now, rule, day, outcomes, examine))
     marked = (replace(of, closed=is_held(found_closed, of.day)) for of in looked)
     return Impact(rule.id, proposal, rule.digest, reached, tuple(marked))
 
 
-def would_do(runner: Runner, log: EventLog, rule: Rule, day: date) -> DayImpact:
+def would_do(
+    runner: Runner, log: EventLog, rule: Rule, day: date, examine: Examine = nothing_examined
+) -> DayImpact:
     """What a rule that nobody has proposed would do on a calculated day of its window. Raises
     NotReady where that day cannot be run."""
     with (
         _up_to_date(runner, log, day) as now,
         shadow(now, RuleBook(log, trying=rule)) as trial,
     ):
-        return _of_day(now, trial, rule, day, trial.run_day(day, "impact"))
+        return _of_day(now, trial, rule, day, trial.run_day(day, "impact"), examine)
 
 
 @contextmanager
@@ -249,7 +261,12 @@ def _up_to_date(runner: Runner, log: EventLog, day: date) -> Iterator[Runner]:
 
 
 def _of_day(
-    before: Runner, after: Runner, rule: Rule, day: date, outcomes: Sequence[Outcome]
+    before: Runner,
+    after: Runner,
+    rule: Rule,
+    day: date,
+    outcomes: Sequence[Outcome],
+    examine: Examine,
 ) -> DayImpact:
     positions, stage = after.positions(day), after.graph.stage(stage_name(rule))
     was, reach = _reach(before, rule, day), _reach(after, rule, day)
@@ -266,8 +283,18 @@ def _of_day(
         revisions={t.name: positions.version(t.name).revision for t in after.graph.sources},
         left=left_by(rule, made, stage, after.reader, positions) if reach.rows else None,
         unspread=unspread_by(rule, after, day) if reach.rows else (),
+        failing=_failing(before, after, stage, day, examine) if reach.rows else (),
         unmoved=unmoved(before, after, rule, day, rows, outcomes) if still else None,
     )
+
+
+def _failing(
+    before: Runner, after: Runner, stage: Stage, day: date, examine: Examine
+) -> tuple[str, ...]:
+    """What checks say after and did not before."""
+    said = tuple(examine(after, stage, day))
+    known = examine(before, stage, day) if said else ()
+    return tuple(word for word in said if word not in known)
 
 
 def _together(

@@ -54,12 +54,19 @@ def validate(file: Annotated[Path, typer.Argument(help="Rules in YAML or JSON.")
             continue
         try:
             with waiting(f"looking at {reached[-1]}", quiet=False):
-                found = would_do(runtime.runner("validate"), runtime.events, rule, reached[-1])
+                found = would_do(
+                    runtime.runner("validate"),
+                    runtime.events,
+                    rule,
+                    reached[-1],
+                    runtime.governance.examine,
+                )
         except NotReady as late:
             console.print(f"{rule.id}: nothing is said of what it does: {late}")
         else:
             say_left(rule.id, found.day, found.left)
             say_unmoved(rule.id, found)
+            say_impossible(found)
 
 
 def say_without_rate(runtime: Runtime, rule: Rule) -> None:
@@ -86,6 +93,12 @@ def say_closed(day: DayImpact) -> None:
     if day.closed:
         said = f"{day.day} is closed: held there until days restate --date {day.day} is approved"
         console.print(said, highlight=False, markup=False)
+
+
+def say_impossible(day: DayImpact) -> None:
+    """Warn of what keeps a rule from being approved."""
+    for word in (*day.unspread, *day.failing):
+        console.print(f"warning: on {day.day} {word}", highlight=False, markup=False)
 
 
 def say_unmoved(rule_id: str, day: DayImpact) -> None:
@@ -143,8 +156,7 @@ def print_impact(runtime: Runtime, found: Impact) -> None:
         console.print(f"would be written: {written}")
         say_left(found.rule_id, day.day, day.left)
         say_unmoved(found.rule_id, day)
-        for word in day.unspread:
-            console.print(f"warning: {word}", highlight=False)
+        say_impossible(day)
         if day.together is not None:
             _print_together(day.together)
     console.print(f"days reached: {len(found.reached)}; impact {found.hash}", highlight=False)

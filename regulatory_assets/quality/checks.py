@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator
+from datetime import date
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
@@ -17,6 +18,7 @@ from pyspark.sql.connect.column import Column
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import COUNTS, Stage, StageKind
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.quality import reports
@@ -48,6 +50,16 @@ def all_checks(graph: Graph) -> tuple[Check, ...]:
     declared = (*_declared(), *(tie.check() for tie in ties()))
     found += [c for c in declared if {c.table.name, *(t.name for t in c.reads)} <= names]
     return tuple(found)
+
+
+def against_rows(runner: Runner, stage: Stage, day: date) -> list[str]:
+    """What speaks against the rows that rules make at a stage: the definition of its table, and
+    keys that are nowhere."""
+    table = stage.writes
+    named = (c for c in _references(runner.graph) if c.table == table and c.blocking)
+    examination = Examination(runner.positions(day), runner.reader, runner.register)
+    results = (check.examine(examination, 0) for check in (_schema(table), *named))
+    return [result.said for result in results if not result.passed]
 
 
 def _declared() -> Iterator[Check]:
