@@ -35,7 +35,7 @@ class Unmoved:
     """What a rule does on a day on which no reported figure moves by it.
 
     ``changed`` rows of ``table`` are changed by it; where none is, so many are ``matched``, or
-    nothing is said of a rule that adds rows or is not in force. ``carried`` are the tables in which
+    nothing is said of a rule that adds rows. ``carried`` are the tables in which
     something has moved for all that, that of the rule's own stage first.
     """
 
@@ -75,13 +75,15 @@ def unmoved(
     before: Runner, after: Runner, rule: Rule, day: date, rows: int, outcomes: Sequence[Outcome]
 ) -> Unmoved | None:
     """What to tell of a rule where no figure that people decide by has moved; nothing where another
-    reported table has, or where what is proposed (an end of later days) leaves all as it is.
+    reported table has, or where what is proposed (an end, say) leaves all as it is on the day.
     The rule changes so many ``rows``; ``outcomes`` are those of the run between the two."""
     stage = after.graph.stage(stage_name(rule))
     table = stage.reads.name
     if not rows:
-        asked = not rule.inserts and rule.id in after.rules_for(stage, day).order
-        return Unmoved(table, rows_matched(after, rule, stage, day) if asked else None, 0)
+        if rule.id not in after.rules_for(stage, day).order:
+            return None
+        matched = None if rule.inserts else rows_matched(after, rule, stage, day)
+        return Unmoved(table, matched, 0)
     written, ends = [o.table for o in outcomes if o.rows], reported(after.graph)
     if any(_moved(before, after, day, [name for name in written if name in ends])):
         return None

@@ -11,6 +11,8 @@ import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator
 from datetime import date
+from functools import reduce
+from operator import and_
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
@@ -53,13 +55,35 @@ def all_checks(graph: Graph) -> tuple[Check, ...]:
 
 
 def against_rows(runner: Runner, stage: Stage, day: date) -> list[str]:
-    """What speaks against the rows that rules make at a stage: the definition of its table, and
-    keys that are nowhere."""
+    """What speaks against what rules make at a stage: the definition of its table, keys that are
+    nowhere, and rows of sources that find theirs no more."""
     table = stage.writes
     named = (c for c in _references(runner.graph) if c.table == table and c.blocking)
     examination = Examination(runner.positions(day), runner.reader, runner.register)
-    results = (check.examine(examination, 0) for check in (_schema(table), *named))
+    results = [check.examine(examination, 0) for check in (_schema(table), *named)]
+    results += _left_alone(runner.graph, stage, examination)
     return [result.said for result in results if not result.passed]
+
+
+def _left_alone(graph: Graph, stage: Stage, day: Examination) -> Iterator[Result]:
+    """Whether all rows of sources that must find one in a table still do, after the rules on it."""
+    known = stage.reads
+    naming = {
+        (s.reads, lookup.by)
+        for s in graph.stages
+        for lookup in s.lookups
+        if lookup.table == known and not lookup.optional and s.reads in graph.sources
+    }
+    for table, by in sorted(naming, key=lambda n: (n[0].name, n[1])):
+        if not set(by) <= set(table.column_names):
+            continue
+        given = reduce(and_, (F.col(c).isNotNull() for c in by))
+        left = day.reader.net(day.as_read(known)).select(*known.key)
+        renamed = left.withColumnsRenamed(dict(zip(known.key, by, strict=True)))
+        unknown = frames.anti(day.keys(table, by, among=given), renamed, by)
+        found = unknown.agg(F.count("*").alias("keys"), F.sum("rows").alias("rows")).collect()[0]
+        wrong = f"{', '.join(by)} of {found['rows']} rows of {table.name} no more in {known.name}"
+        yield verdict(found["keys"], unknown, by, wrong, f"{table.name} finds all in {known.name}")
 
 
 def _declared() -> Iterator[Check]:

@@ -37,6 +37,11 @@ def test_rows_that_break_their_table_are_not_approved(bank: Runner) -> None:
     made = rule("P-2", conditions={"all": []}, operations=[insert])
     (said,) = would_do(bank, log, made, DAY, against_rows).failing
     assert "entity_id not in entities" in said
+    without = {"conditions": {"field": "sector", "op": "=", "value": "RETAIL"}}
+    gone = rule("P-3", stage="reference", operations=[{"op": "exclude"}], **without)
+    (said,) = would_do(bank, log, gone, DAY, against_rows).failing
+    assert "counterparty_id of " in said
+    assert "rows of deals no more in counterparties, for instance" in said
     assert would_do(bank, log, multiplied("2"), DAY, against_rows).failing == ()
 
     governance = Governance(log, bank.graph, Parameters.default().at, examine=against_rows)
