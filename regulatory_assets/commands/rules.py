@@ -72,7 +72,7 @@ def validate(file: Annotated[Path, typer.Argument(help="Rules in YAML or JSON.")
 def say_without_rate(runtime: Runtime, rule: Rule) -> None:
     """Warn of currencies that have no rate on days of a rule."""
     for word in runtime.governance.without_rate(rule):
-        console.print(f"warning: {rule.id}: {word}", highlight=False, markup=False)
+        console.print(f"warning: {rule.id}: {word}", highlight=False)
 
 
 def say_left(rule_id: str, day: date, left: Left | None) -> None:
@@ -92,20 +92,20 @@ def say_closed(day: DayImpact) -> None:
     """Say that what is approved waits on a closed day, and for what."""
     if day.closed:
         said = f"{day.day} is closed: held there until days restate --date {day.day} is approved"
-        console.print(said, highlight=False, markup=False)
+        console.print(said, highlight=False)
 
 
 def say_impossible(day: DayImpact) -> None:
     """Warn of what keeps a rule from being approved."""
     for word in (*day.unspread, *day.failing):
-        console.print(f"warning: on {day.day} {word}", highlight=False, markup=False)
+        console.print(f"warning: on {day.day} {word}", highlight=False)
 
 
 def say_unmoved(rule_id: str, day: DayImpact) -> None:
     """Warn of a rule by which no reported figure moves."""
     if day.unmoved is not None:
         said = f"warning: {rule_id} on {day.day}: {day.unmoved}"
-        console.print(said, highlight=False, markup=False)
+        console.print(said, highlight=False)
 
 
 @rules_app.command("submit")
@@ -141,7 +141,7 @@ def show_impact(rule_id: RuleId, as_json: Json = False) -> None:
     ledger = Ledger(runtime.events.read())
     if evidence := ledger.rule_of(ledger.proposals[found.proposal]).evidence:
         said = f"evidence: {evidence.file}, SHA-256 {evidence.sha256}"
-        console.print(said, highlight=False, markup=False)
+        console.print(said, highlight=False)
 
 
 def print_impact(runtime: Runtime, found: Impact) -> None:
