@@ -194,7 +194,9 @@ class Calculation(Joining):
         stage, content = self.stage, self.stage.writes.content
         groups = None  # the whole table is one
         if stage.by:
-            groups = self.store(frames.union(self.reached(stage.by)).distinct())
+            groups = frames.union(self.reached(stage.by)).distinct()
+            if self.layered or self.reader.is_large(self.driving.new):  # looked at several times
+                groups = self.store(groups)
         new = self._group_rows(groups)
         old = self.reader.rows(self.previous, groups, stage.by, first=stage.by[-1:])
         both = [new.select(ENTRY, *content), frames.negative(old).select(ENTRY, *content)]

@@ -102,6 +102,9 @@ class Version:
 class Reader:
     """Frames of ledger entries: the column ``entry`` and the table's content columns."""
 
+    many = 100_000
+    """Rows from which on a table is worth a longer plan that reads less of it."""
+
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
 
@@ -164,7 +167,7 @@ class Reader:
             return self.rows(version, among, on, first)
         table, scan = version.table, self.entries(version)
         if among is not None:
-            scan = frames.semi(scan, among, on, first=first)
+            scan = self._among(scan, version, among, on, first)
         if among is not None or table.additive:
             return self.net_of(scan, version)
         moved = self.adjusted_keys(version).select(*table.key)
@@ -196,7 +199,7 @@ class Reader:
         if only is not None:
             scan = scan.where(only)
         if among is not None:
-            scan = frames.semi(scan, among, on, first=first)
+            scan = self._among(scan, version, among, on, first)
         if not reversing:
             return scan
         if among is not None:
@@ -210,6 +213,20 @@ class Reader:
         standing = frames.anti(scan, moved, table.ledger_key)
         summed = frames.net(frames.semi(scan, moved, table.ledger_key), table.content)
         return standing.unionAll(summed)
+
+    def _among(
+        self,
+        scan: DataFrame,
+        version: Version,
+        among: DataFrame,
+        on: Sequence[str],
+        first: Sequence[str],
+    ) -> DataFrame:
+        return frames.semi(scan, among, on, first=first if self.is_large(version) else ())
+
+    def is_large(self, version: Version) -> bool:
+        """Whether a plan that reads less of a version pays for itself."""
+        return version.standing_of_all > self.many
 
     def net_of(self, entries: DataFrame, version: Version) -> DataFrame:
         """``net`` of entries at hand, all those of their keys: a small part of the table."""
@@ -234,14 +251,15 @@ class Reader:
 
         Before any rule, or with ``net`` after all. Then a column ``__adjusted`` is true where rules
         have touched the key, also where they have left no row; it says nothing where only the keys
-        ``among`` a frame are asked for. Before any rule those matter where rows have been taken
-        back: their keys are told apart from all others only where all are asked for.
+        ``among`` a frame are asked for. Before any rule those matter where many rows stand: some of
+        them taken back, which are told apart only where all are asked for, or found by two keys.
         """
         key = lookup.table.key
         named = [F.col(k).alias(f"__key_{k}") for k in key]
         taken = [F.col(c).alias(lookup.prefix + c) for c in lookup.take]
         if not net or not version.layered:
-            if len(key) == 1 and not any(r.reversed for r in version.live):
+            taken_back = any(r.reversed for r in version.live)
+            if not self.is_large(version) or (len(key) == 1 and not taken_back):
                 among = None
             found = self.base(version, among, key, first=key[-1:]).select(*named, *taken)
             return found.withColumn(ADJUSTED, F.lit(False)) if net else found

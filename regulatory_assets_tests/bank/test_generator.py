@@ -380,7 +380,7 @@ class TestCorrection:
         assert {c["deal_id"] for c in known} <= deals.keys()
 
     def test_a_share_of_no_deals_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(ValueError, match=r"0\.0001 of 3000 deals is none"):
+        with pytest.raises(ValueError, match=r"0\.0001 of 3000 deals is not one"):
             generate_correction(tmp_path, DEALS, FIRST_DAY, SEED, Decimal("0.0001"))
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, seed, settings
 
 from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.engine import Engine
+from regulatory_assets.ledger.reader import Reader
 from regulatory_assets_tests.kernel.histories import (
     EVENTS,
     History,
@@ -34,8 +36,10 @@ _REPEATABLE = settings(
 
 
 def attempt(engine: Engine, template: Path, history: History, *, brief: bool = False) -> None:
-    """Play a history on a lake of its own."""
-    with tempfile.TemporaryDirectory() as folder, toy_code():
+    """Play a history on a lake of its own, every second one or so as if its tables were large."""
+    large = sum(step.choice for step in history.steps) % 2
+    many = mock.patch.object(Reader, "many", -1 if large else Reader.many)
+    with tempfile.TemporaryDirectory() as folder, toy_code(), many:
         world = World.fresh(engine, Path(folder), template)
         world.brief = brief
         try:
