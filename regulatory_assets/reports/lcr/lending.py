@@ -41,9 +41,8 @@ OF_LOAN = Lookup(LOAN_TERMS, by=("deal_id",), take=("defaulted", "extendable_unt
 
 def by_loan_terms(deals: DataFrame) -> DataFrame:
     """Deals due on the latest day that the borrower can choose (convention 3)."""
-    due = F.col("maturity_date")
-    last = F.greatest(due, F.coalesce("extendable_until", due))
-    return deals.withColumn("maturity_date", F.when(due.isNotNull(), last))
+    due, last = F.col("maturity_date"), F.col("extendable_until")
+    return deals.withColumn("maturity_date", F.when(last > due, last).otherwise(due))
 
 
 def is_performing() -> Column:

@@ -61,4 +61,5 @@ def whose_counterparty() -> Column:
     country, area = F.col("public_country"), F.split(F.col("currency_area"), "/")
     shared = (F.col("sector") == "CENTRAL_BANK") & F.array_contains(area, country)
     abroad = ~((country == F.element_at(area, 1)) | shared)
-    return F.when(abroad, "FOREIGN").otherwise("DOMESTIC")
+    known = F.when(country.isNull(), "DOMESTIC")  # of most, and their areas need no splitting
+    return known.when(abroad, "FOREIGN").otherwise("DOMESTIC")
