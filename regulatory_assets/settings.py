@@ -15,11 +15,14 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+PREFIX = "REGULATORY_ASSETS_"
+"""With which the names of all environment variables begin."""
+
 
 class Settings(BaseSettings):
     """Where state lives and which engine computes."""
 
-    model_config = SettingsConfigDict(env_prefix="REGULATORY_ASSETS_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     var: Path = Field(default=Path("var"), description="Folder of all state.")
     data: Path = Field(default=Path("data"), description="Folder of delivered files.")
@@ -111,8 +114,7 @@ class Settings(BaseSettings):
 
 def settings() -> Settings:
     """The settings as the environment says now, read again only when it says something else."""
-    prefix = "REGULATORY_ASSETS_"
-    return _read(tuple(v for v in sorted(os.environ.items()) if v[0].upper().startswith(prefix)))
+    return _read(tuple(v for v in sorted(os.environ.items()) if v[0].upper().startswith(PREFIX)))
 
 
 @lru_cache(maxsize=1)
@@ -123,9 +125,7 @@ def _read(_said: tuple[tuple[str, str], ...]) -> Settings:
 class Databases(BaseSettings):
     """Where the databases are that sources ask; only who asks them reads it, with its passwords."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="REGULATORY_ASSETS_", env_nested_delimiter="__", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", frozen=True)
 
     databases: dict[str, SecretStr] = Field(
         default={},

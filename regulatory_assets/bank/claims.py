@@ -20,7 +20,7 @@ from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
-from regulatory_assets.bank.conform import REASONS, REJECTED_ROWS, conform
+from regulatory_assets.bank.conform import REASONS, REJECTED_ROWS, conform_kept
 from regulatory_assets.bank.formats.piece import LINE
 from regulatory_assets.bank.mapping import OPERATION
 from regulatory_assets.bank.staging import RawLines, raw_lines
@@ -102,8 +102,7 @@ def _accepted(
     place: int,
     rejected: DataFrame | None,
 ) -> DataFrame:
-    lines = reader.lake.session.read.parquet(str(raw.path))
-    conformed = conform(lines, raw.columns, raw.mapping, raw.day)
+    conformed = conform_kept(reader.lake, raw)
     if delivery.rejected and rejected is not None:
         of_batch = rejected.where(F.col("batch") == raw.batch)
         conformed = frames.anti(conformed, of_batch, (LINE,))

@@ -20,7 +20,9 @@ from pyspark.sql.connect.dataframe import DataFrame
 from regulatory_assets.bank.formats.piece import LINE, PROBLEM, RAW_TEXT, place
 from regulatory_assets.bank.mapping import OPERATION, SourceMapping
 from regulatory_assets.bank.rules import Mapped
+from regulatory_assets.bank.staging import RawLines
 from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 
 REJECTED_ROWS = Table(
@@ -91,6 +93,12 @@ def conform(
     typed = [_typed(c).alias(c.name) for c in table.columns]
     said = F.coalesce(F.col(PROBLEM), F.concat_ws("; ", *reasons))
     return text.select(*kept, *typed, said.alias(REASONS))
+
+
+def conform_kept(lake: Lake, raw: RawLines) -> DataFrame:
+    """``conform`` of the lines that are kept of a delivery."""
+    lines = lake.session.read.parquet(str(raw.path))
+    return conform(lines, raw.columns, raw.mapping, raw.day)
 
 
 def _mapped(

@@ -27,7 +27,7 @@ from regulatory_assets.bank.claims import (
 from regulatory_assets.bank.conform import (
     REASONS,
     REJECTED_ROWS,
-    conform,
+    conform_kept,
     reject_repeated_keys,
     reject_unknown_deletes,
 )
@@ -165,10 +165,9 @@ def _take(
     totals: Sequence[ControlTotal],
     before: Callable[[DataFrame], tuple[str, ...]],
 ) -> Ingested:
-    table, mapping = raw.table, raw.mapping
+    table = raw.table
     version = Version(table, raw.day, runner.register.history(table.name, raw.day))
-    lines = runner.lake.session.read.parquet(str(raw.path))
-    conformed = conform(lines, raw.columns, mapping, raw.day)
+    conformed = conform_kept(runner.lake, raw)
     counted = conformed.agg(
         F.count("*").alias("lines"),
         F.count(F.when(F.col(REASONS) != "", 1)).alias("rejected"),

@@ -13,6 +13,7 @@ from regulatory_assets.runtime import Runtime
 from regulatory_assets.terminal import console
 
 As = Annotated[str | None, typer.Option("--as", help="Who acts, in a demonstration.")]
+Key = Annotated[Path | None, typer.Option("--key", help="File of your private key.")]
 
 
 def said(reason: str) -> str:
@@ -23,7 +24,6 @@ def said(reason: str) -> str:
 
 
 Reason = Annotated[str, typer.Option(help="Why.", callback=said)]
-Key = Annotated[Path | None, typer.Option("--key", help="File of your private key.")]
 
 
 def stamp(runtime: Runtime) -> str:

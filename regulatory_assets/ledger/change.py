@@ -111,8 +111,9 @@ class Calculation(Joining):
         terms: list[DataFrame] = []
         driving: list[DataFrame | None] = []
         if self.driving.changed:
-            terms.append(self._driven(early))
-            driving.append(self.reader.changes(self.driving.new, self.driving.old))
+            own = self.reader.changes(self.driving.new, self.driving.old)
+            terms.append(self._driven(own, early))
+            driving.append(own)
         for place in moved:
             rows = met.get(lookups[place].by, few)
             terms.append(self._hit(place, early, self._lookup_change(place, changes), rows))
@@ -122,9 +123,8 @@ class Calculation(Joining):
         rest = [i for i in self._all if i not in early]
         return self._join(together, rest, few=self._of_all(driving))
 
-    def _driven(self, early: Sequence[int]) -> DataFrame:
+    def _driven(self, changes: DataFrame, early: Sequence[int]) -> DataFrame:
         """The term of the driving table: its change meets the lookups as they were."""
-        changes = self.reader.changes(self.driving.new, self.driving.old)
         return self._join(changes, early, old=early, few=changes)
 
     def _of_all(self, driving: Sequence[DataFrame | None]) -> DataFrame | None:

@@ -62,9 +62,8 @@ def check_posting(reader: Reader, previous: Version, posting: str) -> Counts:
             .where(F.col("gained") > 0)
         )
         keys = reader.entries(previous).select(ENTRY, *table.ledger_key)  # of no other column read
-        first = table.key[:1] if reader.is_large(previous) else ()
         standing = (
-            frames.semi(keys, gained, table.ledger_key, first=first)
+            reader.among(keys, previous, gained, table.ledger_key, first=table.key[:1])
             .groupBy(*table.ledger_key)
             .agg(F.sum(ENTRY).alias("stands"))
             .where(F.col("stands") > 0)

@@ -167,7 +167,7 @@ class Reader:
             return self.rows(version, among, on, first)
         table, scan = version.table, self.entries(version)
         if among is not None:
-            scan = self._among(scan, version, among, on, first)
+            scan = self.among(scan, version, among, on, first)
         if among is not None or table.additive:
             return self.net_of(scan, version)
         moved = self.adjusted_keys(version).select(*table.key)
@@ -199,7 +199,7 @@ class Reader:
         if only is not None:
             scan = scan.where(only)
         if among is not None:
-            scan = self._among(scan, version, among, on, first)
+            scan = self.among(scan, version, among, on, first)
         if not reversing:
             return scan
         if among is not None:
@@ -214,7 +214,7 @@ class Reader:
         summed = frames.net(frames.semi(scan, moved, table.ledger_key), table.content)
         return standing.unionAll(summed)
 
-    def _among(
+    def among(
         self,
         scan: DataFrame,
         version: Version,
@@ -222,6 +222,8 @@ class Reader:
         on: Sequence[str],
         first: Sequence[str],
     ) -> DataFrame:
+        """The entries of a version whose columns ``on`` stand in a frame, found by those named
+        ``first`` where it is large."""
         return frames.semi(scan, among, on, first=first if self.is_large(version) else ())
 
     def is_large(self, version: Version) -> bool:

@@ -9,13 +9,15 @@ from dagster import DailyPartitionsDefinition
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from regulatory_assets.settings import PREFIX
+
 SATURDAY = 5
 
 
 class Calendar(BaseSettings):
     """Settings of the orchestration, set like all others by ``REGULATORY_ASSETS_...``."""
 
-    model_config = SettingsConfigDict(env_prefix="REGULATORY_ASSETS_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
     first_day: date = Field(
         default=date(1993, 12, 31), description="First reporting date that Dagster shows."

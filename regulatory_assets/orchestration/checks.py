@@ -19,6 +19,7 @@ from dagster import (
 )
 from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from regulatory_assets.adjustments.book import RuleBook
 from regulatory_assets.adjustments.releasing import last_released
@@ -64,7 +65,7 @@ def _of_table(
         context: AssetCheckExecutionContext, bank: RuntimeResource
     ) -> Iterator[AssetCheckResult]:
         with plainly():
-            day = date.fromisoformat(context.run.tags["dagster/partition"])
+            day = date.fromisoformat(context.run.tags[PARTITION_NAME_TAG])
             runtime = bank.runtime(graph)
             runner = runtime.runner(context.run.run_id)
             rules = RuleBook(runtime.events).snapshot()

@@ -11,11 +11,10 @@ import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator
 from datetime import date
-from functools import reduce
-from operator import and_
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
+from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import total
@@ -77,13 +76,16 @@ def _left_alone(graph: Graph, stage: Stage, day: Examination) -> Iterator[Result
     for table, by in sorted(naming, key=lambda n: (n[0].name, n[1])):
         if not set(by) <= set(table.column_names):
             continue
-        given = reduce(and_, (F.col(c).isNotNull() for c in by))
-        left = day.reader.net(day.as_read(known)).select(*known.key)
-        renamed = left.withColumnsRenamed(dict(zip(known.key, by, strict=True)))
-        unknown = frames.anti(day.keys(table, by, among=given), renamed, by)
-        found = unknown.agg(F.count("*").alias("keys"), F.sum("rows").alias("rows")).collect()[0]
-        wrong = f"{', '.join(by)} of {found['rows']} rows of {table.name} no more in {known.name}"
-        yield verdict(found["keys"], unknown, by, wrong, f"{table.name} finds all in {known.name}")
+        left = day.reader.net(day.as_read(known))
+        wrong = f"{', '.join(by)} of {{}} rows of {table.name} no more in {known.name}"
+        right = f"{table.name} finds all in {known.name}"
+        yield _none_unknown(unknown_keys(day, table, by, known, left), by, wrong, right)
+
+
+def _none_unknown(unknown: DataFrame, by: tuple[str, ...], wrong: str, right: str) -> Result:
+    """A result from unknown keys; in what is ``wrong`` stands the number of their rows."""
+    found = unknown.agg(F.count("*").alias("keys"), F.sum("rows").alias("rows")).collect()[0]
+    return verdict(found["keys"], unknown, by, wrong.format(found["rows"]), right)
 
 
 def _declared() -> Iterator[Check]:
@@ -159,10 +161,9 @@ def _reference(table: Table, by: tuple[str, ...], known: Table, blocking: bool) 
             return Result(True, "there are no rows")
         if known.optional and not day.version(known).chain:
             return Result(True, f"{known.name} was not delivered")
-        unknown = unknown_keys(day, table, by, known)
-        found = unknown.agg(F.count("*").alias("keys"), F.sum("rows").alias("rows")).collect()[0]
-        wrong = f"{named} not in {known.name} ({found['rows']} rows of {table.name})"
-        return verdict(found["keys"], unknown, by, wrong, f"every {named} is in {known.name}")
+        wrong = f"{named} not in {known.name} ({{}} rows of {table.name})"
+        right = f"every {named} is in {known.name}"
+        return _none_unknown(unknown_keys(day, table, by, known), by, wrong, right)
 
     return Check(
         table,

@@ -15,7 +15,7 @@ from regulatory_assets.bank.claims import (
     raw_folder,
     standing_deliveries,
 )
-from regulatory_assets.bank.conform import REJECTED_ROWS, conform
+from regulatory_assets.bank.conform import REJECTED_ROWS, conform_kept
 from regulatory_assets.bank.control_totals import (
     REMEDY,
     ControlTotal,
@@ -165,8 +165,7 @@ def _difference(day: Examination, table: Table, total: ControlTotal, delivery: D
     summed = Decimal(0)
     if total.sum_column and delivery.delivered == total.rows:
         raw = raw_lines(raw_folder(day.reader.lake.root), table, delivery.batch)
-        lines = day.reader.lake.session.read.parquet(str(raw.path))
-        conformed = conform(lines, raw.columns, raw.mapping, raw.day)
+        conformed = conform_kept(day.reader.lake, raw)
         summed = conformed.agg(total.counted.alias("sum")).collect()[0]["sum"]
     return total.difference(delivery.file_name, delivery.delivered, summed)
 

@@ -121,12 +121,21 @@ class Check:
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
-def unknown_keys(day: Examination, table: Table, by: tuple[str, ...], other: Table) -> DataFrame:
-    """The values of some columns, where given, that are no key of another table, and ``rows``."""
+def unknown_keys(
+    day: Examination,
+    table: Table,
+    by: tuple[str, ...],
+    other: Table,
+    known: DataFrame | None = None,
+) -> DataFrame:
+    """The values of some columns, where given, that are no key of another table, and ``rows``.
+    ``known`` are rows of that table, where not those before any rule are meant."""
     given = reduce(and_, (F.col(c).isNotNull() for c in by))
     used = day.keys(table, by, among=given)
-    known = day.keys(other, other.key).select(*other.key)
-    return frames.anti(used, known.withColumnsRenamed(dict(zip(other.key, by, strict=True))), by)
+    if known is None:
+        known = day.keys(other, other.key)
+    keys = known.select(*other.key).withColumnsRenamed(dict(zip(other.key, by, strict=True)))
+    return frames.anti(used, keys, by)
 
 
 Reading = Callable[[Version], DataFrame]

@@ -62,8 +62,8 @@ def wrong_lookup_key(patch: Patch) -> None:
 def new_lookups_in_change_term(patch: Patch) -> None:
     """The change of the driving table meets the new lookups, so their change counts twice."""
 
-    def mutant(self: Calculation, early: Any) -> Any:
-        return self._join(self.reader.changes(self.driving.new, self.driving.old), early)
+    def mutant(self: Calculation, changes: Any, early: Any) -> Any:
+        return self._join(changes, early)
 
     patch.setattr(Calculation, "_driven", mutant)
 
