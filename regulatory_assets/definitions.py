@@ -11,6 +11,7 @@ from dagster import Definitions, in_process_executor
 
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.orchestration import quiet as quiet
+from regulatory_assets.orchestration import sqlite as sqlite
 from regulatory_assets.orchestration.assets import all_assets
 from regulatory_assets.orchestration.calendar import Calendar
 from regulatory_assets.orchestration.checks import asset_checks

@@ -103,20 +103,38 @@ def _of_table(
     return examine
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """What a check said of a day, and on which evidence."""
+
+    passed: bool
+    revision: int
+    evidence: str
+
+
 def blocking_faults(instance: DagsterInstance, day: Examination, of: date) -> Iterator[str]:
     """Blocking checks of a day that did not pass when last asked, or were not asked about the
     revisions that stand."""
-    for check in all_checks(day.positions.graph):
-        if not check.blocking or not day.version(check.table).chain:
+    for check, last in standing(instance, day, of):
+        if not check.blocking:
             continue
         name = f"{check.table.name}: check {check.name}"
-        last = _last_evaluation(instance, AssetCheckKey(AssetKey(check.table.name), check.name), of)
         if last is None:
             yield f"{name} has not been evaluated"
         elif not last.passed:
             yield f"{name} has failed"
         elif last.evidence != day.evidence(check):
             yield f"{name} has not been evaluated for the revisions that stand"
+
+
+def standing(
+    instance: DagsterInstance, day: Examination, of: date
+) -> Iterator[tuple[Check, Evaluation | None]]:
+    """The checks of all tables that a day has, each with what it said when it was last asked."""
+    for check in all_checks(day.positions.graph):
+        if day.version(check.table).chain:
+            key = AssetCheckKey(AssetKey(check.table.name), check.name)
+            yield check, _last_evaluation(instance, key, of)
 
 
 def _passed_before(
@@ -129,16 +147,7 @@ def _passed_before(
     return 0, ""
 
 
-@dataclass(frozen=True)
-class _Evaluation:
-    passed: bool
-    revision: int
-    evidence: str
-
-
-def _last_evaluation(
-    instance: DagsterInstance, key: AssetCheckKey, day: date
-) -> _Evaluation | None:
+def _last_evaluation(instance: DagsterInstance, key: AssetCheckKey, day: date) -> Evaluation | None:
     """What a check said of a day when it was last asked."""
     storage = instance.event_log_storage
     for record in storage.get_asset_check_execution_history(
@@ -154,7 +163,7 @@ def _last_evaluation(
         event = record.event.dagster_event if record.event else None
         told = event.asset_check_evaluation_data.metadata if event else {}
         if "evidence" not in told:
-            return _Evaluation(passed, 0, "")
+            return Evaluation(passed, 0, "")
         revision = int(str(told["revision"].value))
-        return _Evaluation(passed, revision, str(told["evidence"].value))
+        return Evaluation(passed, revision, str(told["evidence"].value))
     return None

@@ -86,12 +86,23 @@ class Examination:
     def evidence(self, check: Check) -> str:
         """What the check's answer depends on: its code, the revisions it reads, and the control
         totals where it asks by them."""
-        revisions = {t.name: self.version(t).revision for t in (check.table, *check.reads)}
-        told = f"{check.code} {' '.join(f'{n}:{r}' for n, r in sorted(revisions.items()))}"
+        told = self._read(check)
         if check.counts and self.deliveries is not None:
             totals = self.deliveries / self.positions.day.isoformat() / CONTROL_TOTALS
-            told += f" totals:{content_hash(totals)[:12]}" if totals.exists() else ""
+            told += f"{_TOTALS}{content_hash(totals)[:12]}" if totals.exists() else ""
         return told
+
+    def has_moved(self, check: Check, evidence: str) -> bool:
+        """Whether a check that answered on some evidence has other rows or other code by now;
+        other control totals are no other rows."""
+        return evidence.partition(_TOTALS)[0] != self._read(check)
+
+    def _read(self, check: Check) -> str:
+        revisions = {t.name: self.version(t).revision for t in (check.table, *check.reads)}
+        return f"{check.code} {' '.join(f'{n}:{r}' for n, r in sorted(revisions.items()))}"
+
+
+_TOTALS = " totals:"
 
 
 @dataclass(frozen=True)

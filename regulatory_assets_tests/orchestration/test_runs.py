@@ -22,12 +22,14 @@ from dagster import (
 
 from regulatory_assets.audit.verification import audit
 from regulatory_assets.bank.delivery import CONTROL_TOTALS
-from regulatory_assets.bank.tables import DETAILS, POSITIONS
+from regulatory_assets.bank.tables import DEALS, DETAILS, POSITIONS
 from regulatory_assets.ledger.plan import NotReady, Way
-from regulatory_assets.orchestration.checks import blocking_faults
+from regulatory_assets.orchestration.checks import Evaluation, blocking_faults
 from regulatory_assets.orchestration.files import left_out
 from regulatory_assets.orchestration.launch import DayResult, run_days
-from regulatory_assets.quality.examination import Examination
+from regulatory_assets.orchestration.resources import RuntimeResource
+from regulatory_assets.orchestration.settled import Settled, settled
+from regulatory_assets.quality.examination import Check, Examination, Result
 from regulatory_assets.runtime import open_runtime
 from regulatory_assets_tests.orchestration.homes import DAYS, Home, new_home
 
@@ -160,11 +162,80 @@ def test_the_report_shows_its_figures_and_its_ratio_over_the_days(
 def test_a_second_run_posts_nothing_and_keeps_data_versions(
     first_run: dict[date, DayResult], instance: DagsterInstance
 ) -> None:
-    (again,) = run_days([FIRST], instance=instance)
+    tables = ["deals", "depositors", "deal_adjustments", "lcr_flows", "lcr_components", "lcr"]
+    (again,) = run_days([FIRST], tables, instance=instance)
     assert again.success, again.failures
+    assert {o.table for o in again.outcomes} == set(tables)
     assert {o.way for o in again.outcomes} == {Way.NOTHING}
     assert sum(o.rows for o in again.outcomes) == 0
     assert _materialization(instance, FIRST, "lcr").tags[DATA_VERSION] == "1"
+
+
+def test_no_run_is_launched_for_a_day_that_has_nothing_to_do(
+    first_run: dict[date, DayResult], instance: DagsterInstance
+) -> None:
+    (again,) = run_days([FIRST], instance=instance)
+    assert (again.success, again.run_id, again.failures, again.warnings) == (True, "", (), ())
+    assert {o.way for o in again.outcomes} == {Way.NOTHING}
+    before = {o.table: o.revision for o in first_run[FIRST].outcomes}
+    assert {o.table: o.revision for o in again.outcomes}.items() <= before.items()
+    assert "lcr" in {o.table for o in again.outcomes}
+
+
+def at_rest(instance: DagsterInstance) -> Settled | None:
+    return settled(open_runtime().graph, RuntimeResource(), instance, FIRST)
+
+
+def test_a_file_that_waits_and_a_check_not_asked_are_something_to_do(
+    first_run: dict[date, DayResult], instance: DagsterInstance, home: Home
+) -> None:
+    waiting = home.deliveries / str(FIRST) / "deals.delta-9.csv"
+    waiting.write_text("_operation,deal_id\n")
+    try:
+        assert at_rest(instance) is None
+    finally:
+        waiting.unlink()
+    assert at_rest(instance) is not None
+    with DagsterInstance.ephemeral() as other:
+        assert at_rest(other) is None
+
+
+@pytest.mark.parametrize(
+    ("blocking", "told", "now", "expected"),
+    [
+        (False, False, False, ("deals: check asked failed: it is so",)),
+        (False, False, True, None),  # a person has decided since
+        (True, False, False, None),
+        (True, False, True, None),
+    ],
+)
+def test_a_check_that_did_not_pass_is_asked_again(
+    blocking: bool, told: bool, now: bool, expected: tuple[str, ...] | None,
+    first_run: dict[date, DayResult], instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    check = Check(DEALS, "asked", "", blocking, lambda day, since: Result(now, "it is so"))
+
+    def asked(_: object, day: Examination, of: date) -> Iterator[tuple[Check, Evaluation]]:
+        yield check, Evaluation(told, 1, day.evidence(check))
+
+    monkeypatch.setattr("regulatory_assets.orchestration.settled.standing", asked)
+    found = at_rest(instance)
+    assert (found and found.warnings) == expected
+
+
+def test_other_control_totals_ask_again_and_other_rows_make_a_run(
+    first_run: dict[date, DayResult], instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes = Check(DEALS, "asked", "", True, lambda day, since: Result(True, "right"))
+    for moved, expected in ((" totals:0123456789ab", True), ("7", False)):
+
+        def asked(
+            _: object, day: Examination, of: date, moved: str = moved
+        ) -> Iterator[tuple[Check, Evaluation]]:
+            yield passes, Evaluation(True, 1, day.evidence(passes) + moved)
+
+        monkeypatch.setattr("regulatory_assets.orchestration.settled.standing", asked)
+        assert (at_rest(instance) is not None) == expected
 
 
 def test_only_the_selected_tables_run_and_unknown_ones_are_named(

@@ -1,0 +1,84 @@
+"""Whether a whole day has nothing to do, so that a command need not launch a run to say so.
+
+Asked are those who decide in a run: the register which files wait, the plan of each stage, and
+Dagster whether each check has been evaluated for what stands. A check that warned is asked again,
+since a decision of a person may have answered it, and so is one that was asked by other control
+totals: a correction's folder need not hold those of the day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from dagster import DagsterInstance
+
+from regulatory_assets.adjustments.book import RuleBook
+from regulatory_assets.bank.delivery import DeliveryError, find_files
+from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.ledger.plan import NotReady, Positions, Way
+from regulatory_assets.ledger.run import Outcome, Runner
+from regulatory_assets.orchestration.checks import standing
+from regulatory_assets.orchestration.files import DayFiles
+from regulatory_assets.orchestration.resources import RuntimeResource
+from regulatory_assets.quality.examination import Examination
+from regulatory_assets.runtime import Runtime
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A day on which a run would change nothing: its tables as they stand, and what still warns."""
+
+    outcomes: tuple[Outcome, ...]
+    warnings: tuple[str, ...]
+
+
+def settled(
+    graph: Graph, bank: RuntimeResource, instance: DagsterInstance, day: date
+) -> Settled | None:
+    """The day as it stands; None where a run has anything to do or to say."""
+    runtime = bank.runtime(graph)
+    runner = runtime.runner("settled")
+    positions = runner.positions(day)
+    try:
+        if _waits(runtime, bank, day):
+            return None
+        outcomes = tuple(_outcomes(runner, positions))
+    except (DeliveryError, NotReady, OSError):  # a run says what is wrong
+        return None
+    if any(o.way is not Way.NOTHING for o in outcomes):
+        return None
+    rules = RuleBook(runtime.events).snapshot()
+    examination = Examination(positions, runner.reader, runner.register, rules, bank.deliveries)
+    warnings: list[str] = []
+    for check, last in standing(instance, examination, day):
+        if last is None or examination.has_moved(check, last.evidence):
+            return None
+        if last.passed and last.evidence == examination.evidence(check):
+            continue
+        again = check.examine(examination, 0)
+        if again.passed != last.passed or (check.blocking and not again.passed):
+            return None
+        if not again.passed:
+            warnings.append(f"{check.table.name}: check {check.name} failed: {again.said}")
+    return Settled(outcomes, tuple(warnings))
+
+
+def _waits(runtime: Runtime, bank: RuntimeResource, day: date) -> bool:
+    """Whether a file, a control total or a database has anything to take."""
+    folder, sources = bank.deliveries, runtime.graph.sources
+    taken = runtime.register.delivered_counts().get(day, 0)
+    found = DayFiles(folder / str(day), find_files(folder, day, sources), taken)
+    return bool(runtime.asks(day, folder) or found.waiting(runtime.arrivals, sources))
+
+
+def _outcomes(runner: Runner, positions: Positions) -> Iterator[Outcome]:
+    left_out = positions.left_out()
+    for stage in runner.graph.stages:
+        if stage.name not in left_out:
+            plan = runner.plan(stage, positions.day, positions)
+            at = plan.previous
+            yield Outcome(
+                stage.name, at.day, plan.way, plan.why, at.revision, at.data_revision, 0, 0, 0.0
+            )

@@ -1,0 +1,53 @@
+"""Dagster's SQLite files stay open, and only these wait less for the disk."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from regulatory_assets.orchestration import sqlite
+
+FULL, NORMAL = 2, 1
+
+
+def opened(file: Path) -> Engine:
+    """A file with a write-ahead log, of which every connection closes at once."""
+    sqlite3.connect(file).execute("PRAGMA journal_mode = WAL").connection.close()
+    return create_engine(f"sqlite:///{file}", poolclass=NullPool)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(folder))
+    monkeypatch.setattr(sqlite, "_held", type(sqlite._held)())
+    return folder
+
+
+def test_the_log_of_a_file_below_home_outlives_its_connections(home: Path) -> None:
+    for file, level, stays in (
+        (home / "index.db", NORMAL, True),
+        (home.parent / "a.db", FULL, False),
+    ):
+        with opened(file).begin() as connection:
+            assert connection.execute(text("PRAGMA synchronous")).scalar_one() == level
+            connection.execute(text("CREATE TABLE events (id INTEGER)"))
+        assert Path(f"{file}-wal").exists() == stays
+        with sqlite3.connect(file) as read:
+            assert read.execute("SELECT count(*) FROM events").fetchone() == (0,)
+
+
+def test_the_oldest_files_are_let_go(home: Path) -> None:
+    files = [home / f"{n}.db" for n in range(sqlite.FILES_HELD + 2)]
+    for file in files:
+        with opened(file).begin() as connection:
+            connection.execute(text("CREATE TABLE events (id INTEGER)"))
+    assert list(sqlite._held) == [str(f) for f in files[2:]]
+    assert [Path(f"{f}-wal").exists() for f in files] == [False] * 2 + [True] * sqlite.FILES_HELD
+    for held in sqlite._held.values():
+        held.close()
