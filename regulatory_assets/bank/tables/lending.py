@@ -43,7 +43,8 @@ LOANS = Table(
         ),
         money(
             "minimum_payment",
-            "Least payment due within 30 days on a loan without maturity (BCBS 238 para 152).",
+            "Least payment due within 30 days on a loan without maturity (BCBS 238 para 152); not "
+            "looked at where instalments of it are delivered.",
             unit=DEAL_CURRENCY,
             nullable=True,
         ),

@@ -34,6 +34,7 @@ from regulatory_assets.reports.lcr.instalments import (
     piece_window,
     pieces,
     with_interest,
+    with_minimum_payments,
 )
 from regulatory_assets.reports.lcr.insurance import OF_INSURANCE, is_insured
 from regulatory_assets.reports.lcr.joint import OF_SHARED
@@ -122,7 +123,8 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     an entity treat a deal differently, each has its own parts. A security of which ``holdings``
     says how much is free has the parts free and pledged.
     """
-    described = _describe(by_loan_terms(by_terms(as_treated(deals))), p)
+    told = by_loan_terms(by_terms(as_treated(deals)))
+    described = _describe(with_minimum_payments(told), p)
     parts = (
         described.withColumn("part", F.explode(with_interest(_parts(p))))
         .withColumn("of_part", _part_amount(p))

@@ -100,11 +100,30 @@ def instalments_due(flows: DataFrame, p: Any) -> DataFrame:
 _LENT, _BORROWED = ("LOAN", "MARGIN_LOAN"), ("OWN_DEBT", "NETWORK_DEPOSIT")
 _DIVIDED = ("DEPOSIT", "REPO", "REVERSE_REPO")
 """Deals with parts of their own, each of which is due or later."""
+_IS_LENT = F.col("product_type").isin(*_LENT)
 _GIVES = F.col("product_type").isin(*_LENT, "REVERSE_REPO")
 _OWES = F.col("product_type").isin(*_BORROWED, "DEPOSIT", "REPO")
 _IS_DIVIDED = F.col("product_type").isin(*_DIVIDED)
 _PAYS = F.col("repays").isNotNull() & (_OWES | (_GIVES & (F.col("window") != "OVERDUE")))
 """Instalments are delivered, and it is no asset that is overdue as a whole and gives no inflow."""
+
+
+def with_minimum_payments(deals: DataFrame) -> DataFrame:
+    """Open loans of which no instalments are delivered: the least that must be paid in the window
+    stands for one (BCBS 238 para 152, convention 4). It is part of what is owed."""
+    told = _IS_LENT & F.col("maturity_date").isNull() & F.col("repays").isNull()
+    least = F.least("minimum_payment", "amount")
+    paid = F.when(told & F.col("minimum_payment").isNotNull() & (least > 0), least)
+    none = F.when(paid.isNotNull(), _NOTHING)
+    return deals.withColumns(
+        {
+            "repays": F.coalesce("repays", F.when(paid.isNotNull(), F.lit(True))),
+            "principal_due": F.coalesce("principal_due", paid),
+            "principal_overdue": F.coalesce("principal_overdue", none),
+            "interest_due": F.coalesce("interest_due", none),
+        }
+    )
+
 
 INTEREST = "interest"
 """The part of a deal that is interest to come: beyond the balance, in which what has accrued is."""
@@ -140,11 +159,13 @@ def pieces() -> Column:
 
 def piece_window() -> Column:
     """Where a piece's date lies. What no instalment pays is paid with the deal; of an asset it is
-    taken for later."""
+    taken for later. What must be paid on an open loan is a minimum payment (para 152)."""
     piece, window = F.col("piece"), F.col("window")
+    paid = (piece == "due") | (F.col("part") == INTEREST)
     return (
         F.when(piece == "overdue", "OVERDUE")
-        .when((piece == "due") | (F.col("part") == INTEREST), "WITHIN")
+        .when(paid & _IS_LENT & (window == "OPEN"), "MINIMUM")
+        .when(paid, "WITHIN")
         .when((piece == "later") & _GIVES & (window != "OPEN"), "BEYOND")
         .otherwise(window)
     )

@@ -14,7 +14,7 @@ from regulatory_assets.reports.lcr.plain.tables import Tables
 
 LINE, PIECES = Bank._line, Bank._pieces
 SCHEME, SOVEREIGN, PROMOTED = Tables._scheme, Tables._sovereign, calculation._promoted
-OF_PART, BY_TERMS = Bank._of_part, Bank._by_terms
+OF_PART, BY_TERMS, MINIMUM = Bank._of_part, Bank._by_terms, Bank._minimum
 
 
 def _customer_alone(self: Tables, deal: Any) -> Iterator[tuple[str, Decimal]]:
@@ -109,6 +109,10 @@ def _interest_of_funding(self: Bank, part: str, known: Any, regime: str) -> str:
     return LINE(self, "whole" if repo else part, known, regime)
 
 
+def _more_than_is_owed(self: Bank, deal: Any) -> Decimal:
+    return MINIMUM(self, {**deal, "amount": Decimal(10**9)})
+
+
 MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "joint accounts count for the customer alone": (Tables, "_claims", _customer_alone),
     "each holder has all of a joint account": (Tables, "_claims", _each_all),
@@ -137,6 +141,8 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "every central bank and sovereign is domestic": (Tables, "whose", lambda *_: "DOMESTIC"),
     "limits have no currency": (Tables, "at_rate", lambda self, row: row.values["limit"]),
     "loans in default perform": (Bank, "_by_terms", _performs),
+    "open loans pay nothing": (Bank, "_minimum", lambda *_: Decimal(0)),
+    "open loans pay more than is owed": (Bank, "_minimum", _more_than_is_owed),
     "interest counts nowhere": (Bank, "_pieces", _without_interest),
     "interest runs off as the repo does": (Bank, "_line", _interest_of_funding),
     "multipliers of the caps are Basel's": (calculation, "_STATED", ("none", "none")),

@@ -21,8 +21,8 @@ from regulatory_assets.reports.lcr.plain.reading import (
 from regulatory_assets.reports.lcr.plain.tables import Tables
 
 _FINANCIAL = ("BANK", "OTHER_FINANCIAL", "OTHER_LEGAL_ENTITY")
-_INSTALMENTS = {"overdue": "OVERDUE", "due": "WITHIN", "later": "BEYOND"}
-_LENT = ("LOAN", "MARGIN_LOAN", "REVERSE_REPO")
+_OPEN = ("LOAN", "MARGIN_LOAN")
+_LENT = (*_OPEN, "REVERSE_REPO")
 _BORROWED = ("OWN_DEBT", "NETWORK_DEPOSIT", "DEPOSIT", "REPO")
 _DIVIDED = ("DEPOSIT", "REPO", "REVERSE_REPO")
 _ORDER = (
@@ -181,7 +181,12 @@ class Bank(Tables):
         if not (kind in _BORROWED or (kind in _LENT and when != "OVERDUE")):
             flows = []
         repaid = self._repaid(deal, regime) if flows else {}
-        yield "interest", None, "WITHIN", product(repaid.pop("interest", ZERO), rate)
+        paid_in = "MINIMUM" if kind in _OPEN and when == "OPEN" else "WITHIN"
+        yield "interest", None, paid_in, product(repaid.pop("interest", ZERO), rate)
+        if not flows and paid_in == "MINIMUM" and (least := self._minimum(deal)):
+            yield "whole", "due", paid_in, least
+            yield "whole", "later", when, self.held(deal) - least
+            return
         if not any(flow["principal"] for flow in flows):
             amounts = self._amounts(deal, known, regime)
             yield from ((part, None, when, amount) for part, amount in amounts.items())
@@ -194,8 +199,13 @@ class Bank(Tables):
         for piece, amount in repaid.items():
             paid = product(amount, rate)
             left -= paid
-            yield "whole", piece, _INSTALMENTS[piece], paid
+            yield "whole", piece, paid_in if piece == "due" else "OVERDUE", paid
         yield "whole", "later", later, left
+
+    def _minimum(self, deal: Deal) -> Decimal:
+        """What must be paid on an open loan in the window, of no more than is owed (para 152)."""
+        least = (self.loans.get(deal["deal_id"]) or {}).get("minimum_payment") or ZERO
+        return product(min(least, deal["amount"]), self.rates[deal["currency"]])
 
     def _divided(
         self, deal: Deal, known: Mapping[str, str], regime: str, later: str
@@ -229,6 +239,8 @@ class Bank(Tables):
         """Days to the payment: of several, an inflow on the last, an outflow on the first."""
         owed = deal["product_type"] in _BORROWED
         if part in ("due", "interest"):
+            if deal["deal_id"] not in self.instalments:
+                return None  # a minimum payment is due on no day that is told
             window = int(self.reading.row("lcr/window", "lcr", BASEL).values["days"])
             unpaid = "interest" if part == "interest" else "principal"
             merged = part == "interest" or deal["product_type"] in _DIVIDED
