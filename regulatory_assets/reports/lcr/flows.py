@@ -37,7 +37,7 @@ from regulatory_assets.reports.lcr.instalments import (
     with_minimum_payments,
 )
 from regulatory_assets.reports.lcr.insurance import OF_INSURANCE, is_insured
-from regulatory_assets.reports.lcr.joint import OF_SHARED
+from regulatory_assets.reports.lcr.joint import OF_SHARED, has_better_scheme
 from regulatory_assets.reports.lcr.lending import OF_LOAN, by_loan_terms, is_performing
 from regulatory_assets.reports.lcr.public import OF_PUBLIC, whose_counterparty
 from regulatory_assets.reports.lcr.securities import OF_ENTITY, OF_GRADE, level_of, with_sovereigns
@@ -321,6 +321,7 @@ def _line(p: Any) -> Column:
         "part": part,
         "window": window,
         "locked": _yes(F.col("locked_in")),
+        "scheme": F.when(has_better_scheme(), "QUALIFYING").otherwise("OTHER"),
     }
     secured = {
         "product_type": F.col("product_type"),

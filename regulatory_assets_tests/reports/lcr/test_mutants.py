@@ -122,6 +122,8 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
         _scheme_of(covers_foreign_currency=True),
     ),
     "all schemes have one limit": (Tables, "_scheme", _scheme_of(insured_limit=Decimal(100_000))),
+    "all schemes meet the additional criteria": (Tables, "has_better_scheme", lambda *_: True),
+    "no scheme meets the additional criteria": (Tables, "has_better_scheme", lambda *_: False),
     "terms of deposits are not looked at": (Tables, "_scheme", _without_terms),
     "terms of securities are not looked at": (Tables, "_qualifies", lambda *_: True),
     "declines in stress are not looked at": (Tables, "_fell", lambda *_: "MET"),

@@ -369,6 +369,7 @@ def _insured(drawn: Sequence[tuple[int, set[int], str | None, bool]]) -> tuple[B
     ]
     customers = {"sector": "RETAIL", "relationship": False, "partner_entity_id": None}
     scheme = {"entity_id": "E", "currency": "EUR", "covers_foreign_currency": True}
+    scheme |= {"additional_criteria": False}
     rows = {
         "entities": [{"entity_id": "E", "group_path": None, "regime": "basel"} | REPORTS],
         "fx_rates": [{"currency": "EUR", "rate": Decimal(1)}],

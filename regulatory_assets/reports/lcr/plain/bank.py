@@ -102,6 +102,7 @@ class Bank(Tables):
             "sector": sector,
             "window": window(deal, self.day, self.reading, regime),
             "locked": yes(deal["locked_in"]),
+            "scheme": "QUALIFYING" if self.has_better_scheme(deal) else "OTHER",
             "eligible": yes(deal["eligible"]),
             "level": level,
             "foreign": yes(self.is_foreign(deal)),

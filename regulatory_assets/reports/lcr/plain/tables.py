@@ -161,6 +161,14 @@ class Tables:
             return None
         return scheme["scheme_id"], product(scheme["insured_limit"], self.rates[scheme["currency"]])
 
+    def has_better_scheme(self, deal: Deal) -> bool:
+        """Whether the scheme that covers a deposit meets the additional criteria (para 78)."""
+        found = self._scheme(deal)
+        schemes = self.schemes.get(deal["entity_id"], ())
+        return found is not None and any(
+            row["additional_criteria"] for row in schemes if row["scheme_id"] == found[0]
+        )
+
     def _pool(self, deal_id: str) -> str | None:
         holding = self.holdings.get(deal_id)
         return holding["pool_id"] if holding else None
