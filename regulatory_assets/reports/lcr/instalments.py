@@ -20,6 +20,7 @@ from regulatory_assets.ledger.stages import group_stage
 from regulatory_assets.ledger.table import Column as TableColumn
 from regulatory_assets.ledger.table import ColumnType, Table
 from regulatory_assets.regulation.expressions import text
+from regulatory_assets.reports.lcr.received import free_share
 
 _CURRENCY = "deal currency"
 _MONEY = ColumnType.MONEY.value
@@ -175,7 +176,8 @@ def piece_amount(before: Column, collateral: Column) -> Column:
     """The amount of a piece of a part (``of_part``), in reporting currency.
 
     ``before`` are the parts of a deposit that are repaid before this one; of collateral a share
-    returns. Of a secured loan no principal counts that is overdue.
+    returns, and the cash that is undone is that against what is free. Of a secured loan no
+    principal counts that is overdue.
     """
     piece, rate, of_part = F.col("piece"), F.col("rate"), F.col("of_part")
     overdue = product(F.col("principal_overdue"), rate)
@@ -183,8 +185,11 @@ def piece_amount(before: Column, collateral: Column) -> Column:
     repaid = F.when(_OWES, (overdue + due).cast(_MONEY)).otherwise(due)
     both = (F.col("share_overdue") + F.col("share_due")).cast(ColumnType.RATE.value)
     share = F.when(_OWES, both).otherwise(F.col("share_due"))
-    returned = F.when(collateral, product(F.col("pledged"), share)).otherwise(
-        (repaid - F.coalesce(before, _NOTHING)).cast(_MONEY)
+    undone = (F.col("part") == "unwind_cash") & ~_OWES
+    returned = (
+        F.when(collateral, product(F.abs(of_part), share))
+        .when(undone, free_share(repaid))
+        .otherwise((repaid - F.coalesce(before, _NOTHING)).cast(_MONEY))
     )
     size = F.greatest(F.least(F.abs(of_part), returned), _NOTHING)
     paid = F.when(of_part < 0, -size).otherwise(size).cast(_MONEY)

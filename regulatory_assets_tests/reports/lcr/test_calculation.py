@@ -38,6 +38,7 @@ TABLES = (
     "loan_lines",
     "outflow_lines",
     "secured_lines",
+    "swap_lines",
     "rating_bands",
     "ratings_counted",
     "security_level",
@@ -65,9 +66,9 @@ OF_COMPONENTS = (
     "lcr/window",
 )
 OF_RATIO = ("lcr/lines", *OF_COMPONENTS)
-FAMILIES = ("asset", "facility", "inflow", "lending", "outflow", "secured")
+FAMILIES = ("asset", "facility", "inflow", "lending", "outflow", "secured", "swap")
 ADD_ON = "mismatch_add_on"
-MEMO = ("collateral", "interest", "unwind_cash", "unwind_collateral")
+MEMO = ("collateral", "interest", "unwind_")
 CENT = Decimal("0.00000001")
 
 # Typed again from the reference tables: line, factor in percent, component.
@@ -130,6 +131,23 @@ reverse_repo_level2a 15 inflow
 reverse_repo_level2b_rmbs 25 inflow
 reverse_repo_level2b_other 50 inflow
 reverse_repo_other 100 inflow
+swap_even 0 outflow
+swap_outflow_10 10 outflow
+swap_outflow_15 15 outflow
+swap_outflow_25 25 outflow
+swap_outflow_35 35 outflow
+swap_outflow_50 50 outflow
+swap_outflow_75 75 outflow
+swap_outflow_85 85 outflow
+swap_outflow_100 100 outflow
+swap_inflow_10 10 inflow
+swap_inflow_15 15 inflow
+swap_inflow_25 25 inflow
+swap_inflow_35 35 inflow
+swap_inflow_50 50 inflow
+swap_inflow_75 75 inflow
+swap_inflow_85 85 inflow
+swap_inflow_100 100 inflow
 loan_retail 50 inflow
 loan_small_business 50 inflow
 loan_nonfinancial 50 inflow

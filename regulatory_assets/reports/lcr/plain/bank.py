@@ -25,6 +25,7 @@ _OPEN = ("LOAN", "MARGIN_LOAN")
 _LENT = (*_OPEN, "REVERSE_REPO")
 _BORROWED = ("OWN_DEBT", "NETWORK_DEPOSIT", "DEPOSIT", "REPO")
 _DIVIDED = ("DEPOSIT", "REPO", "REVERSE_REPO")
+_DATED = ("WITHIN", "BEYOND")
 _ORDER = (
     "less_stable",
     "stable",
@@ -34,7 +35,7 @@ _ORDER = (
     "operational_insured",
 )
 """The parts of a deposit as they are repaid."""
-_FAMILIES = ("asset", "facility", "inflow", "lending", "outflow", "secured")
+_FAMILIES = ("asset", "facility", "inflow", "lending", "outflow", "secured", "swap")
 
 
 class Bank(Tables):
@@ -108,6 +109,8 @@ class Bank(Tables):
             "foreign": yes(self.is_foreign(deal)),
             "counterparty": self.whose(deal, sector),
         }
+        if deal["product_type"] == "COLLATERAL_SWAP":
+            known |= self._of_swap(deal, sector, regime)
         for part, piece, when, amount in self._pieces(deal, known, regime):
             if amount or (part == "whole" and piece is None):
                 asked = {**known, "window": when, **self._of_part(deal, part)}
@@ -156,6 +159,22 @@ class Bank(Tables):
         return {**deal, **told} | (
             {"operational_amount": None} if terms["correspondent_banking"] else {}
         )
+
+    def _of_swap(self, deal: Deal, sector: str, regime: str) -> dict[str, str]:
+        """What a swap has received, by its pieces, which must be alike (para 113)."""
+        pieces = self.received.get(deal["deal_id"], [])
+        securities = [{**deal, "security_id": piece["security_id"]} for piece in pieces]
+        alike = len({tuple(self.grade(s, regime).items()) for s in securities}) == 1
+        received = self.level(securities[0], regime) if alike else "unknown"
+        reused = any(piece["reused_quantity"] for piece in pieces)
+        central = sector == "CENTRAL_BANK" and self.whose(deal, sector) == "DOMESTIC"
+        return {
+            "given": self.level(deal, regime),
+            "received": received,
+            "usable": yes(deal["eligible"] and alike and received != "none"),
+            "reused": yes(reused),
+            "counterparty": "CENTRAL_BANK" if central else "OTHER",
+        }
 
     def _of_part(self, deal: Deal, part: str) -> dict[str, str]:
         """What a part is where its deal is not: a holding's free of any pledge, or pledged; Level 1
@@ -226,6 +245,8 @@ class Bank(Tables):
             size = abs(within[part])
             if part in ("collateral", "unwind_collateral"):
                 paid = min(size, product(size, sum(shares, ZERO)))
+            elif part == "unwind_cash" and not owed:
+                paid = min(size, product(cash, self.free_share(deal)))
             elif part in ("whole", "unwind_cash"):
                 paid = min(size, cash)
             else:
@@ -300,12 +321,17 @@ class Bank(Tables):
                 posted = min(held, product(pledged, row.values["rate"]))
             return {"posted": posted, "undrawn": held - posted}
         found = {"whole": held}
+        share = self.free_share(deal)
+        if kind == "COLLATERAL_SWAP" and known["usable"] == "YES" and when in _DATED:
+            found["collateral"] = taken = product(held, share)
+            if liquid and when == "WITHIN":
+                found |= {"unwind_received": -taken, "unwind_collateral": product(pledged, share)}
         if kind == "REPO" and liquid and when in ("WITHIN", "OPEN"):
             found |= {"unwind_cash": -held, "unwind_collateral": pledged}
-        if kind == "REVERSE_REPO" and liquid and when in ("WITHIN", "BEYOND"):
-            found["collateral"] = pledged
+        if kind == "REVERSE_REPO" and liquid and when in _DATED:
+            found["collateral"] = taken = product(pledged, share)
             if when == "WITHIN":
-                found |= {"unwind_cash": held, "unwind_collateral": -pledged}
+                found |= {"unwind_cash": product(held, share), "unwind_collateral": -taken}
         return found
 
     def _repaid(self, deal: Deal, regime: str) -> dict[str, Decimal]:
@@ -341,10 +367,14 @@ class Bank(Tables):
     def _line(self, part: str, known: Mapping[str, str], regime: str) -> str:
         if part == "unwind_cash":
             return "unwind_level1_cash"
+        if part == "unwind_received":
+            return f"unwind_{known['received']}"
         if part == "unwind_collateral":
             return f"unwind_{known['level']}"
         if part == "interest" and known["product_type"] in _BORROWED:
             return self.reading.rule("lcr/interest_lines", regime, known).then["line"]
+        if known.get("received") == "unknown" and part == "whole":
+            return "unclassified"
         kind = "SECURITY" if part == "collateral" else known["product_type"]
         table = {"DEPOSIT": "lcr/deposit_lines", "LOAN": "lcr/loan_lines"}.get(kind)
         for family in _FAMILIES if table is None else ():
@@ -354,4 +384,6 @@ class Bank(Tables):
         if table is None:
             raise ValueError(f"no parameter decides the line of {kind}")
         asked = {**known, "product_type": kind, "part": part}
+        if part == "collateral" and "received" in known:
+            asked["level"] = known["received"]
         return self.reading.rule(table, regime, asked).then["line"]
