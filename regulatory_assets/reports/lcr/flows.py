@@ -307,6 +307,15 @@ def _counts() -> Column:
     )
 
 
+def _in_stock() -> Column:
+    """Whether some of a security held may be in the stock, in whatever level."""
+    usable = F.when(F.col("free").isNull(), F.col("eligible")).otherwise(
+        F.col("operational_ok") & (F.col("free") > 0)
+    )
+    liquid = (F.col("level") != "none") | (F.col("foreign") == "YES")
+    return _is("SECURITY") & liquid & usable
+
+
 def _unwind_line() -> Column:
     """The line of collateral that is unwound; its factor is what the haircut leaves."""
     received = F.col("part") == "unwind_received"
@@ -354,7 +363,8 @@ def _line(p: Any) -> Column:
     loan = {"sector": sector, "window": window}
     kind = {"product_type": F.col("product_type"), "window": window}
     facility = {"product_type": F.col("product_type"), "sector": sector, "part": part}
-    interest, owed = p["lcr/interest_lines"], {"product_type": F.col("product_type")}
+    interest = p["lcr/interest_lines"]
+    paid = {"product_type": F.col("product_type"), "stock": _yes(_in_stock())}
     others = (
         (p["lcr/facility_lines"], facility),
         (p["lcr/lending_lines"], kind | {"sector": sector}),
@@ -368,7 +378,7 @@ def _line(p: Any) -> Column:
             _is(_SWAP) & (part == "whole"),
             F.coalesce(decide(p["lcr/swap_lines"], swap, "line", regime), F.lit("unclassified")),
         )
-        .when((part == INTEREST) & _decided_by(interest), decide(interest, owed, "line", regime))
+        .when((part == INTEREST) & _decided_by(interest), decide(interest, paid, "line", regime))
         .when(_is("DEPOSIT"), decide(p["lcr/deposit_lines"], deposit, "line", regime))
         .when(_is("LOAN"), decide(p["lcr/loan_lines"], loan, "line", regime))
         .when(

@@ -107,6 +107,9 @@ _OWES = F.col("product_type").isin(*_BORROWED, "DEPOSIT", "REPO")
 _IS_DIVIDED = F.col("product_type").isin(*_DIVIDED)
 _PAYS = F.col("repays").isNotNull() & (_OWES | (_GIVES & (F.col("window") != "OVERDUE")))
 """Instalments are delivered, and it is no asset that is overdue as a whole and gives no inflow."""
+_COUPONS = (F.col("product_type") == "SECURITY") & F.col("repays").isNotNull()
+_COUPONS &= F.col("window") != "OVERDUE"
+"""The same of a security held, of which instalments are the coupons: its price is no principal."""
 
 
 def with_minimum_payments(deals: DataFrame) -> DataFrame:
@@ -132,7 +135,7 @@ INTEREST = "interest"
 
 def with_interest(parts: Column) -> Column:
     """The parts of a deal, and its interest where instalments are delivered."""
-    return F.when(_PAYS, F.concat(parts, F.array(F.lit(INTEREST)))).otherwise(parts)
+    return F.when(_PAYS | _COUPONS, F.concat(parts, F.array(F.lit(INTEREST)))).otherwise(parts)
 
 
 def interest_amount() -> Column:

@@ -169,6 +169,7 @@ out_of_scope_liability 0 out_of_scope
 out_of_scope_open_loan 0 out_of_scope
 out_of_scope_overdue 0 out_of_scope
 out_of_scope_not_liquid 0 out_of_scope
+out_of_scope_stock 0 out_of_scope
 unclassified 0 unclassified
 """
 LINES = {

@@ -108,6 +108,7 @@ class Bank(Tables):
             "level": level,
             "foreign": yes(self.is_foreign(deal)),
             "counterparty": self.whose(deal, sector),
+            "stock": yes(self._in_stock(deal, level)),
         }
         if deal["product_type"] == "COLLATERAL_SWAP":
             known |= self._of_swap(deal, sector, regime)
@@ -160,6 +161,14 @@ class Bank(Tables):
             {"operational_amount": None} if terms["correspondent_banking"] else {}
         )
 
+    def _in_stock(self, deal: Deal, level: str) -> bool:
+        """Whether some of a security held may be in the stock, in whatever level."""
+        holding = self.holdings.get(deal["deal_id"])
+        free = holding is None or self.free[deal["deal_id"]] > 0
+        usable = deal["eligible"] if holding is None else holding["operational_ok"]
+        liquid = level != "none" or self.is_foreign(deal)
+        return bool(deal["product_type"] == "SECURITY" and liquid and usable and free)
+
     def _of_swap(self, deal: Deal, sector: str, regime: str) -> dict[str, str]:
         """What a swap has received, by its pieces, which must be alike (para 113)."""
         pieces = self.received.get(deal["deal_id"], [])
@@ -198,7 +207,7 @@ class Bank(Tables):
         interest of instalments."""
         kind, when, rate = deal["product_type"], known["window"], self.rates[deal["currency"]]
         flows = self.instalments.get(deal["deal_id"], [])
-        if not (kind in _BORROWED or (kind in _LENT and when != "OVERDUE")):
+        if not (kind in _BORROWED or (kind in (*_LENT, "SECURITY") and when != "OVERDUE")):
             flows = []
         repaid = self._repaid(deal, regime) if flows else {}
         paid_in = "MINIMUM" if kind in _OPEN and when == "OPEN" else "WITHIN"
@@ -207,7 +216,7 @@ class Bank(Tables):
             yield "whole", "due", paid_in, least
             yield "whole", "later", when, self.held(deal) - least
             return
-        if not any(flow["principal"] for flow in flows):
+        if kind == "SECURITY" or not any(flow["principal"] for flow in flows):
             amounts = self._amounts(deal, known, regime)
             yield from ((part, None, when, amount) for part, amount in amounts.items())
             return
@@ -371,7 +380,7 @@ class Bank(Tables):
             return f"unwind_{known['received']}"
         if part == "unwind_collateral":
             return f"unwind_{known['level']}"
-        if part == "interest" and known["product_type"] in _BORROWED:
+        if part == "interest" and known["product_type"] in (*_BORROWED, "SECURITY"):
             return self.reading.rule("lcr/interest_lines", regime, known).then["line"]
         if known.get("received") == "unknown" and part == "whole":
             return "unclassified"
