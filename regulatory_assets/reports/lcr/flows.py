@@ -339,10 +339,11 @@ def _line(p: Any) -> Column:
     }
     deposit = {
         "sector": sector,
-        "part": part,
+        "part": F.when((part == "stable") & has_better_scheme(), "stable_additional").otherwise(
+            part
+        ),
         "window": window,
         "locked": _yes(F.col("locked_in")),
-        "scheme": F.when(has_better_scheme(), "QUALIFYING").otherwise("OTHER"),
     }
     secured = {
         "product_type": F.col("product_type"),

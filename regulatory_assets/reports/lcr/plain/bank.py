@@ -103,12 +103,12 @@ class Bank(Tables):
             "sector": sector,
             "window": window(deal, self.day, self.reading, regime),
             "locked": yes(deal["locked_in"]),
-            "scheme": "QUALIFYING" if self.has_better_scheme(deal) else "OTHER",
             "eligible": yes(deal["eligible"]),
             "level": level,
             "foreign": yes(self.is_foreign(deal)),
             "counterparty": self.whose(deal, sector),
             "stock": yes(self._in_stock(deal, level)),
+            "scheme": yes(self.has_better_scheme(deal)),
         }
         if deal["product_type"] == "COLLATERAL_SWAP":
             known |= self._of_swap(deal, sector, regime)
@@ -393,6 +393,8 @@ class Bank(Tables):
         if table is None:
             raise ValueError(f"no parameter decides the line of {kind}")
         asked = {**known, "product_type": kind, "part": part}
+        if part == "stable" and known["scheme"] == "YES":
+            asked["part"] = "stable_additional"
         if part == "collateral" and "received" in known:
             asked["level"] = known["received"]
         return self.reading.rule(table, regime, asked).then["line"]
