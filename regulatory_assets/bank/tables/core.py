@@ -30,6 +30,8 @@ PRODUCT_TYPES = (
     "OPERATIONAL_PLACEMENT",
     "MARGIN_LOAN",
     "SHORT_COVER_LENDING",
+    # Securities against securities: what is received is the amount, what is given the collateral.
+    "COLLATERAL_SWAP",
     # Promises: the amount is what is not drawn yet.
     "CREDIT_FACILITY",
     "LIQUIDITY_FACILITY",
@@ -200,8 +202,9 @@ DEALS = Table(
         Column(
             "amount",
             _MONEY,
-            "Outstanding amount with accrued interest; market value of a security; what is not "
-            "drawn of a promise; the netted or needed amount of a delivered one.",
+            "Outstanding amount with accrued interest; market value of a security, or of those "
+            "received in a collateral swap; what is not drawn of a promise; the netted or needed "
+            "amount of a delivered one.",
             unit="deal currency",
             minimum="0",
             maximum=MONEY_MAX,
@@ -216,13 +219,15 @@ DEALS = Table(
         Column(
             "security_id",
             _STRING,
-            "Security held, or collateral of a repo, reverse repo or facility.",
+            "Security held or given in a collateral swap, or collateral of a repo, reverse repo "
+            "or facility.",
             nullable=True,
         ),
         Column(
             "collateral_value",
             _MONEY,
-            "Market value of the collateral of a repo, reverse repo or facility.",
+            "Market value of the collateral of a repo, reverse repo or facility, or of the "
+            "securities given in a collateral swap.",
             unit="deal currency",
             nullable=True,
             minimum="0",

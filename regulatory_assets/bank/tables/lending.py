@@ -43,7 +43,8 @@ LOANS = Table(
         ),
         money(
             "minimum_payment",
-            "Least payment due within 30 days on a loan without maturity (BCBS 238 para 152).",
+            "Least payment due within 30 days on a loan without maturity (BCBS 238 para 152); not "
+            "looked at where instalments of it are delivered.",
             unit=DEAL_CURRENCY,
             nullable=True,
         ),
@@ -80,7 +81,8 @@ CASH_FLOWS = Table(
         money("principal", "Repaid; over all instalments the deal's amount, or nothing where all "
               "are interest.", unit=DEAL_CURRENCY),
         money("interest", "Interest due with it beyond what has accrued, also of deposits and "
-              "secured trades (BCBS 238 paras 69, 141, 153-154).", unit=DEAL_CURRENCY),
+              "secured trades (BCBS 238 paras 69, 141, 153-154); coupons of a security held.",
+              unit=DEAL_CURRENCY),
     ),
 )  # fmt: skip
 

@@ -133,8 +133,8 @@ FINANCING_LEGS = Table(
     columns=(
         text("trade_id", "Identifier of the trade."),
         whole("leg", "1 or 2; a collateral swap has two legs of securities.", minimum="1"),
-        text("deal_id", "Deal that holds the trade's cash; empty for a collateral swap.",
-             nullable=True),
+        text("deal_id", "Deal that holds the trade; a collateral swap that none holds is in no "
+             "figure.", nullable=True),
         text("entity_id", "Entity that trades."),
         text("counterparty_id", "The other party."),
         text("direction", "Given by the entity, or received.", allowed=("GIVEN", "RECEIVED")),

@@ -48,6 +48,7 @@ SMALLEST = {
 UNREACHABLE = {
     ("deposit_lines", "retail_wholesale_part"): "a retail deposit has no such part",
     ("deposit_lines", "wholesale_retail_part"): "a wholesale deposit has no such part",
+    ("inflow_lines", "minimum_of_no_loan"): "only loans have minimum payments",
 }
 """Rules for combinations that no deal has, by file and name; they refuse what must not happen."""
 

@@ -3,8 +3,8 @@
 What a deal looks up is prepared elsewhere: what is insured in ``insurance`` and ``joint``, when a
 deposit can leave in ``calling``, whose deposits are added up in ``customers``, the level of a
 security in ``securities``, how much of it is free in ``holdings``, what is repaid when in
-``instalments``, whether a loan performs in ``lending``, where scopes differ in ``treatment``.
-No factor stands here.
+``instalments``, whether a loan performs in ``lending``, what a trade has received in ``received``,
+where scopes differ in ``treatment``. No factor stands here.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ from regulatory_assets.reports.lcr.instalments import (
     piece_window,
     pieces,
     with_interest,
+    with_minimum_payments,
 )
 from regulatory_assets.reports.lcr.insurance import OF_INSURANCE, is_insured
-from regulatory_assets.reports.lcr.joint import OF_SHARED
+from regulatory_assets.reports.lcr.joint import OF_SHARED, has_better_scheme
 from regulatory_assets.reports.lcr.lending import OF_LOAN, by_loan_terms, is_performing
 from regulatory_assets.reports.lcr.public import OF_PUBLIC, whose_counterparty
+from regulatory_assets.reports.lcr.received import OF_RECEIVED, free_share
 from regulatory_assets.reports.lcr.securities import OF_ENTITY, OF_GRADE, level_of, with_sovereigns
 from regulatory_assets.reports.lcr.tables import DEPOSITORS, LCR_FLOWS
 from regulatory_assets.reports.lcr.treatment import as_treated, is_retail_deposit
@@ -47,6 +49,7 @@ from regulatory_assets.reports.lookups import RATE_OF_DAY
 _MONEY = ColumnType.MONEY.value
 _NOTHING = F.lit(0).cast(_MONEY)
 
+_SWAP = "COLLATERAL_SWAP"
 _FINANCIAL = ("BANK", "OTHER_FINANCIAL", "OTHER_LEGAL_ENTITY")
 """Sectors whose deposits run off whole, insured or not (BCBS 238 paras 108-109)."""
 
@@ -63,6 +66,7 @@ _FLOW_PARAMETERS = (
     "lcr/outflow_lines",
     "lcr/secured_lines",
     "lcr/security_level",
+    "lcr/swap_lines",
     "lcr/window",
 )
 
@@ -80,6 +84,7 @@ _FLOW_PARAMETERS = (
         ),
         OF_PUBLIC,
         OF_GRADE,
+        OF_RECEIVED,
         Lookup(FREE_HOLDINGS, by=("deal_id",), take=("free", "operational_ok"), optional=True),
         OF_CALLS,
         OF_LOAN,
@@ -122,7 +127,8 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     an entity treat a deal differently, each has its own parts. A security of which ``holdings``
     says how much is free has the parts free and pledged.
     """
-    described = _describe(by_loan_terms(by_terms(as_treated(deals))), p)
+    told = by_loan_terms(by_terms(as_treated(deals)))
+    described = _describe(with_minimum_payments(told), p)
     parts = (
         described.withColumn("part", F.explode(with_interest(_parts(p))))
         .withColumn("of_part", _part_amount(p))
@@ -172,7 +178,7 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
     """What the assignment of lines looks at: window, level, insured amount and the like."""
     last = last_of_window(p)
     due, today = F.col("maturity_date"), F.lit(p.day)
-    is_asset = F.col("product_type").isin("LOAN", "REVERSE_REPO", "SECURITY")
+    is_asset = F.col("product_type").isin("LOAN", "REVERSE_REPO", "SECURITY", _SWAP)
     is_asset = is_asset | _decided_by(p["lcr/inflow_lines"])
     window = (
         F.when(is_asset & ((due <= today) | ~is_performing()), "OVERDUE")
@@ -197,6 +203,7 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
     first = {
         "window": window,
         "level": level_of(p),
+        "received": level_of(p, "received_"),
         "sector": F.coalesce(F.col("sector"), F.lit("NONE")),
         "held": product(F.col("amount"), F.col("rate")),
         "pledged": product(F.col("collateral_value"), F.col("rate")),
@@ -208,7 +215,8 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
         "all_insured": F.coalesce("shared_all_insured", all_insured),
         "operational": F.least(F.coalesce("operational", _NOTHING), F.col("held")),
     }
-    return with_sovereigns(deals).withColumns(first).withColumns(second)
+    known = with_sovereigns(with_sovereigns(deals), "received_")
+    return known.withColumns(first).withColumns(second)
 
 
 def _parts(p: Any) -> Column:
@@ -225,6 +233,7 @@ def _parts(p: Any) -> Column:
         )
         .when(_is("REPO"), parts("whole", "unwind_cash", "unwind_collateral"))
         .when(_is("REVERSE_REPO"), parts("whole", "collateral", "unwind_cash", "unwind_collateral"))
+        .when(_is(_SWAP), parts("whole", "collateral", "unwind_received", "unwind_collateral"))
         .when(_decided_by(p["lcr/facility_lines"]), parts("posted", "undrawn"))
         .when(_is("SECURITY") & F.col("free").isNotNull(), parts("free", "pledged"))
         .otherwise(parts("whole"))
@@ -243,7 +252,12 @@ def _part_amount(p: Any) -> Column:
     liquid = F.col("eligible") & (F.col("level") != "none")
     after_haircut = product(pledged, value(p["lcr/lines"], _unwind_line(), "rate", F.col("regime")))
     posted = F.when(liquid, F.least(held, F.coalesce(after_haircut, _NOTHING))).otherwise(_NOTHING)
-    lent = _is("REVERSE_REPO")
+    lent, swapped = _is("REVERSE_REPO"), _is(_SWAP)
+    usable = F.col("eligible") & (F.col("received") != "none")
+    exchanged = liquid & (~swapped | usable)
+    taken = free_share(F.when(swapped, held).otherwise(pledged))
+    cash = F.when(lent, free_share(held)).otherwise(-held)
+    back = F.when(lent, -taken).when(swapped, free_share(pledged)).otherwise(pledged)
     part = F.col("part")
     return (
         F.when(part == "whole", held)
@@ -253,16 +267,15 @@ def _part_amount(p: Any) -> Column:
         .when(part == "operational_uninsured", (operational - operational_insured).cast(_MONEY))
         .when(part == "insured", F.when(all_insured, rest).otherwise(_NOTHING))
         .when(part == "uninsured", F.when(all_insured, _NOTHING).otherwise(rest))
-        .when(part == "collateral", F.when(liquid, pledged))
+        .when(part == "collateral", F.when(F.when(swapped, usable).otherwise(liquid), taken))
         .when(part == "posted", posted)
         .when(part == "undrawn", (held - posted).cast(_MONEY))
         .when(part == INTEREST, interest_amount())
         .when(part == "free", F.least(F.col("free"), held))
         .when(part == "pledged", (held - F.least(F.col("free"), held)).cast(_MONEY))
-        .when(part == "unwind_cash", F.when(liquid, F.when(lent, held).otherwise(-held)))
-        .when(
-            part == "unwind_collateral", F.when(liquid, F.when(lent, -pledged).otherwise(pledged))
-        )
+        .when(part == "unwind_cash", F.when(liquid, cash))
+        .when(part == "unwind_received", F.when(exchanged, -taken))
+        .when(part == "unwind_collateral", F.when(exchanged, back))
     )
 
 
@@ -283,20 +296,30 @@ def _counts() -> Column:
     """Whether a part has an amount, and counts by its date where it is beside the deal's.
 
     Secured lending is unwound by the dates of its inflow: open lending gives none, and its
-    collateral can be recalled at will.
+    collateral can be recalled at will. So can what an open swap has received.
     """
     part, window, known = F.col("part"), F.col("window"), F.col("of_part").isNotNull()
     unwound = (window == "WITHIN") | (_is("REPO") & (window == "OPEN"))
     return (
         F.when(part == "collateral", known & window.isin("WITHIN", "BEYOND"))
-        .when(part.isin("unwind_cash", "unwind_collateral"), known & unwound)
+        .when(F.startswith(part, F.lit("unwind_")), known & unwound)
         .otherwise(known)
     )
 
 
+def _in_stock() -> Column:
+    """Whether some of a security held may be in the stock, in whatever level."""
+    usable = F.when(F.col("free").isNull(), F.col("eligible")).otherwise(
+        F.col("operational_ok") & (F.col("free") > 0)
+    )
+    liquid = (F.col("level") != "none") | (F.col("foreign") == "YES")
+    return _is("SECURITY") & liquid & usable
+
+
 def _unwind_line() -> Column:
     """The line of collateral that is unwound; its factor is what the haircut leaves."""
-    return F.concat(F.lit("unwind_"), F.col("level"))
+    received = F.col("part") == "unwind_received"
+    return F.concat(F.lit("unwind_"), F.when(received, F.col("received")).otherwise(F.col("level")))
 
 
 def _line(p: Any) -> Column:
@@ -307,7 +330,7 @@ def _line(p: Any) -> Column:
     eligible = F.when(part == "free", F.col("operational_ok")).otherwise(F.col("eligible"))
     asset = {
         "product_type": held_asset,
-        "level": level,
+        "level": F.when(_is(_SWAP), F.col("received")).otherwise(level),
         # Level 1 up to the outflows is the stock's; as collateral it keeps its other level.
         "foreign": F.when(part == "collateral", "NO").otherwise(F.col("foreign")),
         "eligible": _yes((part != "pledged") & eligible),
@@ -316,7 +339,9 @@ def _line(p: Any) -> Column:
     }
     deposit = {
         "sector": sector,
-        "part": part,
+        "part": F.when((part == "stable") & has_better_scheme(), "stable_additional").otherwise(
+            part
+        ),
         "window": window,
         "locked": _yes(F.col("locked_in")),
     }
@@ -327,10 +352,20 @@ def _line(p: Any) -> Column:
         "window": window,
         "counterparty": whose_counterparty(),
     }
+    domestic = (sector == "CENTRAL_BANK") & (whose_counterparty() == "DOMESTIC")
+    swap = {
+        "product_type": F.col("product_type"),
+        "given": level,
+        "received": F.col("received"),
+        "window": window,
+        "reused": _yes(F.col("received_reused")),
+        "counterparty": F.when(domestic, "CENTRAL_BANK").otherwise("OTHER"),
+    }
     loan = {"sector": sector, "window": window}
     kind = {"product_type": F.col("product_type"), "window": window}
     facility = {"product_type": F.col("product_type"), "sector": sector, "part": part}
-    interest, owed = p["lcr/interest_lines"], {"product_type": F.col("product_type")}
+    interest = p["lcr/interest_lines"]
+    paid = {"product_type": F.col("product_type"), "stock": _yes(_in_stock())}
     others = (
         (p["lcr/facility_lines"], facility),
         (p["lcr/lending_lines"], kind | {"sector": sector}),
@@ -339,8 +374,12 @@ def _line(p: Any) -> Column:
     )
     lines = (
         F.when(part == "unwind_cash", "unwind_level1_cash")
-        .when(part == "unwind_collateral", _unwind_line())
-        .when((part == INTEREST) & _decided_by(interest), decide(interest, owed, "line", regime))
+        .when(part.isin("unwind_received", "unwind_collateral"), _unwind_line())
+        .when(
+            _is(_SWAP) & (part == "whole"),
+            F.coalesce(decide(p["lcr/swap_lines"], swap, "line", regime), F.lit("unclassified")),
+        )
+        .when((part == INTEREST) & _decided_by(interest), decide(interest, paid, "line", regime))
         .when(_is("DEPOSIT"), decide(p["lcr/deposit_lines"], deposit, "line", regime))
         .when(_is("LOAN"), decide(p["lcr/loan_lines"], loan, "line", regime))
         .when(

@@ -20,6 +20,7 @@ from regulatory_assets.ledger.stages import group_stage
 from regulatory_assets.ledger.table import Column as TableColumn
 from regulatory_assets.ledger.table import ColumnType, Table
 from regulatory_assets.regulation.expressions import text
+from regulatory_assets.reports.lcr.received import free_share
 
 _CURRENCY = "deal currency"
 _MONEY = ColumnType.MONEY.value
@@ -100,11 +101,33 @@ def instalments_due(flows: DataFrame, p: Any) -> DataFrame:
 _LENT, _BORROWED = ("LOAN", "MARGIN_LOAN"), ("OWN_DEBT", "NETWORK_DEPOSIT")
 _DIVIDED = ("DEPOSIT", "REPO", "REVERSE_REPO")
 """Deals with parts of their own, each of which is due or later."""
+_IS_LENT = F.col("product_type").isin(*_LENT)
 _GIVES = F.col("product_type").isin(*_LENT, "REVERSE_REPO")
 _OWES = F.col("product_type").isin(*_BORROWED, "DEPOSIT", "REPO")
 _IS_DIVIDED = F.col("product_type").isin(*_DIVIDED)
 _PAYS = F.col("repays").isNotNull() & (_OWES | (_GIVES & (F.col("window") != "OVERDUE")))
 """Instalments are delivered, and it is no asset that is overdue as a whole and gives no inflow."""
+_COUPONS = (F.col("product_type") == "SECURITY") & F.col("repays").isNotNull()
+_COUPONS &= F.col("window") != "OVERDUE"
+"""The same of a security held, of which instalments are the coupons: its price is no principal."""
+
+
+def with_minimum_payments(deals: DataFrame) -> DataFrame:
+    """Open loans of which no instalments are delivered: the least that must be paid in the window
+    stands for one (BCBS 238 para 152, convention 4). It is part of what is owed."""
+    told = _IS_LENT & F.col("maturity_date").isNull() & F.col("repays").isNull()
+    least = F.least("minimum_payment", "amount")
+    paid = F.when(told & F.col("minimum_payment").isNotNull() & (least > 0), least)
+    none = F.when(paid.isNotNull(), _NOTHING)
+    return deals.withColumns(
+        {
+            "repays": F.coalesce("repays", F.when(paid.isNotNull(), F.lit(True))),
+            "principal_due": F.coalesce("principal_due", paid),
+            "principal_overdue": F.coalesce("principal_overdue", none),
+            "interest_due": F.coalesce("interest_due", none),
+        }
+    )
+
 
 INTEREST = "interest"
 """The part of a deal that is interest to come: beyond the balance, in which what has accrued is."""
@@ -112,7 +135,7 @@ INTEREST = "interest"
 
 def with_interest(parts: Column) -> Column:
     """The parts of a deal, and its interest where instalments are delivered."""
-    return F.when(_PAYS, F.concat(parts, F.array(F.lit(INTEREST)))).otherwise(parts)
+    return F.when(_PAYS | _COUPONS, F.concat(parts, F.array(F.lit(INTEREST)))).otherwise(parts)
 
 
 def interest_amount() -> Column:
@@ -140,11 +163,13 @@ def pieces() -> Column:
 
 def piece_window() -> Column:
     """Where a piece's date lies. What no instalment pays is paid with the deal; of an asset it is
-    taken for later."""
+    taken for later. What must be paid on an open loan is a minimum payment (para 152)."""
     piece, window = F.col("piece"), F.col("window")
+    paid = (piece == "due") | (F.col("part") == INTEREST)
     return (
         F.when(piece == "overdue", "OVERDUE")
-        .when((piece == "due") | (F.col("part") == INTEREST), "WITHIN")
+        .when(paid & _IS_LENT & (window == "OPEN"), "MINIMUM")
+        .when(paid, "WITHIN")
         .when((piece == "later") & _GIVES & (window != "OPEN"), "BEYOND")
         .otherwise(window)
     )
@@ -154,7 +179,8 @@ def piece_amount(before: Column, collateral: Column) -> Column:
     """The amount of a piece of a part (``of_part``), in reporting currency.
 
     ``before`` are the parts of a deposit that are repaid before this one; of collateral a share
-    returns. Of a secured loan no principal counts that is overdue.
+    returns, and the cash that is undone is that against what is free. Of a secured loan no
+    principal counts that is overdue.
     """
     piece, rate, of_part = F.col("piece"), F.col("rate"), F.col("of_part")
     overdue = product(F.col("principal_overdue"), rate)
@@ -162,8 +188,11 @@ def piece_amount(before: Column, collateral: Column) -> Column:
     repaid = F.when(_OWES, (overdue + due).cast(_MONEY)).otherwise(due)
     both = (F.col("share_overdue") + F.col("share_due")).cast(ColumnType.RATE.value)
     share = F.when(_OWES, both).otherwise(F.col("share_due"))
-    returned = F.when(collateral, product(F.col("pledged"), share)).otherwise(
-        (repaid - F.coalesce(before, _NOTHING)).cast(_MONEY)
+    undone = (F.col("part") == "unwind_cash") & ~_OWES
+    returned = (
+        F.when(collateral, product(F.abs(of_part), share))
+        .when(undone, free_share(repaid))
+        .otherwise((repaid - F.coalesce(before, _NOTHING)).cast(_MONEY))
     )
     size = F.greatest(F.least(F.abs(of_part), returned), _NOTHING)
     paid = F.when(of_part < 0, -size).otherwise(size).cast(_MONEY)

@@ -40,6 +40,7 @@ SCHEME_LIMITS = Table(
         Column("insured_limit", _MONEY, "What it pays at most.", unit="reporting currency"),
         Column("only_currency", _STRING, "The currency that alone it insures; empty for all.",
                nullable=True),
+        Column("additional_criteria", ColumnType.BOOLEAN, "It meets those of BCBS 238 para 78."),
     ),
 )  # fmt: skip
 
@@ -56,6 +57,8 @@ ENTITY_INSURANCE = Table(
                unit="reporting currency", nullable=True),
         Column("only_currency", _STRING, "The currency that alone it insures; empty for all.",
                nullable=True),
+        Column("additional_criteria", ColumnType.BOOLEAN, "It meets those of BCBS 238 para 78; "
+               "empty if there are several.", nullable=True),
         Column("several_schemes", ColumnType.BOOLEAN, "Deposits are insured by several schemes."),
     ),
 )  # fmt: skip
@@ -75,6 +78,7 @@ def scheme_limits(schemes: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
             "scheme_id": row["scheme_id"],
             "insured_limit": _at_rate(row["insured_limit"], row["rate"]),
             "only_currency": None if row["covers_foreign_currency"] else row["currency"],
+            "additional_criteria": row["additional_criteria"],
         }
 
 
@@ -91,6 +95,7 @@ def entity_insurance(schemes: Sequence[ReportRow], p: Any) -> Iterable[ReportRow
         "scheme": only.get("scheme_id"),
         "insured_limit": only.get("insured_limit"),
         "only_currency": only.get("only_currency"),
+        "additional_criteria": only.get("additional_criteria"),
         "several_schemes": not only,
     }
 
@@ -101,7 +106,13 @@ OF_TERMS = Lookup(
 OF_INSURANCE = Lookup(
     ENTITY_INSURANCE,
     by=("entity_id",),
-    take=("scheme", "insured_limit", "only_currency", "several_schemes"),
+    take=(
+        "scheme",
+        "insured_limit",
+        "only_currency",
+        "additional_criteria",
+        "several_schemes",
+    ),
     optional=True,
 )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column as Expression
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.window import Window
 
@@ -76,6 +77,8 @@ DEPOSIT_CLAIMS = Table(
         Column("insured", _BOOL, "The scheme covers the deposit, whatever its limit."),
         Column("insured_limit", _MONEY, "What the scheme pays to one depositor at most.",
                unit=_REPORTING),
+        Column("additional_criteria", _BOOL, "The scheme meets those of BCBS 238 para 78; empty "
+               "if it is not known.", nullable=True),
     ),
 )  # fmt: skip
 
@@ -90,8 +93,10 @@ INSURED_CLAIMS = Table(
         Column("deal_id", _STRING, "The deposit."),
         Column("insured", _MONEY, "What of the claim is insured.", unit=_REPORTING),
         Column("all_insured", _BOOL, "All that the holder has at the entity is insured."),
+        Column("additional_criteria", _BOOL, "The scheme meets those of BCBS 238 para 78; empty "
+               "if it is not known.", nullable=True),
     ),
-)
+)  # fmt: skip
 
 SHARED_DEPOSITS = Table(
     name="shared_deposits",
@@ -102,8 +107,10 @@ SHARED_DEPOSITS = Table(
         Column("deal_id", _STRING, "The deposit."),
         Column("insured", _MONEY, "What is insured of its holders' claims.", unit=_REPORTING),
         Column("all_insured", _BOOL, "All that its holders have at the entity is insured."),
+        Column("additional_criteria", _BOOL, "Its scheme meets those of BCBS 238 para 78; empty "
+               "if it is not known.", nullable=True),
     ),
-)
+)  # fmt: skip
 
 
 @group_stage(reads=ACCOUNT_HOLDERS, writes=JOINT_ACCOUNTS, by=("account_id",))
@@ -148,7 +155,7 @@ def joint_holders(holders: DataFrame, p: Any) -> DataFrame:
         Lookup(
             SCHEME_LIMITS,
             by=("entity_id", "scheme_id"),
-            take=("insured_limit", "only_currency"),
+            take=("insured_limit", "only_currency", "additional_criteria"),
             prefix="named_",
             optional=True,
         ),
@@ -170,6 +177,9 @@ def deposit_claims(deals: DataFrame, p: Any) -> DataFrame:
     by_named = several & F.col("named_insured_limit").isNotNull() & its_currency
     scheme = F.when(several, F.col("scheme_id")).otherwise(F.col("scheme"))
     limit = F.when(several, F.coalesce("named_insured_limit", _NOTHING)).otherwise(insured_limit())
+    criteria = F.when(several, F.col("named_additional_criteria")).otherwise(
+        F.col("additional_criteria")
+    )
     claims = (
         deals.where(is_deposit() & (is_joint | F.col("accounts").isNotNull() | several))
         .withColumn("said", F.explode(F.split(F.coalesce("holders", alone), _NEXT)))
@@ -186,6 +196,7 @@ def deposit_claims(deals: DataFrame, p: Any) -> DataFrame:
             "insured": is_insured() | (F.col("insurable") & by_named),
             "scheme": scheme,
             "insured_limit": limit,
+            "additional_criteria": criteria,
             **shares,
         }
     )
@@ -222,11 +233,22 @@ def insured_claims(claims: DataFrame, p: Any) -> DataFrame:
 def shared_deposits(claims: DataFrame, p: Any) -> DataFrame:
     """What is insured of a deposit is what is of its holders' claims (convention 7)."""
     return claims.groupBy("deal_id").agg(
-        total(F.col("insured")).alias("insured"), F.min("all_insured").alias("all_insured")
+        total(F.col("insured")).alias("insured"),
+        F.min("all_insured").alias("all_insured"),
+        F.min("additional_criteria").alias("additional_criteria"),
     )
 
 
 OF_SHARED = Lookup(
-    SHARED_DEPOSITS, by=("deal_id",), take=("insured", "all_insured"), prefix="shared_",
+    SHARED_DEPOSITS,
+    by=("deal_id",),
+    take=("insured", "all_insured", "additional_criteria"),
+    prefix="shared_",
     optional=True,
-)  # fmt: skip
+)
+
+
+def has_better_scheme() -> Expression:
+    """Whether the scheme of a deposit is known to meet the additional criteria (BCBS 238 para 78),
+    by what it looks up here and of its entity's one scheme."""
+    return F.coalesce("shared_additional_criteria", "additional_criteria", F.lit(False))

@@ -1,6 +1,6 @@
-"""Loans that are in default, or that the borrower may extend: what their terms say beyond the deal.
+"""Loans in default, that the borrower may extend or must pay on: what terms say beyond the deal.
 
-loans -> loan_terms, few of them. Which line follows belongs to ``flows``.
+loans -> loan_terms, some of them. Which line follows belongs to ``flows``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from regulatory_assets.ledger.table import ColumnType, Table
 
 LOAN_TERMS = Table(
     name="loan_terms",
-    description="Loans that are in default or that their borrower may extend.",
+    description="Loans in default, that their borrower may extend, or on which a payment is due.",
     key=("deal_id",),
     group="lcr",
     columns=(
@@ -26,17 +26,25 @@ LOAN_TERMS = Table(
         TableColumn("defaulted", ColumnType.BOOLEAN, "The borrower is in default."),
         TableColumn("extendable_until", ColumnType.DATE, "Latest date to which he may extend it; "
                     "empty if he may not.", nullable=True),
+        TableColumn("minimum_payment", ColumnType.MONEY, "What he must pay in the window of a loan "
+                    "without maturity; empty if nothing.", unit="deal currency", nullable=True),
     ),
 )  # fmt: skip
 
 
 @row_stage(reads=LOANS, writes=LOAN_TERMS)
 def loan_terms(loans: DataFrame, p: Any) -> DataFrame:
-    """The loans of which more has to be known than when they are due (conventions 3 and 6)."""
-    return loans.where(F.col("defaulted") | F.col("extendable_until").isNotNull())
+    """The loans of which more has to be known than when they are due (conventions 3, 4 and 6)."""
+    told = F.col("extendable_until").isNotNull() | F.col("minimum_payment").isNotNull()
+    return loans.where(F.col("defaulted") | told)
 
 
-OF_LOAN = Lookup(LOAN_TERMS, by=("deal_id",), take=("defaulted", "extendable_until"), optional=True)
+OF_LOAN = Lookup(
+    LOAN_TERMS,
+    by=("deal_id",),
+    take=("defaulted", "extendable_until", "minimum_payment"),
+    optional=True,
+)
 
 
 def by_loan_terms(deals: DataFrame) -> DataFrame:

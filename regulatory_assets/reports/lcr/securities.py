@@ -225,21 +225,24 @@ OF_ENTITY = Lookup(
 """With ``OF_GRADE``: what ``with_sovereigns`` and ``level_of`` look at, and who is domestic."""
 
 
-def with_sovereigns(rows: DataFrame) -> DataFrame:
+def with_sovereigns(rows: DataFrame, prefix: str = "") -> DataFrame:
     """Rows with ``domestic`` and ``foreign``: YES for a sovereign above 0 % of the country where
     the entity takes its risk, or of the home of its group, that has issued in the currency of this
-    country (BCBS 238 para 50(d)), or in another (50(e))."""
-    sovereign, at_home = F.col("sovereign"), F.col("at_home")
+    country (BCBS 238 para 50(d)), or in another (50(e)). ``prefix`` tells of two securities one."""
+    sovereign, at_home = F.col(f"{prefix}sovereign"), F.col("at_home")
     country = F.concat(F.lit("/"), F.element_at(F.split(sovereign, " "), 1), F.lit(" "))
     here = F.contains(F.concat(F.lit("/"), at_home), country)
     domestic = F.array_contains(F.split(at_home, "/"), sovereign)
     known = sovereign.isNotNull()
-    return rows.withColumn("domestic", F.when(known & domestic, "YES").otherwise("NO")).withColumn(
-        "foreign", F.when(known & here & ~domestic, "YES").otherwise("NO")
+    return rows.withColumns(
+        {
+            f"{prefix}domestic": F.when(known & domestic, "YES").otherwise("NO"),
+            f"{prefix}foreign": F.when(known & here & ~domestic, "YES").otherwise("NO"),
+        }
     )
 
 
-def level_of(p: Any) -> Expression:
+def level_of(p: Any, prefix: str = "") -> Expression:
     """Level 1, 2A, 2B or none under a row's regime; null where there is no security."""
-    inputs = {name: F.col(name) for name in (*_DECIDING, "domestic")}
+    inputs = {name: F.col(f"{prefix}{name}") for name in (*_DECIDING, "domestic")}
     return decide(p["lcr/security_level"], inputs, "level", F.col("regime"))

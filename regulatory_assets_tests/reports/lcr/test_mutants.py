@@ -14,7 +14,8 @@ from regulatory_assets.reports.lcr.plain.tables import Tables
 
 LINE, PIECES = Bank._line, Bank._pieces
 SCHEME, SOVEREIGN, PROMOTED = Tables._scheme, Tables._sovereign, calculation._promoted
-OF_PART, BY_TERMS = Bank._of_part, Bank._by_terms
+OF_PART, BY_TERMS, MINIMUM = Bank._of_part, Bank._by_terms, Bank._minimum
+OF_SWAP, FREE_SHARE = Bank._of_swap, Tables.free_share
 
 
 def _customer_alone(self: Tables, deal: Any) -> Iterator[tuple[str, Decimal]]:
@@ -109,6 +110,28 @@ def _interest_of_funding(self: Bank, part: str, known: Any, regime: str) -> str:
     return LINE(self, "whole" if repo else part, known, regime)
 
 
+def _more_than_is_owed(self: Bank, deal: Any) -> Decimal:
+    return MINIMUM(self, {**deal, "amount": Decimal(10**9)})
+
+
+def _swap(**wrong: str) -> Callable[..., dict[str, str]]:
+    return lambda *seen: OF_SWAP(*seen) | wrong
+
+
+def _piece(**wrong: Any) -> Callable[..., Decimal]:
+    """Trades with some columns of what they have received as they are not."""
+
+    def share(self: Tables, deal: Any) -> Decimal:
+        received = self.received
+        self.received = {i: [q | wrong for q in own] for i, own in received.items()}
+        try:
+            return FREE_SHARE(self, deal)
+        finally:
+            self.received = received
+
+    return share
+
+
 MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "joint accounts count for the customer alone": (Tables, "_claims", _customer_alone),
     "each holder has all of a joint account": (Tables, "_claims", _each_all),
@@ -118,6 +141,8 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
         _scheme_of(covers_foreign_currency=True),
     ),
     "all schemes have one limit": (Tables, "_scheme", _scheme_of(insured_limit=Decimal(100_000))),
+    "all schemes meet the additional criteria": (Tables, "has_better_scheme", lambda *_: True),
+    "no scheme meets the additional criteria": (Tables, "has_better_scheme", lambda *_: False),
     "terms of deposits are not looked at": (Tables, "_scheme", _without_terms),
     "terms of securities are not looked at": (Tables, "_qualifies", lambda *_: True),
     "declines in stress are not looked at": (Tables, "_fell", lambda *_: "MET"),
@@ -137,6 +162,16 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "every central bank and sovereign is domestic": (Tables, "whose", lambda *_: "DOMESTIC"),
     "limits have no currency": (Tables, "at_rate", lambda self, row: row.values["limit"]),
     "loans in default perform": (Bank, "_by_terms", _performs),
+    "open loans pay nothing": (Bank, "_minimum", lambda *_: Decimal(0)),
+    "open loans pay more than is owed": (Bank, "_minimum", _more_than_is_owed),
+    "no swap is in the stock": (Bank, "_of_swap", _swap(usable="NO")),
+    "re-use and recall are not looked at": (Tables, "free_share", lambda *_: Decimal(1)),
+    "swaps with central banks run off": (Bank, "_of_swap", _swap(counterparty="OTHER")),
+    "what swaps have received is Level 1": (Bank, "_of_swap", _swap(received="level1")),
+    "whether it may be used again is not looked at": (Tables, "free_share", _piece(reusable=True)),
+    "whether it was is not": (Tables, "free_share", _piece(reused_quantity=Decimal(0))),
+    "whether its owner can have it back is not": (Tables, "free_share", _piece(recallable=False)),
+    "coupons of the stock come in": (Bank, "_in_stock", lambda *_: False),
     "interest counts nowhere": (Bank, "_pieces", _without_interest),
     "interest runs off as the repo does": (Bank, "_line", _interest_of_funding),
     "multipliers of the caps are Basel's": (calculation, "_STATED", ("none", "none")),

@@ -235,11 +235,22 @@ def _bank(deal: dict[str, Any], flows: Sequence[dict[str, Any]] = ()) -> Bank:
         "securities": securities,
         "deals": [deal],
         "cash_flows": flows,
+        "financing_legs": [LEG],
+        "collateral_pieces": [PIECE],
     }
     return Bank(rows, DAY, Reading(SET))
 
 
 REPORTS = {"reporting_currency": "EUR"}
+LEG = {"trade_id": "T", "leg": 2, "deal_id": "D", "direction": "RECEIVED"}
+PIECE = {"trade_id": "T", "leg": 2, "security_id": "TWO", "reused_quantity": Decimal(0)}
+PIECE |= {
+    "reusable": True,
+    "recallable": False,
+    "market_value": Decimal(50),
+    "quantity": Decimal(1),
+}
+"""What a swap has received; of other deals nobody asks for it."""
 DUES = (None, DAY, DAY + timedelta(days=30), DAY + timedelta(days=31))
 SECURITIES = (("ONE", "TWO", "NONE"), ("ONE", "TWO", "NONE", "OWN", "FOREIGN"))
 """Those that tell kinds of collateral apart, and those that tell holdings apart."""
@@ -369,6 +380,7 @@ def _insured(drawn: Sequence[tuple[int, set[int], str | None, bool]]) -> tuple[B
     ]
     customers = {"sector": "RETAIL", "relationship": False, "partner_entity_id": None}
     scheme = {"entity_id": "E", "currency": "EUR", "covers_foreign_currency": True}
+    scheme |= {"additional_criteria": False}
     rows = {
         "entities": [{"entity_id": "E", "group_path": None, "regime": "basel"} | REPORTS],
         "fx_rates": [{"currency": "EUR", "rate": Decimal(1)}],

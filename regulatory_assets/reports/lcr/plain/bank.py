@@ -21,10 +21,11 @@ from regulatory_assets.reports.lcr.plain.reading import (
 from regulatory_assets.reports.lcr.plain.tables import Tables
 
 _FINANCIAL = ("BANK", "OTHER_FINANCIAL", "OTHER_LEGAL_ENTITY")
-_INSTALMENTS = {"overdue": "OVERDUE", "due": "WITHIN", "later": "BEYOND"}
-_LENT = ("LOAN", "MARGIN_LOAN", "REVERSE_REPO")
+_OPEN = ("LOAN", "MARGIN_LOAN")
+_LENT = (*_OPEN, "REVERSE_REPO")
 _BORROWED = ("OWN_DEBT", "NETWORK_DEPOSIT", "DEPOSIT", "REPO")
 _DIVIDED = ("DEPOSIT", "REPO", "REVERSE_REPO")
+_DATED = ("WITHIN", "BEYOND")
 _ORDER = (
     "less_stable",
     "stable",
@@ -34,7 +35,7 @@ _ORDER = (
     "operational_insured",
 )
 """The parts of a deposit as they are repaid."""
-_FAMILIES = ("asset", "facility", "inflow", "lending", "outflow", "secured")
+_FAMILIES = ("asset", "facility", "inflow", "lending", "outflow", "secured", "swap")
 
 
 class Bank(Tables):
@@ -106,7 +107,11 @@ class Bank(Tables):
             "level": level,
             "foreign": yes(self.is_foreign(deal)),
             "counterparty": self.whose(deal, sector),
+            "stock": yes(self._in_stock(deal, level)),
+            "scheme": yes(self.has_better_scheme(deal)),
         }
+        if deal["product_type"] == "COLLATERAL_SWAP":
+            known |= self._of_swap(deal, sector, regime)
         for part, piece, when, amount in self._pieces(deal, known, regime):
             if amount or (part == "whole" and piece is None):
                 asked = {**known, "window": when, **self._of_part(deal, part)}
@@ -156,6 +161,30 @@ class Bank(Tables):
             {"operational_amount": None} if terms["correspondent_banking"] else {}
         )
 
+    def _in_stock(self, deal: Deal, level: str) -> bool:
+        """Whether some of a security held may be in the stock, in whatever level."""
+        holding = self.holdings.get(deal["deal_id"])
+        free = holding is None or self.free[deal["deal_id"]] > 0
+        usable = deal["eligible"] if holding is None else holding["operational_ok"]
+        liquid = level != "none" or self.is_foreign(deal)
+        return bool(deal["product_type"] == "SECURITY" and liquid and usable and free)
+
+    def _of_swap(self, deal: Deal, sector: str, regime: str) -> dict[str, str]:
+        """What a swap has received, by its pieces, which must be alike (para 113)."""
+        pieces = self.received.get(deal["deal_id"], [])
+        securities = [{**deal, "security_id": piece["security_id"]} for piece in pieces]
+        alike = len({tuple(self.grade(s, regime).items()) for s in securities}) == 1
+        received = self.level(securities[0], regime) if alike else "unknown"
+        reused = any(piece["reused_quantity"] for piece in pieces)
+        central = sector == "CENTRAL_BANK" and self.whose(deal, sector) == "DOMESTIC"
+        return {
+            "given": self.level(deal, regime),
+            "received": received,
+            "usable": yes(deal["eligible"] and alike and received != "none"),
+            "reused": yes(reused),
+            "counterparty": "CENTRAL_BANK" if central else "OTHER",
+        }
+
     def _of_part(self, deal: Deal, part: str) -> dict[str, str]:
         """What a part is where its deal is not: a holding's free of any pledge, or pledged; Level 1
         up to the outflows, which collateral is not."""
@@ -178,11 +207,16 @@ class Bank(Tables):
         interest of instalments."""
         kind, when, rate = deal["product_type"], known["window"], self.rates[deal["currency"]]
         flows = self.instalments.get(deal["deal_id"], [])
-        if not (kind in _BORROWED or (kind in _LENT and when != "OVERDUE")):
+        if not (kind in _BORROWED or (kind in (*_LENT, "SECURITY") and when != "OVERDUE")):
             flows = []
         repaid = self._repaid(deal, regime) if flows else {}
-        yield "interest", None, "WITHIN", product(repaid.pop("interest", ZERO), rate)
-        if not any(flow["principal"] for flow in flows):
+        paid_in = "MINIMUM" if kind in _OPEN and when == "OPEN" else "WITHIN"
+        yield "interest", None, paid_in, product(repaid.pop("interest", ZERO), rate)
+        if not flows and paid_in == "MINIMUM" and (least := self._minimum(deal)):
+            yield "whole", "due", paid_in, least
+            yield "whole", "later", when, self.held(deal) - least
+            return
+        if kind == "SECURITY" or not any(flow["principal"] for flow in flows):
             amounts = self._amounts(deal, known, regime)
             yield from ((part, None, when, amount) for part, amount in amounts.items())
             return
@@ -194,8 +228,13 @@ class Bank(Tables):
         for piece, amount in repaid.items():
             paid = product(amount, rate)
             left -= paid
-            yield "whole", piece, _INSTALMENTS[piece], paid
+            yield "whole", piece, paid_in if piece == "due" else "OVERDUE", paid
         yield "whole", "later", later, left
+
+    def _minimum(self, deal: Deal) -> Decimal:
+        """What must be paid on an open loan in the window, of no more than is owed (para 152)."""
+        least = (self.loans.get(deal["deal_id"]) or {}).get("minimum_payment") or ZERO
+        return product(min(least, deal["amount"]), self.rates[deal["currency"]])
 
     def _divided(
         self, deal: Deal, known: Mapping[str, str], regime: str, later: str
@@ -215,6 +254,8 @@ class Bank(Tables):
             size = abs(within[part])
             if part in ("collateral", "unwind_collateral"):
                 paid = min(size, product(size, sum(shares, ZERO)))
+            elif part == "unwind_cash" and not owed:
+                paid = min(size, product(cash, self.free_share(deal)))
             elif part in ("whole", "unwind_cash"):
                 paid = min(size, cash)
             else:
@@ -229,6 +270,8 @@ class Bank(Tables):
         """Days to the payment: of several, an inflow on the last, an outflow on the first."""
         owed = deal["product_type"] in _BORROWED
         if part in ("due", "interest"):
+            if deal["deal_id"] not in self.instalments:
+                return None  # a minimum payment is due on no day that is told
             window = int(self.reading.row("lcr/window", "lcr", BASEL).values["days"])
             unpaid = "interest" if part == "interest" else "principal"
             merged = part == "interest" or deal["product_type"] in _DIVIDED
@@ -287,12 +330,17 @@ class Bank(Tables):
                 posted = min(held, product(pledged, row.values["rate"]))
             return {"posted": posted, "undrawn": held - posted}
         found = {"whole": held}
+        share = self.free_share(deal)
+        if kind == "COLLATERAL_SWAP" and known["usable"] == "YES" and when in _DATED:
+            found["collateral"] = taken = product(held, share)
+            if liquid and when == "WITHIN":
+                found |= {"unwind_received": -taken, "unwind_collateral": product(pledged, share)}
         if kind == "REPO" and liquid and when in ("WITHIN", "OPEN"):
             found |= {"unwind_cash": -held, "unwind_collateral": pledged}
-        if kind == "REVERSE_REPO" and liquid and when in ("WITHIN", "BEYOND"):
-            found["collateral"] = pledged
+        if kind == "REVERSE_REPO" and liquid and when in _DATED:
+            found["collateral"] = taken = product(pledged, share)
             if when == "WITHIN":
-                found |= {"unwind_cash": held, "unwind_collateral": -pledged}
+                found |= {"unwind_cash": product(held, share), "unwind_collateral": -taken}
         return found
 
     def _repaid(self, deal: Deal, regime: str) -> dict[str, Decimal]:
@@ -328,10 +376,14 @@ class Bank(Tables):
     def _line(self, part: str, known: Mapping[str, str], regime: str) -> str:
         if part == "unwind_cash":
             return "unwind_level1_cash"
+        if part == "unwind_received":
+            return f"unwind_{known['received']}"
         if part == "unwind_collateral":
             return f"unwind_{known['level']}"
-        if part == "interest" and known["product_type"] in _BORROWED:
+        if part == "interest" and known["product_type"] in (*_BORROWED, "SECURITY"):
             return self.reading.rule("lcr/interest_lines", regime, known).then["line"]
+        if known.get("received") == "unknown" and part == "whole":
+            return "unclassified"
         kind = "SECURITY" if part == "collateral" else known["product_type"]
         table = {"DEPOSIT": "lcr/deposit_lines", "LOAN": "lcr/loan_lines"}.get(kind)
         for family in _FAMILIES if table is None else ():
@@ -341,4 +393,8 @@ class Bank(Tables):
         if table is None:
             raise ValueError(f"no parameter decides the line of {kind}")
         asked = {**known, "product_type": kind, "part": part}
+        if part == "stable" and known["scheme"] == "YES":
+            asked["part"] = "stable_additional"
+        if part == "collateral" and "received" in known:
+            asked["level"] = known["received"]
         return self.reading.rule(table, regime, asked).then["line"]

@@ -48,9 +48,10 @@ PARAMETERS = (
     "lcr/significant_currency",
     "lcr/small_business",
     "lcr/stress_declines",
+    "lcr/swap_lines",
     "lcr/window",
 )
-MEMO = ("collateral", "interest", "unwind_cash", "unwind_collateral")
+MEMO = ("collateral", "interest", "unwind_cash", "unwind_collateral", "unwind_received")
 """Parts beside a deal's amount: what its collateral is to the stock and to the caps, and interest
 to come."""
 
@@ -100,7 +101,7 @@ def window(deal: Deal, day: date, reading: Reading, regime: str) -> str:
     due = deal["maturity_date"]
     inflows = reading.parameters.decisions("lcr/inflow_lines").inputs["product_type"]
     kind = deal["product_type"]
-    is_asset = kind in ("LOAN", "REVERSE_REPO", "SECURITY") or kind in inflows
+    is_asset = kind in ("LOAN", "REVERSE_REPO", "SECURITY", "COLLATERAL_SWAP") or kind in inflows
     if is_asset and (deal["days_past_due"] > 0 or (due is not None and due <= day)):
         return "OVERDUE"
     if due is None:

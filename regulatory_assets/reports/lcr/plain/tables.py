@@ -55,6 +55,12 @@ class Tables:
         self.countries = {row["entity_id"]: row["country"] for row in structure}
         told = rows.get("counterparty_details", ())
         self.abroad = {row["counterparty_id"]: row["country"] for row in told}
+        self.received: dict[str | None, list[Deal]] = {}
+        received = (r for r in rows.get("financing_legs", ()) if r["direction"] == "RECEIVED")
+        swap_of = {(leg["trade_id"], leg["leg"]): leg["deal_id"] for leg in received}
+        for piece in rows.get("collateral_pieces", ()):
+            swap = swap_of.get((piece["trade_id"], piece["leg"]))
+            self.received.setdefault(swap, []).append(piece)
         self.funding: dict[tuple[str, str], Decimal] = {}
         self.insured: dict[str, Decimal] = {}
         self.all_insured: set[str] = set()
@@ -161,6 +167,27 @@ class Tables:
             return None
         return scheme["scheme_id"], product(scheme["insured_limit"], self.rates[scheme["currency"]])
 
+    def has_better_scheme(self, deal: Deal) -> bool:
+        """Whether the scheme that covers a deposit meets the additional criteria (para 78)."""
+        found = self._scheme(deal)
+        schemes = self.schemes.get(deal["entity_id"], ())
+        return found is not None and any(
+            row["additional_criteria"] for row in schemes if row["scheme_id"] == found[0]
+        )
+
+    def free_share(self, deal: Deal) -> Decimal:
+        """What of the securities received is free; all where nothing is told of them (para 31)."""
+        pieces = self.received.get(deal["deal_id"])
+        if pieces is None:
+            return Decimal(1)
+        value, free = ZERO, ZERO
+        for piece in pieces:
+            value += piece["market_value"]
+            left = max(piece["quantity"] - piece["reused_quantity"], ZERO)
+            if piece["reusable"] and not piece["recallable"] and piece["quantity"]:
+                free += times(piece["market_value"], Fraction(left) / Fraction(piece["quantity"]))
+        return times(Decimal(1), Fraction(free) / Fraction(value)) if value else ZERO
+
     def _pool(self, deal_id: str) -> str | None:
         holding = self.holdings.get(deal_id)
         return holding["pool_id"] if holding else None
@@ -189,9 +216,18 @@ class Tables:
         return self.reading.row("lcr/lines", f"unwind_{level}", regime).values["rate"]
 
     def level(self, deal: Deal, regime: str) -> str:
+        known = self.grade(deal, regime)
+        return (
+            self.reading.rule("lcr/security_level", regime, known).then["level"]
+            if known
+            else "none"
+        )
+
+    def grade(self, deal: Deal, regime: str) -> dict[str, str]:
+        """What decides the level of a deal's security; nothing where it has none."""
         security = self.securities.get(deal["security_id"])
         if security is None:
-            return "none"
+            return {}
         weight, band = security["risk_weight"], "NONE"
         if weight is not None:
             bands = {
@@ -202,7 +238,7 @@ class Tables:
         terms = self.of_security.get(deal["security_id"], {})
         issuer = self.counterparties.get(terms.get("issuer_id"), {})
         own = issuer.get("partner_entity_id") is not None
-        known = {
+        return {
             "asset_class": security["asset_class"],
             "risk_weight_band": band,
             "credit_quality": self._quality(security),
@@ -210,7 +246,6 @@ class Tables:
             "conditions": self._fell(terms) if self._qualifies(security, terms) else "UNMET",
             "domestic": yes(self._sovereign(deal) == "DOMESTIC"),
         }
-        return self.reading.rule("lcr/security_level", regime, known).then["level"]
 
     def _qualifies(self, security: Deal, terms: Deal) -> bool:
         """Whether its terms, if known, show what 54(a) or 54(c) ask beside the rating."""

@@ -1,0 +1,110 @@
+"""Securities received in secured trades: how much of them is free, and what decides their level.
+
+collateral_pieces -> received_pieces -> received_collateral. Where nothing is told of a trade's
+pieces, all that it has received is taken for free; what a swap has received is told here alone.
+Which line follows belongs to ``flows``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column as Expression
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.bank.tables.securities import COLLATERAL_PIECES, FINANCING_LEGS
+from regulatory_assets.ledger.arithmetic import mul_div, product, total
+from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
+from regulatory_assets.ledger.table import Column, ColumnType, Table
+from regulatory_assets.reports.lcr.securities import OF_GRADE, SECURITY_GRADES
+
+_STRING, _MONEY, _RATE = ColumnType.STRING, ColumnType.MONEY, ColumnType.RATE
+_BOOL = ColumnType.BOOLEAN
+_NOTHING = F.lit(0).cast(_MONEY.value)
+_GRADE = tuple(SECURITY_GRADES.column(name) for name in OF_GRADE.take)
+_REUSED = Column("reused", _BOOL, "The entity has used some of it again.")
+
+RECEIVED_PIECES = Table(
+    name="received_pieces",
+    description="Securities received in trades that deals hold, piece by piece.",
+    key=("trade_id", "leg", "piece"),
+    group="lcr",
+    columns=(
+        Column("trade_id", _STRING, "The trade."),
+        Column("leg", ColumnType.INTEGER, "Its leg of securities received."),
+        Column("piece", ColumnType.INTEGER, "Number of the piece in the leg."),
+        Column("deal_id", _STRING, "Deal that holds the trade."),
+        *_GRADE,
+        Column("value", _MONEY, "Market value.", unit="leg currency"),
+        Column("free", _MONEY, "Of it what the entity may use again, has not, and its owner cannot "
+               "have back within 30 days (BCBS 238 para 31).", unit="leg currency"),
+        _REUSED,
+    ),
+)  # fmt: skip
+
+RECEIVED_COLLATERAL = Table(
+    name="received_collateral",
+    description="What a deal has received; of its level, all that its pieces agree on.",
+    key=("deal_id",),
+    group="lcr",
+    columns=(
+        Column("deal_id", _STRING, "Deal that holds the trade."),
+        *(Column(c.name, _STRING, c.description, nullable=True) for c in _GRADE),
+        Column("free", _RATE, "What is free, in all that it has received.", unit="fraction"),
+        _REUSED,
+    ),
+)
+
+
+@row_stage(
+    reads=COLLATERAL_PIECES,
+    writes=RECEIVED_PIECES,
+    lookups=(
+        Lookup(FINANCING_LEGS, by=("trade_id", "leg"), take=("deal_id", "direction")),
+        OF_GRADE,
+    ),
+)
+def received_pieces(pieces: DataFrame, p: Any) -> DataFrame:
+    """What lies in the legs that are received (BCBS 238 paras 31, 113, convention 10)."""
+    units, value = F.col("quantity"), F.col("market_value")
+    left = F.greatest(units - F.col("reused_quantity"), _NOTHING).cast(_MONEY.value)
+    usable = F.col("reusable") & ~F.col("recallable") & (units != 0)
+    return (
+        pieces.where((F.col("direction") == "RECEIVED") & F.col("deal_id").isNotNull())
+        .withColumn("value", value)
+        .withColumn("free", F.when(usable, mul_div(value, left, units)).otherwise(_NOTHING))
+        .withColumn("reused", F.col("reused_quantity") > 0)
+    )
+
+
+@group_stage(reads=RECEIVED_PIECES, writes=RECEIVED_COLLATERAL, by=("deal_id",))
+def received_collateral(pieces: DataFrame, p: Any) -> DataFrame:
+    """Securities that differ in what decides their level have no level together."""
+
+    def agreed(name: str) -> Expression:
+        alike = (F.min(name) == F.max(name)) & (F.count(name) == F.count("*"))
+        return F.when(alike, F.min(name)).alias(name)
+
+    found = pieces.groupBy("deal_id").agg(
+        *(agreed(name) for name in OF_GRADE.take),
+        total(F.col("value")).alias("all"),
+        total(F.col("free")).alias("left"),
+        F.max("reused").alias("reused"),
+    )
+    share = mul_div(F.col("left"), F.lit(1).cast(_MONEY.value), F.col("all"))
+    return found.withColumn("free", F.coalesce(share, _NOTHING).cast(_RATE.value))
+
+
+OF_RECEIVED = Lookup(
+    RECEIVED_COLLATERAL,
+    by=("deal_id",),
+    take=(*OF_GRADE.take, "free", "reused"),
+    prefix="received_",
+    optional=True,
+)
+
+
+def free_share(amount: Expression) -> Expression:
+    """The share of a trade's amount that stands for what it has received and is free."""
+    return product(amount, F.coalesce("received_free", F.lit(1).cast(_RATE.value)))
