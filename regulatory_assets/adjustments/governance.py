@@ -45,6 +45,15 @@ Words = tuple[str, ...]
 
 
 @dataclass(frozen=True)
+class Valid:
+    """A rule that fits its stage; ``without_rate`` warns of currencies that it names."""
+
+    rule: Rule
+    stage: Stage
+    without_rate: Words = ()
+
+
+@dataclass(frozen=True)
 class Governance:
     """What people may do with rules, on one event log, with the parameters in force."""
 
@@ -56,9 +65,9 @@ class Governance:
 
     # -- proposing ------------------------------------------------------------------------------
 
-    def validate(self, rule: Rule, folder: Path = Path()) -> Stage:
-        """The stage of a rule, if the rule fits it and its evidence, named from a folder, is the
-        file it states. Raises RuleError naming place and remedy."""
+    def validate(self, rule: Rule, folder: Path = Path()) -> Valid:
+        """A rule with its stage, if it fits that and its evidence, named from a folder, is the file
+        it states. Raises RuleError naming place and remedy."""
         stages = {s.name: s for s in self.graph.stages if s.kind is StageKind.ADJUSTMENT}
         stage = stages.get(stage_name(rule))
         if stage is None:
@@ -66,26 +75,17 @@ class Governance:
             raise RuleError(f"{rule.id} stage: no rule acts at {rule.stage}; stages: {known}")
         fitting.check(rule, stage, self.graph.spreading(stage))
         fitting.check_names(rule, stage, lambda name: self._keys(name, rule.effective))
-        self._check_currencies(rule, stage)
+        without_rate = self._check_currencies(rule, stage)
         _check_overlay(rule, stage, self.graph)
         if rule.linked_legs is not None and not of_deals(stage.reads):
             raise RuleError(
                 f"{rule.id} linked_legs: rules at {rule.stage} change no deal; leave it out"
             )
         _check_evidence(rule, folder)
-        return stage
+        return Valid(rule, stage, without_rate)
 
-    def _check_currencies(self, rule: Rule, stage: Stage) -> None:
-        currencies.check_reporting(rule, stage, self.stated)
-        if rates := self.graph.tables.get(currencies.RATES):
-            currencies.check_codes(rule, stage, rates, self.stated)
-
-    def without_rate(self, rule: Rule) -> tuple[str, ...]:
-        """Words for the currencies that a rule names and that have no rate on days of its own."""
-        rates, stage = self.graph.tables.get(currencies.RATES), self.graph.stage(stage_name(rule))
-        if rates is None:
-            return ()
-        return tuple(currencies.without_rate(rule, stage, rates, self.stated))
+    def _check_currencies(self, rule: Rule, stage: Stage) -> Words:
+        return currencies.check(rule, stage, self.graph.tables, self.stated)
 
     def _keys(self, parameter: str, day: date) -> set[str]:
         """The keys of a parameter on a day in any regime; that of a row is not asked."""
@@ -94,7 +94,11 @@ class Governance:
 
     def submit(self, actor: Actor, rule: Rule, folder: Path = Path()) -> Event:
         """Propose a rule, or a new version of one. The event holds the hash of its evidence."""
-        stage = self.validate(rule, folder)
+        return self.propose(actor, self.validate(rule, folder))
+
+    def propose(self, actor: Actor, valid: Valid) -> Event:
+        """Propose a rule that has just been validated."""
+        rule, stage = valid.rule, valid.stage
 
         def check(events: tuple[Event, ...]) -> None:
             people.require(events, actor, "author")
@@ -139,14 +143,14 @@ class Governance:
                 f"{rule_id}: holds until {standing.last} as it is; submit a next version to let it "
                 "hold longer"
             )
-        return self._propose(actor, END, standing, {"from": first.isoformat()})
+        return self._propose_about(actor, END, standing, {"from": first.isoformat()})
 
     def withdraw(self, actor: Actor, rule_id: str) -> Event:
         """Propose that a rule has never held."""
         standing = _standing(Ledger(self.log.read()), rule_id)
-        return self._propose(actor, WITHDRAWAL, standing, {})
+        return self._propose_about(actor, WITHDRAWAL, standing, {})
 
-    def _propose(
+    def _propose_about(
         self, actor: Actor, kind: str, standing: Standing, payload: dict[str, Any]
     ) -> Event:
         rule_id, about = standing.rule.id, standing.proposal.event.seq

@@ -337,7 +337,7 @@ def test_an_overlay_acts_on_the_reports_it_names(stage: str, reports: list[str],
     rule = parse(VALID | every | {"stage": stage, "purpose": {"overlay": reports}}, "r")
     governance = Governance(None, GRAPH, IN_FORCE)  # type: ignore[arg-type]
     if not said:
-        assert governance.validate(rule).name == f"{stage}_adjustments"
+        assert governance.validate(rule).stage.name == f"{stage}_adjustments"
         return
     with pytest.raises(RuleError) as refusal:
         governance.validate(rule)
