@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from regulatory_assets.adjustments import currencies, fitting, people
+from regulatory_assets.adjustments import currencies, fitting, overlays, people
 from regulatory_assets.adjustments.book import (
     APPROVED,
     END,
@@ -33,7 +33,7 @@ from regulatory_assets.adjustments.impact import Examine, Impact, drift, impact,
 from regulatory_assets.adjustments.legs import of_deals
 from regulatory_assets.adjustments.reach import beyond_limits
 from regulatory_assets.adjustments.releasing import InForce
-from regulatory_assets.adjustments.rule import Overlay, Rule, RuleError, number
+from regulatory_assets.adjustments.rule import Rule, RuleError, number
 from regulatory_assets.adjustments.thresholds import second_look, thresholds
 from regulatory_assets.adjustments.waiting import moved_since
 from regulatory_assets.control.events import Actor, Event, EventLog, undecided_since
@@ -76,7 +76,7 @@ class Governance:
         fitting.check(rule, stage, self.graph.spreading(stage))
         fitting.check_names(rule, stage, lambda name: self._keys(name, rule.effective))
         without_rate = self._check_currencies(rule, stage)
-        _check_overlay(rule, stage, self.graph)
+        overlays.check(rule, stage, self.graph)
         if rule.linked_legs is not None and not of_deals(stage.reads):
             raise RuleError(
                 f"{rule.id} linked_legs: rules at {rule.stage} change no deal; leave it out"
@@ -293,39 +293,6 @@ def _check_evidence(rule: Rule, folder: Path) -> None:
         raise RuleError(
             f"{rule.id} evidence: {path} has the SHA-256 {found}, the rule states {stated}; if it "
             "is the file that supports the rule, state its hash"
-        )
-
-
-def reports_after(stage: Stage, graph: Graph) -> tuple[str, ...]:
-    """The reports whose lines follow from a stage, by the groups of their tables."""
-    return tuple(
-        sorted(
-            {
-                s.writes.group
-                for s in graph.stages
-                if s.kind is not StageKind.ADJUSTMENT and stage.name in graph.ancestors(s)
-            }
-        )
-    )
-
-
-def _check_overlay(rule: Rule, stage: Stage, graph: Graph) -> None:
-    """Refuse an overlay at a stage that reaches other reports than those it names."""
-    if not isinstance(rule.purpose, Overlay):
-        return
-    named, reached = set(rule.purpose.overlay), reports_after(stage, graph)
-    if never := sorted(named - set(reached)):
-        raise RuleError(
-            f"{rule.id} purpose: {rule.stage} does not reach {', '.join(never)}; from there on "
-            f"follow {', '.join(reached)}"
-        )
-    if also := [r for r in reached if r not in named]:
-        stages = {s.name.removesuffix("_adjustments"): s for s in graph.adjustments.values()}
-        own = [n for n, s in stages.items() if set(reports_after(s, graph)) <= named]
-        remedy = f"act at {' or '.join(own)}" if own else "no stage reaches these alone"
-        raise RuleError(
-            f"{rule.id} purpose: {rule.stage} also reaches {', '.join(also)}, which the overlay "
-            f"does not name; {remedy}, or name all that it reaches"
         )
 
 

@@ -1,8 +1,8 @@
 """Which rules people should look at again, and why.
 
 A rule is kept as long as somebody wants what it does. What waits, will expire, has held for long,
-changes nothing any more or has never moved a figure is told here; what to do about it is up to its
-owner.
+changes nothing any more, has never moved a figure or reaches a report that it does not name is told
+here; what to do about it is up to its owner.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from regulatory_assets.adjustments import overlays
 from regulatory_assets.adjustments.book import RuleBook, Snapshot, Standing, stage_name
 from regulatory_assets.adjustments.impact import days_reached
 from regulatory_assets.adjustments.reach import measure
@@ -33,8 +34,8 @@ class Reviewed:
 
 def to_review(runner: Runner, log: EventLog, day: date) -> Iterator[Reviewed]:
     """Rules that wait for an approval, and those in force on a day that expire soon, have held for
-    more than a year, change nothing on their last calculated day, or moved no reported figure when
-    they were approved."""
+    more than a year, are overlays of other reports than they reach, change nothing on their last
+    calculated day, or moved no reported figure when they were approved."""
     snapshot = RuleBook(log).snapshot()
     ledger = snapshot.ledger
     for identity in ledger.ids():
@@ -54,6 +55,8 @@ def _reasons(runner: Runner, snapshot: Snapshot, standing: Standing, day: date) 
         yield f"expires on {last}"
     if rule.effective + timedelta(days=LONG_DAYS) < day:
         yield f"has held since {rule.effective}"
+    if also := overlays.unnamed(rule, runner.graph.stage(stage_name(rule)), runner.graph):
+        yield f"is an overlay and reaches {', '.join(also)}, which it does not name"
     reached = [d for d in days_reached(runner.register, rule) if d <= day and standing.in_force(d)]
     if reached and _rows(runner, snapshot, standing, reached[-1]) == 0:
         yield f"changes nothing on {reached[-1]}"
