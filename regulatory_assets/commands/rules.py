@@ -121,9 +121,15 @@ def submit(
     runtime = open_runtime()
     actor = acting(runtime, name, key)
     governance = runtime.governance
-    for valid in [governance.validate(rule, file.parent) for rule in load(file)]:
-        event = governance.propose(actor, valid)
+    found = [governance.validate(rule, file.parent) for rule in load(file)]
+    for at, valid in enumerate(found):
         rule = valid.rule
+        try:
+            event = governance.propose(actor, valid)
+        except RuleError as refusal:
+            done, rest = (", ".join(v.rule.id for v in part) for part in (found[:at], found[at:]))
+            beside = f". Submitted by now: {done}; not submitted: {rest}" if at else ""
+            raise RuleError(f"{refusal}{beside}") from None
         say_event(runtime, event, f"submitted {rule.id} version {rule.version}")
         say_without_rate(valid)
 

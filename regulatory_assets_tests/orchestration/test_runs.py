@@ -338,3 +338,7 @@ def test_the_documents_of_a_calculated_day(
     ):  # fmt: skip
         ran = CliRunner().invoke(app, words.split())
         assert ran.exit_code == 0, f"{words}: {ran.output}"
+    (tmp_path / "two.json").write_text(f"[{RULE.replace('R-1', 'R-2')}, {RULE}]")
+    ran = CliRunner().invoke(app, ["rules", "submit", str(tmp_path / "two.json"), "--as", "anna"])
+    assert ran.exit_code == 1
+    assert "Submitted by now: R-2; not submitted: R-1" in " ".join(ran.output.split())
