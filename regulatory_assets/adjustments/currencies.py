@@ -70,11 +70,11 @@ def check(rule: Rule, stage: Stage, tables: Mapping[str, Table], stated: Stated)
     Raises RuleError naming the place in the rule and the remedy.
     """
     _check_reporting(rule, stage, stated)
-    named = list(_named(rule, stage))
+    rates = tables.get(RATES)
+    named = list(_named(rule, stage)) if rates else []
     for place, code in named:
         if not re.fullmatch("[A-Z]{3}", code):
             raise refuse(rule, place, f"{code!r} is no currency; write its three capital letters")
-    rates = tables.get(RATES)
     known = stated(rule, rates, "currency") if named and rates else {}
     every = {code for codes in known.values() for code in codes}
     for place, code in named:
