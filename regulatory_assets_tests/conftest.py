@@ -8,10 +8,15 @@ for their fixtures. What takes longest is begun first.
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 from xdist.scheduler import LoadScopeScheduling
+
+from regulatory_assets import cli
+from regulatory_assets_tests import documents
 
 pytest_plugins = [
     "regulatory_assets_tests.fixtures_browser",
@@ -24,6 +29,22 @@ LONGEST = (
     SPARK, "test_services", "test_runs", "test_machine", "test_scenarios", "test_processes",
     "test_governance", "test_laws", "test_mutants", "test_stages",
 )  # fmt: skip
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _documents_are_those_written_down() -> Iterator[None]:
+    """Every document that a command prints to a test has the shape that docs/cli.md gives."""
+    invoke = CliRunner.invoke
+
+    def compared(self: CliRunner, called: Any, args: Any = None, **options: Any) -> Any:
+        result = invoke(self, called, args, **options)
+        if called is cli.app and result.exception is None:
+            documents.compare([str(word) for word in args or ()], result.stdout)
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CliRunner, "invoke", compared)
+        yield
 
 
 class InGroups(LoadScopeScheduling):

@@ -62,34 +62,36 @@ def _last(values: Values) -> list[Any]:
     return sorted(values[list(values)[-1]]) if values else []
 
 
-def check_codes(rule: Rule, stage: Stage, rates: Table, stated: Stated) -> None:
-    """Refuse a currency that is none, or has no rate on any of the days by which a rule is judged.
+def check(rule: Rule, stage: Stage, tables: Mapping[str, Table], stated: Stated) -> tuple[str, ...]:
+    """Refuse a currency that is none, that has no rate on any of the days by which a rule is
+    judged, or in which the stage's money does not stand. What it returns are words for those that
+    have no rate on a day in its window at which people look.
 
     Raises RuleError naming the place in the rule and the remedy.
     """
-    named = list(_named(rule, stage))
+    _check_reporting(rule, stage, stated)
+    rates = tables.get(RATES)
+    named = list(_named(rule, stage)) if rates else []
     for place, code in named:
         if not re.fullmatch("[A-Z]{3}", code):
             raise refuse(rule, place, f"{code!r} is no currency; write its three capital letters")
-    known = stated(rule, rates, "currency") if named else {}
+    known = stated(rule, rates, "currency") if named and rates else {}
     every = {code for codes in known.values() for code in codes}
     for place, code in named:
         if known and code not in every:
-            has = f"{rates.name} has {', '.join(sorted(every))}"
+            has = f"{RATES} has {', '.join(sorted(every))}"
             why = f"no rate of {code} is delivered; {has}; correct the code, or deliver its rate"
             raise refuse(rule, place, why)
+    codes = sorted({code for _, code in named})
+    return tuple(word for code in codes if (word := _without_rate(rule, code, known)))
 
 
-def without_rate(rule: Rule, stage: Stage, rates: Table, stated: Stated) -> Iterator[str]:
-    """Of the currencies that a rule names, those without a rate on a day in its window at which
-    people look, with words for it."""
-    codes = sorted({code for _, code in _named(rule, stage)})
-    known = stated(rule, rates, "currency") if codes else {}
-    for code in codes:
-        days = [d for d, has in known.items() if rule.in_force(d) and code not in has]
-        if days:
-            on = ", ".join(map(str, days))
-            yield f"no rate of {code} on {on}: what the rule says of it comes to nothing there"
+def _without_rate(rule: Rule, code: str, known: Values) -> str:
+    days = [day for day, has in known.items() if rule.in_force(day) and code not in has]
+    on = ", ".join(map(str, days))
+    return (
+        f"no rate of {code} on {on}: what the rule says of it comes to nothing there" if on else ""
+    )
 
 
 def _named(rule: Rule, stage: Stage) -> Iterator[tuple[str, str]]:
@@ -120,7 +122,7 @@ def _in(condition: Condition, place: str, stage: Stage) -> Iterator[tuple[str, s
             yield from ((inner, str(value)) for value in values)
 
 
-def check_reporting(rule: Rule, stage: Stage, stated: Stated) -> None:
+def _check_reporting(rule: Rule, stage: Stage, stated: Stated) -> None:
     """Refuse money in another currency than the one in which a stage's stands, where that is the
     reporting currency. Money in a row's own currency changes only rows of that.
 

@@ -36,7 +36,11 @@ def load(path: Path) -> list[Rule]:
     documents = found if isinstance(found, list) else [found]
     if not documents or documents == [None]:
         raise RuleError(f"{path}: holds no rule")
-    return [parse(read_form(d, str(path)), str(path)) for d in documents]
+    rules = [parse(read_form(d, str(path)), str(path)) for d in documents]
+    ids = [rule.id for rule in rules]
+    if twice := sorted({i for i in ids if ids.count(i) > 1}):
+        raise RuleError(f"{path}: {', '.join(twice)} stands twice; one version waits at a time")
+    return rules
 
 
 class _Strings(SafeConstructor):

@@ -24,6 +24,7 @@ from regulatory_assets.adjustments.rule import (
     Test,
     number,
 )
+from regulatory_assets.adjustments.wording import given
 from regulatory_assets.ledger.stages import COUNTS, Stage, measures
 from regulatory_assets.ledger.table import SCALE, Column, ColumnType
 
@@ -98,15 +99,15 @@ def check_names(rule: Rule, stage: Stage, keys: Callable[[str], Collection[str]]
     """
     for column, parameter in stage.named:
         for at, operation in enumerate(rule.operations):
-            given: Any = (operation.values or {}).get(column)
+            value: Any = (operation.values or {}).get(column)
             if operation.op == "reclassify" and column == LINE:
-                given = operation.value
-            known = () if given is None else keys(parameter)
-            if given is not None and given not in known:
-                close = ", ".join(get_close_matches(str(given), known))
+                value = operation.value
+            known = () if value is None else keys(parameter)
+            if value is not None and value not in known:
+                close = ", ".join(get_close_matches(str(value), known))
                 shown = f"`parameters show {parameter} --date {rule.effective}` lists them"
                 meant = f"did you mean {close}?" if close else shown
-                why = f"{column}: {given} is not in {parameter} on {rule.effective}; {meant}"
+                why = f"{column}: {value} is not in {parameter} on {rule.effective}; {meant}"
                 raise refuse(rule, f"operations.{at}", why)
 
 
@@ -195,17 +196,17 @@ def _check_insert(rule: Rule, operation: Operation, place: str, stage: Stage) ->
         raise refuse(rule, place, "insert needs its expected_source_id: under what it will come")
     if stage.leaves and operation.expected_source_id is not None:
         raise refuse(rule, place, "nobody delivers what is added here; no expected_source_id")
-    given = operation.values or {}
+    values = operation.values or {}
     own = COUNTS if stage.leaves else (stage.inserts,)
     known = {c.name: c for c in stage.reads.columns if c.name not in own}
-    if unknown := [name for name in given if name not in known]:
+    if unknown := [name for name in values if name not in known]:
         raise refuse(
             rule, place, f"{', '.join(unknown)}: the values of a row are {', '.join(known)}"
         )
-    needed = [c.name for c in known.values() if not c.nullable and given.get(c.name) is None]
+    needed = [c.name for c in known.values() if not c.nullable and values.get(c.name) is None]
     if needed:
         raise refuse(rule, place, f"{', '.join(needed)}: needed for a complete row; give a value")
-    for name, value in given.items():
+    for name, value in values.items():
         if value is not None:
             _typed(rule, f"{place}.values", known[name], value)
             _bounded(rule, f"{place}.values", known[name], value)
@@ -319,15 +320,18 @@ def convert(column: Column, value: object) -> Any:
             return int(found)
         case ColumnType.BOOLEAN:
             if not isinstance(value, bool):
-                raise ValueError(f"{value!r} is neither true nor false")  # noqa: TRY004
+                raise ValueError(f"{given(value)} is neither true nor false")  # noqa: TRY004
             return value
         case ColumnType.DATE:
             if isinstance(value, date):
                 return value
-            return date.fromisoformat(str(value))
+            try:
+                return date.fromisoformat(str(value))
+            except ValueError:
+                raise ValueError(f"{given(value)} is no date; write it as 2026-01-31") from None
         case ColumnType.STRING:
             if not isinstance(value, str):
-                raise ValueError(f"{value!r} is not text; put it in quotes")  # noqa: TRY004
+                raise ValueError(f"{given(value)} is not text; put it in quotes")  # noqa: TRY004
             if column.allowed and value not in column.allowed:
-                raise ValueError(f"{value!r} is none of {', '.join(column.allowed)}")
+                raise ValueError(f"{given(value)} is none of {', '.join(column.allowed)}")
             return value

@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from regulatory_assets.adjustments import currencies, fitting, people
+from regulatory_assets.adjustments import currencies, fitting, overlays, people
 from regulatory_assets.adjustments.book import (
     APPROVED,
     END,
@@ -33,7 +33,7 @@ from regulatory_assets.adjustments.impact import Examine, Impact, drift, impact,
 from regulatory_assets.adjustments.legs import of_deals
 from regulatory_assets.adjustments.reach import beyond_limits
 from regulatory_assets.adjustments.releasing import InForce
-from regulatory_assets.adjustments.rule import Overlay, Rule, RuleError, number
+from regulatory_assets.adjustments.rule import Rule, RuleError, number
 from regulatory_assets.adjustments.thresholds import second_look, thresholds
 from regulatory_assets.adjustments.waiting import moved_since
 from regulatory_assets.control.events import Actor, Event, EventLog, undecided_since
@@ -42,6 +42,15 @@ from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Stage, StageKind
 
 Words = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Valid:
+    """A rule that fits its stage; ``without_rate`` warns of currencies that it names."""
+
+    rule: Rule
+    stage: Stage
+    without_rate: Words = ()
 
 
 @dataclass(frozen=True)
@@ -56,9 +65,9 @@ class Governance:
 
     # -- proposing ------------------------------------------------------------------------------
 
-    def validate(self, rule: Rule, folder: Path = Path()) -> Stage:
-        """The stage of a rule, if the rule fits it and its evidence, named from a folder, is the
-        file it states. Raises RuleError naming place and remedy."""
+    def validate(self, rule: Rule, folder: Path = Path()) -> Valid:
+        """A rule with its stage, if it fits that and its evidence, named from a folder, is the file
+        it states. Raises RuleError naming place and remedy."""
         stages = {s.name: s for s in self.graph.stages if s.kind is StageKind.ADJUSTMENT}
         stage = stages.get(stage_name(rule))
         if stage is None:
@@ -66,26 +75,17 @@ class Governance:
             raise RuleError(f"{rule.id} stage: no rule acts at {rule.stage}; stages: {known}")
         fitting.check(rule, stage, self.graph.spreading(stage))
         fitting.check_names(rule, stage, lambda name: self._keys(name, rule.effective))
-        self._check_currencies(rule, stage)
-        _check_overlay(rule, stage, self.graph)
+        without_rate = self._check_currencies(rule, stage)
+        overlays.check(rule, stage, self.graph)
         if rule.linked_legs is not None and not of_deals(stage.reads):
             raise RuleError(
                 f"{rule.id} linked_legs: rules at {rule.stage} change no deal; leave it out"
             )
         _check_evidence(rule, folder)
-        return stage
+        return Valid(rule, stage, without_rate)
 
-    def _check_currencies(self, rule: Rule, stage: Stage) -> None:
-        currencies.check_reporting(rule, stage, self.stated)
-        if rates := self.graph.tables.get(currencies.RATES):
-            currencies.check_codes(rule, stage, rates, self.stated)
-
-    def without_rate(self, rule: Rule) -> tuple[str, ...]:
-        """Words for the currencies that a rule names and that have no rate on days of its own."""
-        rates, stage = self.graph.tables.get(currencies.RATES), self.graph.stage(stage_name(rule))
-        if rates is None:
-            return ()
-        return tuple(currencies.without_rate(rule, stage, rates, self.stated))
+    def _check_currencies(self, rule: Rule, stage: Stage) -> Words:
+        return currencies.check(rule, stage, self.graph.tables, self.stated)
 
     def _keys(self, parameter: str, day: date) -> set[str]:
         """The keys of a parameter on a day in any regime; that of a row is not asked."""
@@ -94,7 +94,11 @@ class Governance:
 
     def submit(self, actor: Actor, rule: Rule, folder: Path = Path()) -> Event:
         """Propose a rule, or a new version of one. The event holds the hash of its evidence."""
-        stage = self.validate(rule, folder)
+        return self.propose(actor, self.validate(rule, folder))
+
+    def propose(self, actor: Actor, valid: Valid) -> Event:
+        """Propose a rule that has just been validated."""
+        rule, stage = valid.rule, valid.stage
 
         def check(events: tuple[Event, ...]) -> None:
             people.require(events, actor, "author")
@@ -139,14 +143,14 @@ class Governance:
                 f"{rule_id}: holds until {standing.last} as it is; submit a next version to let it "
                 "hold longer"
             )
-        return self._propose(actor, END, standing, {"from": first.isoformat()})
+        return self._propose_about(actor, END, standing, {"from": first.isoformat()})
 
     def withdraw(self, actor: Actor, rule_id: str) -> Event:
         """Propose that a rule has never held."""
         standing = _standing(Ledger(self.log.read()), rule_id)
-        return self._propose(actor, WITHDRAWAL, standing, {})
+        return self._propose_about(actor, WITHDRAWAL, standing, {})
 
-    def _propose(
+    def _propose_about(
         self, actor: Actor, kind: str, standing: Standing, payload: dict[str, Any]
     ) -> Event:
         rule_id, about = standing.rule.id, standing.proposal.event.seq
@@ -289,39 +293,6 @@ def _check_evidence(rule: Rule, folder: Path) -> None:
         raise RuleError(
             f"{rule.id} evidence: {path} has the SHA-256 {found}, the rule states {stated}; if it "
             "is the file that supports the rule, state its hash"
-        )
-
-
-def reports_after(stage: Stage, graph: Graph) -> tuple[str, ...]:
-    """The reports whose lines follow from a stage, by the groups of their tables."""
-    return tuple(
-        sorted(
-            {
-                s.writes.group
-                for s in graph.stages
-                if s.kind is not StageKind.ADJUSTMENT and stage.name in graph.ancestors(s)
-            }
-        )
-    )
-
-
-def _check_overlay(rule: Rule, stage: Stage, graph: Graph) -> None:
-    """Refuse an overlay at a stage that reaches other reports than those it names."""
-    if not isinstance(rule.purpose, Overlay):
-        return
-    named, reached = set(rule.purpose.overlay), reports_after(stage, graph)
-    if never := sorted(named - set(reached)):
-        raise RuleError(
-            f"{rule.id} purpose: {rule.stage} does not reach {', '.join(never)}; from there on "
-            f"follow {', '.join(reached)}"
-        )
-    if also := [r for r in reached if r not in named]:
-        stages = {s.name.removesuffix("_adjustments"): s for s in graph.adjustments.values()}
-        own = [n for n, s in stages.items() if set(reports_after(s, graph)) <= named]
-        remedy = f"act at {' or '.join(own)}" if own else "no stage reaches these alone"
-        raise RuleError(
-            f"{rule.id} purpose: {rule.stage} also reaches {', '.join(also)}, which the overlay "
-            f"does not name; {remedy}, or name all that it reaches"
         )
 
 

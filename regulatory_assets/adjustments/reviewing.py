@@ -1,8 +1,8 @@
 """Which rules people should look at again, and why.
 
 A rule is kept as long as somebody wants what it does. What waits, will expire, has held for long,
-changes nothing any more or has never moved a figure is told here; what to do about it is up to its
-owner.
+changes more than was approved or nothing any more, has never moved a figure or reaches a report
+that it does not name is told here; what to do about it is up to its owner.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from regulatory_assets.adjustments import overlays
 from regulatory_assets.adjustments.book import RuleBook, Snapshot, Standing, stage_name
 from regulatory_assets.adjustments.impact import days_reached
-from regulatory_assets.adjustments.reach import measure
+from regulatory_assets.adjustments.reach import Reach, beyond_approved, measure
+from regulatory_assets.adjustments.rule import number
+from regulatory_assets.adjustments.thresholds import thresholds
 from regulatory_assets.adjustments.unmoved import nothing_moved
 from regulatory_assets.adjustments.waiting import waiting
 from regulatory_assets.control.events import EventLog
@@ -33,8 +36,8 @@ class Reviewed:
 
 def to_review(runner: Runner, log: EventLog, day: date) -> Iterator[Reviewed]:
     """Rules that wait for an approval, and those in force on a day that expire soon, have held for
-    more than a year, change nothing on their last calculated day, or moved no reported figure when
-    they were approved."""
+    more than a year, are overlays of other reports than they reach, change more than was approved
+    or nothing on their last calculated day, or moved no reported figure when they were approved."""
     snapshot = RuleBook(log).snapshot()
     ledger = snapshot.ledger
     for identity in ledger.ids():
@@ -54,18 +57,25 @@ def _reasons(runner: Runner, snapshot: Snapshot, standing: Standing, day: date) 
         yield f"expires on {last}"
     if rule.effective + timedelta(days=LONG_DAYS) < day:
         yield f"has held since {rule.effective}"
+    if also := overlays.unnamed(rule, runner.graph.stage(stage_name(rule)), runner.graph):
+        yield f"is an overlay and reaches {', '.join(also)}, which it does not name"
     reached = [d for d in days_reached(runner.register, rule) if d <= day and standing.in_force(d)]
-    if reached and _rows(runner, snapshot, standing, reached[-1]) == 0:
+    reach = _reach(runner, snapshot, standing, reached[-1]) if reached else None
+    if reach is not None:
+        times = number(thresholds()["drift_times"])
+        for word in beyond_approved(standing.proposal.seen, reached[-1], reach, times):
+            yield f"waits for another approval: on {reached[-1]} {word}"
+    if reach is not None and not reach.rows:
         yield f"changes nothing on {reached[-1]}"
     elif said := nothing_moved(standing.proposal.approvals[-1].document["impact"]["days"]):
         yield f"moved nothing when it was approved: {said}"
 
 
-def _rows(runner: Runner, snapshot: Snapshot, standing: Standing, day: date) -> int | None:
-    """How many rows a rule changes on a day; nothing where that was run with other rules."""
+def _reach(runner: Runner, snapshot: Snapshot, standing: Standing, day: date) -> Reach | None:
+    """What a rule changes on a day; nothing where that was run with other rules."""
     rule, stage = standing.rule, runner.graph.stage(stage_name(standing.rule))
     version = runner.positions(day).version(stage.name)
     if version.chain[-1].rules != snapshot.at(stage, day).hash:
         return None
     with runner.clear_errors([version]):
-        return measure(runner.reader, version, [rule.id])[rule.id].rows
+        return measure(runner.reader, version, [rule.id])[rule.id]

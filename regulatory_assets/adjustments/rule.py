@@ -25,7 +25,7 @@ from pydantic import (
     model_validator,
 )
 
-from regulatory_assets.adjustments.wording import told
+from regulatory_assets.adjustments.wording import given, told
 
 Comparison = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "like", "is null"]
 Action = Literal[
@@ -340,13 +340,13 @@ def canonical(value: Any) -> str:
 def number(text: object) -> Decimal:
     """A decimal as written. Raises ValueError for anything else."""
     if isinstance(text, bool) or not isinstance(text, str | int):
-        raise ValueError(f"{text!r} is not a number")  # noqa: TRY004
+        raise ValueError(f"{given(text)} is not a number")  # noqa: TRY004
     try:
         found = Decimal(str(text))
     except ArithmeticError:
-        raise ValueError(f"{text!r} is not a number") from None
+        raise ValueError(f"{given(text)} is not a number") from None
     if not found.is_finite():
-        raise ValueError(f"{text!r} is not a finite number")
+        raise ValueError(f"{given(text)} is not a finite number")
     return found
 
 
@@ -355,6 +355,11 @@ def parse(document: Any, source: str) -> Rule:
     if not isinstance(document, dict):
         raise RuleError(f"{source}: a rule is a mapping of names to values")
     try:
-        return Rule.model_validate(document)
+        rule = Rule.model_validate(document)
+        _ = rule.digest
     except ValidationError as error:
         raise RuleError(f"{source}: {told(error)}") from None
+    except UnicodeEncodeError as error:
+        half = given(error.object[error.start])
+        raise RuleError(f"{source}: {half} is half a character; write it whole") from None
+    return rule

@@ -74,7 +74,7 @@ def _shown(place: tuple[str, ...]) -> str:
 
 
 def _words(error: ErrorDetails) -> str:
-    kind, given = error["type"], _given(error["input"])
+    kind, value = error["type"], given(error["input"])
     limits: Mapping[str, Any] = error.get("ctx", {})
     match kind:
         case "missing":
@@ -82,32 +82,33 @@ def _words(error: ErrorDetails) -> str:
         case "extra_forbidden":
             return "is not known here"
         case "literal_error":
-            return f"{given} is none of {limits['expected']}"
+            return f"{value} is none of {limits['expected']}"
         case "string_pattern_mismatch":
-            return f"{given}: {PATTERNS.get(limits['pattern'], 'is not written so')}"
+            return f"{value}: {PATTERNS.get(limits['pattern'], 'is not written so')}"
         case "string_too_short":
             return "is empty"
         case "too_short":
             return "is empty; write at least one"
         case "model_type" | "model_attributes_type" | "dict_type":
-            return f"{given} is no mapping of names to values"
+            return f"{value} is no mapping of names to values"
         case "tuple_type":
-            return f"{given} is no list"
+            return f"{value} is no list"
         case "greater_than_equal":
-            return f"{given} is less than {limits['ge']}"
+            return f"{value} is less than {limits['ge']}"
         case "value_error":
             return error["msg"].removeprefix("Value error, ")
     if _is_alternative(error["loc"]):
-        return f"{given} is neither text, a whole number, true, false nor a date"
+        return f"{value} is neither text, a whole number, true, false nor a date"
     if kind.startswith("string"):
-        return f"{given} is not text; put it in quotes"
+        return f"{value} is not text; put it in quotes"
     if kind.startswith("int"):
-        return f"{given} is not a whole number"
+        return f"{value} is not a whole number"
     if kind.startswith("date"):
-        return f"{given} is no date; write it as 2026-01-31"
+        return f"{value} is no date; write it as 2026-01-31"
     return error["msg"]
 
 
-def _given(value: Any) -> str:
+def given(value: Any) -> str:
+    """A value as it was written, the beginning of one that is long."""
     text = repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

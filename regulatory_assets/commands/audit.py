@@ -49,7 +49,7 @@ def _print(found: Audit) -> None:
     console.print(
         f"{'DEMO ' if found.demo else ''}{found.events} events, {found.anchors} anchors, "
         f"{found.rows} rows of the register, {found.files} files: "
-        f"{len(found.faults) or 'no'} faults",
+        f"{len(found.faults) or 'no'} fault{'' if len(found.faults) == 1 else 's'}",
         highlight=False,
     )
     if found.younger:

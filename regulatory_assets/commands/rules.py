@@ -18,6 +18,7 @@ from rich.table import Table as Grid
 
 from regulatory_assets.adjustments.book import Ledger, RuleBook, stage_name
 from regulatory_assets.adjustments.files import load
+from regulatory_assets.adjustments.governance import Valid
 from regulatory_assets.adjustments.impact import (
     DayImpact,
     Figure,
@@ -46,9 +47,10 @@ def validate(file: Annotated[Path, typer.Argument(help="Rules in YAML or JSON.")
     """Check the rules of a file without keeping anything."""
     runtime = open_runtime()
     for rule in load(file):
-        stage = runtime.governance.validate(rule, file.parent)
-        console.print(f"{rule.id}: fits {stage.reads.name}, {len(rule.operations)} operations")
-        say_without_rate(runtime, rule)
+        valid = runtime.governance.validate(rule, file.parent)
+        table = valid.stage.reads.name
+        console.print(f"{rule.id}: fits {table}, {len(rule.operations)} operations")
+        say_without_rate(valid)
         reached = days_reached(runtime.register, rule)
         if not reached:
             continue
@@ -69,10 +71,10 @@ def validate(file: Annotated[Path, typer.Argument(help="Rules in YAML or JSON.")
             say_impossible(found)
 
 
-def say_without_rate(runtime: Runtime, rule: Rule) -> None:
+def say_without_rate(valid: Valid) -> None:
     """Warn of currencies that have no rate on days of a rule."""
-    for word in runtime.governance.without_rate(rule):
-        console.print(f"warning: {rule.id}: {word}", highlight=False)
+    for word in valid.without_rate:
+        console.print(f"warning: {valid.rule.id}: {word}", highlight=False)
 
 
 def say_left(rule_id: str, day: date, left: Left | None) -> None:
@@ -118,13 +120,18 @@ def submit(
     """Propose the rules of a file; nothing holds before somebody else approves."""
     runtime = open_runtime()
     actor = acting(runtime, name, key)
-    rules = load(file)
-    for rule in rules:
-        runtime.governance.validate(rule, file.parent)
-    for rule in rules:
-        event = runtime.governance.submit(actor, rule, file.parent)
+    governance = runtime.governance
+    found = [governance.validate(rule, file.parent) for rule in load(file)]
+    for at, valid in enumerate(found):
+        rule = valid.rule
+        try:
+            event = governance.propose(actor, valid)
+        except RuleError as refusal:
+            done, rest = (", ".join(v.rule.id for v in part) for part in (found[:at], found[at:]))
+            beside = f". Submitted by now: {done}; not submitted: {rest}" if at else ""
+            raise RuleError(f"{refusal}{beside}") from None
         say_event(runtime, event, f"submitted {rule.id} version {rule.version}")
-        say_without_rate(runtime, rule)
+        say_without_rate(valid)
 
 
 @rules_app.command("impact")

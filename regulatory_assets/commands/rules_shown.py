@@ -156,7 +156,7 @@ def review(
     as_json: Json = False,
 ) -> None:
     """Rules that wait for an approval, expire soon, change nothing, have moved no reported figure,
-    or have held for more than a year."""
+    have held for more than a year, or are overlays that reach a report they do not name."""
     runtime = open_runtime()
     day = on.date() if on else date.today()  # noqa: DTZ011
     found = list(to_review(runtime.runner("review"), runtime.events, day))

@@ -69,6 +69,8 @@ def attach(
 
 
 def union(frames: Sequence[DataFrame]) -> DataFrame:
+    """All rows of some frames. None of them begins with a scan of no posting: what surely holds
+    nothing Sail takes out of a union of unions, and then cannot plan it."""
     return reduce(lambda a, b: a.unionAll(b), frames)
 
 

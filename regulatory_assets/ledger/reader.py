@@ -114,7 +114,7 @@ class Reader:
 
     def entries(self, version: Version) -> DataFrame:
         """Raw entries whose sum is the state; for readers that add up and need no netting."""
-        return frames.union([self._scan(part, part.live) for part in version.parts])
+        return frames.union([self._scan(part, part.live) for part in _with_rows(version)])
 
     def changes(self, version: Version, since: Version) -> DataFrame:
         """Raw entries posted after an earlier version; equal pairs are not yet cancelled."""
@@ -139,7 +139,7 @@ class Reader:
         ``among`` restricts to the rows whose columns ``on`` stand in that frame, found by those
         named ``first``; the restriction is by content, so the restricted entries still add up.
         """
-        return frames.union([self._rows(part, among, on, first) for part in version.parts])
+        return frames.union([self._rows(part, among, on, first) for part in _with_rows(version)])
 
     def base(
         self,
@@ -278,6 +278,12 @@ class Reader:
         return touched.withColumn(ADJUSTED, F.lit(True)).unionAll(
             untouched.withColumn(ADJUSTED, F.lit(False))
         )
+
+
+def _with_rows(version: Version) -> tuple[Version, ...]:
+    """The parts of a table in which rows stand or stood; a plan need not look into the others."""
+    own, *_ = version.parts
+    return tuple(part for part in version.parts if part.live) or (own,)
 
 
 def _netted(entries: DataFrame, table: Table) -> DataFrame:

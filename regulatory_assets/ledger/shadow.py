@@ -71,8 +71,10 @@ class ShadowLake(Lake):
     def scan(self, table: Table, day: date, postings: Iterable[str]) -> DataFrame:
         wanted = set(postings)
         mine = wanted & self._written
-        real = self._real.scan(table, day, wanted - mine)
-        return real.unionAll(super().scan(table, day, mine)) if mine else real
+        if not mine:
+            return self._real.scan(table, day, wanted)
+        own = super().scan(table, day, mine)  # alone where nothing is behind it: see frames.union
+        return self._real.scan(table, day, wanted - mine).unionAll(own) if wanted - mine else own
 
     def explain_failure(self, table: Table, error: PySparkException) -> LakeError | None:
         """What is missing is missing in the real lake: nobody else touches a shadow's own files."""

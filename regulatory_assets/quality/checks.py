@@ -14,7 +14,6 @@ from datetime import date
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
-from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import total
@@ -29,9 +28,8 @@ from regulatory_assets.quality.examination import (
     Examination,
     Result,
     differences,
-    unknown_keys,
-    verdict,
 )
+from regulatory_assets.quality.references import lost, reference_checks
 from regulatory_assets.quality.rules import rule_checks
 from regulatory_assets.quality.schemas import broken_rules
 from regulatory_assets.quality.ties import ties
@@ -44,7 +42,7 @@ def all_checks(graph: Graph) -> tuple[Check, ...]:
         found += (_schema(table), _ledger(table))
     for table in graph.sources:
         found += delivery_checks(table)
-    found += _references(graph)
+    found += reference_checks(graph)
     found += [_sums(stage) for stage in graph.stages if stage.kind is StageKind.AGGREGATE]
     found += rule_checks(graph)
     names = set(graph.tables)
@@ -54,38 +52,11 @@ def all_checks(graph: Graph) -> tuple[Check, ...]:
 
 
 def against_rows(runner: Runner, stage: Stage, day: date) -> list[str]:
-    """What speaks against what rules make at a stage: the definition of its table, keys that are
-    nowhere, and rows of sources that find theirs no more."""
-    table = stage.writes
-    named = (c for c in _references(runner.graph) if c.table == table and c.blocking)
+    """What speaks against what rules make at a stage: the definition of its table, and rows that
+    then do not find what they name."""
     examination = Examination(runner.positions(day), runner.reader, runner.register)
-    results = [check.examine(examination, 0) for check in (_schema(table), *named)]
-    results += _left_alone(runner.graph, stage, examination)
-    return [result.said for result in results if not result.passed]
-
-
-def _left_alone(graph: Graph, stage: Stage, day: Examination) -> Iterator[Result]:
-    """Whether all rows of sources that must find one in a table still do, after the rules on it."""
-    known = stage.reads
-    naming = {
-        (s.reads, lookup.by)
-        for s in graph.stages
-        for lookup in s.lookups
-        if lookup.table == known and not lookup.optional and s.reads in graph.sources
-    }
-    for table, by in sorted(naming, key=lambda n: (n[0].name, n[1])):
-        if not set(by) <= set(table.column_names):
-            continue
-        left = day.reader.net(day.as_read(known))
-        wrong = f"{', '.join(by)} of {{}} rows of {table.name} no more in {known.name}"
-        right = f"{table.name} finds all in {known.name}"
-        yield _none_unknown(unknown_keys(day, table, by, known, left), by, wrong, right)
-
-
-def _none_unknown(unknown: DataFrame, by: tuple[str, ...], wrong: str, right: str) -> Result:
-    """A result from unknown keys; in what is ``wrong`` stands the number of their rows."""
-    found = unknown.agg(F.count("*").alias("keys"), F.sum("rows").alias("rows")).collect()[0]
-    return verdict(found["keys"], unknown, by, wrong.format(found["rows"]), right)
+    schema = _schema(stage.writes).examine(examination, 0)
+    return [*([] if schema.passed else [schema.said]), *lost(runner.graph, stage, examination)]
 
 
 def _declared() -> Iterator[Check]:
@@ -131,48 +102,6 @@ def _ledger(table: Table) -> Check:
 
 
 # -- stages ------------------------------------------------------------------------------------
-
-
-def _references(graph: Graph) -> Iterator[Check]:
-    """What sources name in sources and stages look up there, once for each table and key, and for
-    the rows that rules make of it."""
-    seen: set[tuple[str, tuple[str, ...], str]] = set()
-    for table in graph.sources:
-        for named in table.references:
-            seen.add((table.name, named.columns, named.table.name))
-            yield _reference(table, named.columns, named.table, named.blocking)
-    for stage in graph.stages:
-        for lookup in stage.lookups:
-            place = (stage.reads.name, lookup.by, lookup.table.name)
-            of_row = set(lookup.by) <= set(stage.reads.column_names)
-            checked = lookup.table in graph.sources and not lookup.optional
-            if checked and of_row and place not in seen:
-                seen.add(place)
-                yield _reference(stage.reads, lookup.by, lookup.table, True)
-                if adjusting := graph.adjustments.get(stage.reads.name):
-                    yield _reference(adjusting.writes, lookup.by, lookup.table, True)
-
-
-def _reference(table: Table, by: tuple[str, ...], known: Table, blocking: bool) -> Check:
-    named = ", ".join(by)
-
-    def examine(day: Examination, since: int) -> Result:
-        if not day.version(table).live:
-            return Result(True, "there are no rows")
-        if known.optional and not day.version(known).chain:
-            return Result(True, f"{known.name} was not delivered")
-        wrong = f"{named} not in {known.name} ({{}} rows of {table.name})"
-        right = f"every {named} is in {known.name}"
-        return _none_unknown(unknown_keys(day, table, by, known), by, wrong, right)
-
-    return Check(
-        table,
-        f"{known.name}_of_{'_'.join(by)}",
-        f"Every {named} that is given stands in {known.name}.",
-        blocking,
-        examine,
-        (known,),
-    )
 
 
 def _sums(stage: Stage) -> Check:

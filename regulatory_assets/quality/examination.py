@@ -23,7 +23,7 @@ from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.plan import Positions
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.stages import Stage
-from regulatory_assets.ledger.table import Table
+from regulatory_assets.ledger.table import BASE, Table
 
 SHOWN = 5
 """How many offending rows a result names."""
@@ -132,21 +132,17 @@ class Check:
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
-def unknown_keys(
-    day: Examination,
-    table: Table,
-    by: tuple[str, ...],
-    other: Table,
-    known: DataFrame | None = None,
-) -> DataFrame:
-    """The values of some columns, where given, that are no key of another table, and ``rows``.
-    ``known`` are rows of that table, where not those before any rule are meant."""
-    given = reduce(and_, (F.col(c).isNotNull() for c in by))
-    used = day.keys(table, by, among=given)
-    if known is None:
-        known = day.keys(other, other.key)
-    keys = known.select(*other.key).withColumnsRenamed(dict(zip(other.key, by, strict=True)))
-    return frames.anti(used, keys, by)
+def given(columns: tuple[str, ...]) -> Column:
+    """Whether all of some columns hold a value."""
+    return reduce(and_, (F.col(c).isNotNull() for c in columns))
+
+
+def unknown_keys(day: Examination, table: Table, by: tuple[str, ...], other: Table) -> DataFrame:
+    """The values of some columns, where given, that are no key of another table, and ``rows``;
+    both before any rule."""
+    used = day.keys(table, by, among=given(by) & (F.col("layer") == BASE))
+    known = day.keys(other, other.key).select(*other.key)
+    return frames.anti(used, known.withColumnsRenamed(dict(zip(other.key, by, strict=True))), by)
 
 
 Reading = Callable[[Version], DataFrame]

@@ -69,10 +69,22 @@ def test_what_is_no_code_is_refused_at_once(changes: dict[str, Any]) -> None:
 def test_a_day_without_a_rate_is_told() -> None:
     pounds = operation(**ADD, currency="GBP") | condition("=", "USD")
     both = parse(VALID | pounds, "r")
-    assert KNOWN.validate(both)
-    assert KNOWN.without_rate(both) == (
+    assert KNOWN.validate(both).without_rate == (
         "no rate of GBP on 2026-01-05: what the rule says of it comes to nothing there",
     )
     later = parse(VALID | pounds | {"effective": "2026-01-06"}, "r")
-    assert KNOWN.without_rate(later) == ()
-    assert UNKNOWN.without_rate(both) == ()
+    assert KNOWN.validate(later).without_rate == ()
+    assert UNKNOWN.validate(both).without_rate == ()
+
+
+def test_rates_are_read_once_for_a_rule() -> None:
+    asked: list[str] = []
+
+    def counted(rule: Rule, table: Table, column: str) -> Values:
+        asked.append(table.name)
+        return stated(rule, table, column)
+
+    pounds = operation(**ADD, currency="GBP") | condition("=", "USD")
+    governance = Governance(None, GRAPH, IN_FORCE, counted)  # type: ignore[arg-type]
+    assert governance.validate(parse(VALID | pounds, "r")).without_rate
+    assert asked.count(RATES) == 1

@@ -12,6 +12,7 @@ import pytest
 from regulatory_assets.adjustments.book import Ledger, RuleBook
 from regulatory_assets.adjustments.people import NotAllowed
 from regulatory_assets.adjustments.reach import Reach, beyond_approved
+from regulatory_assets.adjustments.reviewing import to_review
 from regulatory_assets.adjustments.rule import RuleError
 from regulatory_assets.engine import Engine
 from regulatory_assets.quality.examination import Examination
@@ -69,6 +70,8 @@ def test_a_rule_that_drifts_needs_another_approval(office: Drifting) -> None:
     assert not passed
     assert "R-1: it moves amount by 60.01000000 reporting currency, approved were 30.0" in words
     standing, before = Ledger(office.log.read()).standing("R-1"), office.state("report")
+    (told,) = to_review(office.runner, office.log, DAY)
+    assert told.why.startswith(f"waits for another approval: on {DAY} it moves amount by 60.01")
     seen = office.governance.impact(office.runner, "R-1")
     assert [d.reach.moved["amount"]["reporting currency"] for d in seen.days] == [Decimal("60.01")]
     assert {o.table for o in seen.days[0].stages} >= {"deal_adjustments", "flows", "lines"}
@@ -79,6 +82,7 @@ def test_a_rule_that_drifts_needs_another_approval(office: Drifting) -> None:
     event, _ = office.governance.approve(CARLA, "R-1", seen.hash, office.runner)
     assert "approved were 30.0" in event.document["reasons"][0]
     assert all(office.said(name)[0] for name in CHECKS)
+    assert list(to_review(office.runner, office.log, DAY)) == []
     now = Ledger(office.log.read()).standing("R-1")
     assert standing is not None
     assert now is not None

@@ -497,7 +497,7 @@ def test_evidence_is_the_file_it_names(tmp_path: Path) -> None:
     # SHA-256 of "abc", FIPS 180-2 appendix B.1
     abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     good = rule(evidence={"file": "memo.txt", "sha256": abc})
-    assert governance.validate(good, tmp_path) is ruled.deal
+    assert governance.validate(good, tmp_path).stage is ruled.deal
     assert good.document()["evidence"]["sha256"] == abc, "what the event holds"
     with pytest.raises(RuleError, match=r"absent\.txt cannot be read .* name the file from"):
         governance.validate(rule(evidence={"file": "absent.txt", "sha256": abc}), tmp_path)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from regulatory_assets.adjustments import overlays
 from regulatory_assets.adjustments.compiler import CompiledRules
 from regulatory_assets.adjustments.currencies import RATES, Values
 from regulatory_assets.adjustments.files import load
@@ -335,9 +336,12 @@ def test_an_overlay_acts_on_the_reports_it_names(stage: str, reports: list[str],
     field = {"deal": "product_type", "flow": "line"}[stage]
     every = {"conditions": {"not": {"field": field, "op": "is null"}}}
     rule = parse(VALID | every | {"stage": stage, "purpose": {"overlay": reports}}, "r")
+    follow = {"deal": {"branch", "lcr"}, "flow": {"lcr"}}[stage]
+    unnamed = overlays.unnamed(rule, GRAPH.stage(f"{stage}_adjustments"), GRAPH)
+    assert unnamed == sorted(follow - {*reports})
     governance = Governance(None, GRAPH, IN_FORCE)  # type: ignore[arg-type]
     if not said:
-        assert governance.validate(rule).name == f"{stage}_adjustments"
+        assert governance.validate(rule).stage.name == f"{stage}_adjustments"
         return
     with pytest.raises(RuleError) as refusal:
         governance.validate(rule)

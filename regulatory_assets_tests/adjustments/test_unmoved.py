@@ -10,6 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from regulatory_assets.adjustments import overlays
 from regulatory_assets.adjustments.book import Ledger
 from regulatory_assets.adjustments.impact import impact, would_do
 from regulatory_assets.adjustments.injection import injections
@@ -31,7 +34,7 @@ IS_60 = {"all": [{"field": "id", "op": "=", "value": "d1"},
 
 
 def test_people_are_told_of_a_rule_that_moves_no_figure(
-    sail: Engine, tmp_path: Path, calculated: Path
+    sail: Engine, tmp_path: Path, calculated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office = Office(sail, tmp_path, calculated)
 
@@ -74,6 +77,10 @@ def test_people_are_told_of_a_rule_that_moves_no_figure(
     office.play.deliver()
     office.runner.run_day(DAY, "test")
     assert why()["R-2"] == f"changes nothing on {DAY}"
+
+    monkeypatch.setattr(overlays, "unnamed", lambda one, *_: ["nsfr"] * (one.id == "R-1"))
+    found = [r.why for r in to_review(office.runner, office.log, DAY) if r.rule == "R-1"]
+    assert found[0] == "is an overlay and reaches nsfr, which it does not name"
 
     (proposal,) = Ledger(office.log.read()).of("R-1")
     (day,) = impact(office.runner, office.log, proposal.event.seq, days=[DAY]).days

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from regulatory_assets.adjustments.files import load
-from regulatory_assets.adjustments.rule import RuleError
-from regulatory_assets_tests.adjustments.test_rule import VALID, operation
+from regulatory_assets.adjustments.fitting import check
+from regulatory_assets.adjustments.rule import RuleError, parse
+from regulatory_assets_tests.adjustments.test_rule import GRAPH, VALID, operation
 
 ADD = {"op": "add", "field": "amount", "value": "1", "currency": "EUR"}
 TEST = {"field": "product_type", "op": "=", "value": "LOAN"}
@@ -79,3 +80,27 @@ def test_a_mistake_is_told_with_its_place(
     with pytest.raises(RuleError) as refusal:
         load(file)
     assert str(refusal.value) == f"{file}: {said}"
+
+
+def test_half_a_character_is_refused_where_it_stands(tmp_path: Path) -> None:
+    """JSON can name one; no text in UTF-8 holds it, so neither log nor hash could."""
+    for changes in ({"conditions": TEST | {"value": "\ud800"}}, {"claimed_approval": ["\udfff"]}):
+        file = tmp_path / "rule.json"
+        file.write_text(json.dumps(VALID | changes))
+        with pytest.raises(RuleError, match=r"rule\.json: .*\\ud.* is half a character; write it"):
+            load(file)
+
+
+def test_a_rule_stands_once_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps([VALID, VALID | {"version": 2}, VALID | {"id": "R-2"}]))
+    with pytest.raises(RuleError, match=r"rules\.json: R-1 stands twice; one version waits"):
+        load(file)
+
+
+@pytest.mark.parametrize("field", ["amount", "product_type", "maturity_date", "eligible"])
+def test_of_a_long_value_its_beginning_is_told(field: str) -> None:
+    long = {"conditions": {"field": field, "op": "in", "value": ["1" * 15, "z" * 100_000]}}
+    with pytest.raises(RuleError) as refusal:
+        check(parse(VALID | long, "r"), GRAPH.stage("deal_adjustments"))
+    assert len(str(refusal.value)) < 700

@@ -230,6 +230,14 @@ def test_concat_arrays_of_unequal_nullability(engine: Engine) -> None:
     assert parts(engine, joined=True) == PARTS
 
 
+@notyet("sail", "cannot plan it: of a table only postings are scanned in which rows stand")
+def test_union_of_unions_that_begin_with_nothing(engine: Engine) -> None:
+    some = engine.session.createDataFrame(rows("a", "1"))
+    begins = some.where("false").unionAll(some)
+    twice = begins.unionAll(begins).select("key")
+    assert twice.unionAll(some.select("key")).toArrow().num_rows == 3
+
+
 def decimals(engine: Engine, *given: str) -> set[Decimal]:
     """What a Python function that returns these as money gives."""
     values = [Decimal(text) for text in given]

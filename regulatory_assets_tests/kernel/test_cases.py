@@ -22,6 +22,7 @@ from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.lake import Lake, LakeError
 from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.ledger.postcheck import PostingRefused
+from regulatory_assets.ledger.shadow import ShadowLake
 from regulatory_assets.ledger.stages import Lookup, ReportRow, report_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets_tests.kernel import books
@@ -248,3 +249,22 @@ def test_a_group_written_under_another_key_is_refused(
     deliver_all(world, given)
     with pytest.raises(ValueError, match="must carry its group's"):
         world.runner.run_day(DAY, "test")
+
+
+def test_a_shadow_scans_only_where_postings_stand(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Else Sail could not plan some rules at line after others (see ``frames.union``)."""
+    nobody: Any = None
+    scanned: list[list[str]] = []
+
+    def scan(lake: Lake, table: Table, day: date, postings: Iterable[str]) -> Any:
+        scanned.append(sorted(postings))
+        return nobody
+
+    monkeypatch.setattr(Lake, "scan", scan)
+    aside = ShadowLake(Lake(tmp_path, nobody), tmp_path)
+    aside._written.add("own")
+    aside.scan(books.REPORT, DAY, ["own"])
+    aside.scan(books.REPORT, DAY, ["real"])
+    assert scanned == [["own"], ["real"]]

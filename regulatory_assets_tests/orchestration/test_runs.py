@@ -19,10 +19,13 @@ from dagster import (
     AssetRecordsFilter,
     DagsterInstance,
 )
+from typer.testing import CliRunner
 
+from regulatory_assets.adjustments import people
 from regulatory_assets.audit.verification import audit
 from regulatory_assets.bank.delivery import CONTROL_TOTALS
 from regulatory_assets.bank.tables import DEALS, DETAILS, POSITIONS
+from regulatory_assets.cli import app
 from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.orchestration.checks import Evaluation, blocking_faults
 from regulatory_assets.orchestration.files import left_out
@@ -378,3 +381,35 @@ def test_refusals_say_the_remedy_and_show_no_trace(tmp_path: Path) -> None:
         assert "columns do not fit" in unfit.failures[0]
         (early,) = run_days([FIRST], ["lcr"], instance=instance)
         assert "run lcr_components" in early.failures[0]
+
+
+RULE = """
+{"id": "R-1", "stage": "market", "purpose": "data_correction", "reason": "a test", "owner": "tests",
+ "effective": "2026-01-05", "conditions": {"field": "currency", "op": "=", "value": "USD"},
+ "operations": [{"op": "multiply", "field": "rate", "value": "1.01"}]}
+"""
+
+
+def test_the_documents_of_a_calculated_day(
+    first_run: dict[date, DayResult], tmp_path: Path
+) -> None:
+    """Their shapes are compared with docs/cli.md wherever a test asks for one (``conftest``)."""
+    people.open_demo(open_runtime().events)
+    (tmp_path / "rule.json").write_text(RULE)
+    day = f"--date {SECOND}"
+    for words in (
+        f"rules submit {tmp_path / 'rule.json'} --as anna",
+        f"rules test R-1 {day} --json", "rules list --json", "rules history R-1 --json",
+        "rules review --json", f"rules waterfall {day} --json",
+        f"show lcr {day} --json", f"show branch {day} --json", f"show aml {day} --json",
+        f"plan {day} --json", "lake status --json", "lake clean --json",
+        f"lake compact {day} --table lcr --json", "engine --json", "audit verify --json",
+        "days list --json", f"days show {day} --json",
+        f"sources origin deals {day} --key deal_id=D0000000001 --json",
+    ):  # fmt: skip
+        ran = CliRunner().invoke(app, words.split())
+        assert ran.exit_code == 0, f"{words}: {ran.output}"
+    (tmp_path / "two.json").write_text(f"[{RULE.replace('R-1', 'R-2')}, {RULE}]")
+    ran = CliRunner().invoke(app, ["rules", "submit", str(tmp_path / "two.json"), "--as", "anna"])
+    assert ran.exit_code == 1
+    assert "Submitted by now: R-2; not submitted: R-1" in " ".join(ran.output.split())

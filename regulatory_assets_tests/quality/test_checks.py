@@ -204,6 +204,15 @@ def test_a_limit_that_decides_and_has_no_rate_is_found(runner: Runner) -> None:
         assert "BANK_DE" in said.said
 
 
+def test_what_names_a_deal_that_a_rule_adds_is_no_fault_of_a_source(runner: Runner) -> None:
+    """Its parts stand in the adjustment layer; the deal does not stand before rules."""
+    added = F.col("deal_id") == "MAN-R-1-1"
+    _tamper(runner, "lcr_flows", "deal_id", F.lit("MAN-R-1-1"))
+    assert "deals_of_deal_id" in _failed(runner, "lcr_flows")
+    _tamper(runner, "lcr_flows", "layer", F.lit("adjustment"), among=added)
+    assert "deals_of_deal_id" not in _failed(runner, "lcr_flows")
+
+
 def test_rows_that_the_register_does_not_count_are_found(runner: Runner) -> None:
     _tamper(runner, "lcr_flows", "amount", F.col("amount"), miscount=1)
     assert _failed(runner, "lcr_flows") == {"ledger"}
@@ -226,7 +235,7 @@ def test_an_inserted_deal_is_checked_like_a_delivered_one(runner: Runner) -> Non
     stage = runner.graph.stage("deal_adjustments")
     for counterparty, failing in (
         ("C0000000004", set()),
-        ("nobody", {"counterparties_of_counterparty_id"}),
+        ("nobody", {"after_rules"}),
     ):
         (made,) = written.operations
         values = {**(made.values or {}), "counterparty_id": counterparty}

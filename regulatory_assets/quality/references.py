@@ -1,0 +1,189 @@
+"""Whether rows find what they name in other tables: before any rule, and after all of them.
+
+A stage that does not find a row it must look up calculates without it, and an amount vanishes
+unseen. Before rules this is asked of every name that sources and stages use. Rules can break it
+later: one takes out a row that others name, or names one itself that its source no longer delivers.
+That is asked of the rows that a stage reads, after all rules, each day and before an approval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.ledger.stages import Stage
+from regulatory_assets.ledger.table import ADJUSTMENT, Table
+from regulatory_assets.quality.examination import (
+    Check,
+    Examination,
+    Result,
+    given,
+    unknown_keys,
+    verdict,
+)
+
+
+def reference_checks(graph: Graph) -> Iterator[Check]:
+    """What sources name in sources and stages look up there, once for each table and key, before
+    any rule; then the same for the rows that each stage reads, after all rules."""
+    seen: set[_Name] = set()
+    for table in graph.sources:
+        for named in table.references:
+            seen.add(_Name(table, named.columns, named.table))
+            yield _before_rules(table, named.columns, named.table, named.blocking)
+    for stage in graph.stages:
+        for name in _looked_up(stage, graph):
+            if name not in seen:
+                seen.add(name)
+                yield _before_rules(name.table, name.by, name.known, True)
+    for stage in graph.stages:
+        if names := [n for n in must_find(stage, graph) if _ruled(n, graph)]:
+            yield _after_rules(stage, names, graph)
+
+
+def lost(graph: Graph, stage: Stage, day: Examination) -> list[str]:
+    """What rows no longer find because of the rules at an adjustment stage, or of others on the
+    rows that these change."""
+    names = dict.fromkeys(
+        name
+        for each in graph.stages
+        for name in must_find(each, graph)
+        if stage.reads in (name.table, name.known)
+    )
+    return [word for name in names for word in _lost(name, day)]
+
+
+@dataclass(frozen=True)
+class _Name:
+    """Columns of a table that hold the key of another one."""
+
+    table: Table
+    by: tuple[str, ...]
+    known: Table
+
+
+def _looked_up(stage: Stage, graph: Graph) -> Iterator[_Name]:
+    """What a stage looks up in sources by columns of the rows it reads."""
+    for lookup in stage.lookups:
+        of_row = set(lookup.by) <= set(stage.reads.column_names)
+        if of_row and lookup.table in graph.sources and not lookup.optional:
+            yield _Name(stage.reads, lookup.by, lookup.table)
+
+
+def must_find(stage: Stage, graph: Graph) -> Iterator[_Name]:
+    """Of these what must be found: without details that nobody reads but with the row they name."""
+    for name in _looked_up(stage, graph):
+        declared = (r for r in name.table.references if r.table == name.known)
+        if all(r.blocking for r in declared if r.columns == name.by):
+            yield name
+
+
+def _ruled(name: _Name, graph: Graph) -> bool:
+    """Whether a rule may change either side."""
+    sides = (name.table.name, name.known.name)
+    return any(side in graph.adjustments or graph.layers[side] for side in sides)
+
+
+def _before_rules(table: Table, by: tuple[str, ...], known: Table, blocking: bool) -> Check:
+    named = ", ".join(by)
+
+    def examine(day: Examination, since: int) -> Result:
+        if not day.version(table).live:
+            return Result(True, "there are no rows")
+        if known.optional and not day.version(known).chain:
+            return Result(True, f"{known.name} was not delivered")
+        unknown = unknown_keys(day, table, by, known)
+        found = unknown.agg(F.count("*").alias("keys"), F.sum("rows").alias("rows")).collect()[0]
+        wrong = f"{named} not in {known.name} ({found['rows']} rows of {table.name})"
+        return verdict(found["keys"], unknown, by, wrong, f"every {named} is in {known.name}")
+
+    return Check(
+        table,
+        f"{known.name}_of_{'_'.join(by)}",
+        f"Every {named} that is given stands in {known.name}.",
+        blocking,
+        examine,
+        (known,),
+    )
+
+
+def _after_rules(stage: Stage, names: list[_Name], graph: Graph) -> Check:
+    sides = dict.fromkeys(table for n in names for table in (n.table, n.known))
+    beside = (graph.adjustments.get(table.name) for table in sides)
+    read = (*sides, *(each.writes for each in beside if each is not None))
+
+    def examine(day: Examination, since: int) -> Result:
+        words = [word for name in names for word in _lost(name, day)]
+        if words:
+            return Result(False, f"{'; '.join(words)}; end it, or submit a next version")
+        return Result(True, "every row finds what it names")
+
+    return Check(
+        stage.writes,
+        "after_rules",
+        "After all rules every row that is read still finds what it names.",
+        True,
+        examine,
+        tuple(table for table in read if table != stage.writes),
+    )
+
+
+def _lost(name: _Name, day: Examination) -> Iterator[str]:
+    """In words what rows of a table do not find after all rules, and would without any."""
+    table, by, known = day.as_read(name.table), name.by, day.as_read(name.known)
+    if not (table.layered or known.layered) or not known.chain:
+        return
+    gone = _gone(name, day)
+    if not gone.limit(1).toArrow().num_rows:
+        return
+    lacking = day.reader.net(table, among=gone, on=by).groupBy(*by).agg(F.count("*").alias("rows"))
+    found = lacking.agg(F.count("*").alias("keys"), F.sum("rows").alias("rows")).collect()[0]
+    of = f"{', '.join(by)} of {found['rows']} rows of {name.table.name}"
+    said = verdict(found["keys"], lacking, by, f"{of} not in {name.known.name} after rules", "")
+    if not said.passed:
+        yield f"{said.said}, by {', '.join(_rules(name, day, lacking))}"
+
+
+def _gone(name: _Name, day: Examination) -> DataFrame:
+    """The keys that rules have taken out of the known table, or put into rows without their being
+    there. What a source itself names and lacks is told before rules."""
+    table, by, known, reader = day.as_read(name.table), name.by, day.as_read(name.known), day.reader
+    asked = [_keys(reader.adjusted_keys(known), name)] if known.layered else []
+    if table.layered:
+        moved = reader.net(table, among=reader.adjusted_keys(table), on=name.table.key)
+        asked.append(moved.where(given(by)).select(*by))
+    wanted = frames.union(asked).distinct()
+    standing = reader.net(known, among=_named(wanted, name), on=name.known.key)
+    gone = frames.anti(wanted, _keys(standing, name), by)
+    before = reader.base(table, among=gone, on=by).select(*by).distinct()
+    return frames.anti(gone, frames.anti(before, _keys(reader.base(known), name), by), by)
+
+
+def _rules(name: _Name, day: Examination, lacking: DataFrame) -> list[str]:
+    """The rules that have taken keys out of the known table, or made rows that name them."""
+    known, table, reader = day.as_read(name.known), day.as_read(name.table), day.reader
+    never = frames.anti(lacking, _keys(reader.base(known), name), name.by)
+    taken = reader.rows(known, among=_named(lacking, name), on=name.known.key)
+    put = reader.rows(table, among=never, on=name.by)
+    found: set[str] = set()
+    for rows, sign in ((taken, -1), (put, 1)):  # Sail cannot plan the union of the two
+        made = rows.where((F.col("layer") == ADJUSTMENT) & (F.col("sign") == sign))
+        found |= {r["rule_id"] for r in made.select("rule_id").distinct().toArrow().to_pylist()}
+    return sorted(found)
+
+
+def _keys(known: DataFrame, name: _Name) -> DataFrame:
+    """The keys of known rows, under the columns that name them."""
+    key = name.known.key
+    return known.select(*key).withColumnsRenamed(dict(zip(key, name.by, strict=True)))
+
+
+def _named(naming: DataFrame, name: _Name) -> DataFrame:
+    """The keys that rows name, under the columns of the known table."""
+    key = name.known.key
+    return naming.select(*name.by).withColumnsRenamed(dict(zip(name.by, key, strict=True)))
