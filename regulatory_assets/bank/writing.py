@@ -135,20 +135,20 @@ def _replacing(path: Path, gzip: bool = False) -> Iterator[BinaryIO]:
     part = path.with_name(path.name + ".part")
     with part.open("wb") as sink:
         yield sink
-    path, other = _forms(path)
+    kept, gone = _forms(path)
     if gzip and part.stat().st_size > SMALL_BYTES:
-        path, other, plain = other, path, part
-        part = path.with_name(path.name + ".part")
-        _compress(plain, part)
-    other.unlink(missing_ok=True)
-    part.replace(path)
+        part, kept, gone = _compressed(part), gone, kept
+    gone.unlink(missing_ok=True)
+    part.replace(kept)
 
 
-def _compress(plain: Path, target: Path) -> None:
+def _compressed(plain: Path) -> Path:
     """Move a file into a compressed one, without its name and time: the same bytes give the same.
 
     By the library that the environment pins, since others pack the same text differently.
     """
+    target = plain.with_suffix(COMPRESSED + plain.suffix)
     with plain.open("rb") as source, pa.CompressedOutputStream(str(target), "gzip") as packed:
         copyfileobj(source, packed)
     plain.unlink()
+    return target

@@ -69,12 +69,10 @@ def _decompressed(text: gzip.GzipFile, size: int) -> bytes:
             "the compressed file ends too early, so it may have been cut off; deliver it whole",
             plain=True,
         ) from None
-    except gzip.BadGzipFile as error:
+    except (gzip.BadGzipFile, zlib.error) as error:
         if str(error).startswith("Not a gzipped file"):  # it was at its beginning
             raise Unreadable(
                 "something that is not gzip follows what is compressed; deliver the file alone",
                 plain=True,
             ) from None
-        raise Unreadable(f"damaged ({error}); deliver it again", plain=True) from None
-    except zlib.error as error:
         raise Unreadable(f"damaged ({error}); deliver it again", plain=True) from None
