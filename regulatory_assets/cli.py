@@ -19,7 +19,9 @@ from rich.table import Column as GridColumn
 from rich.table import Table as Grid
 from rich.text import Text
 
+from regulatory_assets.bank.control_totals import control_totals
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
+from regulatory_assets.bank.mapping import installed, names_of_today
 from regulatory_assets.commands.audit import audit_app
 from regulatory_assets.commands.days import days_app
 from regulatory_assets.commands.figures import show_aml, show_branch
@@ -139,6 +141,8 @@ def plan(
     folder = source or runtime.settings.data
     delivered = find_files(folder, day.date(), runtime.graph.sources)
     asks = runtime.asks(day.date(), folder)
+    totals = control_totals(folder, day.date(), runtime.graph.sources)
+    mappings = installed(runtime.graph.sources)
     for table in runtime.graph.sources:
         asked = [a.told for a in asks if a.mapping.table == table]
         waiting = runtime.arrivals.pending([f for f in delivered if f.table == table])
@@ -149,7 +153,13 @@ def plan(
             lines.append({"table": table.name, "way": "delivery", "why": names})
         if asked or waiting:
             stale.add(table.name)
+        else:
+            of_today = names_of_today(table, mappings)
+            late = runtime.arrivals.to_compare(totals, table, day.date(), of_today)
+            found = "; ".join(total.first_look(taken) for total, taken in late)
+            lines += [{"table": table.name, "way": "compare", "why": found}] if late else []
     arrived = {f.table.name for f in delivered} | {a.mapping.table.name for a in asks}
+    arrived |= {t.table for t in totals if t.rows}
     left_out = positions.left_out(arrived)
     for stage in runtime.graph.stages:
         inputs = {t.name for t in runtime.graph.inputs(stage)}

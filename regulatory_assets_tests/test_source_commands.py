@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 from fractions import Fraction
 from math import floor
@@ -31,7 +32,7 @@ def generate(out: Path, *more: str) -> dict[str, bytes]:
         "generate", "--deals", "800", "--days", "2", "--seed", "7", "--out", str(out), *more
     )
     assert code == 0, said
-    return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*.csv"))}
+    return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*.csv*"))}
 
 
 def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
@@ -48,6 +49,17 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
     assert deltas == {f"2026-01-0{n}/deals.delta-001.csv" for n in (5, 6)}
     assert {corrected[name].count(b"\n") for name in deltas} == {1 + 16}
     assert {name: corrected[name] for name in clean} == clean
+    packed = generate(tmp_path / "three", "--gzip")
+    assert packed == generate(tmp_path / "five", "--gzip")
+    large = {name for name, content in clean.items() if len(content) > 2**16}
+    assert packed.keys() == clean.keys() - large | {f"{name}.gz" for name in large}
+    for name in clean:
+        content = packed[f"{name}.gz" if name in large else name]
+        assert (gzip.decompress(content) if name in large else content) == clean[name]
+        # No name and no time: method 8, no flags, time 0 (RFC 1952, 2.3).
+        assert not large & {name} or content[:8] == bytes([31, 139, 8, 0, 0, 0, 0, 0])
+    assert {name.partition("/")[2] for name in large} == {"deals.csv"}
+    assert generate(tmp_path / "five") == clean, "one form of each file is there"
 
 
 @pytest.mark.parametrize(

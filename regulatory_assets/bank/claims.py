@@ -52,6 +52,10 @@ class Standing:
             found[source] = sorted(own, key=lambda d: d.revision or 0)
         return Standing(dict(sorted(found.items())), self.passed)
 
+    def full(self, names: Mapping[str, str]) -> dict[str, Delivery]:
+        """Of each source its full delivery, by the names of today (``mapping.names_of_today``)."""
+        return {names.get(name, name): each[0] for name, each in self.of.items()}
+
 
 def raw_folder(lake: Path) -> Path:
     """The folder of the delivered lines, beside the tables."""

@@ -45,6 +45,9 @@ REASONS = "reasons"
 TEXT_LIMIT = 10_000
 """A text longer than this is no identifier, name or code, but the sign of a broken file."""
 
+BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001))))
+"""What looks like nothing, and names nothing: a key of these alone is missing."""
+
 # ``\z`` and not ``$``: one engine lets ``$`` stand before a last line feed.
 _PATTERNS = {
     ColumnType.DATE: (r"^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}\z", "a date YYYY-MM-DD"),
@@ -86,7 +89,8 @@ def conform(
         kept.append(F.col(OPERATION))
     for column in table.delivered:
         required = column.name in mapping.columns and mapping.columns[column.name].required
-        found = F.coalesce(F.col(_wrong_name(column.name)), _wrong(column, required))
+        of_key = column.name in table.key
+        found = F.coalesce(F.col(_wrong_name(column.name)), _wrong(column, required, of_key))
         if delta and column.name not in table.key:
             found = F.when(F.col(OPERATION) != "delete", found)
         reasons.append(found)
@@ -170,12 +174,14 @@ def _typed(column: Column) -> Expression:
     return value if column.type is ColumnType.STRING else value.try_cast(column.type.value)
 
 
-def _wrong(column: Column, required: bool) -> Expression:
+def _wrong(column: Column, required: bool, of_key: bool) -> Expression:
     """The first rule of a column that its text breaks, or null."""
     name, text = column.name, F.col(column.name)
     rules: list[tuple[Expression, str]] = []
     if required or not column.nullable:
         rules.append((text.isNull(), "missing"))
+    if of_key and column.type is ColumnType.STRING:
+        rules.append((F.btrim(text, F.lit(BLANKS)) == "", "missing"))
     if column.type in _PATTERNS:
         pattern, meaning = _PATTERNS[column.type]
         rules.append((~text.rlike(pattern), f"not {meaning}"))

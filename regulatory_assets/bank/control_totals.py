@@ -74,6 +74,15 @@ class ControlTotal:
             return f"{self.place}: {self.sum_column} {sums} in {file}"
         return ""
 
+    def first_look(self, taken: Delivery | None) -> str:
+        """What a run will find that holds it against what was taken, as far as counts tell."""
+        if taken is None:
+            return f"{self.place}: {self.rows} rows were sent, and no full file of them was taken"
+        if differs := self.difference(taken.file_name, taken.delivered, self.total):
+            return differs
+        adding = f"; a run adds up {self.sum_column}" if self.sum_column else ""
+        return f"{self.place}: {self.rows} rows, as in {taken.file_name}{adding}"
+
     def check(self, file: str, rows: int, summed: Decimal) -> None:
         """Raises DeliveryError where another number arrived."""
         if differs := self.difference(file, rows, summed):

@@ -2,8 +2,8 @@
 
 A delivery folder holds one sub-folder per reporting date. In it ``<table>.csv`` is the whole table
 and ``<table>.delta-<n>.csv`` are changes to it; the files of other sources have the names that
-their mappings give. A source that asks files by a query is there when all of them are. What stands
-in a file is not looked at here (``staging``, ``conform``).
+their mappings give. Compressed ones end in ``.gz`` besides. A source that asks files by a query is
+there when all of them are. What stands in a file is not looked at here (``staging``, ``conform``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 
-from regulatory_assets.bank.files import FilePattern
+from regulatory_assets.bank.files import COMPRESSED, FilePattern
 from regulatory_assets.bank.mapping import Mode, SourceMapping, installed, standard
 from regulatory_assets.bank.query import FileQuery, Relation
 from regulatory_assets.ledger.table import Table
@@ -117,7 +117,8 @@ def find_files(
     """The files of a day, full deliveries before deltas, by their numbers and names.
 
     ``mappings`` are those installed if not given. Raises DeliveryError for a name that fits no
-    source or two, for a name with another day, and for a second full file of a source.
+    source or two, for a name with another day, for a second full file of a source, and for a delta
+    that is there both plain and compressed.
     """
     tables = tuple(tables)
     known = [*(standard(t, mode) for t in tables for mode in ("full", "delta"))]
@@ -145,14 +146,22 @@ def find_files(
     for mapping in asking:
         if parts := _parts(mapping, paths, day, only_asked):
             found.append(DeliveredFile(where / mapping.pattern.text, day, mapping, parts))
-    _check_one_full(found)
+    _check_once(found)
     return tuple(sorted(found, key=_order))
 
 
-def _check_one_full(files: Iterable[DeliveredFile]) -> None:
-    """Refuse a second full file of a source: of two wholes one would replace the other unseen."""
+def _check_once(files: Iterable[DeliveredFile]) -> None:
+    """Refuse a second full file of a source: of two wholes one would replace the other unseen. And
+    changes that lie there twice, plain and compressed: it cannot be seen whether they are two."""
     whole: dict[str, DeliveredFile] = {}
+    changes: dict[str, DeliveredFile] = {}
     for file in files:
+        plain = file.path.name.removesuffix(COMPRESSED)
+        if file.mode == "delta" and (other := changes.setdefault(plain, file)) is not file:
+            raise DeliveryError(
+                f"{file.named}: {other.path.name} is there too; remove one, or rename it if it "
+                "holds other changes"
+            )
         if file.mode == "full" and (other := whole.setdefault(file.source, file)) is not file:
             raise DeliveryError(
                 f"{file.named}: {file.source} delivers all its {file.table.name} in one file, and "
@@ -167,9 +176,10 @@ def _found(
     fitting = [m for m in known if m.pattern.matches(path.name)]
     if not fitting:
         raise DeliveryError(
-            f"{path}: no source has this name; expected <table>.csv or <table>.delta-<n>.csv "
-            f"with a table of {', '.join(sorted(t.name for t in tables))}, or the name that a "
-            "mapping gives. Rename it, or add a mapping"
+            f"{path}: no source has this name; expected <table>.csv or <table>.delta-<n>.csv, "
+            f"compressed with {COMPRESSED} behind, with a table of "
+            f"{', '.join(sorted(t.name for t in tables))}, or the name that a mapping gives. "
+            "Rename it, or add a mapping"
         )
     if len(fitting) > 1:
         names = ", ".join(m.source for m in fitting)

@@ -15,28 +15,32 @@ from datetime import date
 from regulatory_assets.bank.rules import DateShape
 from regulatory_assets.regulation.document import Node
 
-FORMATS = ("csv", "json_lines", "parquet", "excel")
+TEXT_FORMATS = ("csv", "json_lines")
+FORMATS = (*TEXT_FORMATS, "parquet", "excel")
 FORM = ("format", "encoding", "delimiter", "sheet", "last_line_may_end_open")
 """The keys by which a file's form is given."""
+
+COMPRESSED = ".gz"
+"""How the name of a text file ends that is delivered compressed with gzip."""
 
 _DATE_IN_NAME = re.compile(r"\{([^}]*)\}")
 
 
 @dataclass(frozen=True)
 class FilePattern:
-    """Names of a source's files: ``*`` is anything, ``#`` digits, ``{yyyyMMdd}`` the day; and names
-    that stand for themselves."""
+    """Names of a source's files: ``*`` is anything, ``#`` digits, ``{yyyyMMdd}`` the day; the same
+    with ``COMPRESSED`` behind; and names that stand for themselves."""
 
     text: str
     shape: DateShape | None = None
     also: tuple[str, ...] = ()
 
     def matches(self, name: str) -> bool:
-        return name in self.also or self._expression.fullmatch(name) is not None
+        return name in self.also or self._match(name) is not None
 
     def day(self, name: str) -> date | None:
         """The date in a file's name, where the pattern has one. Raises ValueError for no day."""
-        match = self._expression.fullmatch(name)
+        match = self._match(name)
         if match is None or self.shape is None:
             return None
         written, parts = match["day"], ("yyyy", "MM", "dd")
@@ -45,6 +49,10 @@ class FilePattern:
             int(written[at : at + len(part)]) for at, part in zip(places, parts, strict=True)
         )
         return date(year, month, of_month)
+
+    def _match(self, name: str) -> re.Match[str] | None:
+        whole = self._expression.fullmatch(name)
+        return whole or self._expression.fullmatch(name.removesuffix(COMPRESSED))
 
     @property
     def _expression(self) -> re.Pattern[str]:
@@ -93,8 +101,8 @@ def read_form(fields: Mapping[str, Node]) -> FileForm:
     for name, belongs in (
         ("delimiter", ("csv",)),
         ("sheet", ("excel",)),
-        ("encoding", ("csv", "json_lines")),
-        ("last_line_may_end_open", ("csv", "json_lines")),
+        ("encoding", TEXT_FORMATS),
+        ("last_line_may_end_open", TEXT_FORMATS),
     ):
         if name in fields and kind not in belongs:
             raise fields[name].error(f"{kind} has no {name}", f"Remove {name}")

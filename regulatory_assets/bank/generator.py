@@ -169,6 +169,7 @@ def generate(
     first_day: date | None = None,
     totals: bool = False,
     rates: Rates | None = None,
+    gzip: bool = False,
 ) -> Generated:
     """Write a delivery folder for each day under ``out``, with the files of some ``tables``.
 
@@ -176,7 +177,8 @@ def generate(
     (``dirty.KINDS`` by turns). Existing files of the same names are replaced. The book is as it is
     on these days if it began on ``first_day``, by default the first of them. ``totals`` writes
     control totals beside the files. ``rates`` are exchange rates (``ecb_rate``); without them they
-    move around stated levels. Raises ValueError before anything is written.
+    move around stated levels. ``gzip`` compresses what is not small. Raises ValueError
+    before anything is written.
     """
     if not 0 <= dirty < 1:
         raise ValueError(f"the share of dirty rows must be from 0 to below 1, not {dirty}")
@@ -194,6 +196,7 @@ def generate(
                 day,
                 table,
                 _with_dirty_rows(rows, deals, added) if table == DEALS else _ROWS[table](book, day),
+                gzip,
             )
             for table in tables
         ]
@@ -212,12 +215,13 @@ def generate_correction(
     day: date | None = None,
     progress: Progress | None = None,
     rates: Rates | None = None,
+    gzip: bool = False,
 ) -> Path:
     """Write a delta that corrects ``share`` of a day's deals (by default the first day's).
 
     Of the corrections 80 % change an amount, 10 % are new deals and 10 % delete one. The deals are
-    spread evenly over the book. ``deals``, ``first_day``, ``seed`` and ``rates`` are those of
-    ``generate``.
+    spread evenly over the book. ``deals``, ``first_day``, ``seed``, ``rates`` and ``gzip`` are
+    those of ``generate``.
     """
     count = int(deals * share)
     if count < 1:
@@ -239,7 +243,7 @@ def generate_correction(
     rows = deal_rows(corrected)
     fresh = identifiers("N", turn + 1)
     rows["deal_id"] = pc.if_else(pa.array(new), fresh, rows["deal_id"])
-    return write_delta(out, day, DEALS, _changes(rows, deleted))
+    return write_delta(out, day, DEALS, _changes(rows, deleted), gzip)
 
 
 def correct_largest_retail_deposit(

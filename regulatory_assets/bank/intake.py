@@ -7,12 +7,13 @@ for ``fetching``, taking for ``ingest``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from regulatory_assets.bank.claims import Standing, standing_deliveries
+from regulatory_assets.bank.control_totals import ControlTotal, not_compared
 from regulatory_assets.bank.delivery import DeliveredFile
 from regulatory_assets.bank.fetching import Asking
 from regulatory_assets.bank.staging import raw_lines
@@ -75,6 +76,22 @@ class Arrivals:
                 since = {d.sha256 for d in applied}
                 waiting += (f for f in own if f.mode == "delta" and f.sha256 not in since)
         return tuple(waiting)
+
+    def to_compare(
+        self, totals: Iterable[ControlTotal], table: Table, day: date, names: Mapping[str, str]
+    ) -> tuple[tuple[ControlTotal, Delivery | None], ...]:
+        """A table's control totals that came after the full file of which they speak, or changed
+        since, each with it; and those that count rows where no such file was taken.
+
+        ``names`` are those of today (``mapping.names_of_today``). Of a file that is pending nothing
+        is said: it is held against the totals when it is taken.
+        """
+        totals = [t for t in totals if t.table == table.name]
+        if not totals:
+            return ()
+        full = self.standing(table, day).full(names)
+        lacking = (t for t in totals if t.rows and not any(t.source in ("", s) for s in full))
+        return (*not_compared(totals, full), *((t, None) for t in lacking))
 
     def _is(self, file: DeliveredFile, applied: Delivery) -> bool:
         """Whether this very content was applied by this very mapping."""

@@ -215,6 +215,12 @@ def needed_sources(table: Table, day: date, mappings: Iterable[SourceMapping]) -
     return tuple(sorted(needed))
 
 
+def names_of_today(table: Table, mappings: Iterable[SourceMapping]) -> Mapping[str, str]:
+    """Of every name that a source of a table has or has had, the one that it has now."""
+    whole = [m for m in mappings if m.table == table and m.mode == "full"]
+    return {name: m.source for m in whole for name in (m.source, *m.formerly)}
+
+
 @lru_cache(maxsize=256)
 def _loaded(path: Path, _changed: int, tables: tuple[Table, ...]) -> SourceMapping:
     try:

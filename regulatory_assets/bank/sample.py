@@ -20,9 +20,9 @@ from regulatory_assets.bank.generator import (
     generate,
 )
 
-DEALS, DAYS, SEED, DIRTY = 1_880, 3, 20260106, Decimal("0.004")
+DEALS, DAYS, SEED, DIRTY = 5_000, 3, 20260106, Decimal("0.0014")
 COMMAND = ("generate", "--deals", str(DEALS), "--days", str(DAYS), "--seed", str(SEED),
-           "--dirty", str(DIRTY))  # fmt: skip
+           "--dirty", str(DIRTY), "--gzip")  # fmt: skip
 """What of ``regulatory-assets`` writes the days, but for its ``--out``."""
 CORRECTION_ADDS = Decimal(250_000)
 
@@ -30,7 +30,7 @@ CORRECTION_ADDS = Decimal(250_000)
 def write_sample(out: Path) -> None:
     """Three days of the sample bank with every source table, and apart from them a correction."""
     days = business_days(FIRST_DAY, DAYS)
-    generate(out, DEALS, days, SEED, DIRTY, totals=True, rates=ecb_rate)
+    generate(out, DEALS, days, SEED, DIRTY, totals=True, rates=ecb_rate, gzip=True)
     correct_largest_retail_deposit(
         out / "corrections", DEALS, days[0], SEED, days[-1], CORRECTION_ADDS, ecb_rate
     )

@@ -1,4 +1,7 @@
-"""Writing delivered files, the inverse of ``delivery``: what stands in them is given."""
+"""Writing delivered files, the inverse of ``delivery``: what stands in them is given.
+
+What is larger than ``SMALL_BYTES`` can be compressed; smaller files stay plain, to be looked at.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from shutil import copyfileobj
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -16,8 +20,11 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from regulatory_assets.bank.delivery import CONTROL_TOTALS
+from regulatory_assets.bank.files import COMPRESSED
 from regulatory_assets.bank.mapping import OPERATION
 from regulatory_assets.ledger.table import Table
+
+SMALL_BYTES = 64 * 1024
 
 _AS_DELIVERED = pacsv.WriteOptions(include_header=False, quoting_style="none")
 
@@ -32,16 +39,18 @@ class Written:
     total: Decimal | None
 
 
-def write_full(out: Path, day: date, table: Table, pieces: Iterable[pa.Table | bytes]) -> Written:
+def write_full(
+    out: Path, day: date, table: Table, pieces: Iterable[pa.Table | bytes], gzip: bool = False
+) -> Written:
     """Write the full delivery of a table. A piece given as bytes is one line, written as it is.
 
-    The table's first amount is added up, if all pieces are rows.
+    The table's first amount is added up, if all pieces are rows. ``gzip`` compresses a file that is
+    not small.
     """
     amount = next(iter(table.money), None)
     counted = _Counted(amount)
-    _write(
-        _folder(out, day) / f"{table.name}.csv", table.delivered_names, map(counted.look, pieces)
-    )
+    target = _folder(out, day) / f"{table.name}.csv"
+    _write(target, table.delivered_names, map(counted.look, pieces), gzip)
     known = amount is not None and not counted.lines
     return Written(table, counted.rows, amount if known else None, counted.total if known else None)
 
@@ -75,18 +84,17 @@ class _Counted:
         return piece
 
 
-def write_delta(out: Path, day: date, table: Table, changes: pa.Table) -> Path:
+def write_delta(out: Path, day: date, table: Table, changes: pa.Table, gzip: bool = False) -> Path:
     """Write a delivery of changes, whose first column is the operation. Returns the file."""
     target = _folder(out, day) / f"{table.name}.delta-001.csv"
-    _write(target, (OPERATION, *table.delivered_names), [changes])
-    return target
+    return _write(target, (OPERATION, *table.delivered_names), [changes], gzip)
 
 
 def write_templates(out: Path, tables: Iterable[Table]) -> tuple[Path, ...]:
     """Write a file with the header of each table. A file that stands is kept, and not returned."""
     out.mkdir(parents=True, exist_ok=True)
     targets = {out / f"{table.name}.csv": table for table in tables}
-    written = tuple(path for path in targets if not path.exists())
+    written = tuple(path for path in targets if not any(map(Path.exists, _forms(path))))
     for path in written:
         _write(path, targets[path].delivered_names, [])
     return written
@@ -98,11 +106,15 @@ def _folder(out: Path, day: date) -> Path:
     return folder
 
 
-def _write(path: Path, columns: tuple[str, ...], pieces: Iterable[pa.Table | bytes]) -> None:
-    with _replacing(path) as sink:
+def _write(
+    path: Path, columns: tuple[str, ...], pieces: Iterable[pa.Table | bytes], gzip: bool = False
+) -> Path:
+    """Write lines to a file, compressed where that is asked for and it is not small. Returns it."""
+    with _replacing(path, gzip) as sink:
         sink.write((",".join(columns) + "\n").encode())
         for piece in pieces:
             sink.write(piece if isinstance(piece, bytes) else _text(piece.select(columns)))
+    return next(filter(Path.exists, _forms(path)))
 
 
 def _text(rows: pa.Table) -> bytes:
@@ -112,10 +124,31 @@ def _text(rows: pa.Table) -> bytes:
     return sink.getvalue()
 
 
+def _forms(path: Path) -> tuple[Path, Path]:
+    """A file plain, and compressed."""
+    return path, path.with_name(path.name + COMPRESSED)
+
+
 @contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that stands under its name only when it is complete."""
+def _replacing(path: Path, gzip: bool = False) -> Iterator[BinaryIO]:
+    """A file that stands under its name only when it is complete, in one of its two forms."""
     part = path.with_name(path.name + ".part")
     with part.open("wb") as sink:
         yield sink
-    part.replace(path)
+    kept, gone = _forms(path)
+    if gzip and part.stat().st_size > SMALL_BYTES:
+        part, kept, gone = _compressed(part), gone, kept
+    gone.unlink(missing_ok=True)
+    part.replace(kept)
+
+
+def _compressed(plain: Path) -> Path:
+    """Move a file into a compressed one, without its name and time: the same bytes give the same.
+
+    By the library that the environment pins, since others pack the same text differently.
+    """
+    target = plain.with_suffix(COMPRESSED + plain.suffix)
+    with plain.open("rb") as source, pa.CompressedOutputStream(str(target), "gzip") as packed:
+        copyfileobj(source, packed)
+    plain.unlink()
+    return target

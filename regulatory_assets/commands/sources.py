@@ -62,6 +62,7 @@ def generate(
             help="Exchange rates around stated levels; else the ECB's of each day.",
         ),
     ] = False,
+    gzip: Annotated[bool, typer.Option("--gzip", help="Compress the files above 64 KB.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write a sample bank: full deliveries of each day with control totals, the same bytes for the
@@ -89,9 +90,12 @@ def generate(
                 lambda what, done, all_: step(f"{what} {done:,}"),
                 totals=True,
                 rates=rates,
+                gzip=gzip,
             )
             for day in wanted if delta else ():
-                generator.generate_correction(out, deals, wanted[0], seed, delta, day, rates=rates)
+                generator.generate_correction(
+                    out, deals, wanted[0], seed, delta, day, rates=rates, gzip=gzip
+                )
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
     if as_json:

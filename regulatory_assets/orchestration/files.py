@@ -11,7 +11,7 @@ from itertools import groupby
 from json import dumps, loads
 from pathlib import Path
 
-from regulatory_assets.bank.control_totals import control_totals, not_compared
+from regulatory_assets.bank.control_totals import control_totals
 from regulatory_assets.bank.delivery import (
     CONTROL_TOTALS,
     DeliveredFile,
@@ -21,7 +21,7 @@ from regulatory_assets.bank.delivery import (
 )
 from regulatory_assets.bank.fetching import askable
 from regulatory_assets.bank.intake import Arrivals
-from regulatory_assets.bank.mapping import installed, needed_sources
+from regulatory_assets.bank.mapping import installed, names_of_today, needed_sources
 from regulatory_assets.control.register import Register
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import Positions
@@ -143,14 +143,12 @@ class DayFiles:
             totals = control_totals(self.folder.parent, day, sources)
         except DeliveryError:
             return True
-        for table in sources:
-            of_table = [t for t in totals if t.table == table.name]
-            if of_table and table not in pending:
-                full = {name: d[0] for name, d in arrivals.standing(table, day).of.items()}
-                announced = not full and any(t.rows for t in of_table)
-                if announced or any(not_compared(of_table, full)):
-                    return True
-        return False
+        mappings = installed(sources)
+        return any(
+            arrivals.to_compare(totals, table, day, names_of_today(table, mappings))
+            for table in sources
+            if table not in pending
+        )
 
     def _status(self, file: DeliveredFile) -> list[tuple[str, int, int]]:
         """Name, time and size of a file's parts, and of what counts it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 from pyspark.sql.connect import functions as F
@@ -24,7 +24,7 @@ from regulatory_assets.bank.control_totals import (
     not_compared,
 )
 from regulatory_assets.bank.delivery import DeliveryError
-from regulatory_assets.bank.mapping import SourceMapping, installed, needed_sources
+from regulatory_assets.bank.mapping import installed, names_of_today, needed_sources
 from regulatory_assets.bank.staging import raw_lines
 from regulatory_assets.control.register import Delivery
 from regulatory_assets.ledger import frames
@@ -127,17 +127,8 @@ def _lacking(day: Examination, table: Table, standing: Standing) -> list[str]:
         return []
     mappings = installed(day.positions.graph.sources)
     needed = needed_sources(table, day.version(table).day, mappings)
-    names = _names(mappings)
-    return [
-        f"the source {s} has not delivered"
-        for s in needed
-        if not names.get(s, {s}) & standing.of.keys()
-    ]
-
-
-def _names(mappings: Iterable[SourceMapping]) -> dict[str, set[str]]:
-    """By source the names under which it has delivered."""
-    return {m.source: {m.source, *m.formerly} for m in mappings if m.mode == "full"}
+    delivered = standing.full(names_of_today(table, mappings))
+    return [f"the source {s} has not delivered" for s in needed if s not in delivered]
 
 
 def _miscounted(day: Examination, table: Table, standing: Standing) -> list[str]:
@@ -145,13 +136,12 @@ def _miscounted(day: Examination, table: Table, standing: Standing) -> list[str]
     file when it was taken need no second look; the others came later."""
     if day.deliveries is None or not standing.of:
         return []
-    mappings = [m for m in installed(day.positions.graph.sources) if m.table == table]
-    now = {name: source for source, names in _names(mappings).items() for name in names}
-    full = {now.get(name, name): each[0] for name, each in standing.of.items()}
+    names = names_of_today(table, installed(day.positions.graph.sources))
+    full = standing.full(names)
     try:
         of_day = control_totals(day.deliveries, day.positions.day, day.positions.graph.sources)
         totals = [t for t in of_day if t.table == table.name]
-        check_totals(totals, full, {table.name, *_names(mappings)})
+        check_totals(totals, full, {table.name, *names.values()})
     except DeliveryError as error:
         return [str(error)]
     return [

@@ -28,7 +28,8 @@ def tables(graph: Graph) -> Iterator[str]:
 def sources(graph: Graph) -> Iterator[str]:
     """What to deliver for each source table."""
     yield from (
-        "What to deliver for each source table: `<folder>/<YYYY-MM-DD>/<table>.csv` in UTF-8,",
+        "What to deliver for each source table: `<folder>/<YYYY-MM-DD>/<table>.csv` in UTF-8 (or",
+        "`<table>.csv.gz`, compressed with gzip),",
         "fields separated by commas, with this header in any order. The files with their headers:",
         "`regulatory-assets sources template --out DIR`. What becomes of a file that is not so:",
         "[deliveries](reference/deliveries.md). Another format, other names or codes:",

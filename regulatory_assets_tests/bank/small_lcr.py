@@ -7,6 +7,7 @@ choices those of ``conventions.md``.
 from __future__ import annotations
 
 import csv
+import gzip
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -47,9 +48,16 @@ class Scope:
         return self.hqla / self.net
 
 
+def text_of(path: Path) -> str:
+    """What stands in a delivered file, be it there plain or compressed."""
+    if path.exists():
+        return path.read_text(encoding="utf-8")
+    with gzip.open(path.with_name(path.name + ".gz"), "rt", encoding="utf-8") as stream:
+        return stream.read()
+
+
 def read(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+    return list(csv.DictReader(text_of(path).splitlines()))
 
 
 def level(security: Row) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import os
 import re
+import tracemalloc
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 
 from regulatory_assets.bank.control_totals import control_totals, not_compared
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
+from regulatory_assets.bank.formats import content as file_content
 from regulatory_assets.bank.formats import text as text_format
 from regulatory_assets.bank.ingest import ingest, ingest_table
 from regulatory_assets.bank.mapping import load
@@ -114,7 +118,6 @@ def test_a_folder_in_place_of_a_file_is_refused(desk: Desk) -> None:
         (RATES.encode() + "Zürich,1\n".encode("latin-1"), 4),
         (b"w\xe4hrung,rate\nEUR,1\n", 1),
         (RATES.encode("utf-16"), 1),
-        (b"\x1f\x8b\x08\x00\x00\x00" + bytes(range(256)), 1),
         (HEAD.encode() + b"EUR,1\n" * 3_000_000 + b"\xff,1\n", 3_000_002),
     ],
 )
@@ -138,6 +141,99 @@ def test_files_being_written_and_hidden_files_are_left_alone(desk: Desk) -> None
     desk.deliver("fx_rates.csv.part", "half")
     desk.deliver(".fx_rates.csv.swp", "editor")
     assert desk.take("fx_rates") == ()
+
+
+# -- compressed files --------------------------------------------------------------------------
+
+PACKED = gzip.compress(RATES.encode())
+BUSY = gzip.compress((HEAD + "".join(f"K{n * n % 997},{n}\n" for n in range(2000))).encode())
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (HEAD.encode(), "ends in .gz, and it is not compressed with gzip; deliver"),
+        (b"\x1f", "is not compressed with gzip"),
+        (b"\x1f\x8b\x09" + PACKED[3:], "damaged .*compression method"),
+        *((PACKED[:cut], "ends too early, so it may have been cut off") for cut in (2, 12, -9, -1)),
+        (BUSY[: len(BUSY) // 2], "ends too early"),
+        (BUSY[:2000] + b"\x00\xff\xff" + BUSY[2003:], "damaged .*; deliver it again"),
+        (PACKED[:-8] + b"12345678", "damaged .*CRC"),
+        (PACKED[:-4] + b"1234", "damaged .*length"),
+        (PACKED + b"x", "follows what is compressed"),
+        (PACKED + RATES.encode(), "follows what is compressed; deliver the file alone"),
+        (PACKED + PACKED[:-1], "ends too early"),
+        (gzip.compress(PACKED), "line 1: not utf-8 text"),
+        (gzip.compress(RATES.encode()[:-1]), "line 3: the last line has no line end"),
+        (gzip.compress(b""), "the file is empty"),
+        (b"", "the file is empty"),
+    ],
+)
+def test_a_compressed_file_that_is_none_or_not_whole_is_refused(
+    desk: Desk, content: bytes, problem: str
+) -> None:
+    taken(desk, RATES)
+    (desk.here / "fx_rates.csv").unlink()
+    refused(desk, content, problem, "fx_rates.csv.gz")
+
+
+def test_a_compressed_file_says_so_in_its_name(desk: Desk) -> None:
+    """In an encoding in which every byte is a sign it would be read as text else."""
+    refused(desk, PACKED, r"fx_rates\.csv: it is compressed with gzip; end its name in \.gz")
+    latin = BOOK.format("book.csv", "full") + "encoding: latin-1\n"
+    desk.deliver("book.csv", PACKED)
+    with pytest.raises(DeliveryError, match=r"book\.csv: it is compressed with gzip; end its name"):
+        desk.take("fx_rates", [load(Path("b.yaml"), latin, SOURCES)])
+
+
+def test_members_one_after_the_other_are_one_text_and_zeros_behind_them_are_padding(
+    desk: Desk,
+) -> None:
+    more = gzip.compress(b"JPY,0.006\nx\n")
+    assert taken(desk, PACKED + more + bytes(512), "fx_rates.csv.gz") == (3, 1)
+    assert desk.rejected() == {5: ("1 fields, the header has 2", "x")}
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"), [("json_lines", '{"CODE": "Ü", "V": 1}\n'), ("csv", "CODE,V\nÜ,1\n")]
+)
+def test_a_mapping_takes_its_text_files_compressed_too(desk: Desk, kind: str, line: str) -> None:
+    """Whether or not its pattern says so."""
+    for ending in ("", ".gz"):
+        desk.next_day()
+        pattern = "rates_{yyyyMMdd}.txt" + ending
+        text = BOOK.format(pattern, "full") + f"format: {kind}\nencoding: latin-1\n"
+        path = desk.deliver(
+            f"rates_{desk.day:%Y%m%d}.txt.gz", gzip.compress(line.encode("latin-1"))
+        )
+        (done,) = desk.take("fx_rates", [load(Path("m.yaml"), text, SOURCES)])
+        assert (done.delivery.file_name, rates(desk)) == (path.name, {"Ü": 1})
+
+
+@pytest.mark.parametrize("kind", ["parquet", "excel"])
+def test_what_is_no_text_is_not_delivered_compressed(desk: Desk, kind: str) -> None:
+    mapping = load(Path("m.yaml"), BOOK.format("book.*", "full") + f"format: {kind}\n", SOURCES)
+    desk.deliver("book.1.gz", PACKED)
+    with pytest.raises(DeliveryError, match=rf"book\.1\.gz: only text .*, and {kind} is none"):
+        desk.take("fx_rates", [mapping])
+
+
+def test_what_is_read_of_a_compressed_file_at_once_is_bounded(tmp_path: Path) -> None:
+    """However small it is before: 256 MB of one line are 250 kB."""
+    path, size, mebibyte = tmp_path / "large.csv.gz", 0, 2**20
+    with gzip.open(path, "wb", compresslevel=1) as stream:
+        for _ in range(256):
+            stream.write(b"EUR,1234\n" * (mebibyte // 9))
+    seen = hashlib.sha256()
+    tracemalloc.start()
+    for block in file_content.blocks(path, mebibyte, seen.update):
+        assert len(block) <= mebibyte
+        size += len(block)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size == 256 * 9 * (mebibyte // 9)
+    assert peak < 8 * mebibyte
+    assert seen.hexdigest() == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 # -- columns -----------------------------------------------------------------------------------
@@ -186,8 +282,8 @@ def test_the_order_of_columns_does_not_matter(desk: Desk) -> None:
 
 def test_a_bad_line_costs_itself_only_and_keeps_number_and_text(desk: Desk) -> None:
     lines = ["\ufeffEUR,1", "EUR,1", "", 'USD,"0.9', "GBP,1.1,x", "CHF", '"JP""Y",0.006']
-    lines += ["S\rEK,0.1", "NOK,0.1"]
-    assert taken(desk, HEAD + "\n".join(lines) + "\n") == (3, 6)
+    lines += ["S\rEK,0.1", "NOK,0.1", " \t\u3000,1"]
+    assert taken(desk, HEAD + "\n".join(lines) + "\n") == (3, 7)
     assert sorted(rates(desk)) == ["EUR", 'JP"Y', "NOK"]
     unpaired = "quotation marks or line ends inside fields"
     assert desk.rejected() == {
@@ -197,6 +293,7 @@ def test_a_bad_line_costs_itself_only_and_keeps_number_and_text(desk: Desk) -> N
         6: ("3 fields, the header has 2", "GBP,1.1,x"),
         7: ("1 fields, the header has 2", "CHF"),
         9: (unpaired, "S\rEK,0.1"),
+        11: ("currency: missing", " \t\u3000,1"),
     }
 
 
@@ -236,21 +333,28 @@ def test_a_line_without_end_is_no_line(desk: Desk, monkeypatch: pytest.MonkeyPat
     assert "line 4" in said
 
 
-@pytest.mark.parametrize("block", [1, 7, 64])
+@pytest.mark.parametrize(
+    ("block", "name"),
+    [(1, "fx_rates.csv"), (7, "fx_rates.csv.gz"), (64, "fx_rates.csv"), (2**20, "fx_rates.csv.gz")],
+)
 def test_the_size_of_blocks_does_not_matter(
-    desk: Desk, block: int, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, block: int, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(text_format, "BLOCK_BYTES", block)
     content = HEAD + "".join(f"Ü{n},1\r\n" if n % 7 else "x\r\n" for n in range(50))
-    assert taken(desk, content) == (42, 8)
+    delivered = gzip.compress(content.encode()) if name.endswith(".gz") else content.encode()
+    assert taken(desk, delivered, name) == (42, 8)
+    (arrived,) = desk.runner.register.deliveries("fx_rates", desk.day)
+    assert (arrived.file_name, arrived.sha256) == (name, hashlib.sha256(delivered).hexdigest())
     assert sorted(desk.rejected()) == [n + 2 for n in range(0, 50, 7)]
     assert "Ü49" not in rates(desk)
     assert "Ü48" in rates(desk)
 
 
-def _big(desk: Desk, lines: int) -> None:
+def _big(desk: Desk, lines: int, packed: bool = False) -> None:
     """Counterparties, of which every 100,000th line has a field too many."""
-    with (desk.here / "counterparties.csv").open("w") as stream:
+    path = desk.here / f"counterparties.csv{'.gz' if packed else ''}"
+    with gzip.open(path, "wt", compresslevel=1) if packed else path.open("w") as stream:
         stream.write("counterparty_id,sector,relationship,partner_entity_id\n")
         for start in range(0, lines, 1000):
             stream.writelines(
@@ -270,9 +374,10 @@ def test_a_file_of_many_blocks_keeps_its_line_numbers(desk: Desk) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_a_file_of_one_gigabyte(desk: Desk) -> None:
-    _big(desk, 20_000_000)
-    assert (desk.here / "counterparties.csv").stat().st_size > 2**30
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_of_one_gigabyte(desk: Desk, packed: bool) -> None:
+    _big(desk, 20_000_000, packed)
+    assert packed or (desk.here / "counterparties.csv").stat().st_size > 2**30
 
 
 # -- again, differently, at another time --------------------------------------------------------
@@ -325,6 +430,14 @@ def test_deltas_are_applied_once_in_the_order_of_their_numbers(desk: Desk) -> No
     ]
     assert rates(desk)["EUR"] == Decimal(10)
     assert desk.take("fx_rates") == ()
+    desk.deliver("fx_rates.delta-9.csv.gz", gzip.compress(change.encode()))
+    with pytest.raises(DeliveryError, match=r"9\.csv\.gz: fx_rates\.delta-9\.csv is there too; "):
+        desk.take("fx_rates")
+    (desk.here / "fx_rates.delta-9.csv").unlink()
+    desk.deliver("fx_rates.delta-9.csv.gz", gzip.compress(b"_operation,currency,rate\n"))
+    desk.deliver("fx_rates.delta-11.csv.gz", gzip.compress(change.replace(",9", ",11").encode()))
+    assert [t.delivery.accepted for t in desk.take("fx_rates")] == [0, 1]
+    assert rates(desk)["EUR"] == Decimal(11)
 
 
 def test_numbers_order_deltas_wherever_they_stand_in_the_name(desk: Desk) -> None:
@@ -348,6 +461,12 @@ def test_two_full_files_of_one_source_are_refused(desk: Desk) -> None:
     with pytest.raises(DeliveryError, match=r"book_b\.csv: desk delivers all .* book_a\.csv is"):
         desk.take("fx_rates", [book])
     assert sorted(rates(desk)) == ["EUR"]
+    second.unlink()
+    second = desk.deliver("book_a.csv.gz", gzip.compress(b"CODE,V\nEUR,1\n"))
+    with pytest.raises(
+        DeliveryError, match=r"book_a\.csv\.gz: desk delivers all .* book_a\.csv is"
+    ):
+        desk.take("fx_rates", [book])
     second.unlink()
     own = load(Path("b.yaml"), BOOK.replace("desk", "fx_rates").format("b.csv", "full"), SOURCES)
     desk.deliver("b.csv", "CODE,V\nEUR,1\n")

@@ -6,6 +6,7 @@ What a CSV file should give is found by a second, independent reading of its lin
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import random
 import re
@@ -115,6 +116,8 @@ def check(desk: Desk, content: bytes, name: str, mappings: list[SourceMapping]) 
         assert desk.rows("fx_rates") == before
         assert desk.rejected() == {}
         return False
+    if name.endswith(".gz"):
+        content, name = gzip.decompress(content), name.removesuffix(".gz")
     delivery, rejected = done.delivery, desk.rejected()
     assert delivery.delivered == delivery.accepted + delivery.rejected
     assert delivery.rejected == len(rejected)
@@ -133,6 +136,7 @@ def check(desk: Desk, content: bytes, name: str, mappings: list[SourceMapping]) 
 
 FILES: dict[str, Callable[[], tuple[bytes, str, list[SourceMapping]]]] = {
     "csv": lambda: (CSV.encode(), "fx_rates.csv", []),
+    "gzip": lambda: (CSV.encode(), "fx_rates.csv.gz", []),
     "delta": lambda: (DELTA.encode(), "fx_rates.delta-1.csv", []),
     "json_lines": lambda: (JSON.encode(), "rates.json", [mapping("json_lines")]),
     "parquet": lambda: (parquet(), "rates.parquet", [mapping("parquet")]),
@@ -150,6 +154,9 @@ def run(desk: Desk, kind: str, files: int, seed: int) -> None:
             desk.deliver("fx_rates.csv", CSV)
             desk.take("fx_rates")
         content = whole if number == 0 else mutate(chance, whole)
+        if name.endswith(".gz"):
+            content = gzip.compress(content)
+            content = mutate(chance, content) if number % 2 else content
         try:
             outcomes.append(check(desk, content, name, mappings))
         except Exception as error:
@@ -160,7 +167,7 @@ def run(desk: Desk, kind: str, files: int, seed: int) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "files"),
-    [("csv", 50), ("delta", 12), ("json_lines", 25), ("parquet", 10), ("excel", 10)],
+    [("csv", 40), ("gzip", 10), ("delta", 12), ("json_lines", 25), ("parquet", 10), ("excel", 10)],
 )
 def test_files_broken_at_random(desk: Desk, kind: str, files: int) -> None:
     run(desk, kind, files, seed=1)
@@ -170,7 +177,14 @@ def test_files_broken_at_random(desk: Desk, kind: str, files: int) -> None:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     ("kind", "files"),
-    [("csv", 1000), ("delta", 250), ("json_lines", 400), ("parquet", 175), ("excel", 175)],
+    [
+        ("csv", 800),
+        ("gzip", 200),
+        ("delta", 250),
+        ("json_lines", 400),
+        ("parquet", 175),
+        ("excel", 175),
+    ],
 )
 def test_two_thousand_files_broken_at_random(desk: Desk, kind: str, files: int) -> None:
     run(desk, kind, files, seed=2)

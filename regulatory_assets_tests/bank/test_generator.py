@@ -46,7 +46,7 @@ Bank = Mapping[str, list[dict[str, str]]]
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*.csv"))}
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*.csv*"))}
 
 
 def bank_of(folder: Path) -> Bank:

@@ -14,6 +14,7 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from openpyxl.chart import BarChart
 
 from regulatory_assets.bank.conform import REASONS, conform
 from regulatory_assets.bank.delivery import DeliveryError, find_files
@@ -178,9 +179,11 @@ columns:
 ROWS = [("EUR", "1"), ("USD", "0.90"), ("JPY", "0.00617")]
 
 
-def _excel(rows: Sequence[Sequence[Any]], sheet: str) -> bytes:
+def _excel(rows: Sequence[Sequence[Any]], sheet: str, chart: str = "") -> bytes:
     book = openpyxl.Workbook()
     book.active.title = "Cover"
+    if chart:
+        book.create_chartsheet(chart, 0).add_chart(BarChart())
     page = book.create_sheet(sheet)
     for row in rows:
         page.append(list(row))
@@ -270,6 +273,11 @@ UNREADABLE: dict[str, tuple[dict[str, str], bytes, str]] = {
         {"format": "excel", "sheet": "R"},
         _excel([("CODE", "V"), ("EUR", 1), (None, None), ("USD", 1)], "R"),
         "1 empty rows stand above",
+    ),
+    "chart": (
+        {"format": "excel"},
+        _excel([("CODE", "V"), ("EUR", 1)], "R", "Rates over time"),
+        r"the sheet Rates over time is a chart and has no rows; name the sheet .*\(sheet\), or",
     ),
     "json empty": ({"format": "json_lines"}, b"", "the file is empty"),
     "json cut off": ({"format": "json_lines"}, _json(ROWS)[:-5], "may have been cut off"),

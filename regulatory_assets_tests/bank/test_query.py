@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sqlite3
 from collections.abc import Mapping
@@ -110,6 +111,8 @@ WRONG: Mapping[str, tuple[str, str, str]] = {
     "no line": (QUOTES + "1;x\n", LISTED, r"quotes\.txt, line 7: 2 fields"),
     "no number": (QUOTES.replace("100", "1e2"), LISTED, r"quotes\.txt, line 5: V is no decimal"),
     "9 places": (QUOTES.replace("9;", "0.123456789;"), LISTED, "line 6: V is no decimal"),
+    "no text": (QUOTES.replace("usd", "\udcfc"), LISTED, r"quotes\.txt, line 4: not utf-8 text"),
+    "nothing": ("", LISTED, r"^quotes\.txt: the file is empty"),
     "no column": (QUOTES.replace("V", "W", 1), LISTED, r"quotes\.txt: the columns V are missing"),
     "fails": (QUOTES, LISTED.replace("as code,", "as code, error('no ' || V),"), "fails: .*no "),
     "a float": (QUOTES, LISTED.replace("sum(V)", "avg(V)"), "column rate is a float"),
@@ -125,10 +128,18 @@ WRONG: Mapping[str, tuple[str, str, str]] = {
 def test_what_would_make_a_result_wrong_refuses_it(name: str, tmp_path: Path) -> None:
     quotes, mapping, problem = WRONG[name]
     (tmp_path / str(DAY)).mkdir()
-    (tmp_path / str(DAY) / "quotes.txt").write_text(quotes)
-    (tmp_path / str(DAY) / "desks_20260107.json").write_text(DESKS)
+    (tmp_path / str(DAY) / "quotes.txt").write_text(quotes, errors="surrogateescape")
+    packed = gzip.compress(DESKS.encode())
+    desks = tmp_path / str(DAY) / "desks_20260107.json.gz"
+    desks.write_bytes(packed)
     (file,) = find_files(tmp_path, DAY, SOURCES, [listed(mapping)])
     with pytest.raises(Unreadable, match=problem):
+        open_file(file)
+    (tmp_path / str(DAY) / "quotes.txt").write_text(QUOTES)
+    desks.write_bytes(packed[:-1])
+    with pytest.raises(
+        Unreadable, match=r"^desks_20260107\.json\.gz: the compressed file ends too"
+    ):
         open_file(file)
 
 

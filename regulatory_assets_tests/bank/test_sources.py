@@ -20,15 +20,21 @@ from regulatory_assets.bank.claims import (
     standing_deliveries,
 )
 from regulatory_assets.bank.control_totals import check_totals, control_totals
-from regulatory_assets.bank.delivery import DeliveryError, find_files
+from regulatory_assets.bank.delivery import CONTROL_TOTALS, DeliveryError, find_files
 from regulatory_assets.bank.formats.piece import LINE
 from regulatory_assets.bank.ingest import Ingested, arrivals, ingest_pending
 from regulatory_assets.bank.ingest import take as take_lines
-from regulatory_assets.bank.mapping import SourceMapping, installed, load, needed_sources
+from regulatory_assets.bank.mapping import (
+    SourceMapping,
+    installed,
+    load,
+    names_of_today,
+    needed_sources,
+)
 from regulatory_assets.bank.provenance import provenance
 from regulatory_assets.bank.staging import raw_lines, stage
 from regulatory_assets.bank.tables import SOURCES
-from regulatory_assets.orchestration.files import missing
+from regulatory_assets.orchestration.files import DayFiles, missing
 from regulatory_assets.quality.deliveries import delivery_checks
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.regulation.document import ParameterError
@@ -262,6 +268,18 @@ def test_a_renamed_source_has_what_it_delivered_before(desk: Desk, folder: Path)
     take(desk, installed(SOURCES))
     for path in desk.here.glob("early*"):
         path.unlink()
+    rename("early", "zuerich")
+    table, arrivals_ = desk.table("fx_rates"), desk.runtime.arrivals
+    for rows, found in ((2, "2 rows, as in early.txt"), (3, "3 rows were sent, 2 arrived in")):
+        counted = f"table,rows,sum_column,sum,source\nfx_rates,{rows},,,zuerich\n"
+        desk.deliver(CONTROL_TOTALS, counted)
+        there = DayFiles(desk.here, find_files(desk.deliveries, desk.day, SOURCES), 1)
+        assert list(there.waiting(arrivals_, SOURCES).values()) == [CONTROL_TOTALS]
+        totals = control_totals(desk.deliveries, desk.day, SOURCES)
+        names = names_of_today(table, installed(SOURCES))
+        ((total, delivery),) = arrivals_.to_compare(totals, table, desk.day, names)
+        assert f"line 2: {found}" in total.first_look(delivery)
+    (desk.here / CONTROL_TOTALS).unlink()
     write(desk, "early", 2, {"AAX": "7"})
     rename("zuerich")
     with pytest.raises(DeliveryError, match="full delivery of fx_rates by the source zuerich"):

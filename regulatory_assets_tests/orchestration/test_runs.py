@@ -6,6 +6,7 @@ services have them on disk (``test_services``).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -337,12 +338,19 @@ def test_a_control_total_that_comes_after_a_run_fails_the_next_one(tmp_path: Pat
         def against() -> list[str]:
             return [f for f in faults(instance, deliveries=home.deliveries) if "reconcil" in f]
 
+        def planned() -> list[str]:
+            ran = CliRunner().invoke(app, ["plan", "--date", str(FIRST), "--json"])
+            return [line["why"] for line in json.loads(ran.output) if line["way"] == "compare"]
+
         rows = len((totals.with_name("fx_rates.csv")).read_text().splitlines()) - 1
         assert not run(f"fx_rates,{rows},,")
         assert not against()
         totals.write_text(f"table,rows,sum_column,sum\nfx_rates,{rows + 2},,\n")
         assert against() == [
             "fx_rates: check reconciliation has not been evaluated for the revisions that stand"
+        ]
+        assert planned() == [
+            f"{totals}, line 2: {rows + 2} rows were sent, {rows} arrived in fx_rates.csv"
         ]
         (said,) = run(f"fx_rates,{rows + 1},,")
         assert f"line 2: {rows + 1} rows were sent, {rows} arrived in fx_rates.csv" in said

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from regulatory_assets.bank.delivery import DeliveredFile
-from regulatory_assets.bank.files import FileForm
+from regulatory_assets.bank.files import COMPRESSED, TEXT_FORMATS, FileForm
 from regulatory_assets.bank.formats.columnar import ParquetFile
 from regulatory_assets.bank.formats.delimited import DelimitedFile
 from regulatory_assets.bank.formats.excel import ExcelFile
@@ -43,4 +43,9 @@ def _open_relation(path: Path, relation: Relation) -> SourceFile:
 
 
 def _open(path: Path, form: FileForm, used: Sequence[str]) -> SourceFile:
+    if form.format not in TEXT_FORMATS and path.name.endswith(COMPRESSED):
+        raise Unreadable(
+            f"only text is delivered compressed, and {form.format} is none; deliver it as it is",
+            plain=True,
+        )
     return _FORMATS[form.format](path, form, used)

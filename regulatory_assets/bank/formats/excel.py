@@ -43,12 +43,17 @@ class ExcelFile:
             # Opened here: the library refuses names that do not end in xlsx.
             book = openpyxl.load_workbook(path.open("rb"), read_only=True, data_only=True)
             names = book.sheetnames
+            wanted = form.sheet or names[0]
         except Exception as error:
             # A damaged workbook makes the library fail in many ways, none of them its own.
             raise Unreadable(f"not a whole Excel workbook ({error}); deliver it again") from error
-        wanted = form.sheet or names[0]
         if wanted not in names:
             raise Unreadable(f"no sheet {wanted}; the sheets are {', '.join(names)}")
+        if book[wanted] not in book.worksheets:
+            raise Unreadable(
+                f"the sheet {wanted} is a chart and has no rows; name the sheet that has them in "
+                "the source's mapping (sheet), or deliver it as the first"
+            )
         self._require_values(path, book[wanted])
         self._rows = book[wanted].iter_rows(values_only=True)
         head = self._next(1)

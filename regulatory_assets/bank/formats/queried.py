@@ -10,6 +10,7 @@ same lines however often they are asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,7 +56,8 @@ class QueriedFiles:
             here = Path(folder)
             with duckdb.connect(config={"temp_directory": folder}) as connection:
                 for name, relation in query.relations.items():
-                    _relate(connection, name, relation, read(parts[name], relation), parts, here)
+                    with _telling(parts[name]):
+                        _relate(connection, name, relation, read(parts[name], relation), here)
                 connection.execute(f"set allowed_directories = ['{folder}']")
                 connection.execute("set enable_external_access = false")
                 connection.execute("set lock_configuration = true")
@@ -76,21 +78,29 @@ class QueriedFiles:
         return self._rows.pieces()
 
 
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    """Say which of the files it is that cannot be taken, and the line in it."""
+    try:
+        yield
+    except Unreadable as wrong:
+        where = f"{path.name}, line {wrong.line}" if wrong.line else path.name
+        raise Unreadable(f"{where}: {wrong.problem}", plain=wrong.plain) from wrong
+
+
 def _relate(
     connection: duckdb.DuckDBPyConnection,
     name: str,
     relation: Relation,
     file: SourceFile,
-    parts: Mapping[str, Path],
     folder: Path,
 ) -> None:
-    """Make a relation of a file. Raises Unreadable with the file's name and the line."""
-    where = parts[name].name
+    """Make a relation of a file. Raises Unreadable."""
     if missing := [column for column in relation.columns if column not in file.columns]:
-        raise Unreadable(f"{where}: the columns {', '.join(missing)} are missing", plain=True)
+        raise Unreadable(f"the columns {', '.join(missing)} are missing", plain=True)
     target = folder / f"{name}.parquet"
     places = {column: place(file.columns.index(column)) for column in relation.columns}
-    _keep(file, tuple(dict.fromkeys(places.values())), target, where)
+    _keep(file, tuple(dict.fromkeys(places.values())), target)
     lines = f"read_parquet('{target}')"
     wrong = " ".join(_what_is_wrong(c, places[c], t) for c, t in relation.columns.items())
     first = connection.execute(
@@ -98,14 +108,14 @@ def _relate(
         f"where wrong is not null order by {LINE} limit 1"
     ).fetchone()
     if first is not None:
-        raise Unreadable(f"{where}, line {first[0]}: {first[1]}", plain=True)
+        raise Unreadable(str(first[1]), int(first[0]), plain=True)
     typed = ", ".join(f"{places[c]}::{t.sql} as {_quoted(c)}" for c, t in relation.columns.items())
     connection.execute(
         f"create view {_quoted(name)} as select {LINE} as {LINE_IN_SQL}, {typed} from {lines}"
     )
 
 
-def _keep(file: SourceFile, places: Sequence[str], target: Path, where: str) -> None:
+def _keep(file: SourceFile, places: Sequence[str], target: Path) -> None:
     """Write the columns asked for, as text; a line that cannot be read refuses all."""
     kept = [LINE, *places]
     schema = pa.schema([staged_schema(len(file.columns)).field(name) for name in kept])
@@ -114,8 +124,7 @@ def _keep(file: SourceFile, places: Sequence[str], target: Path, where: str) -> 
             bad = piece.filter(pc.is_valid(piece[PROBLEM]))
             if bad.num_rows:
                 raise Unreadable(
-                    f"{where}, line {bad[LINE][0]}: {bad[PROBLEM][0]}; a query needs every line",
-                    plain=True,
+                    f"{bad[PROBLEM][0]}; a query needs every line", bad[LINE][0].as_py(), plain=True
                 )
             writer.write_table(piece.select(kept))
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import codecs
 import hashlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from regulatory_assets.bank.files import FileForm
+from regulatory_assets.bank.formats import content
 from regulatory_assets.bank.formats.piece import Unreadable
 
 BLOCK_BYTES = 8 * 1024 * 1024
@@ -65,20 +67,15 @@ class Lines:
         plain = codecs.lookup(encoding).name == "utf-8"
         decoder = codecs.getincrementaldecoder("utf-8-sig" if plain else encoding)()
         line = 1
-        with self._path.open("rb") as stream:
-            while True:
-                data = stream.read(BLOCK_BYTES)
-                self._hash.update(data)
-                try:
-                    text = decoder.decode(data, final=not data).encode()
-                except UnicodeError as error:
-                    before = data[: getattr(error, "start", 0)].count(b"\n")
-                    raise Unreadable(
-                        f"not {encoding} text ({error}); deliver it as {encoding}, or name its "
-                        "encoding in the source's mapping",
-                        line + before,
-                    ) from error
-                line += text.count(b"\n")
-                yield text
-                if not data:
-                    return
+        for data in chain(content.blocks(self._path, BLOCK_BYTES, self._hash.update), [b""]):
+            try:
+                text = decoder.decode(data, final=not data).encode()
+            except UnicodeError as error:
+                before = data[: getattr(error, "start", 0)].count(b"\n")
+                raise Unreadable(
+                    f"not {encoding} text ({error}); deliver it as {encoding}, or name its "
+                    "encoding in the source's mapping",
+                    line + before,
+                ) from error
+            line += text.count(b"\n")
+            yield text

@@ -214,7 +214,9 @@ def insured_claims(claims: DataFrame, p: Any) -> DataFrame:
     scheme = Window.partitionBy("entity_id", "holder_id", "scheme")
     covered, limit, eligible = F.col("covered"), F.col("insured_limit"), F.col("eligible")
     largest = scheme.orderBy(F.col("covered").desc_nulls_last(), "deal_id")
-    residue = (limit - F.sum("spread").over(scheme)).cast(_MONEY.value)
+    # Cast before it is subtracted: of a wider sum one engine drops the last place.
+    shared = F.sum("spread").over(scheme).cast(_MONEY.value)
+    residue = (limit - shared).cast(_MONEY.value)
     of_claim = F.when(F.col("place") == 1, F.col("spread") + residue).otherwise(F.col("spread"))
     insured = F.when(eligible > limit, of_claim).otherwise(covered)
     return (
