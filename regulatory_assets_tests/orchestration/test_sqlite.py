@@ -80,7 +80,7 @@ def test_what_a_forked_child_writes_is_kept(home: Path) -> None:
     """The last connection to close deletes the log; the child's must be known to be there."""
     file = home / "index.db"
     # In a process of its own: the test's process may hold an engine that must not be forked.
-    script = f"from pathlib import Path; from {__name__} import *; fork_and_write(Path({str(file)!r}))"
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    script = f"import sys; from {__name__} import *; fork_and_write(Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", script, str(file)], check=True, timeout=60)
     with sqlite3.connect(file) as read:
         assert read.execute("SELECT id FROM events").fetchall() == [(1,), (2,)]
