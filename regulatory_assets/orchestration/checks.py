@@ -114,7 +114,8 @@ class Evaluation:
 
 def blocking_faults(instance: DagsterInstance, day: Examination, of: date) -> Iterator[str]:
     """Blocking checks of a day that did not pass when last asked, or were not asked about the
-    revisions that stand."""
+    revisions that stand. One that was asked by other control totals is asked again here: no run
+    is launched to ask it (``settled``)."""
     for check, last in standing(instance, day, of):
         if not check.blocking:
             continue
@@ -123,8 +124,12 @@ def blocking_faults(instance: DagsterInstance, day: Examination, of: date) -> It
             yield f"{name} has not been evaluated"
         elif not last.passed:
             yield f"{name} has failed"
-        elif last.evidence != day.evidence(check):
+        elif day.has_moved(check, last.evidence):
             yield f"{name} has not been evaluated for the revisions that stand"
+        elif last.evidence != day.evidence(check):
+            again = check.examine(day, last.revision)
+            if not again.passed:
+                yield f"{name} fails by the control totals that lie there now: {again.said}"
 
 
 def standing(

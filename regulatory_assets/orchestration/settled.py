@@ -8,6 +8,7 @@ totals: a correction's folder need not hold those of the day.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -15,15 +16,17 @@ from datetime import date
 from dagster import DagsterInstance
 
 from regulatory_assets.adjustments.book import RuleBook
-from regulatory_assets.bank.delivery import DeliveryError, find_files
+from regulatory_assets.bank.delivery import find_files
 from regulatory_assets.ledger.graph import Graph
-from regulatory_assets.ledger.plan import NotReady, Positions, Way
+from regulatory_assets.ledger.plan import Positions, Way
 from regulatory_assets.ledger.run import Outcome, Runner
 from regulatory_assets.orchestration.checks import standing
 from regulatory_assets.orchestration.files import DayFiles
 from regulatory_assets.orchestration.resources import RuntimeResource
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.runtime import Runtime
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,21 @@ def settled(
     graph: Graph, bank: RuntimeResource, instance: DagsterInstance, day: date
 ) -> Settled | None:
     """The day as it stands; None where a run has anything to do or to say."""
-    runtime = bank.runtime(graph)
+    try:
+        return _settled(bank.runtime(graph), bank, instance, day)
+    except Exception as error:  # whatever fails, a run fails by it as well, and says the remedy
+        log.debug("%s is not settled: %s", day, error)
+        return None
+
+
+def _settled(
+    runtime: Runtime, bank: RuntimeResource, instance: DagsterInstance, day: date
+) -> Settled | None:
+    if _waits(runtime, bank, day):
+        return None
     runner = runtime.runner("settled")
     positions = runner.positions(day)
-    try:
-        if _waits(runtime, bank, day):
-            return None
-        outcomes = tuple(_outcomes(runner, positions))
-    except (DeliveryError, NotReady, OSError):  # a run says what is wrong
-        return None
+    outcomes = tuple(_outcomes(runner, positions))
     if any(o.way is not Way.NOTHING for o in outcomes):
         return None
     rules = RuleBook(runtime.events).snapshot()

@@ -39,10 +39,20 @@ def _opened(connection: Any, _: object) -> None:
     if file in _held or connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         return
     held = sqlite3.connect(file, check_same_thread=False)
-    held.execute(
-        "PRAGMA schema_version"
-    ).fetchone()  # a connection that has read nothing holds nothing
+    # A connection that has read nothing holds nothing.
+    held.execute("PRAGMA schema_version").fetchone()
     with _lock:
         _held[file] = held
         if len(_held) > FILES_HELD:
             _held.popitem(last=False)[1].close()
+
+
+def _let_go() -> None:
+    """A child would take its parent's locks on a file for its own, and what it writes could be
+    lost; so nothing is held while a process forks."""
+    with _lock:
+        while _held:
+            _held.popitem()[1].close()
+
+
+os.register_at_fork(before=_let_go)

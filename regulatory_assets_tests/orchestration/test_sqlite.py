@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +54,33 @@ def test_the_oldest_files_are_let_go(home: Path) -> None:
     assert [Path(f"{f}-wal").exists() for f in files] == [False] * 2 + [True] * sqlite.FILES_HELD
     for held in sqlite._held.values():
         held.close()
+
+
+def fork_and_write(file: Path) -> None:
+    """Let a forked child commit before and after its parent has closed all it had open."""
+    with opened(file).begin() as connection:
+        connection.execute(text("CREATE TABLE events (id INTEGER)"))
+    told, tell = os.pipe()
+    waited, go_on = os.pipe()
+    if (child := os.fork()) == 0:
+        with opened(file).connect() as connection:
+            for number in (1, 2):
+                connection.execute(text(f"INSERT INTO events VALUES ({number})"))
+                connection.commit()
+                os.write(tell, b".")
+                os.read(waited, 1)
+        os._exit(0)
+    os.read(told, 1)
+    sqlite._let_go()
+    os.write(go_on, b"..")
+    os.waitpid(child, 0)
+
+
+def test_what_a_forked_child_writes_is_kept(home: Path) -> None:
+    """The last connection to close deletes the log; the child's must be known to be there."""
+    file = home / "index.db"
+    # In a process of its own: the test's process may hold an engine that must not be forked.
+    script = f"import sys; from {__name__} import *; fork_and_write(Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", script, str(file)], check=True, timeout=60)
+    with sqlite3.connect(file) as read:
+        assert read.execute("SELECT id FROM events").fetchall() == [(1,), (2,)]

@@ -19,11 +19,13 @@ import pyarrow.csv as pacsv
 
 from regulatory_assets.bank.files import FileForm
 from regulatory_assets.bank.formats.piece import (
+    COLUMN_LIMIT,
     Unreadable,
     bad_lines,
     check_names,
     good_lines,
     place,
+    too_many,
 )
 from regulatory_assets.bank.formats.text import Lines
 
@@ -165,6 +167,8 @@ def _well_formed(delimiter: str) -> str:
 
 
 def _header(line: str, delimiter: str) -> tuple[str, ...]:
+    if (fields := line.count(delimiter) + 1) > COLUMN_LIMIT:  # before each becomes a name
+        raise Unreadable(too_many(fields), 1, plain=True)
     try:
         (names,) = csv.reader([line], delimiter=delimiter, strict=True)
     except (csv.Error, ValueError) as error:

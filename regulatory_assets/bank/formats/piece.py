@@ -27,15 +27,17 @@ class Unreadable(Exception):
         self.problem, self.line, self.plain = problem, line, plain
 
 
+def too_many(columns: int) -> str:
+    return (
+        f"{columns} columns stand in the header, and {COLUMN_LIMIT:,} are the most; is it "
+        "separated by another sign?"
+    )
+
+
 def check_names(columns: Sequence[str], line: int | None = None) -> None:
     """Refuse names of columns that cannot be told apart, or are far too many. Raises Unreadable."""
     if len(columns) > COLUMN_LIMIT:
-        raise Unreadable(
-            f"{len(columns)} columns stand in the header, and {COLUMN_LIMIT:,} are the most; is it "
-            "separated by another sign?",
-            line,
-            plain=True,
-        )
+        raise Unreadable(too_many(len(columns)), line, plain=True)
     for name, times in Counter(columns).items():
         if times > 1:
             raise Unreadable(f"the column {name} stands twice; name each once", line)
