@@ -142,6 +142,10 @@ class Anchors:
         except FileNotFoundError:
             return (), self._noted()[0]
 
+    def behind(self, registered: datetime) -> bool:
+        """Whether no anchor has been taken since a row was registered."""
+        return self._noted()[1] < registered
+
     @contextmanager
     def _alone(self) -> Iterator[BufferedRandom]:
         self.folder.mkdir(parents=True, exist_ok=True)

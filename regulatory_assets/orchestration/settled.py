@@ -3,7 +3,8 @@
 Asked are those who decide in a run: the register which files wait, the plan of each stage, and
 Dagster whether each check has been evaluated for what stands. A check that warned is asked again,
 since a decision of a person may have answered it, and so is one that was asked by other control
-totals: a correction's folder need not hold those of the day.
+totals: a correction's folder need not hold those of the day. A day that no anchor covers has a run
+too, at whose end one is taken.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from dagster import DagsterInstance
 
@@ -58,6 +59,8 @@ def _settled(
     outcomes = tuple(_outcomes(runner, positions))
     if any(o.way is not Way.NOTHING for o in outcomes):
         return None
+    if runtime.anchors.behind(_last_registered(positions)):
+        return None
     rules = RuleBook(runtime.events).snapshot()
     examination = Examination(positions, runner.reader, runner.register, rules, bank.deliveries)
     warnings: list[str] = []
@@ -80,6 +83,12 @@ def _waits(runtime: Runtime, bank: RuntimeResource, day: date) -> bool:
     taken = runtime.register.delivered_counts().get(day, 0)
     found = DayFiles(folder / str(day), find_files(folder, day, sources), taken)
     return bool(runtime.asks(day, folder) or found.waiting(runtime.arrivals, sources))
+
+
+def _last_registered(positions: Positions) -> datetime:
+    """When the last revision of the day was."""
+    chains = (positions.version(name).chain for name in positions.graph.tables)
+    return max(chain[-1].known_at for chain in chains if chain)
 
 
 def _outcomes(runner: Runner, positions: Positions) -> Iterator[Outcome]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -250,6 +250,21 @@ def test_what_cannot_be_asked_is_left_to_a_run(
         raise EngineError("no engine answers")
 
     monkeypatch.setattr("regulatory_assets.runtime.Runtime.runner", no_engine)
+    assert at_rest(instance) is None
+
+
+def test_a_day_that_no_anchor_covers_has_a_run(
+    first_run: dict[date, DayResult], instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one before was killed at its end, or could not write the anchor."""
+    runtime = open_runtime()
+    last = runtime.register.latest("lcr", FIRST)
+    assert last is not None
+    assert not runtime.anchors.behind(last.known_at)
+    assert runtime.anchors.behind(datetime.now(UTC))
+    assert at_rest(instance) is not None
+    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+    monkeypatch.setattr("regulatory_assets.audit.anchors.Anchors._noted", lambda _: ((), long_ago))
     assert at_rest(instance) is None
 
 
