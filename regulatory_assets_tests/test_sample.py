@@ -17,6 +17,7 @@ from regulatory_assets.cli import app
 from regulatory_assets.engine import Engine
 from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination
+from regulatory_assets_tests.bank import small_nsfr
 from regulatory_assets_tests.bank.small_bank import DAYS
 from regulatory_assets_tests.bank.small_lcr import read, scopes, text_of
 from regulatory_assets_tests.bank.test_generator import WRITTEN, by_id, bytes_of
@@ -87,6 +88,11 @@ def test_ratios_are_those_of_a_sound_bank(day: date) -> None:
     found = scopes(DATA / day.isoformat(), lambda d: not d["deal_id"].startswith("X"))
     assert set(found) == {*kinds.ENTITIES, kinds.GROUP}
     assert all(Decimal("1.2") < s.ratio < Decimal("1.8") for s in found.values())
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_its_long_loans_are_funded_for_long(day: date) -> None:
+    assert Decimal("1.05") < small_nsfr.ratio(DATA / day.isoformat()) < Decimal("1.3")
 
 
 @pytest.mark.timeout(300)
