@@ -233,16 +233,19 @@ def with_sovereigns(rows: DataFrame, prefix: str = "") -> DataFrame:
     country = F.concat(F.lit("/"), F.element_at(F.split(sovereign, " "), 1), F.lit(" "))
     here = F.contains(F.concat(F.lit("/"), at_home), country)
     domestic = F.array_contains(F.split(at_home, "/"), sovereign)
-    known = sovereign.isNotNull()
+
+    def said(yes: Expression) -> Expression:
+        """Few rows have a sovereign: of the others no text is taken apart."""
+        of_known = F.when(yes, "YES").otherwise("NO")
+        return F.when(sovereign.isNotNull(), of_known).otherwise("NO")
+
     return rows.withColumns(
-        {
-            f"{prefix}domestic": F.when(known & domestic, "YES").otherwise("NO"),
-            f"{prefix}foreign": F.when(known & here & ~domestic, "YES").otherwise("NO"),
-        }
+        {f"{prefix}domestic": said(domestic), f"{prefix}foreign": said(here & ~domestic)}
     )
 
 
 def level_of(p: Any, prefix: str = "") -> Expression:
     """Level 1, 2A, 2B or none under a row's regime; null where there is no security."""
     inputs = {name: F.col(f"{prefix}{name}") for name in (*_DECIDING, "domestic")}
-    return decide(p["lcr/security_level"], inputs, "level", F.col("regime"))
+    level = decide(p["lcr/security_level"], inputs, "level", F.col("regime"))
+    return F.when(F.col(f"{prefix}asset_class").isNotNull(), level)
