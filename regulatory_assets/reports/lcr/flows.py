@@ -142,7 +142,6 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     lines, regime, nowhere = p["lcr/lines"], F.col("regime"), F.lit("unclassified")
     taken = (
         parts.where(present)
-        .withColumns(_asked())
         .withColumn("line", line)
         .withColumns(
             {
@@ -323,16 +322,6 @@ def _unwind_line() -> Column:
     return F.concat(F.lit("unwind_"), F.when(received, F.col("received")).otherwise(F.col("level")))
 
 
-def _asked() -> dict[str, Column]:
-    """What tables ask of a row in many places, and is not looked at anew in each."""
-    part, swapped = F.col("part"), _is(_SWAP)
-    better = (part == "stable") & has_better_scheme()
-    return {
-        "deposit_part": F.when(better, "stable_additional").otherwise(part),
-        "asset_level": F.when(swapped, F.col("received")).otherwise(F.col("level")),
-    }
-
-
 def _line(p: Any) -> Column:
     """The line of a part, by the decision table of its family."""
     regime, part = F.col("regime"), F.col("part")
@@ -341,7 +330,7 @@ def _line(p: Any) -> Column:
     eligible = F.when(part == "free", F.col("operational_ok")).otherwise(F.col("eligible"))
     asset = {
         "product_type": held_asset,
-        "level": F.col("asset_level"),
+        "level": F.when(_is(_SWAP), F.col("received")).otherwise(level),
         # Level 1 up to the outflows is the stock's; as collateral it keeps its other level.
         "foreign": F.when(part == "collateral", "NO").otherwise(F.col("foreign")),
         "eligible": _yes((part != "pledged") & eligible),
@@ -350,7 +339,9 @@ def _line(p: Any) -> Column:
     }
     deposit = {
         "sector": sector,
-        "part": F.col("deposit_part"),
+        "part": F.when((part == "stable") & has_better_scheme(), "stable_additional").otherwise(
+            part
+        ),
         "window": window,
         "locked": _yes(F.col("locked_in")),
     }
