@@ -38,7 +38,7 @@ are those before weighting, where the calculation looks at them::
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -47,6 +47,15 @@ from typing import Any
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.cases.items import Result, amounts_of, named, result_of
 from regulatory_assets.regulation.document import Node
+
+
+def _items(root: Node) -> Iterator[tuple[str, str, date, Node]]:
+    """The cases of a file, each with its name, and the regime and the day of all of them."""
+    head = root.fields(("cases", "title", "regime", "day", "items"))
+    head["title"].text()
+    regime, day = head["regime"].text(), head["day"].date()
+    for name, node in named(head["items"], "case"):
+        yield name, regime, day, node
 
 
 @dataclass(frozen=True)
@@ -70,17 +79,15 @@ class CalculationCase:
 
 def calculations(root: Node) -> list[CalculationCase]:
     """The cases of a file of the kind ``calculation``."""
-    head = root.fields(("cases", "title", "regime", "day", "items"))
-    head["title"].text()
     result = []
-    for name, node in named(head["items"], "case"):
+    for name, regime, day, node in _items(root):
         fields = node.fields(("case", "why", "lines", "result"), ("amounts",))
         result.append(
             CalculationCase(
                 name,
                 fields["why"].text(),
-                head["regime"].text(),
-                head["day"].date(),
+                regime,
+                day,
                 amounts_of(fields["lines"]),
                 amounts_of(fields["amounts"]) if "amounts" in fields else {},
                 result_of(fields["result"]),
@@ -116,17 +123,15 @@ class CurrencyCase:
 
 def currencies(root: Node) -> list[CurrencyCase]:
     """The cases of a file of the kind ``currencies``."""
-    head = root.fields(("cases", "title", "regime", "day", "items"))
-    head["title"].text()
     result = []
-    for name, node in named(head["items"], "case"):
+    for name, regime, day, node in _items(root):
         fields = node.fields(("case", "why", "reporting_currency", "lines", "amounts", "results"))
         result.append(
             CurrencyCase(
                 name,
                 fields["why"].text(),
-                head["regime"].text(),
-                head["day"].date(),
+                regime,
+                day,
                 fields["reporting_currency"].text(),
                 {c: amounts_of(own) for c, own in fields["lines"].pairs().items()},
                 {c: amounts_of(own) for c, own in fields["amounts"].pairs().items()},
@@ -166,27 +171,25 @@ class ProfileCase:
 
 def profiles(root: Node) -> list[ProfileCase]:
     """The cases of a file of the kind ``profile``."""
-    head = root.fields(("cases", "title", "regime", "day", "items"))
-    head["title"].text()
     needed = ("case", "why", "bank", "outflows", "inflows", "profile", "result")
     result = []
-    for name, node in named(head["items"], "case"):
+    for name, regime, day, node in _items(root):
         fields = node.fields(needed)
         profile: dict[int, tuple[Decimal, Decimal]] = {}
         for item in fields["profile"].items():
             of_day = item.fields(("day", "outflow", "inflow"))
-            day = int(of_day["day"].decimal(ColumnType.INTEGER))
-            if day in profile:
-                raise item.error(f"day {day} stands twice", "Add the two up")
+            number = int(of_day["day"].decimal(ColumnType.INTEGER))
+            if number in profile:
+                raise item.error(f"day {number} stands twice", "Add the two up")
             amounts = (of_day[column].decimal(ColumnType.MONEY) for column in ("outflow", "inflow"))
             outflow, inflow = amounts
-            profile[day] = outflow, inflow
+            profile[number] = outflow, inflow
         result.append(
             ProfileCase(
                 name,
                 fields["why"].text(),
-                head["regime"].text(),
-                head["day"].date(),
+                regime,
+                day,
                 fields["bank"].text(),
                 fields["outflows"].decimal(ColumnType.MONEY),
                 fields["inflows"].decimal(ColumnType.MONEY),
