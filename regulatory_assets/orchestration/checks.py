@@ -116,9 +116,7 @@ def blocking_faults(instance: DagsterInstance, day: Examination, of: date) -> It
     """Blocking checks of a day that did not pass when last asked, or were not asked about the
     revisions that stand. One that was asked by other control totals is asked again here: no run
     is launched to ask it (``settled``)."""
-    for check, last in standing(instance, day, of):
-        if not check.blocking:
-            continue
+    for check, last in standing(instance, day, of, blocking=True):
         name = f"{check.table.name}: check {check.name}"
         if last is None:
             yield f"{name} has not been evaluated"
@@ -133,11 +131,12 @@ def blocking_faults(instance: DagsterInstance, day: Examination, of: date) -> It
 
 
 def standing(
-    instance: DagsterInstance, day: Examination, of: date
+    instance: DagsterInstance, day: Examination, of: date, *, blocking: bool = False
 ) -> Iterator[tuple[Check, Evaluation | None]]:
-    """The checks of all tables that a day has, each with what it said when it was last asked."""
+    """The checks of all tables that a day has, or the ``blocking`` ones, each with what it said
+    when it was last asked."""
     for check in all_checks(day.positions.graph):
-        if day.version(check.table).chain:
+        if day.version(check.table).chain and (check.blocking or not blocking):
             key = AssetCheckKey(AssetKey(check.table.name), check.name)
             yield check, _last_evaluation(instance, key, of)
 

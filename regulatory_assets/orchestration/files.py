@@ -95,18 +95,16 @@ class Cursor:
 
 @dataclass(frozen=True)
 class DayFiles:
-    """The files of one day as a sensor sees them. ``taken`` counts the deliveries that have been
-    applied to the day: with each of them other files may wait."""
+    """The files of one day as a sensor sees them."""
 
     folder: Path
     files: tuple[DeliveredFile, ...]
-    taken: int
 
-    @property
-    def mark(self) -> str:
-        """Changes whenever other files may wait; no content is read for it."""
+    def mark(self, taken: int) -> str:
+        """Changes whenever other files may wait; no content is read for it. ``taken`` counts the
+        deliveries that have been applied to the day: with each of them other files may wait."""
         told = [(f.source, f.mapping.fingerprint, self._status(f)) for f in self.files]
-        return _hash([self.taken, *told])
+        return _hash([taken, *told])
 
     @property
     def newest(self) -> int:

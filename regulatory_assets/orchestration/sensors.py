@@ -118,8 +118,8 @@ def _look(
     A day that has to wait stays as it was last seen, so it is looked at again.
     """
     files = find_files(folder, day, runtime.graph.sources)
-    found = DayFiles(folder / day.isoformat(), files, taken)
-    mark = found.mark
+    found = DayFiles(folder / day.isoformat(), files)
+    mark = found.mark(taken)
     if mark == before.mark:
         return before, ()
     if day < calendar.first_day:

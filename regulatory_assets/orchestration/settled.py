@@ -80,8 +80,7 @@ def _settled(
 def _waits(runtime: Runtime, bank: RuntimeResource, day: date) -> bool:
     """Whether a file, a control total or a database has anything to take."""
     folder, sources = bank.deliveries, runtime.graph.sources
-    taken = runtime.register.delivered_counts().get(day, 0)
-    found = DayFiles(folder / str(day), find_files(folder, day, sources), taken)
+    found = DayFiles(folder / str(day), find_files(folder, day, sources))
     return bool(runtime.asks(day, folder) or found.waiting(runtime.arrivals, sources))
 
 

@@ -179,10 +179,10 @@ def test_the_sensor_looks_at_the_files_that_are_asked(
     (here / "quotes.txt").write_text(QUOTES)
     (here / "desks_20260107.json").write_text(DESKS)
     graph = production_graph()
-    before = DayFiles(here, find_files(tmp_path, DAY, graph.sources), 0).mark
+    before = DayFiles(here, find_files(tmp_path, DAY, graph.sources)).mark(0)
     assert "fx_rates" not in missing(tmp_path, DAY, graph)
     (here / "quotes.txt").write_text(QUOTES + "1;gbp;1;")
-    assert DayFiles(here, find_files(tmp_path, DAY, graph.sources), 0).mark != before
+    assert DayFiles(here, find_files(tmp_path, DAY, graph.sources)).mark(0) != before
 
 
 def test_the_how_to_shows_mappings_that_can_be_used() -> None:

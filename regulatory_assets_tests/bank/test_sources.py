@@ -273,7 +273,7 @@ def test_a_renamed_source_has_what_it_delivered_before(desk: Desk, folder: Path)
     for rows, found in ((2, "2 rows, as in early.txt"), (3, "3 rows were sent, 2 arrived in")):
         counted = f"table,rows,sum_column,sum,source\nfx_rates,{rows},,,zuerich\n"
         desk.deliver(CONTROL_TOTALS, counted)
-        there = DayFiles(desk.here, find_files(desk.deliveries, desk.day, SOURCES), 1)
+        there = DayFiles(desk.here, find_files(desk.deliveries, desk.day, SOURCES))
         assert list(there.waiting(arrivals_, SOURCES).values()) == [CONTROL_TOTALS]
         totals = control_totals(desk.deliveries, desk.day, SOURCES)
         names = names_of_today(table, installed(SOURCES))
