@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from dagster import DagsterInstance
 from playwright.sync_api import Page, expect
 
 from regulatory_assets.adjustments.files import load
@@ -43,6 +44,10 @@ class Services:
             self.port = free.getsockname()[1]
         workspace = ("-w", str(ROOT / "workspace.yaml"))
         web = ("dagster_webserver", "-h", "127.0.0.1", "-p", str(self.port), *workspace)
+        # Of two that both create Dagster's tables, each stamps its revision, and from then on
+        # neither opens them: they are created before either starts.
+        with DagsterInstance.from_config(str(home.folder / "dagster")):
+            pass
         self.processes = [
             self._start("web", *web),
             self._start("daemon", "dagster._daemon", "run", *workspace),
