@@ -11,6 +11,7 @@ _PATTERNS = {
     ColumnType.MONEY: r"-?[0-9]{1,20}(\.[0-9]{1,8})?",
     ColumnType.RATE: r"-?[0-9]{1,4}(\.[0-9]{1,8})?",
 }
+TEXT_LIMIT = 10_000
 _TYPES = {
     ColumnType.STRING: "VARCHAR",
     ColumnType.DATE: "DATE",
@@ -29,7 +30,7 @@ def typed_lines(lines: str, table: Table, cast: str, match: str, delta: bool) ->
     """
     text = [*(["_operation"] if delta else []), *table.column_names]
     raw = "concat_ws(',', " + ", ".join(f"coalesce({c}, '')" for c in text) + ")"
-    wrong = [_wrong(c, cast, match, delta and c.name not in table.key) for c in table.columns]
+    wrong = [_wrong(c, cast, match, c.name in table.key, delta) for c in table.columns]
     if delta:
         wrong.insert(
             0,
@@ -49,12 +50,16 @@ def typed_lines(lines: str, table: Table, cast: str, match: str, delta: bool) ->
         FROM (SELECT *, nullif(concat_ws('; ', {", ".join(wrong)}), '') AS reasons FROM {lines})"""
 
 
-def _wrong(column: Column, cast: str, match: str, spared: bool) -> str:
+def _wrong(column: Column, cast: str, match: str, of_key: bool, delta: bool) -> str:
     name = column.name
     typed = cast.format(name, _TYPES[column.type])
     rules: list[tuple[str, str]] = []
     if not column.nullable:
         rules.append((f"{name} IS NULL", "missing"))
+    if column.type is ColumnType.STRING:
+        rules.append((f"length({name}) > {TEXT_LIMIT}", "too long"))
+        if of_key:
+            rules.append((f"trim({name}) = ''", "missing"))
     if column.type is ColumnType.BOOLEAN:
         rules.append((f"{name} NOT IN ('true', 'false')", "not true or false"))
     if column.type in _PATTERNS:
@@ -72,4 +77,5 @@ def _wrong(column: Column, cast: str, match: str, spared: bool) -> str:
         return "NULL"
     cases = " ".join(f"WHEN {rule} THEN '{name}: {why}'" for rule, why in rules)
     found = f"CASE {cases} END"
+    spared = delta and not of_key
     return f"CASE WHEN _operation <> 'delete' THEN {found} END" if spared else found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -20,6 +21,7 @@ from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.claims import (
     Settled,
+    Standing,
     all_claims,
     raw_folder,
     settle,
@@ -40,8 +42,9 @@ from regulatory_assets.bank.personal import PersonalData, keep_personal
 from regulatory_assets.bank.staging import RawLines, stage
 from regulatory_assets.control.register import Delivery, LostRace
 from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.postcheck import PostingRefused
 from regulatory_assets.ledger.reader import Version
-from regulatory_assets.ledger.run import ATTEMPTS, Outcome, Runner
+from regulatory_assets.ledger.run import ATTEMPTS, Outcome, Runner, Written
 from regulatory_assets.ledger.table import Table
 
 log = logging.getLogger(__name__)
@@ -147,7 +150,7 @@ def take(
 ) -> Ingested:
     """Conform kept lines and post what differs from the table as it stands, of this source's rows.
 
-    ``before`` sees the accepted lines before anything is posted, and may have warnings. Where
+    ``before`` sees the accepted lines before anything is registered, and may have warnings. Where
     another writer was faster, lines are held against what stands by then.
     """
     totals = tuple(totals)
@@ -168,20 +171,19 @@ def _take(
     table = raw.table
     version = Version(table, raw.day, runner.register.history(table.name, raw.day))
     conformed = conform_kept(runner.lake, raw)
+    agreed = _agreed(raw, conformed, totals)
+    standing = Arrivals(runner.register, raw.path.parents[1]).standing(table, raw.day)
+    others = standing.before(raw.source, raw.formerly)
+    alone = not others.of.keys() - {raw.source}
+    if raw.mode == "full" and alone and not version.data_revision:
+        with suppress(PostingRefused):  # a key stands twice: it is told which lines those are
+            return _take_first(runner, raw, version, conformed, before, agreed)
     counted = conformed.agg(
         F.count("*").alias("lines"),
-        F.count(F.when(F.col(REASONS) != "", 1)).alias("rejected"),
-        F.countDistinct(F.when(F.col(REASONS) == "", frames.fingerprint(table.key))).alias("keys"),
-        *(each.counted.alias(f"sum_{i}") for i, each in enumerate(totals) if each.sum_column),
+        F.count(F.when(_WRONG, 1)).alias("rejected"),
+        F.countDistinct(F.when(_VALID, frames.fingerprint(table.key))).alias("keys"),
     ).collect()[0]
-    if counted.lines != raw.lines:
-        raise DeliveryError(
-            f"{raw.file_name}: {raw.lines} lines are kept, but {counted.lines} were read; "
-            "the storage of the lake is damaged"
-        )
-    for i, each in enumerate(totals):
-        of_column = counted[f"sum_{i}"] if each.sum_column else Decimal(0)
-        each.check(raw.file_name, counted.lines, of_column)
+    _check_lines(raw, counted.lines)
     known: int | None = counted.rejected
     if counted.keys + counted.rejected < counted.lines:
         conformed, known = reject_repeated_keys(conformed, table), None
@@ -190,21 +192,74 @@ def _take(
         if counted.lines and known == counted.lines:
             raise DeliveryError(_nothing_valid(raw, conformed.where(_WRONG)))
     with runner.lake.scratch() as store:
-        settled = _beside_others(runner, raw, conformed, store)
-        standing = None
+        settled = None if alone else _beside(runner, raw, conformed, others, store)
+        stood = None
         if settled is not None:
             conformed, known = settled.lines, None
         elif raw.mode == "delta":
             # Asked twice, for what is deleted and for what is replaced; the table is scanned once.
-            valid = conformed.where(F.col(REASONS) == "")
-            standing = store(runner.reader.rows(version, among=valid, on=table.key))
-            conformed, known = reject_unknown_deletes(conformed, standing, table), None
+            stood = store(runner.reader.rows(version, among=conformed.where(_VALID), on=table.key))
+            conformed, known = reject_unknown_deletes(conformed, stood, table), None
         rejected = _rejected_count(conformed, known)
-        agreed = "\n".join(t.told for t in totals)
-        return _post(runner, raw, version, conformed, settled, standing, rejected, before, agreed)
+        contested, own = (settled.contested, settled.own) if settled else (0, None)
+        delivery = _delivery(raw, rejected, agreed, contested)
+        # Where no line is wrong, nothing need be checked once more to leave the wrong ones out.
+        accepted, wrong = conformed, None
+        if rejected:
+            accepted, wrong = conformed.where(_VALID), conformed.where(_WRONG)
+        return _post(runner, raw, version, accepted, wrong, delivery, before, own, stood)
 
 
-_WRONG = F.col(REASONS) != ""
+_VALID, _WRONG = F.col(REASONS) == "", F.col(REASONS) != ""
+
+
+def _agreed(raw: RawLines, conformed: DataFrame, totals: Sequence[ControlTotal]) -> str:
+    """The control totals that a file was held against. Raises DeliveryError where one differs."""
+    summed = [each for each in totals if each.sum_column]
+    sums = dict.fromkeys(totals, Decimal(0))
+    if summed:
+        (found,) = conformed.agg(
+            *(t.counted.alias(f"sum_{i}") for i, t in enumerate(summed))
+        ).collect()
+        sums |= dict(zip(summed, found, strict=True))
+    for each, of_column in sums.items():
+        each.check(raw.file_name, raw.lines, of_column)
+    return "\n".join(t.told for t in totals)
+
+
+def _check_lines(raw: RawLines, read: int) -> None:
+    if read != raw.lines:
+        raise DeliveryError(
+            f"{raw.file_name}: {raw.lines} lines are kept, but {read} were read; "
+            "the storage of the lake is damaged"
+        )
+
+
+def _take_first(
+    runner: Runner,
+    raw: RawLines,
+    version: Version,
+    conformed: DataFrame,
+    before: Callable[[DataFrame], tuple[str, ...]],
+    agreed: str,
+) -> Ingested:
+    """Take the first full file of a day. Its valid lines are written, then counted: each line is
+    checked once, and nothing counts before it is registered. Raises PostingRefused where a key
+    stands twice."""
+    valid = conformed.where(_VALID)
+    rows = frames.as_base_rows(valid.select(*raw.table.column_names), raw.table)
+    posting, counts = runner.write(version, rows)
+    with runner.lake.scratch() as store:
+        wrong, rejected = None, 0
+        if counts.booked != raw.lines:
+            wrong = store(conformed.where(_WRONG))
+            rejected = wrong.count()
+        _check_lines(raw, counts.booked + rejected)
+        if wrong is not None and not counts.booked:
+            raise DeliveryError(_nothing_valid(raw, wrong))
+        delivery = _delivery(raw, rejected, agreed)
+        written = (posting, counts)
+        return _post(runner, raw, version, valid, wrong, delivery, before, written=written)
 
 
 def _rejected_count(conformed: DataFrame, known: int | None) -> int:
@@ -212,38 +267,24 @@ def _rejected_count(conformed: DataFrame, known: int | None) -> int:
     return conformed.where(_WRONG).count() if known is None else known
 
 
-def _beside_others(
+def _beside(
     runner: Runner,
     raw: RawLines,
     conformed: DataFrame,
+    others: Standing,
     store: Callable[[DataFrame], DataFrame],
-) -> Settled | None:
-    """The lines beside what other sources have delivered; None where no other has."""
+) -> Settled:
+    """The lines beside what other sources have delivered."""
     table, folder = raw.table, raw.path.parents[1]
-    standing = Arrivals(runner.register, folder).standing(table, raw.day)
-    standing = standing.before(raw.source, raw.formerly)
-    if not standing.of.keys() - {raw.source}:
-        return None
-    claims = all_claims(runner.reader, runner.register, folder, table, raw.day, standing)
+    claims = all_claims(runner.reader, runner.register, folder, table, raw.day, others)
     claims = store(claims)
     return settle(store(conformed), claims, table, raw.source, raw.mode == "delta")
 
 
-def _post(
-    runner: Runner,
-    raw: RawLines,
-    version: Version,
-    conformed: DataFrame,
-    settled: Settled | None,
-    standing: DataFrame | None,
-    rejected: int,
-    before: Callable[[DataFrame], tuple[str, ...]],
-    agreed: str,
-) -> Ingested:
-    table = raw.table
-    delivery = Delivery(
+def _delivery(raw: RawLines, rejected: int, agreed: str, contested: int = 0) -> Delivery:
+    return Delivery(
         batch=raw.batch,
-        table=table.name,
+        table=raw.table.name,
         day=raw.day,
         mode=raw.mode,
         file_name=raw.file_name,
@@ -253,11 +294,24 @@ def _post(
         rejected=rejected,
         arrived_at=raw.arrived_at,
         source=raw.source,
-        contested=settled.contested if settled else 0,
+        contested=contested,
         agreed=agreed,
     )
-    # Where no line is wrong, nothing need be checked once more to leave the wrong ones out.
-    accepted = conformed.where(F.col(REASONS) == "") if rejected else conformed
+
+
+def _post(
+    runner: Runner,
+    raw: RawLines,
+    version: Version,
+    accepted: DataFrame,
+    wrong: DataFrame | None,
+    delivery: Delivery,
+    before: Callable[[DataFrame], tuple[str, ...]],
+    own: DataFrame | None = None,
+    standing: DataFrame | None = None,
+    written: Written | None = None,
+) -> Ingested:
+    table = raw.table
     warnings = (*_warnings(raw), *before(accepted))
     kept = [F.col(name) for name in table.column_names]
     if raw.mode == "delta":
@@ -271,10 +325,11 @@ def _post(
         raw.mode,
         cause=f"delivery {raw.file_name} {raw.batch}",
         delivery=delivery,
-        beside=(REJECTED_ROWS, _rejected(raw, conformed)) if rejected else None,
+        beside=None if wrong is None else (REJECTED_ROWS, _rejected(raw, wrong)),
         judged_at=version.revision,
-        own=settled.own if settled else None,
+        own=own,
         standing=standing,
+        written=written,
     )
     return Ingested(delivery, outcome, warnings)
 
@@ -298,9 +353,9 @@ def _warnings(raw: RawLines) -> tuple[str, ...]:
     return (*told, f"{raw.file_name}: columns that nothing uses: {names}. They {kept}")
 
 
-def _rejected(raw: RawLines, conformed: DataFrame) -> DataFrame:
-    """The rejected lines in the shape of their table."""
-    return conformed.where(_WRONG).select(
+def _rejected(raw: RawLines, wrong: DataFrame) -> DataFrame:
+    """Rejected lines in the shape of their table."""
+    return wrong.select(
         F.lit(raw.batch).alias("batch"),
         F.col(LINE),
         F.lit(raw.table.name).alias("source_table"),

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -124,6 +126,15 @@ def stage(file: DeliveredFile, folder: Path) -> RawLines:
     return raw_lines(folder, file.table, batch)
 
 
+def _read_ahead(pieces: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The same pieces; while one is used, a thread reads the next."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, pieces, None)
+        while (piece := coming.result()) is not None:
+            coming = reader.submit(next, pieces, None)
+            yield piece
+
+
 def _names_to_tell(reading: SourceFile, mapping: SourceMapping) -> list[str]:
     """The delivered columns that nothing uses. A name that stands in a line is a value as well."""
     told = reading.unknown
@@ -148,7 +159,7 @@ def _write(file: DeliveredFile, batch: str, target: Path) -> None:
     with pq.ParquetWriter(
         target, schema, compression="zstd", write_statistics=False, use_dictionary=False
     ) as writer:
-        for piece in reading.pieces():
+        for piece in _read_ahead(reading.pieces()):
             writer.write_table(without_personal(piece, reading.columns, mapping))
         if (reading.sha256 or file.read_sha256()) != file.sha256:
             raise Unreadable(

@@ -112,14 +112,5 @@ def clean(lake: Lake, register: Register, table: Table, grace: timedelta) -> tup
     """Remove orphan postings, from the Delta table and from disk. Returns their ids."""
     found = orphans(lake, register, table, grace)
     if found:
-        stored = DeltaTable(str(lake.path(table)))
-        doomed = [
-            uri
-            for posting in found
-            for uri in stored.file_uris(partition_filters=[("posting", "=", posting)])
-        ]
-        listed = ", ".join(f"'{p}'" for p in found)
-        stored.delete(f"posting IN ({listed})")
-        for uri in doomed:
-            lake.remove_file(uri)
+        lake.remove(table, found)
     return found

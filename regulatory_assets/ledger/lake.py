@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -138,9 +138,18 @@ class Lake:
             .select("entry", *table.content)
         )
 
-    def remove_file(self, uri: str) -> None:
-        """Remove a data file that the Delta table no longer names."""
-        Path(uri.removeprefix("file://")).unlink(missing_ok=True)
+    def remove(self, table: Table, postings: Collection[str]) -> None:
+        """Remove postings that are not registered, from the Delta table and from disk."""
+        stored = delta_table(self.path(table))
+        doomed = [
+            uri
+            for posting in postings
+            for uri in stored.file_uris(partition_filters=[("posting", "=", posting)])
+        ]
+        listed = ", ".join(f"'{p}'" for p in postings)
+        stored.delete(f"posting IN ({listed})")
+        for uri in doomed:
+            Path(uri.removeprefix("file://")).unlink(missing_ok=True)
 
     def explain_failure(self, table: Table, error: PySparkException) -> LakeError | None:
         """A clear error when a read failed because files named by the Delta log are gone."""

@@ -36,13 +36,16 @@ from regulatory_assets.ledger.plan import (
     Way,
     plan_stage,
 )
-from regulatory_assets.ledger.postcheck import Counts, check_posting
+from regulatory_assets.ledger.postcheck import Counts, PostingRefused, check_posting
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.rules import NoRules, RuleSet, RuleSource
 from regulatory_assets.ledger.stages import ParameterSet, Stage
 from regulatory_assets.ledger.table import Table
 
 log = logging.getLogger(__name__)
+
+Written = tuple[str | None, Counts]
+"""A posting that is written and checked, and how much it holds; no id where that is nothing."""
 
 ATTEMPTS = 5
 """How often a writer that was overtaken plans again before it gives up."""
@@ -244,6 +247,7 @@ class Runner:
         judged_at: int | None = None,
         own: DataFrame | None = None,
         standing: DataFrame | None = None,
+        written: Written | None = None,
     ) -> Outcome:
         """Post the difference between a delivery and what stands.
 
@@ -255,7 +259,8 @@ class Runner:
         ``own`` are the keys of rows that a full delivery replaces, besides those that it holds;
         all rows if not given. ``judged_at`` is the revision that the content was held against:
         LostRace is raised where another stands by now. ``standing`` are the rows of a delta's keys
-        at that revision, where the caller has read them.
+        at that revision, where the caller has read them. ``written`` is the posting of a first full
+        delivery that the caller has written.
         """
         self.require_open(day)
         for _ in range(ATTEMPTS):
@@ -263,9 +268,9 @@ class Runner:
             previous = Version(table, day, self.register.history(table.name, day))
             if judged_at not in (None, previous.revision):
                 raise LostRace(table.name, day, previous.revision)
-            with self.clear_errors([previous]), self.lake.scratch() as store:
-                entries = self._delivered(content, previous, mode, store, own, standing)
-                posting, counts = self.write(previous, entries)
+            posting, counts = written or self._write_delivered(
+                content, previous, mode, own, standing
+            )
             revisions = [self._source_revision(previous, posting, counts, cause)]
             if beside is not None:
                 revisions.append(self._append_beside(*beside, day, cause))
@@ -279,6 +284,18 @@ class Runner:
             outcome = _outcome(Way.CHANGE, f"{mode} delivery", version, counts)
             return replace(outcome, seconds=time.monotonic() - start)
         raise LostRace(table.name, day, previous.revision + 1)
+
+    def _write_delivered(
+        self,
+        content: DataFrame,
+        previous: Version,
+        mode: Literal["full", "delta"],
+        own: DataFrame | None,
+        standing: DataFrame | None,
+    ) -> Written:
+        with self.clear_errors([previous]), self.lake.scratch() as store:
+            entries = self._delivered(content, previous, mode, store, own, standing)
+            return self.write(previous, entries)
 
     def _delivered(
         self,
@@ -367,11 +384,16 @@ class Runner:
         differing = frames.net(both.select(ENTRY, *names), names)
         return frames.semi(both, differing, names).select(ENTRY, *content)
 
-    def write(self, previous: Version, entries: DataFrame) -> tuple[str | None, Counts]:
-        """Write a posting and check it; no posting where there are no entries."""
+    def write(self, previous: Version, entries: DataFrame) -> Written:
+        """Write a posting and check it; no posting where there are no entries. One that is refused
+        is removed again."""
         posting = new_posting()
         self.lake.append(previous.table, previous.day, posting, entries)
-        counts = check_posting(self.reader, previous, posting)
+        try:
+            counts = check_posting(self.reader, previous, posting)
+        except PostingRefused:
+            self.lake.remove(previous.table, [posting])
+            raise
         return (posting if counts.booked or counts.reversed else None), counts
 
     @contextmanager

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import tracemalloc
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from regulatory_assets.bank.control_totals import control_totals, not_compared
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
 from regulatory_assets.bank.formats import content as file_content
 from regulatory_assets.bank.formats import text as text_format
-from regulatory_assets.bank.ingest import ingest, ingest_table
+from regulatory_assets.bank.ingest import ingest, ingest_table, take
 from regulatory_assets.bank.mapping import load
 from regulatory_assets.bank.staging import stage
 from regulatory_assets.bank.tables import SOURCES
+from regulatory_assets.ledger.compact import orphans
 from regulatory_assets.quality.deliveries import delivery_checks
 from regulatory_assets.quality.examination import Examination, Result
 from regulatory_assets_tests.bank.desk import Desk
@@ -315,6 +317,19 @@ def test_a_key_twice_in_a_file_rejects_both_lines(desk: Desk) -> None:
     assert taken(desk, RATES + "EUR,2\n") == (1, 2)
     assert rates(desk) == {"USD": Decimal("0.9")}
     assert sorted(desk.rejected()) == [2, 4]
+    written = desk.runner.lake, desk.runner.register, desk.table("fx_rates")
+    assert orphans(*written, timedelta(seconds=-5)) == ()  # what was written first is removed
+
+
+@pytest.mark.parametrize("content", [RATES, RATES + "GBP,x\n"])
+def test_a_line_that_is_kept_and_not_read_is_missed(desk: Desk, content: str) -> None:
+    path = desk.deliver("fx_rates.csv", content)
+    (file,) = find_files(desk.deliveries, desk.day, desk.runtime.graph.sources)
+    kept = stage(file, desk.folder / "raw")
+    kept.__dict__["lines"] = kept.lines + 1
+    with pytest.raises(DeliveryError, match=f"{path.name}: .* kept, but .* the lake is damaged"):
+        take(desk.runner, kept)
+    assert desk.rows("fx_rates") == []
 
 
 def test_a_file_without_a_valid_line_never_empties_the_table(desk: Desk) -> None:

@@ -98,6 +98,7 @@ def test_a_delivery_in_which_a_key_stands_twice_is_refused(world: World) -> None
     with pytest.raises(PostingRefused, match="stand twice"):
         world.runner.deliver(books.DEALS, DAY, same, "full", "test")
     assert world.register.history("deals", DAY) == ()
+    assert orphans(world.lake, world.register, books.DEALS, timedelta(seconds=-5)) == ()
 
 
 def test_an_unknown_operation_deletes_nothing(world: World) -> None:
