@@ -90,7 +90,7 @@ class Calculation(Joining):
         # Planning the function is what a small change costs: it is applied once for all, and to
         # stored rows, since the engine takes twice as long to plan it together with the joins.
         if keys is None or rows is None:
-            return frames.net(self._apply(self.store(joined)), content)
+            return frames.net(self.store(self._apply(self.store(joined))), content)
         after = adjusted.of_lookups(self, self.reader.net_of(rows, driving.new))
         made = frames.net(self._apply(self.store(joined.unionAll(after))), content)
         old = frames.negative(adjusted.stood_by_lookups(self, keys)).select(ENTRY, *content)

@@ -33,6 +33,8 @@ _Asked = tuple[tuple[str, tuple[str, ...]], ...]
 
 _REGIME = "a row's regime"
 """The input by which regimes are told apart, where they differ; no table has one of this name."""
+_TOGETHER = "/"
+"""Regimes that share their rules are one value of it; no regime has this sign in its name."""
 
 
 def decide(
@@ -46,15 +48,20 @@ def decide(
     if set(inputs) != set(table.inputs):
         raise ValueError(f"{table.name} needs exactly the inputs {', '.join(table.inputs)}")
     asked, regimes = dict(table.inputs), [BASEL]
+    known = _all(inputs[name].isin(*values) for name, values in asked.items())
     if regime is not None:
-        regimes = list(table.regimes)
-        asked, inputs = {_REGIME: tuple(regimes), **asked}, {_REGIME: regime, **inputs}
+        known = regime.isin(*table.regimes) & known
+        alike: dict[int, list[str]] = {}
+        for name in table.regimes:
+            alike.setdefault(id(table.deciding(name)), []).append(name)
+        regimes = [first for first, *_ in alike.values()]
+        together = tuple(_TOGETHER.join(names) for names in alike.values())
+        asked, inputs = {_REGIME: together, **asked}, {_REGIME: regime, **inputs}
     combinations = list(product(*table.inputs.values()))
     codes = [rows[c].then[output] for rows in map(table.deciding, regimes) for c in combinations]
     answers = list(dict.fromkeys(codes))
     letters = {code: chr(number) for number, code in enumerate(answers)}
     tree = _tree(tuple(asked.items()), "".join(letters[code] for code in codes))
-    known = _all(inputs[name].isin(*values) for name, values in asked.items())
     return F.when(known, _asking(tree, inputs, answers))
 
 
@@ -172,10 +179,16 @@ def _asking(tree: _Question | str, inputs: Mapping[str, Column], answers: Sequen
     """The answers of a tree for known inputs: what most values lead to is left unasked."""
     if isinstance(tree, str):
         return F.lit(answers[ord(tree)])
-    *asked, (_, most) = sorted(tree.branches, key=lambda branch: len(branch[0]))
+    spelled = [(_spelled(tree.name, values), rest) for values, rest in tree.branches]
+    *asked, (_, most) = sorted(spelled, key=lambda branch: len(branch[0]))
     column = inputs[tree.name]
     further = ((column.isin(*values), _asking(rest, inputs, answers)) for values, rest in asked)
     return _cases(further).otherwise(_asking(most, inputs, answers))
+
+
+def _spelled(name: str, values: Sequence[str]) -> list[str]:
+    """The values of an input one by one."""
+    return _TOGETHER.join(values).split(_TOGETHER) if name == _REGIME else list(values)
 
 
 def _cases(branches: Iterable[tuple[Column, Column]]) -> Column:

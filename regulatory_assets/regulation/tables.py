@@ -186,7 +186,15 @@ class DecisionTable:
 
     @cached_property
     def _deciding(self) -> Mapping[str, Mapping[Key, Rule]]:
-        return {regime: self._expand(regime) for regime in self.by_regime}
+        """By regime; those with the same rules share one mapping."""
+        expanded: dict[tuple[int, ...], Mapping[Key, Rule]] = {}
+        found = {}
+        for regime, rules in self.by_regime.items():
+            same = tuple(map(id, rules))
+            if same not in expanded:
+                expanded[same] = self._expand(regime)
+            found[regime] = expanded[same]
+        return found
 
     def _expand(self, regime: str) -> Mapping[Key, Rule]:
         """The rule of every combination; refuses two rules for one and none for another."""
@@ -224,17 +232,14 @@ class DecisionTable:
         inputs = list(self.inputs)
         names = sorted(inputs)
         places = [inputs.index(name) for name in names]
-        return [
-            "decisions",
-            names,
-            {
-                regime: sorted(
-                    [[key[place] for place in places], dict(rule.then)]
-                    for key, rule in deciding.items()
-                )
-                for regime, deciding in self._deciding.items()
-            },
-        ]
+
+        def decisions(deciding: Mapping[Key, Rule]) -> list[Any]:
+            pairs = deciding.items()
+            return sorted([[key[at] for at in places], dict(rule.then)] for key, rule in pairs)
+
+        told = {id(each): each for each in self._deciding.values()}
+        sorted_ = {same: decisions(each) for same, each in told.items()}
+        return ["decisions", names, {r: sorted_[id(d)] for r, d in self._deciding.items()}]
 
 
 def plain(value: Decimal) -> str:

@@ -19,7 +19,15 @@ from regulatory_assets.bank.tables import COUNTERPARTIES, DEALS
 from regulatory_assets.ledger.arithmetic import mul_div, product
 from regulatory_assets.ledger.stages import Lookup, row_stage
 from regulatory_assets.ledger.table import ColumnType
-from regulatory_assets.regulation.expressions import decide, text, value
+from regulatory_assets.regulation.expressions import value
+from regulatory_assets.reports.lcr.assignment import (
+    LINE_PARAMETERS,
+    SWAP,
+    decided_by,
+    is_a,
+    unwind_line,
+    with_line,
+)
 from regulatory_assets.reports.lcr.calling import OF_CALLS, by_terms
 from regulatory_assets.reports.lcr.customers import DEPOSITOR_SIZES
 from regulatory_assets.reports.lcr.holdings import FREE_HOLDINGS
@@ -37,9 +45,9 @@ from regulatory_assets.reports.lcr.instalments import (
     with_minimum_payments,
 )
 from regulatory_assets.reports.lcr.insurance import OF_INSURANCE, is_insured
-from regulatory_assets.reports.lcr.joint import OF_SHARED, has_better_scheme
+from regulatory_assets.reports.lcr.joint import OF_SHARED
 from regulatory_assets.reports.lcr.lending import OF_LOAN, by_loan_terms, is_performing
-from regulatory_assets.reports.lcr.public import OF_PUBLIC, whose_counterparty
+from regulatory_assets.reports.lcr.public import OF_PUBLIC
 from regulatory_assets.reports.lcr.received import OF_RECEIVED, free_share
 from regulatory_assets.reports.lcr.securities import OF_ENTITY, OF_GRADE, level_of, with_sovereigns
 from regulatory_assets.reports.lcr.tables import DEPOSITORS, LCR_FLOWS
@@ -49,26 +57,10 @@ from regulatory_assets.reports.lookups import RATE_OF_DAY
 _MONEY = ColumnType.MONEY.value
 _NOTHING = F.lit(0).cast(_MONEY)
 
-_SWAP = "COLLATERAL_SWAP"
 _FINANCIAL = ("BANK", "OTHER_FINANCIAL", "OTHER_LEGAL_ENTITY")
 """Sectors whose deposits run off whole, insured or not (BCBS 238 paras 108-109)."""
 
-_FLOW_PARAMETERS = (
-    "lcr/asset_lines",
-    "lcr/deposit_lines",
-    "lcr/facility_lines",
-    "lcr/inflow_lines",
-    "lcr/interest_lines",
-    "lcr/lending_lines",
-    "lcr/lines",
-    "lcr/loan_lines",
-    "lcr/mismatch_lines",
-    "lcr/outflow_lines",
-    "lcr/secured_lines",
-    "lcr/security_level",
-    "lcr/swap_lines",
-    "lcr/window",
-)
+_FLOW_PARAMETERS = (*LINE_PARAMETERS, "lcr/security_level", "lcr/window")
 
 
 @row_stage(
@@ -138,55 +130,25 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     )
     whole = (F.col("part") == "whole") & F.col("piece").isNull()
     present = whole | (F.col("amount") != 0) | F.col("held").isNull()
-    line = F.when(F.col("amount").isNotNull(), _line(p))
-    lines, regime, nowhere = p["lcr/lines"], F.col("regime"), F.lit("unclassified")
-    taken = (
-        parts.where(present)
-        .withColumn("line", line)
-        .withColumns(
-            {
-                "component": text(lines, F.col("line"), "component"),
-                "factor": value(lines, F.col("line"), "rate", regime),
-                "due_day": due_day(p),
-            }
-        )
-    )
+    taken = with_line(parts.where(present), p).withColumn("due_day", due_day(p))
     return taken.withColumns(
-        {
-            "part": part_name(),
-            "line": F.coalesce("line", nowhere),
-            "component": F.coalesce("component", nowhere),
-            "weighted": product(F.col("amount"), F.col("factor")),
-        }
+        {"part": part_name(), "weighted": product(F.col("amount"), F.col("factor"))}
     )
-
-
-def _yes(condition: Column) -> Column:
-    return F.when(condition, "YES").otherwise("NO")
-
-
-def _is(product_type: str) -> Column:
-    return F.col("product_type") == product_type
-
-
-def _decided_by(table: Any) -> Column:
-    """Whether a decision table of a family of products has the deal's kind among its inputs."""
-    return F.col("product_type").isin(*table.inputs["product_type"])
 
 
 def _describe(deals: DataFrame, p: Any) -> DataFrame:
     """What the assignment of lines looks at: window, level, insured amount and the like."""
     last = last_of_window(p)
     due, today = F.col("maturity_date"), F.lit(p.day)
-    is_asset = F.col("product_type").isin("LOAN", "REVERSE_REPO", "SECURITY", _SWAP)
-    is_asset = is_asset | _decided_by(p["lcr/inflow_lines"])
+    is_asset = F.col("product_type").isin("LOAN", "REVERSE_REPO", "SECURITY", SWAP)
+    is_asset = is_asset | decided_by(p["lcr/inflow_lines"])
     window = (
         F.when(is_asset & ((due <= today) | ~is_performing()), "OVERDUE")
         .when(due.isNull(), "OPEN")
         .when(due <= last, "WITHIN")
         .otherwise("BEYOND")
     )
-    eligible = is_insured() & _is("DEPOSIT")
+    eligible = is_insured() & is_a("DEPOSIT")
     share = mul_div(F.col("held"), F.col("insured_amount"), F.col("eligible_balance"))
     residue = F.when(F.col("deal_id") == F.col("residue_deal_id"), F.col("residue"))
     spread = F.col("held").isNotNull() & (F.col("eligible_balance") != 0)
@@ -220,39 +182,59 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
 
 
 def _parts(p: Any) -> Column:
-    """The parts a deal of this kind may have; those with no amount fall away."""
+    """The parts a deal of this kind may have; those with no amount fall away, now or later."""
 
     def parts(*names: str) -> Column:
         return F.array(*(F.lit(n) for n in names))
 
+    # Most deposits have one part with an amount: a row made for each of the others would cost as
+    # much as that for this one.
+    deposit, held = is_a("DEPOSIT") & F.col("held").isNotNull(), F.col("held")
+    retail = is_retail_deposit()
+    rest = F.when(_insured_whole(), parts("insured")).otherwise(parts("uninsured"))
     return (
-        F.when(is_retail_deposit(), parts("stable", "less_stable"))
+        F.when(retail & (_stable() == 0) & held.isNotNull(), parts("less_stable"))
+        .when(retail & (_stable() == held), parts("stable"))
+        .when(retail, parts("stable", "less_stable"))
+        .when(deposit & (F.col("operational") == 0), rest)
         .when(
-            _is("DEPOSIT"),
+            is_a("DEPOSIT"),
             parts("operational_insured", "operational_uninsured", "insured", "uninsured"),
         )
-        .when(_is("REPO"), parts("whole", "unwind_cash", "unwind_collateral"))
-        .when(_is("REVERSE_REPO"), parts("whole", "collateral", "unwind_cash", "unwind_collateral"))
-        .when(_is(_SWAP), parts("whole", "collateral", "unwind_received", "unwind_collateral"))
-        .when(_decided_by(p["lcr/facility_lines"]), parts("posted", "undrawn"))
-        .when(_is("SECURITY") & F.col("free").isNotNull(), parts("free", "pledged"))
+        .when(is_a("REPO"), parts("whole", "unwind_cash", "unwind_collateral"))
+        .when(
+            is_a("REVERSE_REPO"), parts("whole", "collateral", "unwind_cash", "unwind_collateral")
+        )
+        .when(is_a(SWAP), parts("whole", "collateral", "unwind_received", "unwind_collateral"))
+        .when(decided_by(p["lcr/facility_lines"]), parts("posted", "undrawn"))
+        .when(is_a("SECURITY") & F.col("free").isNotNull(), parts("free", "pledged"))
         .otherwise(parts("whole"))
     )
+
+
+def _stable() -> Column:
+    """What of a retail deposit is stable: insured, and with a relationship or a transactional
+    account (BCBS 238 para 75)."""
+    firm = F.coalesce(F.col("transactional") | F.col("relationship"), F.lit(False))
+    return F.when(firm, F.col("insured")).otherwise(_NOTHING)
+
+
+def _insured_whole() -> Column:
+    """Whether all that a depositor has is insured, and that counts for its sector."""
+    return ~F.col("sector").isin(*_FINANCIAL) & F.col("all_insured")
 
 
 def _part_amount(p: Any) -> Column:
     """The amount of a part; the parts of a deal sum to its amount, memo parts apart."""
     held, insured = F.col("held"), F.col("insured")
     operational, pledged = F.col("operational"), F.col("pledged")
-    firm = F.coalesce(F.col("transactional") | F.col("relationship"), F.lit(False))
-    stable = F.when(firm, insured).otherwise(_NOTHING)
+    stable, all_insured = _stable(), _insured_whole()
     operational_insured = F.least(operational, insured)
-    all_insured = ~F.col("sector").isin(*_FINANCIAL) & F.col("all_insured")
     rest = (held - operational).cast(_MONEY)
     liquid = F.col("eligible") & (F.col("level") != "none")
-    after_haircut = product(pledged, value(p["lcr/lines"], _unwind_line(), "rate", F.col("regime")))
+    after_haircut = product(pledged, value(p["lcr/lines"], unwind_line(), "rate", F.col("regime")))
     posted = F.when(liquid, F.least(held, F.coalesce(after_haircut, _NOTHING))).otherwise(_NOTHING)
-    lent, swapped = _is("REVERSE_REPO"), _is(_SWAP)
+    lent, swapped = is_a("REVERSE_REPO"), is_a(SWAP)
     usable = F.col("eligible") & (F.col("received") != "none")
     exchanged = liquid & (~swapped | usable)
     taken = free_share(F.when(swapped, held).otherwise(pledged))
@@ -299,94 +281,9 @@ def _counts() -> Column:
     collateral can be recalled at will. So can what an open swap has received.
     """
     part, window, known = F.col("part"), F.col("window"), F.col("of_part").isNotNull()
-    unwound = (window == "WITHIN") | (_is("REPO") & (window == "OPEN"))
+    unwound = (window == "WITHIN") | (is_a("REPO") & (window == "OPEN"))
     return (
         F.when(part == "collateral", known & window.isin("WITHIN", "BEYOND"))
         .when(F.startswith(part, F.lit("unwind_")), known & unwound)
         .otherwise(known)
     )
-
-
-def _in_stock() -> Column:
-    """Whether some of a security held may be in the stock, in whatever level."""
-    usable = F.when(F.col("free").isNull(), F.col("eligible")).otherwise(
-        F.col("operational_ok") & (F.col("free") > 0)
-    )
-    liquid = (F.col("level") != "none") | (F.col("foreign") == "YES")
-    return _is("SECURITY") & liquid & usable
-
-
-def _unwind_line() -> Column:
-    """The line of collateral that is unwound; its factor is what the haircut leaves."""
-    received = F.col("part") == "unwind_received"
-    return F.concat(F.lit("unwind_"), F.when(received, F.col("received")).otherwise(F.col("level")))
-
-
-def _line(p: Any) -> Column:
-    """The line of a part, by the decision table of its family."""
-    regime, part = F.col("regime"), F.col("part")
-    sector, window, level = F.col("sector"), F.col("window"), F.col("level")
-    held_asset = F.when(part == "collateral", "SECURITY").otherwise(F.col("product_type"))
-    eligible = F.when(part == "free", F.col("operational_ok")).otherwise(F.col("eligible"))
-    asset = {
-        "product_type": held_asset,
-        "level": F.when(_is(_SWAP), F.col("received")).otherwise(level),
-        # Level 1 up to the outflows is the stock's; as collateral it keeps its other level.
-        "foreign": F.when(part == "collateral", "NO").otherwise(F.col("foreign")),
-        "eligible": _yes((part != "pledged") & eligible),
-        # What a pledged security pays at maturity stays with the holder of the pledge.
-        "window": F.when(part == "pledged", "OPEN").otherwise(window),
-    }
-    deposit = {
-        "sector": sector,
-        "part": F.when((part == "stable") & has_better_scheme(), "stable_additional").otherwise(
-            part
-        ),
-        "window": window,
-        "locked": _yes(F.col("locked_in")),
-    }
-    secured = {
-        "product_type": F.col("product_type"),
-        "sector": sector,
-        "level": level,
-        "window": window,
-        "counterparty": whose_counterparty(),
-    }
-    domestic = (sector == "CENTRAL_BANK") & (whose_counterparty() == "DOMESTIC")
-    swap = {
-        "product_type": F.col("product_type"),
-        "given": level,
-        "received": F.col("received"),
-        "window": window,
-        "reused": _yes(F.col("received_reused")),
-        "counterparty": F.when(domestic, "CENTRAL_BANK").otherwise("OTHER"),
-    }
-    loan = {"sector": sector, "window": window}
-    kind = {"product_type": F.col("product_type"), "window": window}
-    facility = {"product_type": F.col("product_type"), "sector": sector, "part": part}
-    interest = p["lcr/interest_lines"]
-    paid = {"product_type": F.col("product_type"), "stock": _yes(_in_stock())}
-    others = (
-        (p["lcr/facility_lines"], facility),
-        (p["lcr/lending_lines"], kind | {"sector": sector}),
-        (p["lcr/outflow_lines"], kind),
-        (p["lcr/inflow_lines"], kind),
-    )
-    lines = (
-        F.when(part == "unwind_cash", "unwind_level1_cash")
-        .when(part.isin("unwind_received", "unwind_collateral"), _unwind_line())
-        .when(
-            _is(_SWAP) & (part == "whole"),
-            F.coalesce(decide(p["lcr/swap_lines"], swap, "line", regime), F.lit("unclassified")),
-        )
-        .when((part == INTEREST) & _decided_by(interest), decide(interest, paid, "line", regime))
-        .when(_is("DEPOSIT"), decide(p["lcr/deposit_lines"], deposit, "line", regime))
-        .when(_is("LOAN"), decide(p["lcr/loan_lines"], loan, "line", regime))
-        .when(
-            F.col("product_type").isin("REPO", "REVERSE_REPO") & part.isin("whole", INTEREST),
-            decide(p["lcr/secured_lines"], secured, "line", regime),
-        )
-    )
-    for table, inputs in others:
-        lines = lines.when(_decided_by(table), decide(table, inputs, "line", regime))
-    return lines.otherwise(decide(p["lcr/asset_lines"], asset, "line", regime))

@@ -19,7 +19,6 @@ from regulatory_assets.ledger.arithmetic import mul_div, product, total
 from regulatory_assets.ledger.stages import group_stage
 from regulatory_assets.ledger.table import Column as TableColumn
 from regulatory_assets.ledger.table import ColumnType, Table
-from regulatory_assets.regulation.expressions import text
 from regulatory_assets.reports.lcr.received import free_share
 
 _CURRENCY = "deal currency"
@@ -216,7 +215,7 @@ def part_name() -> Column:
 
 
 def due_day(p: Any) -> Column:
-    """The day on which a dated part is paid, for lines looked at by day (12 CFR 249.30(b)).
+    """The day on which a part is paid whose line is ``dated``: looked at by day (12 CFR 249.30(b)).
 
     What is due already is paid on day 1. Of several instalments in the window an inflow counts
     on the last day, an outflow on the first: the net outflow is never taken for less than it is.
@@ -229,5 +228,4 @@ def due_day(p: Any) -> Column:
     )
     late = (piece == "overdue") | (_OWES & (unpaid > 0))
     days = F.datediff(paid, F.lit(p.day))
-    flow = text(p["lcr/mismatch_lines"], F.col("line"), "flow", F.col("regime"))
-    return F.when(flow.isNotNull(), F.when(late | (days < 1), F.lit(1)).otherwise(days))
+    return F.when(F.col("dated"), F.when(late | (days < 1), F.lit(1)).otherwise(days))

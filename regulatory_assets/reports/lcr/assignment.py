@@ -1,0 +1,179 @@
+"""Which line takes a part of a deal, with the line's component and factor.
+
+Every family of deals has its decision table; here stands what a part asks it. All tables' answers
+are one table of rows that parts are joined with. What the parts are and how much they are belongs
+to ``flows``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.ledger.table import ColumnType
+from regulatory_assets.regulation.answers import answers, question
+from regulatory_assets.reports.lcr.instalments import INTEREST
+from regulatory_assets.reports.lcr.joint import has_better_scheme
+from regulatory_assets.reports.lcr.public import whose_counterparty
+
+SWAP = "COLLATERAL_SWAP"
+
+LINE_PARAMETERS = (
+    "lcr/asset_lines",
+    "lcr/deposit_lines",
+    "lcr/facility_lines",
+    "lcr/inflow_lines",
+    "lcr/interest_lines",
+    "lcr/lending_lines",
+    "lcr/lines",
+    "lcr/loan_lines",
+    "lcr/mismatch_lines",
+    "lcr/outflow_lines",
+    "lcr/secured_lines",
+    "lcr/swap_lines",
+)
+_DECIDING = tuple(n for n in LINE_PARAMETERS if n not in ("lcr/lines", "lcr/mismatch_lines"))
+_OF_REGIME = "/"
+_NOWHERE = F.lit("unclassified")
+
+
+def with_line(parts: DataFrame, p: Any) -> DataFrame:
+    """Parts with ``line``, ``component``, ``factor`` and whether the line is ``dated``: looked at
+    by day (12 CFR 249.30(b)). A part without an amount, or that no line takes, is unclassified."""
+    asked = F.concat(F.col("regime"), F.lit(_OF_REGIME), _question(p))
+    asking = parts.withColumn("__asked", F.when(F.col("amount").isNotNull(), asked))
+    # The few rows stand left: of parts the engine cannot tell how many they are, and would keep
+    # them all in memory to look into.
+    known = parts.sparkSession.createDataFrame(_answers(p))
+    found = known.join(asking, F.col("__answers") == F.col("__asked"), "right")
+    named = {name: F.coalesce(name, _NOWHERE) for name in ("line", "component")}
+    return found.drop("__answers", "__asked").withColumns(named)
+
+
+def is_a(product_type: str) -> Column:
+    return F.col("product_type") == product_type
+
+
+def decided_by(table: Any) -> Column:
+    """Whether a decision table of a family of products has the deal's kind among its inputs."""
+    return F.col("product_type").isin(*table.inputs["product_type"])
+
+
+def unwind_line() -> Column:
+    """The line of collateral that is unwound; its factor is what the haircut leaves."""
+    received = F.col("part") == "unwind_received"
+    return F.concat(F.lit("unwind_"), F.when(received, F.col("received")).otherwise(F.col("level")))
+
+
+def _answers(p: Any) -> pa.Table:
+    """Every question with its line, by regime."""
+    rows = list(_lines_of_questions(p))
+    factor = pa.array([row[3] for row in rows], ColumnType.RATE.arrow)
+    columns = dict(
+        zip(("__answers", "line", "component"), list(zip(*rows, strict=True)), strict=False)
+    )
+    return pa.table(columns | {"factor": factor, "dated": [row[4] for row in rows]})
+
+
+def _lines_of_questions(p: Any) -> Iterator[tuple[str, str, str, Decimal, bool]]:
+    lines, dated = p.rates("lcr/lines"), p.rates("lcr/mismatch_lines")
+    for regime in lines.regimes:
+        of_regime = lines.rows(regime)
+        asked = [(line, line) for (line,) in of_regime]  # some parts know their line themselves
+        for name in _DECIDING:
+            asked += answers(p.decisions(name), "line", regime)
+        for said, line in asked:
+            if row := of_regime.get((line,)):
+                by_day = (line,) in dated.rows(regime)
+                told = row.texts["component"], row.values["rate"]
+                yield f"{regime}{_OF_REGIME}{said}", line, *told, by_day
+
+
+def _yes(condition: Column) -> Column:
+    return F.when(condition, "YES").otherwise("NO")
+
+
+def _in_stock() -> Column:
+    """Whether some of a security held may be in the stock, in whatever level."""
+    usable = F.when(F.col("free").isNull(), F.col("eligible")).otherwise(
+        F.col("operational_ok") & (F.col("free") > 0)
+    )
+    liquid = (F.col("level") != "none") | (F.col("foreign") == "YES")
+    return is_a("SECURITY") & liquid & usable
+
+
+def _question(p: Any) -> Column:
+    """What a part asks the decision table of its family; some know their line themselves."""
+    part = F.col("part")
+    sector, window, level = F.col("sector"), F.col("window"), F.col("level")
+    held_asset = F.when(part == "collateral", "SECURITY").otherwise(F.col("product_type"))
+    eligible = F.when(part == "free", F.col("operational_ok")).otherwise(F.col("eligible"))
+    asset = {
+        "product_type": held_asset,
+        "level": F.when(is_a(SWAP), F.col("received")).otherwise(level),
+        # Level 1 up to the outflows is the stock's; as collateral it keeps its other level.
+        "foreign": F.when(part == "collateral", "NO").otherwise(F.col("foreign")),
+        "eligible": _yes((part != "pledged") & eligible),
+        # What a pledged security pays at maturity stays with the holder of the pledge.
+        "window": F.when(part == "pledged", "OPEN").otherwise(window),
+    }
+    deposit = {
+        "sector": sector,
+        "part": F.when((part == "stable") & has_better_scheme(), "stable_additional").otherwise(
+            part
+        ),
+        "window": window,
+        "locked": _yes(F.col("locked_in")),
+    }
+    secured = {
+        "product_type": F.col("product_type"),
+        "sector": sector,
+        "level": level,
+        "window": window,
+        "counterparty": whose_counterparty(),
+    }
+    domestic = (sector == "CENTRAL_BANK") & (whose_counterparty() == "DOMESTIC")
+    swap = {
+        "product_type": F.col("product_type"),
+        "given": level,
+        "received": F.col("received"),
+        "window": window,
+        "reused": _yes(F.col("received_reused")),
+        "counterparty": F.when(domestic, "CENTRAL_BANK").otherwise("OTHER"),
+    }
+    loan = {"sector": sector, "window": window}
+    kind = {"product_type": F.col("product_type"), "window": window}
+    facility = {"product_type": F.col("product_type"), "sector": sector, "part": part}
+    paid = {"product_type": F.col("product_type"), "stock": _yes(_in_stock())}
+    interest = p["lcr/interest_lines"]
+    others = (
+        (p["lcr/facility_lines"], facility),
+        (p["lcr/lending_lines"], kind | {"sector": sector}),
+        (p["lcr/outflow_lines"], kind),
+        (p["lcr/inflow_lines"], kind),
+    )
+    # What most parts are is asked first.
+    asked = (
+        F.when(is_a("DEPOSIT") & (part != INTEREST), question(p["lcr/deposit_lines"], deposit))
+        .when(is_a("LOAN"), question(p["lcr/loan_lines"], loan))
+        .when(part == "unwind_cash", "unwind_level1_cash")
+        .when(part.isin("unwind_received", "unwind_collateral"), unwind_line())
+        .when(
+            is_a(SWAP) & (part == "whole"),
+            F.coalesce(question(p["lcr/swap_lines"], swap), _NOWHERE),
+        )
+        .when((part == INTEREST) & decided_by(interest), question(interest, paid))
+        .when(
+            F.col("product_type").isin("REPO", "REVERSE_REPO") & part.isin("whole", INTEREST),
+            question(p["lcr/secured_lines"], secured),
+        )
+    )
+    for table, inputs in others:
+        asked = asked.when(decided_by(table), question(table, inputs))
+    return asked.otherwise(question(p["lcr/asset_lines"], asset))
