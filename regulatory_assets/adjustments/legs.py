@@ -1,9 +1,9 @@
 """Trades of which a rule changes one leg and leaves another.
 
-A repo is cash one way and securities the other; who corrects one of them has often forgotten the
-other. Which source names the legs, and by what a deal holds one, stands in ``legs.yaml``. Where
-that source was not delivered nothing can be said. What follows from a leg that is left stands in
-``governance``.
+A repo is cash one way and securities the other, a collateral swap securities both ways; who
+corrects one of them has often forgotten the other. Which source names the legs, and by what a deal
+holds one, stands in ``legs.yaml``. Where that source was not delivered nothing can be said. What
+follows from a leg that is left stands in ``governance``.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from regulatory_assets.ledger.table import Table
 
 SHOWN = 10
 """How many legs are named; of the others only the trades are counted."""
+_CASH = "CASH"
+"""The asset that makes a trade one of cash against securities."""
 
 
 @cache
@@ -86,25 +88,26 @@ def left_alone(rows: DataFrame, legs: DataFrame, table: Table) -> tuple[int, tup
     counts as its whole deal.
     """
     known = linking()
-    trade, leg, deal, asset = (str(known[n]) for n in ("trade", "leg", "deal", "asset"))
-    flags = {kind: f"__{kind}" for kind in known["held_by"]}
-    changed = _changed(rows, table, deal, known["held_by"], flags)
-    kinds = [F.when(F.col(asset) == kind, F.col(flag)) for kind, flag in flags.items()]
+    trade, leg, deal = (str(known[n]) for n in ("trade", "leg", "deal"))
+    asset, side = str(known["asset"]), str(known["side"])
+    changed = _changed(rows, table, deal, known)
     marked = (
-        frames.attach(legs.select(trade, leg, deal, asset), changed, [deal], [deal], "left")
-        .withColumn("__changed", F.coalesce(*kinds, F.lit(False)).cast("int"))
-        .select(trade, leg, deal, asset, "__changed")
+        frames.attach(legs.select(trade, leg, deal, asset, side), changed, [deal], [deal], "left")
+        .withColumn("__as_asset", _is_changed(asset, known["held_by"]))
+        .withColumn("__as_side", _is_changed(side, known["exchanged"]))
+        .select(trade, leg, deal, asset, "__as_asset", "__as_side")
     )
+    with_cash = F.max((F.col(asset) == _CASH).cast("int")) == 1
     in_part = (
         marked.groupBy(trade)
-        .agg(F.max("__changed").alias("__most"), F.min("__changed").alias("__least"))
-        .where((F.col("__most") == 1) & (F.col("__least") == 0))
-        .select(trade)
+        .agg(with_cash.alias("__cash"), *(_partly(c).alias(c) for c in ("__as_asset", "__as_side")))
+        .where(_as_traded())
+        .select(trade, "__cash")
     )
     trades = in_part.count()
     if not trades:
         return 0, ()
-    left = frames.semi(marked.where(F.col("__changed") == 0), in_part, [trade])
+    left = frames.attach(marked, in_part, [trade], [trade], "inner").where(_as_traded() == 0)
     named = left.orderBy(trade, leg).limit(SHOWN).toArrow().to_pylist()
     return trades, tuple(
         f"{n[trade]} leg {n[leg]} ({n[asset]}, {f'deal {n[deal]}' if n[deal] else 'no deal'})"
@@ -112,20 +115,35 @@ def left_alone(rows: DataFrame, legs: DataFrame, table: Table) -> tuple[int, tup
     )
 
 
-def _changed(
-    rows: DataFrame,
-    table: Table,
-    deal: str,
-    held_by: Mapping[str, Sequence[str]],
-    flags: Mapping[str, str],
-) -> DataFrame:
-    """The deals that rows change, and by kind of asset whether the leg that they hold is changed.
+def _is_changed(column: str, kinds: Iterable[str]) -> Column:
+    """1 where the deal's flag of what a leg is in a column is set; 0 for a leg of another deal."""
+    flags = [F.when(F.col(column) == kind, F.col(_flag(kind))) for kind in kinds]
+    return F.coalesce(*flags, F.lit(False)).cast("int")
+
+
+def _partly(changed: str) -> Column:
+    """Whether of a trade's legs some are changed and some are not."""
+    return (F.max(changed) == 1) & (F.min(changed) == 0)
+
+
+def _as_traded() -> Column:
+    """Of the two readings of a leg that of its trade: by its asset where there is cash in it."""
+    return F.when(F.col("__cash"), F.col("__as_asset")).otherwise(F.col("__as_side"))
+
+
+def _flag(kind: str) -> str:
+    return f"__{kind}"
+
+
+def _changed(rows: DataFrame, table: Table, deal: str, known: Mapping[str, Any]) -> DataFrame:
+    """The deals that rows change, and by kind of leg whether what it is held by is changed.
 
     A deal that is taken out has no rebooked row, and with it all its legs are changed.
     """
+    kinds: dict[str, Sequence[str]] = {**known["held_by"], **known["exchanged"]}
     if table.key != (deal,):
-        return rows.select(deal, *(F.lit(True).alias(f) for f in flags.values())).distinct()
-    own = {c for columns in held_by.values() for c in columns}
+        return rows.select(deal, *(F.lit(True).alias(_flag(kind)) for kind in kinds)).distinct()
+    own = {c for columns in kinds.values() for c in columns}
     of_all = [c for c in table.column_names if c not in own and c != deal]
     sides = {
         f"__{name}_{c}": F.max(F.when(F.col("sign") == sign, F.col(c).cast("string")))
@@ -141,5 +159,5 @@ def _changed(
         return reduce(or_, differing, F.col("__sign") < 0)
 
     return of_deal.select(
-        deal, *(differ((*of_all, *held_by[kind])).alias(flag) for kind, flag in flags.items())
+        deal, *(differ((*of_all, *kinds[kind])).alias(_flag(kind)) for kind in kinds)
     )

@@ -51,13 +51,17 @@ def left(sail: Engine, rows: list[dict[str, Any]], legs: list[tuple[Any, ...]], 
         ", ".join(f"{c} {'int' if c in ('entry', 'sign') else 'string'}" for c in columns),
     )
     known = sail.session.createDataFrame(
-        legs, "trade_id string, leg int, deal_id string, asset string"
+        legs, "trade_id string, leg int, deal_id string, asset string, direction string"
     )
     return left_alone(made, known, table)
 
 
 def trade(name: str, cash: str | None, securities: str | None) -> list[tuple[Any, ...]]:
-    return [(name, 1, cash, "CASH"), (name, 2, securities, "SECURITIES")]
+    return [(name, 1, cash, "CASH", "RECEIVED"), (name, 2, securities, "SECURITIES", "GIVEN")]
+
+
+def exchange(name: str, given: str | None, received: str | None) -> list[tuple[Any, ...]]:
+    return [(name, 1, given, "SECURITIES", "GIVEN"), (name, 2, received, "SECURITIES", "RECEIVED")]
 
 
 def test_which_legs_a_rule_leaves(sail: Engine) -> None:
@@ -86,6 +90,37 @@ def test_which_legs_a_rule_leaves(sail: Engine) -> None:
     )
     parts = [row | {"part": "whole"} for row in rows]
     assert left(sail, parts, legs, LCR_FLOWS) == (1, ("T-one leg 2 (SECURITIES, deal other)",))
+
+
+def test_which_legs_of_a_collateral_swap_a_rule_leaves(sail: Engine) -> None:
+    """What is received is the deal's amount, what is given its collateral, `eligible` both."""
+    rows = [
+        *pair("received", {"amount": "10"}, {"amount": "9"}),
+        *pair("given", {"collateral_value": "10"}, {"collateral_value": "9"}),
+        *pair("pledged", {}, {"security_id": "S1"}),
+        *pair("both", {"amount": "1", "collateral_value": "1"}, {"amount": "2"}),
+        *pair("usable", {"eligible": "true"}, {"eligible": "false"}),
+        *pair("due", {"maturity_date": "2026-01-31"}, {}),
+        *pair("gone", {"amount": "10"}, None),
+        *pair("one", {"maturity_date": "2026-01-31"}, {}),
+        *pair("repo", {"eligible": "true"}, {"eligible": "false"}),
+    ]
+    names = ("received", "given", "pledged", "both", "usable", "due", "gone")
+    swaps = [exchange(f"T-{deal}", deal, deal) for deal in names]
+    others = [exchange("T-one", "other", "one"), exchange("W", None, None)]
+    legs = [leg for of in (*swaps, *others, trade("T-repo", "repo", "repo")) for leg in of]
+    assert left(sail, rows, legs, DEALS) == (
+        5,
+        (
+            "T-given leg 2 (SECURITIES, deal given)",
+            "T-one leg 1 (SECURITIES, deal other)",
+            "T-pledged leg 2 (SECURITIES, deal pledged)",
+            "T-received leg 1 (SECURITIES, deal received)",
+            "T-repo leg 1 (CASH, deal repo)",
+        ),
+    )
+    parts = [row | {"part": "whole"} for row in rows if row["deal_id"] != "repo"]
+    assert left(sail, parts, legs, LCR_FLOWS) == (1, ("T-one leg 1 (SECURITIES, deal other)",))
 
 
 def test_of_many_the_first_are_named(sail: Engine) -> None:

@@ -202,7 +202,7 @@ def test_what_is_told_beside_a_figure(sail: Engine, tmp_path: Path) -> None:
             log.read(), runner.graph, runner.register, parameters.at, version, {"E1": unverified}
         )
         found = by_scope["E1"]
-        assert "lcr/window: lcr" in found.unverified
+        assert "lcr/limited_transfer: covers_first" in found.unverified
         assert "lcr/caps: level2" not in found.unverified
         return found.unreleased
 

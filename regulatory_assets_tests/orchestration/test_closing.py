@@ -68,7 +68,7 @@ def test_a_closed_day_is_held_restated_and_closed_again(home: Home, tmp_path: Pa
     call("parameters", "release", "--as", "ben")
     (figure, *_) = json.loads(call("show", "lcr", "--date", str(DAY), "--json"))
     assert figure["unreleased"] == []
-    assert "lcr/window: lcr" in figure["unverified"]
+    assert "lcr/limited_transfer: covers_first" in figure["unverified"]
     assert "entries not read in the text" in call("show", "lcr", "--date", str(DAY))
 
     assert "proposed to close 2026-01-05" in days("close", by="anna")

@@ -160,7 +160,7 @@ def test_the_report_shows_its_figures_and_its_ratio_over_the_days(
     assert len(told["ratio_over_days"]) < 100_000
     assert "| scope | consolidation |" in told["figures"]
     assert "lcr/lines" in told["unreleased"], "nobody has released anything"
-    assert all("lcr/window: lcr" in read for read in told["unverified"].values())
+    assert all("lcr/limited_transfer: covers_first" in read for read in told["unverified"].values())
     assert {"GROUP", "BANK_DE"} < {*told["unverified"]}
 
 

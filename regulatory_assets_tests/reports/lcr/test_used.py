@@ -50,4 +50,4 @@ def test_each_scope_is_told_of_its_own_lines(sail: Engine, tmp_path: Path) -> No
     guarantee = "lcr/lines: guarantee"
     assert [s for s in ("G", "S", "SAU", "USA", "N") if guarantee in told[s]] == ["G", "S"]
     assert not any(entry.startswith("lcr/deposit_lines") for entry in told["N"])
-    assert all("lcr/window: lcr" in entries for entries in told.values())
+    assert all("lcr/limited_transfer: covers_first" in entries for entries in told.values())
