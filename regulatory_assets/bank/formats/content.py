@@ -57,13 +57,18 @@ def blocks(path: Path, size: int, show: Callable[[bytes], None]) -> Iterator[byt
                 yield data
             return
         with gzip.GzipFile(fileobj=file, mode="rb") as text:
-            while data := _decompressed(text, size):
+            if _decompressed(text.peek, len(_MAGIC)).startswith(_MAGIC):
+                raise Unreadable(
+                    "what it holds is compressed with gzip once more; compress the text once",
+                    plain=True,
+                )
+            while data := _decompressed(text.read, size):
                 yield data
 
 
-def _decompressed(text: gzip.GzipFile, size: int) -> bytes:
+def _decompressed(read: Callable[[int], bytes], size: int) -> bytes:
     try:
-        return text.read(size)
+        return read(size)
     except EOFError:
         raise Unreadable(
             "the compressed file ends too early, so it may have been cut off; deliver it whole",
