@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -17,16 +18,21 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from regulatory_assets.bank.delivery import DeliveredFile, DeliveryError, content_hash
 from regulatory_assets.bank.formats import SourceFile, Unreadable, open_file
-from regulatory_assets.bank.formats.piece import staged_schema
+from regulatory_assets.bank.formats.piece import LINE, PROBLEM, staged_schema
 from regulatory_assets.bank.mapping import Mode, SourceMapping, load, standard
 from regulatory_assets.bank.personal import UNTOLD, without_personal
 from regulatory_assets.ledger.table import Table
 
 _METADATA = b"regulatory_assets.delivery"
+
+UNREADABLE_LIMIT = 1_000_000
+"""Each line that cannot be read is a rejected row; a file with more of them is no file of a table,
+and a few megabytes of line ends would be gigabytes of rows."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,23 @@ def _names_to_tell(reading: SourceFile, mapping: SourceMapping) -> list[str]:
     return [n for n in told if n in reading.columns] if mapping.table.personal else list(told)
 
 
+def _with_few_unreadable(pieces: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The pieces of a file, until too many of its lines cannot be read. Raises Unreadable then."""
+    found, first = 0, None
+    for piece in pieces:
+        if wrong := len(piece) - piece[PROBLEM].null_count:
+            found += wrong
+            first = first or piece.filter(pc.is_valid(piece[PROBLEM])).slice(0, 1).to_pylist()[0]
+            if found > UNREADABLE_LIMIT:
+                raise Unreadable(
+                    f"{first[PROBLEM]}; with it more than {UNREADABLE_LIMIT:,} lines cannot be "
+                    "read, so it is another kind of file; deliver the right one",
+                    first[LINE],
+                    plain=True,
+                )
+        yield piece
+
+
 def _write(file: DeliveredFile, batch: str, target: Path) -> None:
     mapping = file.mapping
     reading = open_file(file)
@@ -148,7 +171,7 @@ def _write(file: DeliveredFile, batch: str, target: Path) -> None:
     with pq.ParquetWriter(
         target, schema, compression="zstd", write_statistics=False, use_dictionary=False
     ) as writer:
-        for piece in reading.pieces():
+        for piece in _with_few_unreadable(reading.pieces()):
             writer.write_table(without_personal(piece, reading.columns, mapping))
         if (reading.sha256 or file.read_sha256()) != file.sha256:
             raise Unreadable(

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from regulatory_assets.bank import staging
 from regulatory_assets.bank.control_totals import control_totals, not_compared
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
+from regulatory_assets.bank.files import FileForm
 from regulatory_assets.bank.formats import content as file_content
 from regulatory_assets.bank.formats import text as text_format
 from regulatory_assets.bank.ingest import ingest, ingest_table
@@ -338,6 +340,27 @@ def test_a_line_without_end_is_no_line(desk: Desk, monkeypatch: pytest.MonkeyPat
     assert "line 4" in said
 
 
+def test_no_block_has_more_lines_than_a_reader_has_words_for(tmp_path: Path) -> None:
+    """Of 16 MB of line ends it kept 2 GB of words."""
+    path, lines = tmp_path / "empty.csv", 2 * text_format.BLOCK_LINES + 7
+    path.write_bytes(b"currency,rate\n" + b"\n" * lines + b"x" * lines + b"\n\n")
+    expected = 1
+    for number, block in text_format.Lines(path, FileForm()).blocks():
+        assert number == expected
+        assert 0 < block.count(b"\n") <= text_format.BLOCK_LINES
+        expected += block.count(b"\n")
+    assert expected == lines + 4
+
+
+def test_a_file_with_too_many_lines_that_cannot_be_read_is_refused(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staging, "UNREADABLE_LIMIT", 3)
+    assert taken(desk, RATES + "\nx\n\n") == (2, 3)
+    said = refused(desk, RATES + "x\n\n\n\n", "more than 3 lines cannot be read, so it is another")
+    assert re.search(r"fx_rates\.csv, line [45]: (1 fields|an empty line)", said)
+
+
 @pytest.mark.parametrize(
     ("block", "name"),
     [(1, "fx_rates.csv"), (7, "fx_rates.csv.gz"), (64, "fx_rates.csv"), (2**20, "fx_rates.csv.gz")],
@@ -346,6 +369,7 @@ def test_the_size_of_blocks_does_not_matter(
     desk: Desk, block: int, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(text_format, "BLOCK_BYTES", block)
+    monkeypatch.setattr(text_format, "BLOCK_LINES", 4)
     content = HEAD + "".join(f"Ü{n},1\r\n" if n % 7 else "x\r\n" for n in range(50))
     delivered = gzip.compress(content.encode()) if name.endswith(".gz") else content.encode()
     assert taken(desk, delivered, name) == (42, 8)
