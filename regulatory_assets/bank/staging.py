@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from regulatory_assets.bank.delivery import DeliveredFile, DeliveryError, content_hash
-from regulatory_assets.bank.formats import SourceFile, Unreadable, open_file
+from regulatory_assets.bank.formats import SourceFile, Unreadable, content, open_file
 from regulatory_assets.bank.formats.piece import LINE, PROBLEM, staged_schema
 from regulatory_assets.bank.mapping import Mode, SourceMapping, load, standard
 from regulatory_assets.bank.personal import UNTOLD, without_personal
@@ -45,6 +45,8 @@ class RawLines:
     mode: Mode
     file_name: str
     sha256: str
+    text_sha256: str
+    """Of a delta the hash of its text, however it is packed (``text_hash``)."""
     batch: str
     arrived_at: datetime
     columns: tuple[str, ...]
@@ -88,6 +90,7 @@ def raw_lines(folder: Path, table: Table, batch: str) -> RawLines:
         mode=told["mode"],
         file_name=told["file"],
         sha256=told["sha256"],
+        text_sha256=told.get("text_sha256", told["sha256"]),
         batch=batch,
         arrived_at=datetime.fromisoformat(told["arrived_at"]),
         columns=tuple(told["columns"]),
@@ -98,6 +101,11 @@ def raw_lines(folder: Path, table: Table, batch: str) -> RawLines:
         mapping_path=told["mapping_path"],
         mapping_text=told["mapping"],
     )
+
+
+def text_hash(file: DeliveredFile) -> str:
+    """The hash of what was delivered, the same however it is packed. Raises Unreadable, OSError."""
+    return file.read_sha256(content.text_hash) if file.packed else file.sha256
 
 
 def stage(file: DeliveredFile, folder: Path) -> RawLines:
@@ -155,6 +163,8 @@ def _with_few_unreadable(pieces: Iterator[pa.Table]) -> Iterator[pa.Table]:
 
 def _write(file: DeliveredFile, batch: str, target: Path) -> None:
     mapping = file.mapping
+    # Before it is read, so that of a file that changes meanwhile no hash is kept.
+    text = text_hash(file) if file.mode == "delta" else file.sha256
     reading = open_file(file)
     if missing := [name for name in mapping.uses if name not in reading.columns]:
         # Without a header the first line's values would be told as names.
@@ -180,6 +190,7 @@ def _write(file: DeliveredFile, batch: str, target: Path) -> None:
         told = {
             "file": file.path.name,
             "sha256": file.sha256,
+            "text_sha256": text,
             "day": file.day.isoformat(),
             "mode": file.mode,
             "arrived_at": datetime.now(UTC).isoformat(),

@@ -469,6 +469,36 @@ def test_deltas_are_applied_once_in_the_order_of_their_numbers(desk: Desk) -> No
     assert rates(desk)["EUR"] == Decimal(11)
 
 
+def test_a_delta_packed_anew_is_the_same_changes(desk: Desk) -> None:
+    """Applied once more after a later one it would take back what that has changed."""
+
+    def changes(rate: int) -> bytes:
+        return f"_operation,currency,rate\nupsert,EUR,{rate}\n".encode()
+
+    taken(desk, RATES)
+    desk.deliver("fx_rates.delta-1.csv", changes(1))
+    desk.deliver("fx_rates.delta-2.csv.gz", gzip.compress(changes(2)))
+    desk.deliver("fx_rates.delta-3.csv", changes(3))
+    assert len(desk.take("fx_rates")) == 3
+    for name, content in (
+        ("1.csv.gz", gzip.compress(changes(1))),
+        ("1.csv.gz", gzip.compress(changes(1), compresslevel=1, mtime=1)),
+        ("2.csv.gz", gzip.compress(changes(2)[:9], mtime=2) + gzip.compress(changes(2)[9:])),
+        ("2.csv", changes(2)),
+    ):
+        for other in desk.here.glob(f"fx_rates.delta-{name[0]}.*"):
+            other.unlink()
+        desk.deliver(f"fx_rates.delta-{name}", content)
+        assert desk.take("fx_rates") == (), name
+    assert rates(desk)["EUR"] == Decimal(3)
+    (desk.here / "fx_rates.delta-1.csv.gz").write_bytes(gzip.compress(changes(1))[:-3])
+    with pytest.raises(DeliveryError, match=r"delta-1\.csv\.gz: .*ends too early"):
+        desk.take("fx_rates")
+    (desk.here / "fx_rates.delta-1.csv.gz").write_bytes(gzip.compress(changes(4)))
+    assert len(desk.take("fx_rates")) == 1
+    assert rates(desk)["EUR"] == Decimal(4)
+
+
 def test_numbers_order_deltas_wherever_they_stand_in_the_name(desk: Desk) -> None:
     """Also behind the last point, where a name's ending is."""
     book = load(Path("b.yaml"), BOOK.format("book.csv", "full"), SOURCES)

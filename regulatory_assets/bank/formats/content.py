@@ -1,12 +1,14 @@
 """What stands in a delivered text file, decompressed where its name ends in ``.gz``.
 
 The name says whether a file is compressed; content that says otherwise is refused, and not read as
-if it were text. What is hashed are the bytes as they were delivered, compressed or not.
+if it were text. A file's hash is that of the bytes as they were delivered; whether two files hold
+the same text says ``text_hash``.
 """
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import os
 import zlib
@@ -18,6 +20,7 @@ from regulatory_assets.bank.formats.piece import Unreadable
 
 _MAGIC = b"\x1f\x8b"
 """The first bytes of gzip, with which no text begins in any encoding."""
+_HASHED_BYTES = 1024 * 1024
 
 
 class _Watched(io.FileIO):
@@ -31,6 +34,14 @@ class _Watched(io.FileIO):
         data = super().read(size)
         self._show(data)
         return data
+
+
+def text_hash(path: Path) -> str:
+    """The SHA-256 of a file's text: the same plain and compressed. Raises Unreadable, OSError."""
+    digest = hashlib.sha256()
+    for block in blocks(path, _HASHED_BYTES, lambda _: None):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def blocks(path: Path, size: int, show: Callable[[bytes], None]) -> Iterator[bytes]:
