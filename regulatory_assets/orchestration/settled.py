@@ -3,8 +3,9 @@
 Asked are those who decide in a run: the register which files wait, the plan of each stage, and
 Dagster whether each check has been evaluated for what stands. A check that warned is asked again,
 since a decision of a person may have answered it, and so is one that was asked by other control
-totals: a correction's folder need not hold those of the day. A day that no anchor covers has a run
-too, at whose end one is taken.
+totals: a correction's folder need not hold those of the day. Control totals that came after their
+files have one run, whose checks note that they agree. A day that no anchor covers has a run too, at
+whose end one is taken.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 
 from dagster import DagsterInstance
 
 from regulatory_assets.adjustments.book import RuleBook
-from regulatory_assets.bank.delivery import find_files
+from regulatory_assets.bank.control_totals import control_totals
+from regulatory_assets.bank.delivery import CONTROL_TOTALS, find_files
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import Positions, Way
 from regulatory_assets.ledger.run import Outcome, Runner
@@ -52,10 +55,13 @@ def settled(
 def _settled(
     runtime: Runtime, bank: RuntimeResource, instance: DagsterInstance, day: date
 ) -> Settled | None:
-    if _waits(runtime, bank, day):
+    waiting = _waiting(runtime, bank, day)
+    if waiting - {CONTROL_TOTALS}:
         return None
     runner = runtime.runner("settled")
     positions = runner.positions(day)
+    if waiting and _counts_what_is_not_there(bank.deliveries, positions):
+        return None
     outcomes = tuple(_outcomes(runner, positions))
     if any(o.way is not Way.NOTHING for o in outcomes):
         return None
@@ -69,6 +75,8 @@ def _settled(
             return None
         if last.passed and last.evidence == examination.evidence(check):
             continue
+        if waiting and check.counts:
+            return None
         again = check.examine(examination, 0)
         if again.passed != last.passed or (check.blocking and not again.passed):
             return None
@@ -77,11 +85,20 @@ def _settled(
     return Settled(outcomes, tuple(warnings))
 
 
-def _waits(runtime: Runtime, bank: RuntimeResource, day: date) -> bool:
-    """Whether a file, a control total or a database has anything to take."""
+def _waiting(runtime: Runtime, bank: RuntimeResource, day: date) -> set[str]:
+    """The names of the files that have something to take, of the control totals that came late, and
+    of the databases that a run asks."""
     folder, sources = bank.deliveries, runtime.graph.sources
     found = DayFiles(folder / str(day), find_files(folder, day, sources))
-    return bool(runtime.asks(day, folder) or found.waiting(runtime.arrivals, sources))
+    asked = {asking.told for asking in runtime.asks(day, folder)}
+    return asked | {*found.waiting(runtime.arrivals, sources).values()}
+
+
+def _counts_what_is_not_there(folder: Path, positions: Positions) -> bool:
+    """Whether a control total counts rows of a table that has none: a run refuses it, and no check
+    is asked of the table. Raises DeliveryError for totals that cannot be read."""
+    totals = control_totals(folder, positions.day, positions.graph.sources)
+    return any(t.rows and not positions.version(t.table).chain for t in totals)
 
 
 def _last_registered(positions: Positions) -> datetime:

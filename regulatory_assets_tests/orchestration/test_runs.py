@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -241,6 +242,40 @@ def test_other_control_totals_ask_again_and_other_rows_make_a_run(
 
         monkeypatch.setattr("regulatory_assets.orchestration.settled.standing", asked)
         assert (at_rest(instance) is not None) == expected
+
+
+def test_control_totals_that_came_late_have_one_run(
+    first_run: dict[date, DayResult], instance: DagsterInstance, home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Its checks note that they agree; others, and totals of what is not there, have another."""
+    counts = Check(DEALS, "counts", "", True, lambda day, since: Result(True, ""), counts=True)
+    noted = ""
+
+    def asked(_: object, day: Examination, of: date) -> Iterator[tuple[Check, Evaluation]]:
+        yield counts, Evaluation(True, 1, noted or day.evidence(replace(counts, counts=False)))
+
+    monkeypatch.setattr("regulatory_assets.orchestration.settled.standing", asked)
+    folder = home.deliveries / str(FIRST)
+    rows = len((folder / "fx_rates.csv").read_text().splitlines()) - 1
+    totals = folder / CONTROL_TOTALS
+    try:
+        for line, launched in (
+            (f"fx_rates,{rows},,", True),
+            (f"fx_rates,{rows},,", False),
+            (f"fx_rates,0{rows},,", True),
+            ("own_debt,1,,", True),
+            ("fx_rates,many,,", True),
+        ):
+            totals.write_text(f"table,rows,sum_column,sum\n{line}\n")
+            assert (at_rest(instance) is None) == launched, line
+            runner = open_runtime().runner("test")
+            now = Examination(
+                runner.positions(FIRST), runner.reader, runner.register, deliveries=home.deliveries
+            )
+            noted = now.evidence(counts)
+    finally:
+        totals.unlink()
 
 
 def test_what_cannot_be_asked_is_left_to_a_run(
