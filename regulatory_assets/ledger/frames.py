@@ -69,9 +69,12 @@ def attach(
 
 
 def union(frames: Sequence[DataFrame]) -> DataFrame:
-    """All rows of some frames. None of them begins with a scan of no posting: what surely holds
-    nothing Sail takes out of a union of unions, and then cannot plan it."""
-    return reduce(lambda a, b: a.unionAll(b), frames)
+    """All rows of some frames, whose columns stand in the same order.
+
+    Each is selected anew: Sail loses the columns of a union that stands second in another one, and
+    of one whose first frame surely holds nothing, as a scan of no posting does.
+    """
+    return reduce(lambda a, b: a.unionAll(b.select("*")), frames)
 
 
 def negative(frame: DataFrame) -> DataFrame:

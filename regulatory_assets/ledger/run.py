@@ -296,7 +296,7 @@ class Runner:
                 return new
             new = store(new)
             if own is not None:
-                own = store(own.unionAll(new.select(*table.key)))
+                own = store(frames.union([own, new.select(*table.key)]))
             return self.difference(new, previous, own)
         named = F.col("_operation")
         unknown = F.raise_error(F.lit("a delta's _operation must be upsert or delete"))
@@ -363,7 +363,7 @@ class Runner:
             "__content": frames.fingerprint(content),
         }
         names = tuple(hashes)
-        both = new.unionAll(old).withColumns(hashes)
+        both = frames.union([new, old]).withColumns(hashes)
         differing = frames.net(both.select(ENTRY, *names), names)
         return frames.semi(both, differing, names).select(ENTRY, *content)
 

@@ -159,9 +159,8 @@ def before_and_after_rules(day: Examination, compare: Callable[[Reading], Result
 
 def differences(left: DataFrame, right: DataFrame, columns: tuple[str, ...]) -> Result:
     """Whether two frames hold the same rows, as multisets of the columns."""
-    both = left.select(F.lit(1).alias(ENTRY), *columns).unionAll(
-        right.select(F.lit(-1).alias(ENTRY), *columns)
-    )
+    signed = ((left, 1), (right, -1))
+    both = frames.union([f.select(F.lit(sign).alias(ENTRY), *columns) for f, sign in signed])
     found = frames.net(both, columns)
     return verdict(found.count(), found, columns, "rows differ", "all rows agree")
 
