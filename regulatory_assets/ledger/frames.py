@@ -33,6 +33,12 @@ def _matching(
     )
 
 
+def named(frame: DataFrame, columns: Sequence[str], names: Sequence[str]) -> DataFrame:
+    """Some columns of a frame under other names, such as a table's key under the names by which
+    another table names it."""
+    return frame.select(*columns).withColumnsRenamed(dict(zip(columns, names, strict=True)))
+
+
 def semi(
     left: DataFrame,
     right: DataFrame,

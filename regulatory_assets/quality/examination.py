@@ -141,8 +141,7 @@ def unknown_keys(day: Examination, table: Table, by: tuple[str, ...], other: Tab
     """The values of some columns, where given, that are no key of another table, and ``rows``;
     both before any rule."""
     used = day.keys(table, by, among=given(by) & (F.col("layer") == BASE))
-    known = day.keys(other, other.key).select(*other.key)
-    return frames.anti(used, known.withColumnsRenamed(dict(zip(other.key, by, strict=True))), by)
+    return frames.anti(used, frames.named(day.keys(other, other.key), other.key, by), by)
 
 
 Reading = Callable[[Version], DataFrame]

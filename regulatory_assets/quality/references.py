@@ -180,11 +180,9 @@ def _rules(name: _Name, day: Examination, lacking: DataFrame) -> list[str]:
 
 def _keys(known: DataFrame, name: _Name) -> DataFrame:
     """The keys of known rows, under the columns that name them."""
-    key = name.known.key
-    return known.select(*key).withColumnsRenamed(dict(zip(key, name.by, strict=True)))
+    return frames.named(known, name.known.key, name.by)
 
 
 def _named(naming: DataFrame, name: _Name) -> DataFrame:
     """The keys that rows name, under the columns of the known table."""
-    key = name.known.key
-    return naming.select(*name.by).withColumnsRenamed(dict(zip(name.by, key, strict=True)))
+    return frames.named(naming, name.by, name.known.key)
