@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, NoReturn
 import pytest
 from dagster import (
     AssetCheckEvaluation,
+    AssetCheckKey,
     AssetCheckSeverity,
     AssetKey,
     AssetRecordsFilter,
@@ -30,7 +32,11 @@ from regulatory_assets.bank.tables import DEALS, DETAILS, POSITIONS
 from regulatory_assets.cli import app
 from regulatory_assets.engine import EngineError
 from regulatory_assets.ledger.plan import NotReady, Way
-from regulatory_assets.orchestration.checks import Evaluation, blocking_faults
+from regulatory_assets.orchestration.checks import (
+    Evaluation,
+    _last_evaluation,
+    blocking_faults,
+)
 from regulatory_assets.orchestration.files import left_out
 from regulatory_assets.orchestration.launch import DayResult, run_days
 from regulatory_assets.orchestration.resources import RuntimeResource
@@ -42,6 +48,7 @@ from regulatory_assets_tests.orchestration.homes import DAYS, Home, new_home
 pytestmark = pytest.mark.timeout(300)
 FIRST, SECOND, _ = DAYS
 DATA_VERSION = "dagster/data_version"
+CHECK = "fx_rates_of_currency"
 
 
 @pytest.fixture(scope="module")
@@ -108,18 +115,22 @@ def faults(
     examination = Examination(
         runner.positions(day), runner.reader, runner.register, deliveries=deliveries
     )
-    return list(blocking_faults(instance, examination, day))
+    return [
+        f"{'failed: ' if fault.failed else ''}{fault.said}"
+        for fault in blocking_faults(instance, examination, day)
+    ]
 
 
 def evaluated(instance: DagsterInstance, passed: bool, metadata: dict[str, Any]) -> list[str]:
     instance.report_runless_asset_event(
         AssetCheckEvaluation(
             asset_key=AssetKey("deals"),
-            check_name="fx_rates_of_currency",
+            check_name=CHECK,
             passed=passed,
             metadata=metadata,
             severity=AssetCheckSeverity.ERROR,
             partition=str(FIRST),
+            description="no rate of USD",
         )
     )
     return [f for f in faults(instance) if "deals: check fx_rates_of_currency" in f]
@@ -131,11 +142,16 @@ def test_blocking_checks_that_failed_or_are_missing_stand_against_a_close(
     assert faults(instance) == []
     with DagsterInstance.ephemeral() as other:
         assert "deals: check fx_rates_of_currency has not been evaluated" in faults(other)
-        (said,) = evaluated(other, True, {"revision": 1, "evidence": "code deals:0"})
-        assert said.endswith("has not been evaluated for the revisions that stand")
-    with DagsterInstance.ephemeral() as other:
-        (said,) = evaluated(other, False, {"revision": 1, "evidence": "code deals:0"})
-        assert said.endswith("has failed")
+    last = _last_evaluation(instance, AssetCheckKey(AssetKey("deals"), CHECK), FIRST)
+    assert last is not None
+    not_asked = f"deals: check {CHECK} has not been evaluated for the revisions that stand"
+    for passed, evidence, expected in (
+        (True, "code deals:0", not_asked),
+        (False, "code deals:0", f"{not_asked}; before, it failed: no rate of USD"),
+        (False, last.evidence, f"failed: deals: check {CHECK} has failed: no rate of USD"),
+    ):
+        with DagsterInstance.ephemeral() as other:
+            assert evaluated(other, passed, {"revision": 1, "evidence": evidence}) == [expected]
 
 
 def test_a_materialisation_tells_what_the_run_did(
@@ -336,7 +352,9 @@ def test_a_corrected_deal_from_another_folder_is_a_new_data_version(
     assert _materialization(instance, SECOND, "fx_rates").tags[DATA_VERSION] == "1"
 
 
-def test_a_missing_rate_fails_a_blocking_check_and_stops_the_report(tmp_path: Path) -> None:
+def test_a_missing_rate_fails_a_blocking_check_and_stops_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with new_home(tmp_path / "home") as home, DagsterInstance.ephemeral() as instance:
         home.deliver(FIRST)
         rates = home.deliveries / str(FIRST) / "fx_rates.csv"
@@ -355,6 +373,15 @@ def test_a_missing_rate_fails_a_blocking_check_and_stops_the_report(tmp_path: Pa
         (line,) = runtime.anchors.read()[0]
         assert line.anchor
         assert line.anchor.reason == f"run {result.run_id}", "what a failed run left is anchored"
+        monkeypatch.setattr(
+            "regulatory_assets.orchestration.instance.open_instance", lambda: nullcontext(instance)
+        )
+        people.open_demo(runtime.events)
+        ran = CliRunner().invoke(app, ["days", "close", "--date", str(FIRST), "--as", "anna"])
+        assert "closed: account_transactions: check fx_rates_of_currency has failed" in ran.output
+        assert "; deals: check fx_rates_of_currency has failed: 1 currency not in" in ran.output
+        assert "currency=USD (deliver or correct what it names, then run 2026-01-05" in ran.output
+        assert "up to date" not in ran.output, "which no run will change"
 
 
 def test_a_day_without_optional_tables_leaves_out_what_needs_them(tmp_path: Path) -> None:
@@ -410,12 +437,14 @@ def test_a_control_total_that_comes_after_a_run_fails_the_next_one(tmp_path: Pat
         differs = f"{totals}, line 2: {rows + 2} rows were sent, {rows} arrived in fx_rates.csv"
         (asked_again,) = against()
         assert f"by the control totals that lie there now: {differs}" in asked_again
+        assert asked_again.startswith("failed: ")
         assert planned() == [differs]
         totals.write_text(f"table,rows,sum_column,sum\nfx_rates,0{rows},,\n")
         assert not against(), "what agrees needs no run, and none is launched for it"
         (said,) = run(f"fx_rates,{rows + 1},,")
         assert f"line 2: {rows + 1} rows were sent, {rows} arrived in fx_rates.csv" in said
-        assert against() == ["fx_rates: check reconciliation has failed"]
+        (failed,) = against()
+        assert failed.startswith(f"failed: fx_rates: check reconciliation has failed: {totals}")
         runtime = open_runtime()
 
         def absent() -> frozenset[str]:
