@@ -510,4 +510,6 @@ def test_the_documents_of_a_calculated_day(
     (tmp_path / "two.json").write_text(f"[{RULE.replace('R-1', 'R-2')}, {RULE}]")
     ran = CliRunner().invoke(app, ["rules", "submit", str(tmp_path / "two.json"), "--as", "anna"])
     assert ran.exit_code == 1
-    assert "Submitted by now: R-2; not submitted: R-1" in " ".join(ran.output.split())
+    waits = f"{tmp_path / 'two.json'}:6: R-1: event 2 waits for a decision"
+    assert waits in ran.output
+    assert [e.subject for e in open_runtime().events.read()] == ["log", "R-1"]
