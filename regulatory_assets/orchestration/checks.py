@@ -1,6 +1,6 @@
 """Binding of the derived checks: one step a table, every check by the day of the run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,6 +14,7 @@ from dagster import (
     AssetCheckSpec,
     AssetKey,
     DagsterInstance,
+    MetadataValue,
     PartitionsDefinition,
     multi_asset_check,
 )
@@ -105,12 +106,14 @@ def _of_table(
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a check said of a day, and on which evidence."""
+    """What a check said of a day, on which evidence, and which of the files that it asks by nobody
+    had released."""
 
     passed: bool
     revision: int
     evidence: str
     said: str = ""
+    unreleased: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,12 @@ def standing(
             yield check, _last_evaluation(instance, key, of)
 
 
+def told_unreleased(told: Mapping[str, MetadataValue[Any]]) -> tuple[str, ...]:
+    """The files that metadata name as not released."""
+    named: Any = told["unreleased"].value if "unreleased" in told else ()
+    return tuple(named)
+
+
 def _passed_before(
     instance: DagsterInstance, key: AssetCheckKey, day: date, check: Check
 ) -> tuple[int, str]:
@@ -181,6 +190,6 @@ def _last_evaluation(instance: DagsterInstance, key: AssetCheckKey, day: date) -
         told, said = (data.metadata, data.description or "") if data else ({}, "")
         if "evidence" not in told:
             return Evaluation(passed, 0, "", said)
-        revision = int(str(told["revision"].value))
-        return Evaluation(passed, revision, str(told["evidence"].value), said)
+        revision, evidence = int(str(told["revision"].value)), str(told["evidence"].value)
+        return Evaluation(passed, revision, evidence, said, told_unreleased(told))
     return None
