@@ -59,8 +59,8 @@ def sample(data: Path, screen: Screen, runtime: Runtime) -> None:
     for day in corrected:
         screen.figures(day)
     for file in sorted((data / "rules").glob("*.yaml")):
-        for rule in load(file):
-            _rule(rule, data, screen, runtime)
+        for written in load(file):
+            _rule(written.rule, data, screen, runtime)
 
 
 AUTHOR, APPROVER = Actor("anna"), Actor("ben")

@@ -132,7 +132,7 @@ def _compare(reader: Reader, mine: Version, other: Reader, theirs: Version) -> C
         "__content": frames.fingerprint(content),
     }
     names = tuple(hashes)
-    both = standing.unionAll(frames.negative(recalculated)).withColumns(hashes)
+    both = frames.union([standing, frames.negative(recalculated)]).withColumns(hashes)
     differing = frames.net(both.select(ENTRY, *names), names)
     count = differing.count()
     examples: list[dict[str, object]] = []

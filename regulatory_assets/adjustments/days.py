@@ -22,17 +22,26 @@ from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.shadow import shadow
 
-Examined = Callable[[date], Sequence[str]]
-"""What speaks against closing a day: blocking checks, parameters that nobody has released."""
+
+@dataclass(frozen=True)
+class Against:
+    """What speaks against closing a day: blocking checks that have ``failed``, and what is yet
+    ``undone``, such as asking others and releasing parameters."""
+
+    failed: Sequence[str] = ()
+    undone: Sequence[str] = ()
+
+
+Examined = Callable[[date], Against]
 
 
 @dataclass(frozen=True)
 class Days:
-    """What people may do with days, on one event log; ``blocking`` asks the checks."""
+    """What people may do with days, on one event log; ``examined`` asks the checks."""
 
     log: EventLog
     runner: Runner
-    blocking: Examined
+    examined: Examined
 
     def of(self, day: date) -> Closing:
         """What the log says of a day."""
@@ -103,20 +112,35 @@ class Days:
     # -- what is decided on ---------------------------------------------------------------------
 
     def _to_close(self, day: date) -> dict[str, Any]:
-        """The revisions that a close names. Raises NotReady while they are not final."""
-        revisions, positions = self._revisions(day), self.runner.positions(day)
+        """The revisions that a close names. Raises NotReady while they are not final.
+
+        A check that failed is told first: a run goes no further than that, however often it is
+        asked for what is not up to date behind it.
+        """
+        revisions = self._revisions(day)
         if not revisions:
             raise NotReady(f"nothing is registered for {day}; run it first")
+        against, behind = self.examined(day), self._behind(day)
+        if behind and not against.failed:
+            raise NotReady(behind)
+        if found := [*against.failed, *(() if behind else against.undone)]:
+            raise NotReady(f"{day} cannot be closed: {'; '.join(found)}")
+        return {"revisions": revisions}
+
+    def _behind(self, day: date) -> str:
+        """The first stage of a day that a run has something to do for; empty where none is."""
+        positions = self.runner.positions(day)
         left_out = positions.left_out()
         for stage in self.runner.graph.stages:
             if stage.name in left_out:
                 continue
-            plan = self.runner.plan(stage, day, positions)
+            try:
+                plan = self.runner.plan(stage, day, positions)
+            except NotReady as waits:
+                return str(waits)
             if plan.way is not Way.NOTHING:
-                raise NotReady(f"{stage.name} for {day} is not up to date ({plan.why}); run it")
-        if against := self.blocking(day):
-            raise NotReady(f"{day} cannot be closed: {'; '.join(against)}")
-        return {"revisions": revisions}
+                return f"{stage.name} for {day} is not up to date ({plan.why}); run it"
+        return ""
 
     def _revisions(self, day: date) -> dict[str, int]:
         """The last revision of every table that has one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,22 @@ from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from regulatory_assets.adjustments.form import read_form
-from regulatory_assets.adjustments.rule import Rule, RuleError, parse
+from regulatory_assets.adjustments.rule import Rule, RuleError, each_of, parse
 
 
-def load(path: Path) -> list[Rule]:
+@dataclass(frozen=True)
+class Written:
+    """A rule of a file. ``place`` is the file, and where that is a list the line too."""
+
+    rule: Rule
+    place: str
+
+
+def load(path: Path) -> list[Written]:
     """The rules of a YAML or JSON file: one rule, or a list of them, in either form.
 
-    Raises RuleError naming the file, and where it cannot be read the line.
+    Raises RuleError naming the file, and the line of what cannot be read or of each rule of a list
+    that is none.
     """
     try:
         text = path.read_text("utf-8")
@@ -25,7 +35,7 @@ def load(path: Path) -> list[Rule]:
     except UnicodeDecodeError:
         raise RuleError(f"{path}: is not text in UTF-8") from None
     try:
-        found = _reader().load(text)
+        found, head = _reader().load(text), _reader().compose(text)
     except MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise RuleError(f"{path}{line}: is neither YAML nor JSON ({error.problem})") from None
@@ -33,14 +43,21 @@ def load(path: Path) -> list[Rule]:
         raise RuleError(f"{path}: is neither YAML nor JSON ({error})") from None
     except RecursionError:
         raise RuleError(f"{path}: is nested too deep to be read; write it flatter") from None
-    documents = found if isinstance(found, list) else [found]
-    if not documents or documents == [None]:
+    if not found:
         raise RuleError(f"{path}: holds no rule")
-    rules = [parse(read_form(d, str(path)), str(path)) for d in documents]
-    ids = [rule.id for rule in rules]
+    placed = [(str(path), found)]
+    if isinstance(found, list):
+        lines = (node.start_mark.line + 1 for node in head.value)
+        placed = [(f"{path}:{line}", each) for line, each in zip(lines, found, strict=True)]
+    rules = each_of(placed, lambda each: Written(_rule(*each), each[0]))
+    ids = [written.rule.id for written in rules]
     if twice := sorted({i for i in ids if ids.count(i) > 1}):
         raise RuleError(f"{path}: {', '.join(twice)} stands twice; one version waits at a time")
     return rules
+
+
+def _rule(place: str, document: Any) -> Rule:
+    return parse(read_form(document, place), place)
 
 
 class _Strings(SafeConstructor):

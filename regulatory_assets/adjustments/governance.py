@@ -9,8 +9,8 @@ when what it has looked at moves, and who gave it looks again like everybody els
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -29,14 +29,15 @@ from regulatory_assets.adjustments.book import (
     stage_name,
     unmoved_since,
 )
+from regulatory_assets.adjustments.files import Written
 from regulatory_assets.adjustments.impact import Examine, Impact, drift, impact, nothing_examined
 from regulatory_assets.adjustments.legs import of_deals
 from regulatory_assets.adjustments.reach import beyond_limits
 from regulatory_assets.adjustments.releasing import InForce
-from regulatory_assets.adjustments.rule import Rule, RuleError, number
+from regulatory_assets.adjustments.rule import Rule, RuleError, each_of, number
 from regulatory_assets.adjustments.thresholds import second_look, thresholds
 from regulatory_assets.adjustments.waiting import moved_since
-from regulatory_assets.control.events import Actor, Event, EventLog, undecided_since
+from regulatory_assets.control.events import Actor, Event, EventLog, New, undecided_since
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Stage, StageKind
@@ -46,11 +47,13 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Valid:
-    """A rule that fits its stage; ``without_rate`` warns of currencies that it names."""
+    """A rule that fits its stage; ``without_rate`` warns of currencies that it names. ``place`` is
+    where it is written, if that is told."""
 
     rule: Rule
     stage: Stage
     without_rate: Words = ()
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,42 +95,35 @@ class Governance:
         rates = self.in_force(day, [parameter]).rates(parameter)
         return {"/".join(key) for regime in rates.regimes for key in rates.rows(regime)}
 
+    def validate_all(self, found: Iterable[Written], folder: Path) -> list[Valid]:
+        """The same of the rules of a file. Raises RuleError naming all that do not fit."""
+
+        def valid(written: Written) -> Valid:
+            return replace(self.validate(written.rule, folder), place=written.place)
+
+        return each_of(found, valid, lambda written: written.place)
+
     def submit(self, actor: Actor, rule: Rule, folder: Path = Path()) -> Event:
         """Propose a rule, or a new version of one. The event holds the hash of its evidence."""
-        return self.propose(actor, self.validate(rule, folder))
+        return self.propose(actor, [self.validate(rule, folder)])[0]
 
-    def propose(self, actor: Actor, valid: Valid) -> Event:
-        """Propose a rule that has just been validated."""
-        rule, stage = valid.rule, valid.stage
+    def propose(self, actor: Actor, valid: Sequence[Valid]) -> tuple[Event, ...]:
+        """Propose rules that have just been validated, all or none. Raises RuleError naming all
+        that cannot be."""
+        beside = {v.rule.id: [w.rule for w in valid[:at]] for at, v in enumerate(valid)}
 
         def check(events: tuple[Event, ...]) -> None:
             people.require(events, actor, "author")
             ledger = Ledger(events)
-            if waiting := ledger.open(rule.id):
-                raise RuleError(
-                    f"{rule.id}: event {waiting.event.seq} waits for a decision; decide it first"
-                )
-            versions = [ledger.rule_of(p).version for p in ledger.of(rule.id)]
-            expected = max(versions, default=0) + 1
-            if rule.version != expected:
-                raise RuleError(f"{rule.id} version: is {rule.version}, the next is {expected}")
-            self._order_is_clear(ledger, rule, stage)
 
-        return self.log.append(actor, SUBMITTED, rule.id, rule.document(), check=check)
+            def may_follow(each: Valid) -> None:
+                _is_next(ledger, each.rule)
+                _order_is_clear(ledger, each, beside[each.rule.id])
 
-    def _order_is_clear(self, ledger: Ledger, rule: Rule, stage: Stage) -> None:
-        """Refuse a rule whose place before or after another decides the result by its name only."""
-        for other in _others(ledger, rule):
-            if other.stage != rule.stage or other.priority != rule.priority:
-                continue
-            if not _overlap(rule, other):
-                continue
-            for field in _conflicts(rule, other, stage):
-                raise RuleError(
-                    f"{rule.id} priority: {other.id} has priority {other.priority} too and also "
-                    f"acts on {field}, on common days, where the order matters; choose another "
-                    "priority"
-                )
+            each_of(valid, may_follow, lambda each: each.place)
+
+        new = [New(SUBMITTED, v.rule.id, v.rule.document()) for v in valid]
+        return self.log.append_all(actor, new, check=check)
 
     def end(self, actor: Actor, rule_id: str, first: date) -> Event:
         """Propose that a rule no longer holds from a day on. Raises RuleError where it holds until
@@ -246,6 +242,18 @@ class Governance:
         return self.log.append(actor, REJECTED, rule_id, payload, waiting.event.seq, check=check)
 
 
+def _is_next(ledger: Ledger, rule: Rule) -> None:
+    """Refuse a rule that is not the next version, or of which another one waits."""
+    if waiting := ledger.open(rule.id):
+        raise RuleError(
+            f"{rule.id}: event {waiting.event.seq} waits for a decision; decide it first"
+        )
+    versions = [ledger.rule_of(p).version for p in ledger.of(rule.id)]
+    expected = max(versions, default=0) + 1
+    if rule.version != expected:
+        raise RuleError(f"{rule.id} version: is {rule.version}, the next is {expected}")
+
+
 def _standing(ledger: Ledger, rule_id: str) -> Standing:
     """The approved version of a rule, unless it has been withdrawn."""
     ledger.require(rule_id)
@@ -328,6 +336,23 @@ def _as_possible(rule: Rule, found: Impact) -> None:
 
 
 # -- rules in each other's way --------------------------------------------------------------------
+
+
+def _order_is_clear(ledger: Ledger, valid: Valid, beside: Sequence[Rule]) -> None:
+    """Refuse a rule whose place before or after another, also of those ``beside`` it in one
+    proposal, decides the result by its name only."""
+    rule, stage = valid.rule, valid.stage
+    for other in (*_others(ledger, rule), *beside):
+        if other.stage != rule.stage or other.priority != rule.priority:
+            continue
+        if not _overlap(rule, other):
+            continue
+        for field in _conflicts(rule, other, stage):
+            raise RuleError(
+                f"{rule.id} priority: {other.id} has priority {other.priority} too and also "
+                f"acts on {field}, on common days, where the order matters; choose another "
+                "priority"
+            )
 
 
 def _others(ledger: Ledger, rule: Rule) -> Iterator[Rule]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +27,9 @@ from pydantic import (
 )
 
 from regulatory_assets.adjustments.wording import given, told
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 Comparison = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "like", "is null"]
 Action = Literal[
@@ -330,6 +334,22 @@ class Rule(_Document):
     def order(self) -> tuple[int, str]:
         """Rules of a stage apply in this order."""
         return (self.priority, self.id)
+
+
+def each_of(
+    found: Iterable[T], made: Callable[[T], R], place: Callable[[T], str] = lambda _: ""
+) -> list[R]:
+    """What is made of each. Raises RuleError with the words of all for which it is refused, one a
+    line, behind the place of each."""
+    done, refused = [], []
+    for one in found:
+        try:
+            done.append(made(one))
+        except RuleError as refusal:
+            refused.append(f"{at}: {refusal}" if (at := place(one)) else str(refusal))
+    if refused:
+        raise RuleError("\n".join(refused))
+    return done
 
 
 def canonical(value: Any) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -29,6 +29,17 @@ _NUMBER = re.compile(r"\d+")
 
 class DeliveryError(Exception):
     """A file that cannot be taken at all; the message names file, line and remedy."""
+
+
+def content_hash(path: Path) -> str:
+    """The SHA-256 of a file. Raises DeliveryError."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise DeliveryError(
+            f"{path}: cannot be read ({error.strerror}); deliver it again"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -69,22 +80,17 @@ class DeliveredFile:
         relations' names and their contents' hashes."""
         return self.read_sha256()
 
-    def read_sha256(self) -> str:
+    def read_sha256(self, of: Callable[[Path], str] = content_hash) -> str:
+        """The same of the content as it is now, from the hash ``of`` a file."""
         if not self.parts:
-            return content_hash(self.path)
-        told = "".join(f"{name} {content_hash(path)}\n" for name, path in self.parts.items())
+            return of(self.path)
+        told = "".join(f"{name} {of(path)}\n" for name, path in self.parts.items())
         return hashlib.sha256(told.encode()).hexdigest()
 
-
-def content_hash(path: Path) -> str:
-    """The SHA-256 of a file. Raises DeliveryError."""
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise DeliveryError(
-            f"{path}: cannot be read ({error.strerror}); deliver it again"
-        ) from error
+    @property
+    def packed(self) -> bool:
+        """Whether any of its files is delivered compressed."""
+        return any(path.name.endswith(COMPRESSED) for path in self.files)
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -16,7 +16,9 @@ from regulatory_assets.bank.claims import Standing, standing_deliveries
 from regulatory_assets.bank.control_totals import ControlTotal, not_compared
 from regulatory_assets.bank.delivery import DeliveredFile
 from regulatory_assets.bank.fetching import Asking
-from regulatory_assets.bank.staging import raw_lines
+from regulatory_assets.bank.files import COMPRESSED
+from regulatory_assets.bank.formats import Unreadable
+from regulatory_assets.bank.staging import raw_lines, text_hash
 from regulatory_assets.control.register import Delivery, Register
 from regulatory_assets.ledger.table import Table
 
@@ -73,8 +75,7 @@ class Arrivals:
             ):
                 waiting += own
             else:
-                since = {d.sha256 for d in applied}
-                waiting += (f for f in own if f.mode == "delta" and f.sha256 not in since)
+                waiting += (f for f in own if f.mode == "delta" and not self._applied(f, applied))
         return tuple(waiting)
 
     def to_compare(
@@ -99,6 +100,20 @@ class Arrivals:
             return False
         kept = raw_lines(self.raw, file.table, applied.batch)
         return kept.mapping_text == file.mapping.text
+
+    def _applied(self, delta: DeliveredFile, since: Sequence[Delivery]) -> bool:
+        """Whether these changes have been applied since, however they were packed then."""
+        if delta.sha256 in {d.sha256 for d in since}:
+            return True
+        unpacked = delta.packed or delta.parts
+        others = [d for d in since if unpacked or d.file_name.endswith(COMPRESSED)]
+        if not others:
+            return False
+        try:
+            text = text_hash(delta)
+        except (Unreadable, OSError):
+            return False  # who takes it says what is wrong
+        return any(text == raw_lines(self.raw, delta.table, d.batch).text_sha256 for d in others)
 
 
 def _contested(applied: Sequence[Delivery], before: Sequence[Delivery]) -> bool:

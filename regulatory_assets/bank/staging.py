@@ -19,16 +19,21 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from regulatory_assets.bank.delivery import DeliveredFile, DeliveryError, content_hash
-from regulatory_assets.bank.formats import SourceFile, Unreadable, open_file
-from regulatory_assets.bank.formats.piece import staged_schema
+from regulatory_assets.bank.formats import SourceFile, Unreadable, content, open_file
+from regulatory_assets.bank.formats.piece import LINE, PROBLEM, staged_schema
 from regulatory_assets.bank.mapping import Mode, SourceMapping, load, standard
 from regulatory_assets.bank.personal import UNTOLD, without_personal
 from regulatory_assets.ledger.table import Table
 
 _METADATA = b"regulatory_assets.delivery"
+
+UNREADABLE_LIMIT = 1_000_000
+"""Each line that cannot be read is a rejected row; a file with more of them is no file of a table,
+and a few megabytes of line ends would be gigabytes of rows."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class RawLines:
     mode: Mode
     file_name: str
     sha256: str
+    text_sha256: str
+    """Of a delta the hash of its text, however it is packed (``text_hash``)."""
     batch: str
     arrived_at: datetime
     columns: tuple[str, ...]
@@ -84,6 +91,7 @@ def raw_lines(folder: Path, table: Table, batch: str) -> RawLines:
         mode=told["mode"],
         file_name=told["file"],
         sha256=told["sha256"],
+        text_sha256=told.get("text_sha256", told["sha256"]),
         batch=batch,
         arrived_at=datetime.fromisoformat(told["arrived_at"]),
         columns=tuple(told["columns"]),
@@ -94,6 +102,11 @@ def raw_lines(folder: Path, table: Table, batch: str) -> RawLines:
         mapping_path=told["mapping_path"],
         mapping_text=told["mapping"],
     )
+
+
+def text_hash(file: DeliveredFile) -> str:
+    """The hash of what was delivered, the same however it is packed. Raises Unreadable, OSError."""
+    return file.read_sha256(content.text_hash) if file.packed else file.sha256
 
 
 def stage(file: DeliveredFile, folder: Path) -> RawLines:
@@ -141,8 +154,27 @@ def _names_to_tell(reading: SourceFile, mapping: SourceMapping) -> list[str]:
     return [n for n in told if n in reading.columns] if mapping.table.personal else list(told)
 
 
+def _with_few_unreadable(pieces: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The pieces of a file, until too many of its lines cannot be read. Raises Unreadable then."""
+    found, first = 0, None
+    for piece in pieces:
+        if wrong := len(piece) - piece[PROBLEM].null_count:
+            found += wrong
+            first = first or piece.filter(pc.is_valid(piece[PROBLEM])).slice(0, 1).to_pylist()[0]
+            if found > UNREADABLE_LIMIT:
+                raise Unreadable(
+                    f"{first[PROBLEM]}; with it more than {UNREADABLE_LIMIT:,} lines cannot be "
+                    "read, so it is another kind of file; deliver the right one",
+                    first[LINE],
+                    plain=True,
+                )
+        yield piece
+
+
 def _write(file: DeliveredFile, batch: str, target: Path) -> None:
     mapping = file.mapping
+    # Before it is read, so that of a file that changes meanwhile no hash is kept.
+    text = text_hash(file) if file.mode == "delta" else file.sha256
     reading = open_file(file)
     if missing := [name for name in mapping.uses if name not in reading.columns]:
         # Without a header the first line's values would be told as names.
@@ -159,7 +191,7 @@ def _write(file: DeliveredFile, batch: str, target: Path) -> None:
     with pq.ParquetWriter(
         target, schema, compression="zstd", write_statistics=False, use_dictionary=False
     ) as writer:
-        for piece in _read_ahead(reading.pieces()):
+        for piece in _read_ahead(_with_few_unreadable(reading.pieces())):
             writer.write_table(without_personal(piece, reading.columns, mapping))
         if (reading.sha256 or file.read_sha256()) != file.sha256:
             raise Unreadable(
@@ -168,6 +200,7 @@ def _write(file: DeliveredFile, batch: str, target: Path) -> None:
         told = {
             "file": file.path.name,
             "sha256": file.sha256,
+            "text_sha256": text,
             "day": file.day.isoformat(),
             "mode": file.mode,
             "arrived_at": datetime.now(UTC).isoformat(),

@@ -52,7 +52,8 @@ def _print(found: Audit) -> None:
         f"{len(found.faults) or 'no'} fault{'' if len(found.faults) == 1 else 's'}",
         highlight=False,
     )
-    if found.younger:
-        console.print(f"{found.younger} rows are younger than the last anchor", highlight=False)
+    for many, what in ((found.younger, "rows"), (found.younger_events, "events")):
+        if many:
+            console.print(f"{many} {what} are younger than the last anchor", highlight=False)
     if found.key:
         console.print(f"platform key {found.key}", highlight=False)

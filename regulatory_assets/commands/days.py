@@ -10,7 +10,7 @@ import typer
 from rich.table import Table as Grid
 
 from regulatory_assets.adjustments.closing import closings
-from regulatory_assets.adjustments.days import Days
+from regulatory_assets.adjustments.days import Against, Days
 from regulatory_assets.adjustments.impact import Figure
 from regulatory_assets.bank.delivery import find_files
 from regulatory_assets.commands.acting import As, Key, Reason, acting, say_event, stamp
@@ -25,7 +25,7 @@ def _days(runtime: Runtime) -> Days:
     return Days(runtime.events, runtime.runner("days"), lambda day: _against(runtime, day))
 
 
-def _against(runtime: Runtime, day: date) -> list[str]:
+def _against(runtime: Runtime, day: date) -> Against:
     """What the checks say, as Dagster keeps it, and parameters that nobody has released."""
     from regulatory_assets.orchestration.checks import blocking_faults
     from regulatory_assets.orchestration.instance import open_instance
@@ -38,12 +38,14 @@ def _against(runtime: Runtime, day: date) -> list[str]:
         deliveries=runtime.settings.data.resolve(),
     )
     with open_instance() as instance:
-        faults = blocking_faults(instance, examination, day)
-        found = [f"{fault} (run {day} again)" for fault in faults]
+        faults = list(blocking_faults(instance, examination, day))
+    remedy = f"deliver or correct what it names, then run {day} again"
+    failed = [f"{fault.said} ({remedy})" for fault in faults if fault.failed]
+    undone = [f"{fault.said} (run {day} again)" for fault in faults if not fault.failed]
     if files := runtime.unreleased(day):
         remedy = "parameters propose, then parameters release by somebody else"
-        found.append(f"parameters not released: {', '.join(files)} ({remedy})")
-    return found
+        undone.append(f"parameters not released: {', '.join(files)} ({remedy})")
+    return Against(failed, undone)
 
 
 def _files(runtime: Runtime, day: date) -> list[str]:

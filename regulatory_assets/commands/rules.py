@@ -46,9 +46,8 @@ RuleId = Annotated[str, typer.Argument(help="Id of the rule.")]
 def validate(file: Annotated[Path, typer.Argument(help="Rules in YAML or JSON.")]) -> None:
     """Check the rules of a file without keeping anything."""
     runtime = open_runtime()
-    for rule in load(file):
-        valid = runtime.governance.validate(rule, file.parent)
-        table = valid.stage.reads.name
+    for valid in runtime.governance.validate_all(load(file), file.parent):
+        rule, table = valid.rule, valid.stage.reads.name
         console.print(f"{rule.id}: fits {table}, {len(rule.operations)} operations")
         say_without_rate(valid)
         reached = days_reached(runtime.register, rule)
@@ -117,20 +116,13 @@ def submit(
     name: As = None,
     key: Key = None,
 ) -> None:
-    """Propose the rules of a file; nothing holds before somebody else approves."""
+    """Propose the rules of a file, all or none; nothing holds before somebody else approves."""
     runtime = open_runtime()
     actor = acting(runtime, name, key)
     governance = runtime.governance
-    found = [governance.validate(rule, file.parent) for rule in load(file)]
-    for at, valid in enumerate(found):
-        rule = valid.rule
-        try:
-            event = governance.propose(actor, valid)
-        except RuleError as refusal:
-            done, rest = (", ".join(v.rule.id for v in part) for part in (found[:at], found[at:]))
-            beside = f". Submitted by now: {done}; not submitted: {rest}" if at else ""
-            raise RuleError(f"{refusal}{beside}") from None
-        say_event(runtime, event, f"submitted {rule.id} version {rule.version}")
+    found = governance.validate_all(load(file), file.parent)
+    for valid, event in zip(found, governance.propose(actor, found), strict=True):
+        say_event(runtime, event, f"submitted {valid.rule.id} version {valid.rule.version}")
         say_without_rate(valid)
 
 
@@ -237,11 +229,11 @@ def try_rule(
 def _to_try(runtime: Runtime, ledger: Ledger, rule: str) -> Rule:
     """The rule of a file, the one that waits, or the one that stands, in this order."""
     if Path(rule).is_file():
-        rules = load(Path(rule))
-        if len(rules) > 1:
-            raise RuleError(f"{rule}: holds {len(rules)} rules; submit them, or test one a file")
-        runtime.governance.validate(rules[0], Path(rule).parent)
-        return rules[0]
+        found = load(Path(rule))
+        if len(found) > 1:
+            raise RuleError(f"{rule}: holds {len(found)} rules; submit them, or test one a file")
+        (valid,) = runtime.governance.validate_all(found, Path(rule).parent)
+        return valid.rule
     if known := ledger.of(rule):
         standing, waiting = ledger.standing(rule), ledger.open(rule)
         if waiting is None and standing is not None:

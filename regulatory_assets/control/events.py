@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -62,6 +62,16 @@ class Event:
         ]
         text = json.dumps(contents, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class New:
+    """What an event is to say; the log gives it number, moment, hash and signature."""
+
+    kind: str
+    subject: str
+    payload: Mapping[str, Any]
+    decides: int | None = None
 
 
 Check = Callable[[tuple["Event", ...]], None]
@@ -129,45 +139,59 @@ class EventLog:
         *,
         check: Check = lambda _: None,
     ) -> Event:
-        """Add an event at the end. ``check`` sees the log it is added to, and may raise.
+        """Add an event at the end; see ``append_all``."""
+        return self.append_all(actor, [New(kind, subject, payload, decides)], check=check)[0]
+
+    def append_all(
+        self, actor: Actor, new: Sequence[New], *, check: Check = lambda _: None
+    ) -> tuple[Event, ...]:
+        """Add events at the end, in their order, all or none. ``check`` sees the log they are added
+        to, and may raise.
 
         Two writers at once both get in, one after the other. Raises EventRefused where the
-        database refuses the event for what it says.
+        database refuses an event for what it says.
         """
-        text = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         for _ in range(_ATTEMPTS):
             log = self.read()
             check(log)
-            last = log[-1] if log else None
-            moment = self._clock().astimezone(UTC)
-            if last is not None:
-                moment = max(moment, last.at + timedelta(microseconds=1))
+            events = tuple(self._chained(log[-1] if log else None, actor, new))
+            try:
+                with self._engine.begin() as connection:
+                    for event in events:
+                        connection.execute(insert(self._table), [vars(event)])
+            except DBAPIError as error:
+                if self.read(upto=events[0].seq)[-1:] == log[-1:]:
+                    said = str(error.orig).split("append-only: ")[-1].splitlines()[0]
+                    raise EventRefused(said) from error
+                continue
+            for event in events:
+                if event.decides is not None:
+                    self._decided(event)
+            return events
+        told = ", ".join(f"{each.kind} {each.subject}" for each in new)
+        raise EventRefused(f"{told}: the log moved on {_ATTEMPTS} times; try again")
+
+    def _chained(self, last: Event | None, actor: Actor, new: Sequence[New]) -> Iterator[Event]:
+        """The events as they follow a last one, each with its hash and signature."""
+        now = self._clock().astimezone(UTC)
+        for each in new:
             event = Event(
                 seq=last.seq + 1 if last else 1,
-                at=moment,
+                at=max(now, last.at + timedelta(microseconds=1)) if last else now,
                 actor=actor.name,
-                kind=kind,
-                subject=subject,
-                decides=decides,
-                payload=text,
+                kind=each.kind,
+                subject=each.subject,
+                decides=each.decides,
+                payload=json.dumps(
+                    each.payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+                ),
                 previous=last.hash if last else "",
                 hash="",
                 signature="",
             )
             digest = event.digest()
-            event = replace(event, hash=digest, signature=actor.sign(digest))
-            try:
-                with self._engine.begin() as connection:
-                    connection.execute(insert(self._table), [vars(event)])
-            except DBAPIError as error:
-                if self.read(upto=event.seq)[-1:] == log[-1:]:
-                    said = str(error.orig).split("append-only: ")[-1].splitlines()[0]
-                    raise EventRefused(said) from error
-                continue
-            if event.decides is not None:
-                self._decided(event)
-            return event
-        raise EventRefused(f"{kind} {subject}: the log moved on {_ATTEMPTS} times; try again")
+            last = replace(event, hash=digest, signature=actor.sign(digest))
+            yield last
 
 
 def chain_faults(events: Iterable[Event]) -> list[str]:

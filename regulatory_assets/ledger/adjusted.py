@@ -76,7 +76,7 @@ def of_lookups(calculation: Calculation, rows: DataFrame | None = None) -> DataF
     before = calculation._join(frames.negative(touched), calculation._all)
     after = calculation._join_net(touched, calculation._all, few=touched)
     columns = calculation._joined_columns()
-    return before.select(*columns).unionAll(after.select(*columns))
+    return frames.union([before.select(*columns), after.select(*columns)])
 
 
 def as_signs(stage: Stage, entries: DataFrame) -> DataFrame:

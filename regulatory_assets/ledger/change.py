@@ -53,7 +53,7 @@ class Calculation(Joining):
                     return direct
                 content = self.stage.writes.content
                 made = frames.net(self._apply(adjusted.of_lookups(self)), content)
-                return direct.unionAll(adjusted.as_signs(self.stage, made))
+                return frames.union([direct, adjusted.as_signs(self.stage, made)])
             case StageKind.AGGREGATE:
                 return self._aggregate_rows(self._sums(self.reader.entries(self.driving.new)))
             case StageKind.ADJUSTMENT:
@@ -92,9 +92,9 @@ class Calculation(Joining):
         if keys is None or rows is None:
             return frames.net(self.store(self._apply(self.store(joined))), content)
         after = adjusted.of_lookups(self, self.reader.net_of(rows, driving.new))
-        made = frames.net(self._apply(self.store(joined.unionAll(after))), content)
+        made = frames.net(self._apply(self.store(frames.union([joined, after]))), content)
         old = frames.negative(adjusted.stood_by_lookups(self, keys)).select(ENTRY, *content)
-        return frames.net(adjusted.as_signs(stage, made).unionAll(old), content)
+        return frames.net(frames.union([adjusted.as_signs(stage, made), old]), content)
 
     def _joined_by_change(self, few: DataFrame | None) -> DataFrame:
         """The terms of the formula before the function: driving rows with all their lookups.
@@ -152,7 +152,7 @@ class Calculation(Joining):
                 *(lookup.prefix + c for c in lookup.take),
             )
 
-        return side(1).unionAll(side(-1))
+        return frames.union([side(1), side(-1)])
 
     def _met(self, changes: Mapping[int, DataFrame]) -> dict[tuple[str, ...], DataFrame]:
         """The driving rows that meet a moved key, for each set of columns that name moved keys.
@@ -213,7 +213,7 @@ class Calculation(Joining):
             before = self.store(before)
         after = self._apply(self._join_net(self._net_of(members, groups), self._all))
         of_groups = before if groups is None else frames.semi(before, groups, self.stage.by)
-        return before.unionAll(adjusted.pairs(self.stage, of_groups, after))
+        return frames.union([before, adjusted.pairs(self.stage, of_groups, after)])
 
     def _members(self, groups: DataFrame | None) -> DataFrame:
         """The driving rows of all layers, all or those of some groups; over several days with

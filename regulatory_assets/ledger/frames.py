@@ -33,6 +33,12 @@ def _matching(
     )
 
 
+def named(frame: DataFrame, columns: Sequence[str], names: Sequence[str]) -> DataFrame:
+    """Some columns of a frame under other names, such as a table's key under the names by which
+    another table names it."""
+    return frame.select(*columns).withColumnsRenamed(dict(zip(columns, names, strict=True)))
+
+
 def semi(
     left: DataFrame,
     right: DataFrame,
@@ -69,9 +75,12 @@ def attach(
 
 
 def union(frames: Sequence[DataFrame]) -> DataFrame:
-    """All rows of some frames. None of them begins with a scan of no posting: what surely holds
-    nothing Sail takes out of a union of unions, and then cannot plan it."""
-    return reduce(lambda a, b: a.unionAll(b), frames)
+    """All rows of some frames, whose columns stand in the same order.
+
+    Each is selected anew: Sail loses the columns of a union that stands second in another one, and
+    of one whose first frame surely holds nothing, as a scan of no posting does.
+    """
+    return reduce(lambda a, b: a.unionAll(b.select("*")), frames)
 
 
 def negative(frame: DataFrame) -> DataFrame:

@@ -174,11 +174,10 @@ class Reader:
         reversing = [r for r in version.live if r.reversed]
         if reversing:
             reversals = self._scan(version, reversing).where(F.col(ENTRY) < 0)
-            moved = moved.unionAll(reversals.select(*table.key)).distinct()
+            moved = frames.union([moved, reversals.select(*table.key)]).distinct()
         standing = frames.anti(scan, moved, table.key)
-        return standing.unionAll(
-            self.net_of(frames.semi(scan, moved, table.key), version).select(*standing.columns)
-        )
+        summed = self.net_of(frames.semi(scan, moved, table.key), version)
+        return frames.union([standing, summed.select(*standing.columns)])
 
     def adjusted_keys(self, version: Version) -> DataFrame:
         """Keys for which rows of the adjustment layer stand or stood, each once."""
@@ -212,7 +211,7 @@ class Reader:
         )
         standing = frames.anti(scan, moved, table.ledger_key)
         summed = frames.net(frames.semi(scan, moved, table.ledger_key), table.content)
-        return standing.unionAll(summed)
+        return frames.union([standing, summed])
 
     def among(
         self,
@@ -275,9 +274,8 @@ class Reader:
             adjusted.select(*named), renamed, *2 * ([f"__key_{k}" for k in key],), "left"
         )
         untouched = frames.anti(self.base(version), adjusted, key).select(*named, *taken)
-        return touched.withColumn(ADJUSTED, F.lit(True)).unionAll(
-            untouched.withColumn(ADJUSTED, F.lit(False))
-        )
+        both = ((touched, True), (untouched, False))
+        return frames.union([frame.withColumn(ADJUSTED, F.lit(of)) for frame, of in both])
 
 
 def _with_rows(version: Version) -> tuple[Version, ...]:

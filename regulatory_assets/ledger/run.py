@@ -20,7 +20,7 @@ from pyspark.errors.exceptions.base import PySparkException
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
-from regulatory_assets.control.register import Delivery, LostRace, Register, Revision
+from regulatory_assets.control.register import Consumed, Delivery, LostRace, Register, Revision
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.change import Calculation
 from regulatory_assets.ledger.fingerprint import code_fingerprint
@@ -195,23 +195,7 @@ class Runner:
                 else:
                     entries = self.difference(store(calculation.full()), previous)
                 posting, counts = self.write(previous, entries)
-        revision = Revision(
-            table=stage.name,
-            day=plan.day,
-            revision=previous.revision + 1,
-            posting=posting,
-            kind="delta",
-            cause=cause,
-            run_id=self.run_id,
-            known_at=datetime.now(UTC),
-            booked=counts.booked,
-            reversed=counts.reversed,
-            code=plan.identity.code,
-            parameters=plan.identity.parameters,
-            rules=plan.identity.rules,
-            engine=plan.identity.engine,
-            inputs=plan.consumes,
-        )
+        revision = self._revision(previous, posting, counts, cause, plan.identity, plan.consumes)
         self.require_open(plan.day)  # it may have been closed meanwhile
         (registered,) = self.register.commit([revision])
         positions.add(registered)
@@ -271,7 +255,7 @@ class Runner:
             posting, counts = written or self._write_delivered(
                 content, previous, mode, own, standing
             )
-            revisions = [self._source_revision(previous, posting, counts, cause)]
+            revisions = [self._revision(previous, posting, counts, cause)]
             if beside is not None:
                 revisions.append(self._append_beside(*beside, day, cause))
             self.require_open(day)  # it may have been closed meanwhile
@@ -313,7 +297,7 @@ class Runner:
                 return new
             new = store(new)
             if own is not None:
-                own = store(own.unionAll(new.select(*table.key)))
+                own = store(frames.union([own, new.select(*table.key)]))
             return self.difference(new, previous, own)
         named = F.col("_operation")
         unknown = F.raise_error(F.lit("a delta's _operation must be upsert or delete"))
@@ -330,11 +314,26 @@ class Runner:
         """Post standing rows of any layer as they are, to a day that has none yet."""
         previous = Version(table, day, ())
         posting, counts = self.write(previous, rows)
-        self.register.commit([self._source_revision(previous, posting, counts, cause)])
+        self.register.commit([self._revision(previous, posting, counts, cause)])
 
-    def _source_revision(
-        self, previous: Version, posting: str | None, counts: Counts, cause: str
+    def _append_beside(self, table: Table, content: DataFrame, day: date, cause: str) -> Revision:
+        previous = Version(table, day, self.register.history(table.name, day))
+        posting, counts = self.write(previous, frames.as_base_rows(content, table))
+        return self._revision(previous, posting, counts, cause)
+
+    # -- what both share ------------------------------------------------------------------------
+
+    def _revision(
+        self,
+        previous: Version,
+        posting: str | None,
+        counts: Counts,
+        cause: str,
+        identity: Identity | None = None,
+        inputs: tuple[Consumed, ...] = (),
     ) -> Revision:
+        """The row to register; what was delivered has no identity and consumed nothing."""
+        by = identity or Identity(code="", parameters="", rules="", engine=self.engine)
         return Revision(
             table=previous.table.name,
             day=previous.day,
@@ -346,19 +345,12 @@ class Runner:
             known_at=datetime.now(UTC),
             booked=counts.booked,
             reversed=counts.reversed,
-            code="",
-            parameters="",
-            rules="",
-            engine=self.engine,
-            inputs=(),
+            code=by.code,
+            parameters=by.parameters,
+            rules=by.rules,
+            engine=by.engine,
+            inputs=inputs,
         )
-
-    def _append_beside(self, table: Table, content: DataFrame, day: date, cause: str) -> Revision:
-        previous = Version(table, day, self.register.history(table.name, day))
-        posting, counts = self.write(previous, frames.as_base_rows(content, table))
-        return self._source_revision(previous, posting, counts, cause)
-
-    # -- what both share ------------------------------------------------------------------------
 
     def difference(
         self, new: DataFrame, previous: Version, among: DataFrame | None = None
@@ -380,7 +372,7 @@ class Runner:
             "__content": frames.fingerprint(content),
         }
         names = tuple(hashes)
-        both = new.unionAll(old).withColumns(hashes)
+        both = frames.union([new, old]).withColumns(hashes)
         differing = frames.net(both.select(ENTRY, *names), names)
         return frames.semi(both, differing, names).select(ENTRY, *content)
 

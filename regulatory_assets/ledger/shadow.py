@@ -23,6 +23,7 @@ from regulatory_assets.control.register import (
     Register,
     Revision,
 )
+from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.gate import Open
 from regulatory_assets.ledger.lake import Lake, LakeError, new_posting
 from regulatory_assets.ledger.rules import RuleSource
@@ -73,8 +74,9 @@ class ShadowLake(Lake):
         mine = wanted & self._written
         if not mine:
             return self._real.scan(table, day, wanted)
-        own = super().scan(table, day, mine)  # alone where nothing is behind it: see frames.union
-        return self._real.scan(table, day, wanted - mine).unionAll(own) if wanted - mine else own
+        own = super().scan(table, day, mine)
+        behind = wanted - mine
+        return frames.union([self._real.scan(table, day, behind), own]) if behind else own
 
     def explain_failure(self, table: Table, error: PySparkException) -> LakeError | None:
         """What is missing is missing in the real lake: nobody else touches a shadow's own files."""

@@ -1,6 +1,6 @@
 """Binding of the derived checks: one step a table, every check by the day of the run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,6 +14,7 @@ from dagster import (
     AssetCheckSpec,
     AssetKey,
     DagsterInstance,
+    MetadataValue,
     PartitionsDefinition,
     multi_asset_check,
 )
@@ -105,29 +106,43 @@ def _of_table(
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a check said of a day, and on which evidence."""
+    """What a check said of a day, on which evidence, and which of the files that it asks by nobody
+    had released."""
 
     passed: bool
     revision: int
     evidence: str
+    said: str = ""
+    unreleased: tuple[str, ...] = ()
 
 
-def blocking_faults(instance: DagsterInstance, day: Examination, of: date) -> Iterator[str]:
+@dataclass(frozen=True)
+class Fault:
+    """A blocking check that a day does not pass as it stands: it has ``failed`` there, or a run has
+    yet to ask it."""
+
+    said: str
+    failed: bool = False
+
+
+def blocking_faults(instance: DagsterInstance, day: Examination, of: date) -> Iterator[Fault]:
     """Blocking checks of a day that did not pass when last asked, or were not asked about the
     revisions that stand. One that was asked by other control totals is asked again here: no run
     is launched to ask it (``settled``)."""
     for check, last in standing(instance, day, of, blocking=True):
         name = f"{check.table.name}: check {check.name}"
         if last is None:
-            yield f"{name} has not been evaluated"
-        elif not last.passed:
-            yield f"{name} has failed"
+            yield Fault(f"{name} has not been evaluated")
         elif day.has_moved(check, last.evidence):
-            yield f"{name} has not been evaluated for the revisions that stand"
+            failed = "" if last.passed else f"; before, it failed: {last.said}"
+            yield Fault(f"{name} has not been evaluated for the revisions that stand{failed}")
+        elif not last.passed:
+            yield Fault(f"{name} has failed: {last.said}", failed=True)
         elif last.evidence != day.evidence(check):
             again = check.examine(day, last.revision)
             if not again.passed:
-                yield f"{name} fails by the control totals that lie there now: {again.said}"
+                by = "by the control totals that lie there now"
+                yield Fault(f"{name} fails {by}: {again.said}", failed=True)
 
 
 def standing(
@@ -139,6 +154,12 @@ def standing(
         if day.version(check.table).chain and (check.blocking or not blocking):
             key = AssetCheckKey(AssetKey(check.table.name), check.name)
             yield check, _last_evaluation(instance, key, of)
+
+
+def told_unreleased(told: Mapping[str, MetadataValue[Any]]) -> tuple[str, ...]:
+    """The files that metadata name as not released."""
+    named: Any = told["unreleased"].value if "unreleased" in told else ()
+    return tuple(named)
 
 
 def _passed_before(
@@ -165,9 +186,10 @@ def _last_evaluation(instance: DagsterInstance, key: AssetCheckKey, day: date) -
     ):
         passed = record.status is AssetCheckExecutionRecordStatus.SUCCEEDED
         event = record.event.dagster_event if record.event else None
-        told = event.asset_check_evaluation_data.metadata if event else {}
+        data = event.asset_check_evaluation_data if event else None
+        told, said = (data.metadata, data.description or "") if data else ({}, "")
         if "evidence" not in told:
-            return Evaluation(passed, 0, "")
-        revision = int(str(told["revision"].value))
-        return Evaluation(passed, revision, str(told["evidence"].value))
+            return Evaluation(passed, 0, "", said)
+        revision, evidence = int(str(told["revision"].value)), str(told["evidence"].value)
+        return Evaluation(passed, revision, evidence, said, told_unreleased(told))
     return None

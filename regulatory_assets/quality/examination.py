@@ -141,8 +141,7 @@ def unknown_keys(day: Examination, table: Table, by: tuple[str, ...], other: Tab
     """The values of some columns, where given, that are no key of another table, and ``rows``;
     both before any rule."""
     used = day.keys(table, by, among=given(by) & (F.col("layer") == BASE))
-    known = day.keys(other, other.key).select(*other.key)
-    return frames.anti(used, known.withColumnsRenamed(dict(zip(other.key, by, strict=True))), by)
+    return frames.anti(used, frames.named(day.keys(other, other.key), other.key, by), by)
 
 
 Reading = Callable[[Version], DataFrame]
@@ -159,9 +158,8 @@ def before_and_after_rules(day: Examination, compare: Callable[[Reading], Result
 
 def differences(left: DataFrame, right: DataFrame, columns: tuple[str, ...]) -> Result:
     """Whether two frames hold the same rows, as multisets of the columns."""
-    both = left.select(F.lit(1).alias(ENTRY), *columns).unionAll(
-        right.select(F.lit(-1).alias(ENTRY), *columns)
-    )
+    signed = ((left, 1), (right, -1))
+    both = frames.union([f.select(F.lit(sign).alias(ENTRY), *columns) for f, sign in signed])
     found = frames.net(both, columns)
     return verdict(found.count(), found, columns, "rows differ", "all rows agree")
 

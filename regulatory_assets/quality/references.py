@@ -170,20 +170,19 @@ def _rules(name: _Name, day: Examination, lacking: DataFrame) -> list[str]:
     never = frames.anti(lacking, _keys(reader.base(known), name), name.by)
     taken = reader.rows(known, among=_named(lacking, name), on=name.known.key)
     put = reader.rows(table, among=never, on=name.by)
-    found: set[str] = set()
-    for rows, sign in ((taken, -1), (put, 1)):  # Sail cannot plan the union of the two
-        made = rows.where((F.col("layer") == ADJUSTMENT) & (F.col("sign") == sign))
-        found |= {r["rule_id"] for r in made.select("rule_id").distinct().toArrow().to_pylist()}
-    return sorted(found)
+    made = [
+        rows.where((F.col("layer") == ADJUSTMENT) & (F.col("sign") == sign)).select("rule_id")
+        for rows, sign in ((taken, -1), (put, 1))
+    ]
+    found = frames.union(made).distinct().toArrow()
+    return sorted(r["rule_id"] for r in found.to_pylist())
 
 
 def _keys(known: DataFrame, name: _Name) -> DataFrame:
     """The keys of known rows, under the columns that name them."""
-    key = name.known.key
-    return known.select(*key).withColumnsRenamed(dict(zip(key, name.by, strict=True)))
+    return frames.named(known, name.known.key, name.by)
 
 
 def _named(naming: DataFrame, name: _Name) -> DataFrame:
     """The keys that rows name, under the columns of the known table."""
-    key = name.known.key
-    return naming.select(*name.by).withColumnsRenamed(dict(zip(name.by, key, strict=True)))
+    return frames.named(naming, name.by, name.known.key)

@@ -87,7 +87,7 @@ class Tie:
             left, right = frames.semi(left, right, by), frames.semi(right, left, by)
         limit = F.lit(str(self.tolerance)).cast(_MONEY)
         apart = (
-            left.unionAll(right)
+            frames.union([left, right])
             .groupBy(*by)
             .agg(total(F.col(_DIFFERENCE)).alias(_DIFFERENCE))
             .where(F.abs(F.col(_DIFFERENCE)) > limit)

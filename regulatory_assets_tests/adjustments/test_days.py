@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from regulatory_assets.adjustments.closing import ClosedDays, closings
-from regulatory_assets.adjustments.days import Days
+from regulatory_assets.adjustments.days import Against, Days
 from regulatory_assets.adjustments.people import NotAllowed
 from regulatory_assets.adjustments.rule import RuleError
 from regulatory_assets.control.events import EventRefused
@@ -30,7 +29,7 @@ class Closed(Office):
 
     def __init__(self, engine: Engine, root: Path, calculated: Path) -> None:
         super().__init__(engine, root, calculated)
-        self.against: Sequence[str] = ()
+        self.against = Against()
         gate = ClosedDays(self.log)
         self.runner = replace(self.runner, gate=gate)
         self.play.runner = replace(self.play.runner, gate=gate)
@@ -86,19 +85,26 @@ def test_a_day_is_closed_by_two_persons_at_its_revisions(office: Closed) -> None
 def test_a_day_that_is_not_final_is_not_closed(office: Closed) -> None:
     with pytest.raises(NotReady, match="nothing is registered for 2026-09-09"):
         office.days.close(ANNA, date(2026, 9, 9))
-    office.against = ["lines: check sums has failed"]
+    office.against = Against(["lines: check sums has failed"])
     with pytest.raises(NotReady, match="cannot be closed: lines: check sums has failed"):
         office.days.close(ANNA, DAY)
-    office.against = ()
+    office.against = Against()
     office.days.close(ANNA, DAY)
-    office.against = ["lines: check sums has failed"]
+    office.against = Against(["lines: check sums has failed"])
     with pytest.raises(NotReady, match="check sums has failed"):
         office.days.approve(BEN, DAY)
-    office.against = ()
+    office.against = Against()
     office.change_a_deal()
     office.play.deliver()
-    with pytest.raises(NotReady, match="is not up to date"):
+    with pytest.raises(NotReady, match=r"^[a-z_]+ for 2026-01-05 is not up to date"):
         office.days.approve(BEN, DAY)
+    office.against = Against(undone=["lines: check sums has not been evaluated"])
+    with pytest.raises(NotReady, match=r"^[a-z_]+ for 2026-01-05 is not up to date"):
+        office.days.approve(BEN, DAY)
+    office.against = Against(["lines: check sums has failed: 3 is not 4"], office.against.undone)
+    with pytest.raises(NotReady, match=r"closed: lines: check sums has failed: 3 is not 4$"):
+        office.days.approve(BEN, DAY)  # however often it is run
+    office.against = Against()
     office.runner.run_day(DAY, "test")
     with pytest.raises(RuleError, match="have moved since event"):
         office.days.approve(BEN, DAY)
@@ -192,7 +198,7 @@ def test_what_was_on_its_way_when_a_day_was_closed_posts_nothing(office: Closed)
 
 def test_only_a_closed_day_is_restated(office: Closed) -> None:
     nobody: Any = None
-    asked = Days(office.log, nobody, lambda _: ())
+    asked = Days(office.log, nobody, lambda _: Against())
     with pytest.raises(NotReady, match="is open; only a closed day is restated"):
         asked.restate(ANNA, DAY, "told before anything is calculated")
     with pytest.raises(NotReady, match="is open; only a closed day is restated"):

@@ -15,6 +15,7 @@ import pytest
 from regulatory_assets.adjustments import governance as governing
 from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.book import Ledger, RuleBook, outdated
+from regulatory_assets.adjustments.files import Written
 from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.impact import DayImpact, Figure, Impact, days_to_look_at
 from regulatory_assets.adjustments.injection import injections
@@ -207,6 +208,39 @@ def test_who_may_not_approve_is_told_before_anything_is_calculated(
         governance.approve(CARLA, "R-1", "seen", nothing)
     signed.append(CARLA, "approved", "R-1", approved, first.seq)
     refused(known | {BEN: twice, CARLA: "carla has decided"})  # were it to have drifted
+
+
+def test_the_rules_of_a_file_are_proposed_all_or_none(tmp_path: Path, calculated: Path) -> None:
+    """The refusal names each that stands against it with its place."""
+    shutil.copytree(calculated, tmp_path, dirs_exist_ok=True)
+    log = opened_log(tmp_path)
+    governance = Governance(log, ruled.GRAPH, books.Parameters().at)
+
+    def propose(*rules: Rule) -> str:
+        found = [Written(each, f"rules.yaml:{line}") for line, each in enumerate(rules, 1)]
+        before = log.read()
+        try:
+            done = governance.propose(ANNA, governance.validate_all(found, tmp_path))
+        except RuleError as refusal:
+            assert log.read() == before
+            return str(refusal)
+        assert log.read() == (*before, *done)
+        return ""
+
+    field = {"field": "counterparty_id", "op": "=", "value": "c0"}
+    unknown = rule("R-9", conditions=field | {"field": "colour"})
+    said = propose(rule("R-1"), unknown, rule("R-2"), replaced := rule("R-8", stage="moon"))
+    first, second = said.splitlines()
+    assert first.startswith("rules.yaml:2: R-9 conditions: deal has no field colour; use")
+    assert second.startswith(f"rules.yaml:4: {replaced.id} stage: no rule acts at moon")
+    assert propose(rule("R-1"), rule("R-2")) == ""
+    added = [{"op": "add", "field": "amount", "value": "1", "currency": "EUR"}]
+    first, second = propose(
+        rule("R-3", priority=7), rule("R-1", version=2),
+        rule("R-4", priority=7, operations=added), rule("R-5"),
+    ).splitlines()  # fmt: skip
+    assert first == "rules.yaml:2: R-1: event 2 waits for a decision; decide it first"
+    assert second.startswith("rules.yaml:3: R-4 priority: R-3 has priority 7 too and also")
 
 
 def test_an_approval_names_what_was_looked_at(office: Office) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Engine as Database
 from typer.testing import CliRunner
 
 from regulatory_assets.adjustments import people
-from regulatory_assets.adjustments.days import Days
+from regulatory_assets.adjustments.days import Against, Days
 from regulatory_assets.adjustments.people import NotAllowed
 from regulatory_assets.adjustments.releasing import (
     Releasing,
@@ -227,7 +227,7 @@ def test_what_is_told_beside_a_figure(sail: Engine, tmp_path: Path) -> None:
     )
     assert told(other) == behind
 
-    days = Days(log, runner, lambda _: ())
+    days = Days(log, runner, lambda _: Against())
     days.close(ANNA, bank.day)
     assert told(other) == behind, "a proposal closes nothing"
     days.approve(BEN, bank.day)

@@ -366,7 +366,8 @@ approval: {approved_by: J. Smith, approved_on: 2024-01-10}
 def test_the_flat_form_runs_as_written(tmp_path: Path) -> None:
     file = tmp_path / "rule.yaml"
     file.write_text(FLAT)
-    (rule,) = load(file)
+    (written,) = load(file)
+    rule = written.rule
     Governance(None, GRAPH, IN_FORCE).validate(rule)  # type: ignore[arg-type]
     assert rule.stage == "flow"
     assert (rule.effective, rule.expiry) == (date(2024, 1, 15), date(2024, 12, 31))

@@ -91,6 +91,18 @@ def test_half_a_character_is_refused_where_it_stands(tmp_path: Path) -> None:
             load(file)
 
 
+def test_of_a_list_each_rule_that_is_none_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    wrong = [VALID | {"id": "R-2", "effective": "then"}, VALID, "R-4", VALID | {"adjustments": 1}]
+    file.write_text("# four\n" + "".join(f"\n- {json.dumps(each)}\n" for each in wrong))
+    with pytest.raises(RuleError) as refusal:
+        load(file)
+    effective, mapping, form = str(refusal.value).splitlines()
+    assert effective.startswith(f"{file}:3: effective: ")
+    assert mapping == f"{file}:7: a rule is a mapping of names to values"
+    assert form.startswith(f"{file}:9: ")
+
+
 def test_a_rule_stands_once_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "rules.json"
     file.write_text(json.dumps([VALID, VALID | {"version": 2}, VALID | {"id": "R-2"}]))

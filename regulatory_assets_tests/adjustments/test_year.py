@@ -12,7 +12,7 @@ import pytest
 
 from regulatory_assets.adjustments.book import Ledger
 from regulatory_assets.adjustments.closing import ClosedDays
-from regulatory_assets.adjustments.days import Days
+from regulatory_assets.adjustments.days import Against, Days
 from regulatory_assets.adjustments.impact import Impact
 from regulatory_assets.adjustments.rule import RuleError
 from regulatory_assets.engine import Engine
@@ -33,7 +33,7 @@ class Year(Office):
     def __init__(self, engine: Engine, root: Path, calculated: Path) -> None:
         super().__init__(engine, root, calculated)
         self.runner = replace(self.runner, gate=ClosedDays(self.log))
-        self.days = Days(self.log, self.runner, lambda _: ())
+        self.days = Days(self.log, self.runner, lambda _: Against())
         for day in ALL_DAYS[1:]:
             for table in ruled.GRAPH.sources:
                 content = frame(engine, table, self.play.given.rows(table.name))

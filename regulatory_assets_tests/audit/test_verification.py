@@ -138,6 +138,29 @@ def test_a_decision_on_a_proposal_of_ones_own(record: Record) -> None:
     assert record.faults() == ["events: event 6: ada decided on their own proposal 2"]
 
 
+def test_a_proposal_that_was_added_with_right_hashes(record: Record, tmp_path: Path) -> None:
+    """Among people with keys it lacks its signature; a demonstration can only count it."""
+    last = record.log.read()[-1]
+    proposal = {"kind": "rule.submitted", "actor": "ada", "decides": None, "signature": ""}
+    forged = recomputed(replace(last, seq=6, **proposal), last.hash)
+    with unguarded(record.database) as connection:
+        connection.execute(insert(schema.events), [vars(forged)])
+    assert record.faults() == ["events: event 6: the signature is not that of ada"]
+    assert audit(record.anchors).younger_events == 1
+
+    record.tamper("DELETE FROM events")
+    people.open_demo(record.log)
+    anchors = Anchors(record.database, record.lake, tmp_path / "others", tmp_path / "o.pem")
+    record.tamper("DELETE FROM anchors")
+    anchors.take("run")
+    (opened,) = record.log.read()
+    forged = recomputed(replace(opened, seq=2, **proposal), opened.hash)
+    with unguarded(record.database) as connection:
+        connection.execute(insert(schema.events), [vars(forged)])
+    found = audit(anchors)
+    assert (found.demo, found.faults, found.younger_events) == (True, (), 1)
+
+
 def test_two_decisions_of_one_person(record: Record) -> None:
     last = record.log.read()[-1]
     again = recomputed(replace(last, seq=6), last.hash)

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from regulatory_assets.bank import staging
 from regulatory_assets.bank.control_totals import control_totals, not_compared
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
+from regulatory_assets.bank.files import FileForm
 from regulatory_assets.bank.formats import content as file_content
 from regulatory_assets.bank.formats import text as text_format
 from regulatory_assets.bank.ingest import ingest, ingest_table, take
@@ -165,7 +167,9 @@ BUSY = gzip.compress((HEAD + "".join(f"K{n * n % 997},{n}\n" for n in range(2000
         (PACKED + b"x", "follows what is compressed"),
         (PACKED + RATES.encode(), "follows what is compressed; deliver the file alone"),
         (PACKED + PACKED[:-1], "ends too early"),
-        (gzip.compress(PACKED), "line 1: not utf-8 text"),
+        (gzip.compress(PACKED), "what it holds is compressed with gzip once more; compress the"),
+        (gzip.compress(b"") + gzip.compress(PACKED), "compressed with gzip once more"),
+        (gzip.compress(PACKED)[:12], "ends too early"),
         (gzip.compress(RATES.encode()[:-1]), "line 3: the last line has no line end"),
         (gzip.compress(b""), "the file is empty"),
         (b"", "the file is empty"),
@@ -351,6 +355,27 @@ def test_a_line_without_end_is_no_line(desk: Desk, monkeypatch: pytest.MonkeyPat
     assert "line 4" in said
 
 
+def test_no_block_has_more_lines_than_a_reader_has_words_for(tmp_path: Path) -> None:
+    """Of 16 MB of line ends it kept 2 GB of words."""
+    path, lines = tmp_path / "empty.csv", 2 * text_format.BLOCK_LINES + 7
+    path.write_bytes(b"currency,rate\n" + b"\n" * lines + b"x" * lines + b"\n\n")
+    expected = 1
+    for number, block in text_format.Lines(path, FileForm()).blocks():
+        assert number == expected
+        assert 0 < block.count(b"\n") <= text_format.BLOCK_LINES
+        expected += block.count(b"\n")
+    assert expected == lines + 4
+
+
+def test_a_file_with_too_many_lines_that_cannot_be_read_is_refused(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staging, "UNREADABLE_LIMIT", 3)
+    assert taken(desk, RATES + "\nx\n\n") == (2, 3)
+    said = refused(desk, RATES + "x\n\n\n\n", "more than 3 lines cannot be read, so it is another")
+    assert re.search(r"fx_rates\.csv, line [45]: (1 fields|an empty line)", said)
+
+
 @pytest.mark.parametrize(
     ("block", "name"),
     [(1, "fx_rates.csv"), (7, "fx_rates.csv.gz"), (64, "fx_rates.csv"), (2**20, "fx_rates.csv.gz")],
@@ -359,6 +384,7 @@ def test_the_size_of_blocks_does_not_matter(
     desk: Desk, block: int, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(text_format, "BLOCK_BYTES", block)
+    monkeypatch.setattr(text_format, "BLOCK_LINES", 4)
     content = HEAD + "".join(f"Ü{n},1\r\n" if n % 7 else "x\r\n" for n in range(50))
     delivered = gzip.compress(content.encode()) if name.endswith(".gz") else content.encode()
     assert taken(desk, delivered, name) == (42, 8)
@@ -456,6 +482,36 @@ def test_deltas_are_applied_once_in_the_order_of_their_numbers(desk: Desk) -> No
     desk.deliver("fx_rates.delta-11.csv.gz", gzip.compress(change.replace(",9", ",11").encode()))
     assert [t.delivery.accepted for t in desk.take("fx_rates")] == [0, 1]
     assert rates(desk)["EUR"] == Decimal(11)
+
+
+def test_a_delta_packed_anew_is_the_same_changes(desk: Desk) -> None:
+    """Applied once more after a later one it would take back what that has changed."""
+
+    def changes(rate: int) -> bytes:
+        return f"_operation,currency,rate\nupsert,EUR,{rate}\n".encode()
+
+    taken(desk, RATES)
+    desk.deliver("fx_rates.delta-1.csv", changes(1))
+    desk.deliver("fx_rates.delta-2.csv.gz", gzip.compress(changes(2)))
+    desk.deliver("fx_rates.delta-3.csv", changes(3))
+    assert len(desk.take("fx_rates")) == 3
+    for name, content in (
+        ("1.csv.gz", gzip.compress(changes(1))),
+        ("1.csv.gz", gzip.compress(changes(1), compresslevel=1, mtime=1)),
+        ("2.csv.gz", gzip.compress(changes(2)[:9], mtime=2) + gzip.compress(changes(2)[9:])),
+        ("2.csv", changes(2)),
+    ):
+        for other in desk.here.glob(f"fx_rates.delta-{name[0]}.*"):
+            other.unlink()
+        desk.deliver(f"fx_rates.delta-{name}", content)
+        assert desk.take("fx_rates") == (), name
+    assert rates(desk)["EUR"] == Decimal(3)
+    (desk.here / "fx_rates.delta-1.csv.gz").write_bytes(gzip.compress(changes(1))[:-3])
+    with pytest.raises(DeliveryError, match=r"delta-1\.csv\.gz: .*ends too early"):
+        desk.take("fx_rates")
+    (desk.here / "fx_rates.delta-1.csv.gz").write_bytes(gzip.compress(changes(4)))
+    assert len(desk.take("fx_rates")) == 1
+    assert rates(desk)["EUR"] == Decimal(4)
 
 
 def test_numbers_order_deltas_wherever_they_stand_in_the_name(desk: Desk) -> None:

@@ -179,11 +179,13 @@ columns:
 ROWS = [("EUR", "1"), ("USD", "0.90"), ("JPY", "0.00617")]
 
 
-def _excel(rows: Sequence[Sequence[Any]], sheet: str, chart: str = "") -> bytes:
+def _excel(rows: Sequence[Sequence[Any]], sheet: str, chart: str = "", drawn: bool = True) -> bytes:
     book = openpyxl.Workbook()
     book.active.title = "Cover"
     if chart:
-        book.create_chartsheet(chart, 0).add_chart(BarChart())
+        first = book.create_chartsheet(chart, 0)
+        if drawn:
+            first.add_chart(BarChart())
     page = book.create_sheet(sheet)
     for row in rows:
         page.append(list(row))
@@ -226,7 +228,10 @@ FORMATS: dict[str, tuple[dict[str, str], bytes]] = {
     "excel": (
         {"format": "excel", "sheet": "Rates"},
         _excel(
-            [("CODE", "V", "X"), *((c, float(v), None) for c, v in ROWS), (None, None)], "Rates"
+            [("CODE", "V", "X"), *((c, float(v), None) for c, v in ROWS), (None, None)],
+            "Rates",
+            chart="Nothing drawn",
+            drawn=False,
         ),
     ),
 }
@@ -268,7 +273,11 @@ UNREADABLE: dict[str, tuple[dict[str, str], bytes, str]] = {
     ),
     "excel cut off": ({"format": "excel"}, FORMATS["excel"][1][:500], "not a whole Excel"),
     "no sheet": ({"format": "excel", "sheet": "No"}, FORMATS["excel"][1], "no sheet No"),
-    "empty sheet": ({"format": "excel"}, FORMATS["excel"][1], "the sheet is empty"),
+    "empty sheet": (
+        {"format": "excel", "sheet": "Cover"},
+        FORMATS["excel"][1],
+        "the sheet is empty",
+    ),
     "hole in sheet": (
         {"format": "excel", "sheet": "R"},
         _excel([("CODE", "V"), ("EUR", 1), (None, None), ("USD", 1)], "R"),
@@ -278,6 +287,11 @@ UNREADABLE: dict[str, tuple[dict[str, str], bytes, str]] = {
         {"format": "excel"},
         _excel([("CODE", "V"), ("EUR", 1)], "R", "Rates over time"),
         r"the sheet Rates over time is a chart and has no rows; name the sheet .*\(sheet\), or",
+    ),
+    "chart without a drawing": (
+        {"format": "excel"},
+        _excel([("CODE", "V"), ("EUR", 1)], "R", "To be drawn", drawn=False),
+        r"the sheet To be drawn is a chart and has no rows; name the sheet .*\(sheet\), or",
     ),
     "json empty": ({"format": "json_lines"}, b"", "the file is empty"),
     "json cut off": ({"format": "json_lines"}, _json(ROWS)[:-5], "may have been cut off"),

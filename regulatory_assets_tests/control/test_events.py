@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from regulatory_assets.control.database import connect
-from regulatory_assets.control.events import Actor, Event, EventLog, EventRefused, chain_faults
+from regulatory_assets.control.events import Actor, Event, EventLog, EventRefused, New, chain_faults
 
 ANNA, BEN = Actor("anna"), Actor("ben")
 
@@ -101,6 +101,22 @@ def test_a_check_sees_the_log_it_is_added_to(log: EventLog) -> None:
     log.append(ANNA, "first", "s", {}, check=empty)
     with pytest.raises(EventRefused, match="not the first"):
         log.append(ANNA, "first", "s", {}, check=empty)
+
+
+def test_several_events_are_added_all_or_none(log: EventLog) -> None:
+    told: list[int] = []
+    log = EventLog(log._engine, decided=lambda event: told.append(event.seq))
+    own = New("approved", "R-1", {}, decides=2)
+    with pytest.raises(EventRefused, match="nobody decides on a proposal of their own"):
+        log.append_all(ANNA, [New("noted", "R-0", {}), New("proposed", "R-1", {}), own])
+    assert (log.read(), told) == ((), [])
+    events = log.append_all(ANNA, [New("noted", "R-0", {}), New("proposed", "R-1", {})])
+    assert log.read() == events
+    assert chain_faults(events) == []
+    assert events[0].at < events[1].at
+    both = log.append_all(BEN, [New("noted", "R-2", {}), own])
+    assert chain_faults(log.read()) == []
+    assert told == [both[1].seq] == [4]
 
 
 def test_writers_at_once_all_get_in(control_engine: Engine) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,6 +17,7 @@ from typing import Any, NoReturn
 import pytest
 from dagster import (
     AssetCheckEvaluation,
+    AssetCheckKey,
     AssetCheckSeverity,
     AssetKey,
     AssetRecordsFilter,
@@ -23,17 +26,24 @@ from dagster import (
 from typer.testing import CliRunner
 
 from regulatory_assets.adjustments import people
+from regulatory_assets.adjustments.impact import ratio_tables
 from regulatory_assets.audit.verification import audit
 from regulatory_assets.bank.delivery import CONTROL_TOTALS
 from regulatory_assets.bank.tables import DEALS, DETAILS, POSITIONS
 from regulatory_assets.cli import app
+from regulatory_assets.control.events import Actor
 from regulatory_assets.engine import EngineError
 from regulatory_assets.ledger.plan import NotReady, Way
-from regulatory_assets.orchestration.checks import Evaluation, blocking_faults
+from regulatory_assets.orchestration.checks import (
+    Evaluation,
+    _last_evaluation,
+    blocking_faults,
+)
 from regulatory_assets.orchestration.files import left_out
 from regulatory_assets.orchestration.launch import DayResult, run_days
 from regulatory_assets.orchestration.resources import RuntimeResource
 from regulatory_assets.orchestration.settled import Settled, settled
+from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Check, Examination, Result
 from regulatory_assets.runtime import open_runtime
 from regulatory_assets_tests.orchestration.homes import DAYS, Home, new_home
@@ -41,6 +51,7 @@ from regulatory_assets_tests.orchestration.homes import DAYS, Home, new_home
 pytestmark = pytest.mark.timeout(300)
 FIRST, SECOND, _ = DAYS
 DATA_VERSION = "dagster/data_version"
+CHECK = "fx_rates_of_currency"
 
 
 @pytest.fixture(scope="module")
@@ -107,18 +118,22 @@ def faults(
     examination = Examination(
         runner.positions(day), runner.reader, runner.register, deliveries=deliveries
     )
-    return list(blocking_faults(instance, examination, day))
+    return [
+        f"{'failed: ' if fault.failed else ''}{fault.said}"
+        for fault in blocking_faults(instance, examination, day)
+    ]
 
 
 def evaluated(instance: DagsterInstance, passed: bool, metadata: dict[str, Any]) -> list[str]:
     instance.report_runless_asset_event(
         AssetCheckEvaluation(
             asset_key=AssetKey("deals"),
-            check_name="fx_rates_of_currency",
+            check_name=CHECK,
             passed=passed,
             metadata=metadata,
             severity=AssetCheckSeverity.ERROR,
             partition=str(FIRST),
+            description="no rate of USD",
         )
     )
     return [f for f in faults(instance) if "deals: check fx_rates_of_currency" in f]
@@ -130,11 +145,16 @@ def test_blocking_checks_that_failed_or_are_missing_stand_against_a_close(
     assert faults(instance) == []
     with DagsterInstance.ephemeral() as other:
         assert "deals: check fx_rates_of_currency has not been evaluated" in faults(other)
-        (said,) = evaluated(other, True, {"revision": 1, "evidence": "code deals:0"})
-        assert said.endswith("has not been evaluated for the revisions that stand")
-    with DagsterInstance.ephemeral() as other:
-        (said,) = evaluated(other, False, {"revision": 1, "evidence": "code deals:0"})
-        assert said.endswith("has failed")
+    last = _last_evaluation(instance, AssetCheckKey(AssetKey("deals"), CHECK), FIRST)
+    assert last is not None
+    not_asked = f"deals: check {CHECK} has not been evaluated for the revisions that stand"
+    for passed, evidence, expected in (
+        (True, "code deals:0", not_asked),
+        (False, "code deals:0", f"{not_asked}; before, it failed: no rate of USD"),
+        (False, last.evidence, f"failed: deals: check {CHECK} has failed: no rate of USD"),
+    ):
+        with DagsterInstance.ephemeral() as other:
+            assert evaluated(other, passed, {"revision": 1, "evidence": evidence}) == [expected]
 
 
 def test_a_materialisation_tells_what_the_run_did(
@@ -243,6 +263,40 @@ def test_other_control_totals_ask_again_and_other_rows_make_a_run(
         assert (at_rest(instance) is not None) == expected
 
 
+def test_control_totals_that_came_late_have_one_run(
+    first_run: dict[date, DayResult], instance: DagsterInstance, home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Its checks note that they agree; others, and totals of what is not there, have another."""
+    counts = Check(DEALS, "counts", "", True, lambda day, since: Result(True, ""), counts=True)
+    noted = ""
+
+    def asked(_: object, day: Examination, of: date) -> Iterator[tuple[Check, Evaluation]]:
+        yield counts, Evaluation(True, 1, noted or day.evidence(replace(counts, counts=False)))
+
+    monkeypatch.setattr("regulatory_assets.orchestration.settled.standing", asked)
+    folder = home.deliveries / str(FIRST)
+    rows = len((folder / "fx_rates.csv").read_text().splitlines()) - 1
+    totals = folder / CONTROL_TOTALS
+    try:
+        for line, launched in (
+            (f"fx_rates,{rows},,", True),
+            (f"fx_rates,{rows},,", False),
+            (f"fx_rates,0{rows},,", True),
+            ("own_debt,1,,", True),
+            ("fx_rates,many,,", True),
+        ):
+            totals.write_text(f"table,rows,sum_column,sum\n{line}\n")
+            assert (at_rest(instance) is None) == launched, line
+            runner = open_runtime().runner("test")
+            now = Examination(
+                runner.positions(FIRST), runner.reader, runner.register, deliveries=home.deliveries
+            )
+            noted = now.evidence(counts)
+    finally:
+        totals.unlink()
+
+
 def test_what_cannot_be_asked_is_left_to_a_run(
     first_run: dict[date, DayResult], instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -301,7 +355,9 @@ def test_a_corrected_deal_from_another_folder_is_a_new_data_version(
     assert _materialization(instance, SECOND, "fx_rates").tags[DATA_VERSION] == "1"
 
 
-def test_a_missing_rate_fails_a_blocking_check_and_stops_the_report(tmp_path: Path) -> None:
+def test_a_missing_rate_fails_a_blocking_check_and_stops_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with new_home(tmp_path / "home") as home, DagsterInstance.ephemeral() as instance:
         home.deliver(FIRST)
         rates = home.deliveries / str(FIRST) / "fx_rates.csv"
@@ -320,6 +376,15 @@ def test_a_missing_rate_fails_a_blocking_check_and_stops_the_report(tmp_path: Pa
         (line,) = runtime.anchors.read()[0]
         assert line.anchor
         assert line.anchor.reason == f"run {result.run_id}", "what a failed run left is anchored"
+        monkeypatch.setattr(
+            "regulatory_assets.orchestration.instance.open_instance", lambda: nullcontext(instance)
+        )
+        people.open_demo(runtime.events)
+        ran = CliRunner().invoke(app, ["days", "close", "--date", str(FIRST), "--as", "anna"])
+        assert "closed: account_transactions: check fx_rates_of_currency has failed" in ran.output
+        assert "; deals: check fx_rates_of_currency has failed: 1 currency not in" in ran.output
+        assert "currency=USD (deliver or correct what it names, then run 2026-01-05" in ran.output
+        assert "up to date" not in ran.output, "which no run will change"
 
 
 def test_a_day_without_optional_tables_leaves_out_what_needs_them(tmp_path: Path) -> None:
@@ -375,12 +440,14 @@ def test_a_control_total_that_comes_after_a_run_fails_the_next_one(tmp_path: Pat
         differs = f"{totals}, line 2: {rows + 2} rows were sent, {rows} arrived in fx_rates.csv"
         (asked_again,) = against()
         assert f"by the control totals that lie there now: {differs}" in asked_again
+        assert asked_again.startswith("failed: ")
         assert planned() == [differs]
         totals.write_text(f"table,rows,sum_column,sum\nfx_rates,0{rows},,\n")
         assert not against(), "what agrees needs no run, and none is launched for it"
         (said,) = run(f"fx_rates,{rows + 1},,")
         assert f"line 2: {rows + 1} rows were sent, {rows} arrived in fx_rates.csv" in said
-        assert against() == ["fx_rates: check reconciliation has failed"]
+        (failed,) = against()
+        assert failed.startswith(f"failed: fx_rates: check reconciliation has failed: {totals}")
         runtime = open_runtime()
 
         def absent() -> frozenset[str]:
@@ -389,6 +456,28 @@ def test_a_control_total_that_comes_after_a_run_fails_the_next_one(tmp_path: Pat
         assert "branches" in absent()
         totals.write_text("table,rows,sum_column,sum\nbranches,1,,\n")
         assert "branches" not in absent(), "what was sent and is not there is refused by a run"
+
+
+def test_what_was_released_is_told_by_the_next_run(
+    first_run: dict[date, DayResult], instance: DagsterInstance
+) -> None:
+    """Of the reports, and of the checks that ask by a file that two persons release."""
+    runtime = open_runtime()
+    people.open_demo(runtime.events)
+    assert at_rest(instance) is not None
+    runtime.releasing.propose(Actor("anna"), "first set")
+    assert at_rest(instance) is not None, "a proposal alone releases nothing"
+    runtime.releasing.release(Actor("ben"))
+    assert at_rest(instance) is None
+    reports = {table.name for table in ratio_tables(runtime.graph)}
+    by_file = {check.table.name for check in all_checks(runtime.graph) if check.file}
+    for tables in (reports, by_file):
+        (result,) = run_days([FIRST], sorted(tables), instance=instance)
+        assert result.success, result.failures
+    for name in reports:
+        told = _materialization(instance, FIRST, name).metadata["unreleased"].value
+        assert told == []
+    assert at_rest(instance) is not None
 
 
 def test_a_run_that_cannot_be_anchored_says_so(tmp_path: Path) -> None:
@@ -444,6 +533,9 @@ def test_the_documents_of_a_calculated_day(
         ran = CliRunner().invoke(app, words.split())
         assert ran.exit_code == 0, f"{words}: {ran.output}"
     (tmp_path / "two.json").write_text(f"[{RULE.replace('R-1', 'R-2')}, {RULE}]")
+    before = open_runtime().events.read()
     ran = CliRunner().invoke(app, ["rules", "submit", str(tmp_path / "two.json"), "--as", "anna"])
     assert ran.exit_code == 1
-    assert "Submitted by now: R-2; not submitted: R-1" in " ".join(ran.output.split())
+    waits = f"two.json:6: R-1: event {before[-1].seq} waits for a decision"
+    assert waits in ran.output
+    assert open_runtime().events.read() == before, "R-2, which stands before it, neither"

@@ -233,7 +233,7 @@ def test_an_approved_rule_starts_the_day_it_reaches_through_the_daemon(services:
     runtime = open_runtime()
     open_demo(runtime.events)
     (written,) = load(ROOT / "data" / "rules" / "ADJ-2026-001.yaml")
-    rule = written.model_copy(update={"effective": DAYS[0], "expiry": DAYS[0]})
+    rule = written.rule.model_copy(update={"effective": DAYS[0], "expiry": DAYS[0]})
     runtime.governance.submit(Actor("anna"), rule)
     runner = runtime.runner("test")
     seen = runtime.governance.impact(runner, rule.id)

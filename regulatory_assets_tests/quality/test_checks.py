@@ -231,7 +231,7 @@ class OneRule:
 
 def test_an_inserted_deal_is_checked_like_a_delivered_one(runner: Runner) -> None:
     examples = Path(__file__).parents[2] / "docs" / "how-to" / "rules" / "examples.yaml"
-    (written,) = (rule for rule in load(examples) if rule.inserts)
+    (written,) = (each.rule for each in load(examples) if each.rule.inserts)
     stage = runner.graph.stage("deal_adjustments")
     for counterparty, failing in (
         ("C0000000004", set()),

@@ -1,12 +1,14 @@
 """What stands in a delivered text file, decompressed where its name ends in ``.gz``.
 
 The name says whether a file is compressed; content that says otherwise is refused, and not read as
-if it were text. What is hashed are the bytes as they were delivered, compressed or not.
+if it were text. A file's hash is that of the bytes as they were delivered; whether two files hold
+the same text says ``text_hash``.
 """
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import os
 import zlib
@@ -18,6 +20,7 @@ from regulatory_assets.bank.formats.piece import Unreadable
 
 _MAGIC = b"\x1f\x8b"
 """The first bytes of gzip, with which no text begins in any encoding."""
+_HASHED_BYTES = 1024 * 1024
 
 
 class _Watched(io.FileIO):
@@ -31,6 +34,14 @@ class _Watched(io.FileIO):
         data = super().read(size)
         self._show(data)
         return data
+
+
+def text_hash(path: Path) -> str:
+    """The SHA-256 of a file's text: the same plain and compressed. Raises Unreadable, OSError."""
+    digest = hashlib.sha256()
+    for block in blocks(path, _HASHED_BYTES, lambda _: None):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def blocks(path: Path, size: int, show: Callable[[bytes], None]) -> Iterator[bytes]:
@@ -57,13 +68,18 @@ def blocks(path: Path, size: int, show: Callable[[bytes], None]) -> Iterator[byt
                 yield data
             return
         with gzip.GzipFile(fileobj=file, mode="rb") as text:
-            while data := _decompressed(text, size):
+            if _decompressed(text.peek, len(_MAGIC)).startswith(_MAGIC):
+                raise Unreadable(
+                    "what it holds is compressed with gzip once more; compress the text once",
+                    plain=True,
+                )
+            while data := _decompressed(text.read, size):
                 yield data
 
 
-def _decompressed(text: gzip.GzipFile, size: int) -> bytes:
+def _decompressed(read: Callable[[int], bytes], size: int) -> bytes:
     try:
-        return text.read(size)
+        return read(size)
     except EOFError:
         raise Unreadable(
             "the compressed file ends too early, so it may have been cut off; deliver it whole",

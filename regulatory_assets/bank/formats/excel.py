@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
-import openpyxl
 import pyarrow as pa
+from openpyxl.chartsheet import Chartsheet
+from openpyxl.reader.excel import ExcelReader
 
 from regulatory_assets.bank.files import FileForm
 from regulatory_assets.bank.formats.piece import Unreadable, check_names, good_lines
@@ -32,6 +33,19 @@ _PLACE = re.compile(rb'\br="([A-Z]+[0-9]+)"')
 _BLOCK_BYTES, _CELL_BYTES = 1024 * 1024, 64 * 1024
 
 
+class _Workbook(ExcelReader):  # type: ignore[misc]  # it has no types
+    """Values only, read row by row. Of a chart sheet its name is kept: it has no rows, and the
+    library fails at one on which nothing was ever drawn."""
+
+    def __init__(self, path: Path) -> None:
+        # Opened here: the library refuses names that do not end in xlsx.
+        super().__init__(path.open("rb"), read_only=True, data_only=True)
+        self.read()
+
+    def read_chartsheet(self, sheet: Any, rel: Any) -> None:
+        self.wb._add_sheet(Chartsheet(parent=self.wb, title=sheet.name))
+
+
 class ExcelFile:
     """A sheet, read row by row; rows without any value below the last filled one are no rows."""
 
@@ -40,8 +54,7 @@ class ExcelFile:
 
     def __init__(self, path: Path, form: FileForm, used: Sequence[str]) -> None:
         try:
-            # Opened here: the library refuses names that do not end in xlsx.
-            book = openpyxl.load_workbook(path.open("rb"), read_only=True, data_only=True)
+            book = _Workbook(path).wb
             names = book.sheetnames
             wanted = form.sheet or names[0]
         except Exception as error:

@@ -13,6 +13,8 @@ from regulatory_assets.bank.formats import content
 from regulatory_assets.bank.formats.piece import Unreadable
 
 BLOCK_BYTES = 8 * 1024 * 1024
+BLOCK_LINES = 256 * 1024
+"""A reader keeps words for every line that it cannot read; no block has more lines than this."""
 LINE_LIMIT = 64 * 1024 * 1024
 """A line may be this long; what is longer is not a line but another kind of file."""
 
@@ -42,8 +44,10 @@ class Lines:
                 block = b"".join([*rest, data[:cut]])
                 if b"\r" in block:  # to look for one byte costs a tenth of looking for two
                     block = block.replace(b"\r\n", b"\n")
-                yield line, block
-                line, rest, length = line + block.count(b"\n"), [], 0
+                for part, lines in _parts(block):
+                    yield line, part
+                    line += lines
+                rest, length = [], 0
             if cut < len(data):
                 rest.append(data[cut:])
                 length += len(rest[-1])
@@ -81,3 +85,14 @@ class Lines:
                 ) from error
             line += text.count(b"\n")
             yield text
+
+
+def _parts(block: bytes) -> Iterator[tuple[bytes, int]]:
+    """A block of lines in parts of at most ``BLOCK_LINES``, each with their number."""
+    lines = block.count(b"\n")
+    if lines <= BLOCK_LINES:
+        yield block, lines
+        return
+    middle = block.rfind(b"\n", 0, len(block) // 2) + 1 or block.index(b"\n") + 1
+    yield from _parts(block[:middle])
+    yield from _parts(block[middle:])
