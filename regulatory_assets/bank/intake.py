@@ -75,7 +75,7 @@ class Arrivals:
             ):
                 waiting += own
             else:
-                waiting += (f for f in own if f.mode == "delta" and not self._applied(f, applied))
+                waiting += self._unapplied((f for f in own if f.mode == "delta"), applied)
         return tuple(waiting)
 
     def to_compare(
@@ -101,19 +101,32 @@ class Arrivals:
         kept = raw_lines(self.raw, file.table, applied.batch)
         return kept.mapping_text == file.mapping.text
 
-    def _applied(self, delta: DeliveredFile, since: Sequence[Delivery]) -> bool:
-        """Whether these changes have been applied since, however they were packed then."""
-        if delta.sha256 in {d.sha256 for d in since}:
-            return True
+    def _unapplied(
+        self, deltas: Iterable[DeliveredFile], applied: Sequence[Delivery]
+    ) -> list[DeliveredFile]:
+        """The deltas of which none that was applied has the content: one each, since changes that
+        are taken back and come again are delivered twice."""
+        left = [d for d in applied if d.mode == "delta"]
+        waiting = []
+        for delta in deltas:
+            if (same := self._same(delta, left)) is None:
+                waiting.append(delta)
+            else:
+                left.remove(same)
+        return waiting
+
+    def _same(self, delta: DeliveredFile, among: Sequence[Delivery]) -> Delivery | None:
+        """The delivery of these very changes, however they were packed then."""
+        if exact := [d for d in among if d.sha256 == delta.sha256]:
+            return exact[0]
         unpacked = delta.packed or delta.parts
-        others = [d for d in since if unpacked or d.file_name.endswith(COMPRESSED)]
-        if not others:
-            return False
+        others = [d for d in among if unpacked or d.file_name.endswith(COMPRESSED)]
         try:
-            text = text_hash(delta)
+            text = text_hash(delta) if others else ""
         except (Unreadable, OSError):
-            return False  # who takes it says what is wrong
-        return any(text == raw_lines(self.raw, delta.table, d.batch).text_sha256 for d in others)
+            return None  # who takes it says what is wrong
+        kept = ((d, raw_lines(self.raw, delta.table, d.batch)) for d in others)
+        return next((d for d, lines in kept if lines.text_sha256 == text), None)
 
 
 def _contested(applied: Sequence[Delivery], before: Sequence[Delivery]) -> bool:

@@ -484,6 +484,18 @@ def test_deltas_are_applied_once_in_the_order_of_their_numbers(desk: Desk) -> No
     assert rates(desk)["EUR"] == Decimal(11)
 
 
+def test_changes_that_come_again_after_others_are_applied_again(desk: Desk) -> None:
+    taken(desk, RATES)
+    for number, rate in enumerate((2, 3, 2), 1):
+        name = f"fx_rates.delta-{number}.csv"
+        desk.deliver(name, f"_operation,currency,rate\nupsert,EUR,{rate}\n")
+        assert len(desk.take("fx_rates")) == 1
+        assert desk.take("fx_rates") == ()
+        assert rates(desk)["EUR"] == Decimal(rate)
+    (desk.here / "fx_rates.delta-1.csv").rename(desk.here / "fx_rates.delta-4.csv")
+    assert desk.take("fx_rates") == ()  # another name alone is no other delivery
+
+
 def test_a_delta_packed_anew_is_the_same_changes(desk: Desk) -> None:
     """Applied once more after a later one it would take back what that has changed."""
 
