@@ -87,14 +87,18 @@ class Calculation(Joining):
             keys = adjusted.keys_of_lookups(self)
             rows = self.store(self.reader.rows(driving.new, among=keys, on=stage.reads.key))
         joined = self._joined_by_change(rows).select(*columns)
-        # Planning the function is what a small change costs: it is applied once for all, and to
-        # stored rows, since the engine takes twice as long to plan it together with the joins.
         if keys is None or rows is None:
-            return frames.net(self.store(self._apply(self.store(joined))), content)
+            return frames.net(self._applied(joined), content)
         after = adjusted.of_lookups(self, self.reader.net_of(rows, driving.new))
-        made = frames.net(self._apply(self.store(frames.union([joined, after]))), content)
+        made = frames.net(self._applied(frames.union([joined, after])), content)
         old = frames.negative(adjusted.stood_by_lookups(self, keys)).select(ENTRY, *content)
         return frames.net(frames.union([adjusted.as_signs(stage, made), old]), content)
+
+    def _applied(self, joined: DataFrame) -> DataFrame:
+        """The function's result for a few rows. Planning it is what a small change costs: rows are
+        stored before and after, since the engine takes longer by half to plan it with joins before
+        it, and again with what follows."""
+        return self.store(self._apply(self.store(joined)))
 
     def _joined_by_change(self, few: DataFrame | None) -> DataFrame:
         """The terms of the formula before the function: driving rows with all their lookups.

@@ -17,7 +17,7 @@ from pyspark.sql.connect.dataframe import DataFrame
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.stages import Stage
-from regulatory_assets.ledger.table import ADJUSTMENT, Table
+from regulatory_assets.ledger.table import ADJUSTMENT, BASE, Table
 from regulatory_assets.quality.examination import (
     Check,
     Examination,
@@ -138,8 +138,14 @@ def _lost(name: _Name, day: Examination) -> Iterator[str]:
     table, by, known = day.as_read(name.table), name.by, day.as_read(name.known)
     if not (table.layered or known.layered) or not known.chain:
         return
-    gone = _gone(name, day)
-    if not gone.limit(1).toArrow().num_rows:
+    missing = _missing(name, day)
+    if not _some(missing):  # nearly always; what follows scans both tables
+        return
+    # What a source itself names and lacks is told before rules.
+    named = day.reader.base(table, among=missing, on=by).select(*by).distinct()
+    told = frames.anti(named, _keys(day.reader.base(known), name), by)
+    gone = frames.anti(missing, told, by)
+    if not _some(gone):
         return
     lacking = day.reader.net(table, among=gone, on=by).groupBy(*by).agg(F.count("*").alias("rows"))
     found = lacking.agg(F.count("*").alias("keys"), F.sum("rows").alias("rows")).collect()[0]
@@ -149,19 +155,21 @@ def _lost(name: _Name, day: Examination) -> Iterator[str]:
         yield f"{said.said}, by {', '.join(_rules(name, day, lacking))}"
 
 
-def _gone(name: _Name, day: Examination) -> DataFrame:
-    """The keys that rules have taken out of the known table, or put into rows without their being
-    there. What a source itself names and lacks is told before rules."""
+def _missing(name: _Name, day: Examination) -> DataFrame:
+    """The keys that do not stand after all rules, of those that rules have touched in the known
+    table or that stand in rows they have touched."""
     table, by, known, reader = day.as_read(name.table), name.by, day.as_read(name.known), day.reader
     asked = [_keys(reader.adjusted_keys(known), name)] if known.layered else []
     if table.layered:
-        moved = reader.net(table, among=reader.adjusted_keys(table), on=name.table.key)
-        asked.append(moved.where(given(by)).select(*by))
+        touched = reader.entries(table).where((F.col("layer") != BASE) & given(by))
+        asked.append(touched.select(*by))
     wanted = frames.union(asked).distinct()
     standing = reader.net(known, among=_named(wanted, name), on=name.known.key)
-    gone = frames.anti(wanted, _keys(standing, name), by)
-    before = reader.base(table, among=gone, on=by).select(*by).distinct()
-    return frames.anti(gone, frames.anti(before, _keys(reader.base(known), name), by), by)
+    return frames.anti(wanted, _keys(standing, name), by)
+
+
+def _some(frame: DataFrame) -> bool:
+    return bool(frame.limit(1).toArrow().num_rows)
 
 
 def _rules(name: _Name, day: Examination, lacking: DataFrame) -> list[str]:
