@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.connect import functions as F
 
 from regulatory_assets.engine import start
+from regulatory_assets.regulation.answers import answers, question
 from regulatory_assets.regulation.expressions import decide, text, value
 from regulatory_assets.regulation.parameters import (
     DecisionTable,
@@ -63,13 +64,21 @@ def test_every_combination_is_decided_as_in_python(session: SparkSession, name: 
         *columns,
         *(decide(table, inputs, out, F.col("regime")).alias(f"out_{out}") for out in table.outputs),
         *(decide(table, inputs, out).alias(f"basel_{out}") for out in table.outputs),
+        question(table, inputs).alias("asked"),
     ).collect()
+    known = {
+        (regime, out): dict(answers(table, out, regime))
+        for regime in table.regimes
+        for out in table.outputs
+    }
     assert len(decided) == len(asked) + len(undecided)
     for row in decided:
         key = {column: row[column] for column in table.inputs}
         for output in table.outputs:
             assert row[f"out_{output}"] == _expected(table, row["regime"], key, output)
             assert row[f"basel_{output}"] == _expected(table, "basel", key, output)
+            joined = known.get((row["regime"], output), {}).get(row["asked"])
+            assert joined == _expected(table, row["regime"], key, output)
 
 
 def _expected(
@@ -128,6 +137,10 @@ def test_wrong_questions_are_refused_before_anything_runs() -> None:
         decide(decisions, inputs, "colour")
     with pytest.raises(ValueError, match="needs exactly the inputs sector, insured"):
         decide(decisions, {"sector": F.col("sector")}, "line")
+    with pytest.raises(ValueError, match="exactly the inputs"):
+        question(decisions, {"sector": F.col("sector")})
+    with pytest.raises(ParameterError, match="no output colour"):
+        list(answers(decisions, "colour", "basel"))
     with pytest.raises(ParameterError, match="has no column rate"):
         value(rates, [F.col("class"), F.col("band")], "rate")
     with pytest.raises(ValueError, match="the key has 2 columns, 1 were given"):
