@@ -21,6 +21,7 @@ from pathlib import Path
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
+from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.delivery import CONTROL_TOTALS, DeliveredFile, DeliveryError
 from regulatory_assets.control.register import Delivery
@@ -60,10 +61,12 @@ class ControlTotal:
         """Whether it speaks of a file."""
         return file.mode == "full" and self.source in ("", file.source)
 
-    @property
-    def counted(self) -> Column:
+    def summed(self, conformed: DataFrame) -> Decimal:
         """What its column adds up to over conformed lines; zero where it has none."""
-        return total(F.lit(0) if self.sum_column is None else _countable(F.col(self.sum_column)))
+        if self.sum_column is None:
+            return Decimal(0)
+        found = conformed.agg(total(_countable(F.col(self.sum_column))).alias("sum"))
+        return Decimal(found.collect()[0]["sum"])
 
     def difference(self, file: str, rows: int, summed: Decimal) -> str:
         """What differs from what arrived; empty where nothing does."""

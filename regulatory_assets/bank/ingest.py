@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -215,15 +214,8 @@ _VALID, _WRONG = F.col(REASONS) == "", F.col(REASONS) != ""
 
 def _agreed(raw: RawLines, conformed: DataFrame, totals: Sequence[ControlTotal]) -> str:
     """The control totals that a file was held against. Raises DeliveryError where one differs."""
-    summed = [each for each in totals if each.sum_column]
-    sums = dict.fromkeys(totals, Decimal(0))
-    if summed:
-        (found,) = conformed.agg(
-            *(t.counted.alias(f"sum_{i}") for i, t in enumerate(summed))
-        ).collect()
-        sums |= dict(zip(summed, found, strict=True))
-    for each, of_column in sums.items():
-        each.check(raw.file_name, raw.lines, of_column)
+    for each in totals:
+        each.check(raw.file_name, raw.lines, each.summed(conformed))
     return "\n".join(t.told for t in totals)
 
 

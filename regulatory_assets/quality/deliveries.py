@@ -155,8 +155,7 @@ def _difference(day: Examination, table: Table, total: ControlTotal, delivery: D
     summed = Decimal(0)
     if total.sum_column and delivery.delivered == total.rows:
         raw = raw_lines(raw_folder(day.reader.lake.root), table, delivery.batch)
-        conformed = conform_kept(day.reader.lake, raw)
-        summed = conformed.agg(total.counted.alias("sum")).collect()[0]["sum"]
+        summed = total.summed(conform_kept(day.reader.lake, raw))
     return total.difference(delivery.file_name, delivery.delivered, summed)
 
 
