@@ -55,15 +55,7 @@ def engine_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def sail(engine_state: Path) -> Engine:
-    started = start(Settings(engine="sail", var=engine_state, cache_folder=Settings().cache))
-    return _on_this_machine(started)
-
-
-def _on_this_machine(started: Engine) -> Engine:
-    """Without what takes a query up again after its connection broke: two more calls for each
-    query, a quarter of what a small one takes. Processes that tests start ask as everybody does."""
-    started.session.client.disable_reattachable_execute()
-    return started
+    return start(Settings(engine="sail", var=engine_state, cache_folder=Settings().cache))
 
 
 INTERPRETED = {
@@ -74,8 +66,9 @@ INTERPRETED = {
 
 @pytest.fixture(scope="session")
 def spark(engine_state: Path) -> Engine:
-    """Local Apache Spark; its first use takes some 20 s. Short runs gain by compiling less, and by
-    collecting garbage without threads of its own beside those of other processes.
+    """Local Apache Spark; its first use takes some 20 s. Short runs gain by compiling less, by
+    collecting garbage without threads of its own beside those of other processes, and without what
+    takes a query up again after its connection broke, which is a quarter of a small one.
 
     Compiling less also makes Java's code cache small, and a session of many tests fills it. The
     servers that commands under test start (``verify``) compile as they do for everybody.
@@ -89,7 +82,8 @@ def spark(engine_state: Path) -> Engine:
     )
     for name, value in INTERPRETED.items():
         started.session.conf.set(name, value)
-    return _on_this_machine(started)
+    started.session.client.disable_reattachable_execute()
+    return started
 
 
 @pytest.fixture(scope="session", params=["sail", "spark"])

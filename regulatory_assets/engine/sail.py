@@ -29,6 +29,9 @@ def start() -> tuple[SparkSession, str]:
     server.start(background=True)
     _, port = server.listening_address
     session = SparkSession.builder.remote(f"sc://localhost:{port}").create()
+    # To take a query up again after its connection broke takes two more calls for each; within one
+    # process there is nothing to come back to.
+    session.client.disable_reattachable_execute()
     # The bound method also keeps the server alive until the process ends.
     atexit.register(_stop, os.getpid(), session, server)
     return session, version("pysail")

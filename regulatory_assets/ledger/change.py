@@ -171,9 +171,9 @@ class Calculation(Joining):
                 pairs = zip(lookup.table.key, lookup.by, strict=True)
                 named = change.select(*(F.col(key).alias(mine) for key, mine in pairs))
                 keys.setdefault(lookup.by, []).append(named)
-        rows, new = self.reader.rows, self.driving.new
+        new, store = self.driving.new, self.store
         return {
-            by: self.store(rows(new, frames.union(named).distinct(), by, first=by[-1:]))
+            by: self.reader.find(new, store(frames.union(named).distinct()), by, store)
             for by, named in keys.items()
         }
 
@@ -202,7 +202,7 @@ class Calculation(Joining):
             if self.layered or self.reader.is_large(self.driving.new):  # looked at several times
                 groups = self.store(groups)
         new = self._group_rows(groups)
-        old = self.reader.rows(self.previous, groups, stage.by, first=stage.by[-1:])
+        old = self._stood(groups)
         both = [new.select(ENTRY, *content), frames.negative(old).select(ENTRY, *content)]
         return frames.net(frames.union(both), content)
 
@@ -219,6 +219,13 @@ class Calculation(Joining):
         of_groups = before if groups is None else frames.semi(before, groups, self.stage.by)
         return frames.union([before, adjusted.pairs(self.stage, of_groups, after)])
 
+    def _stood(self, groups: DataFrame | None) -> DataFrame:
+        """The previous rows of all groups or of some; who reads them next asks for the same."""
+        reader, by = self.reader, self.stage.by
+        if groups is None or not reader.is_large(self.previous):
+            return reader.rows(self.previous, groups, by, first=by[-1:])
+        return reader.find(self.previous, groups, by, self.store)
+
     def _members(self, groups: DataFrame | None) -> DataFrame:
         """The driving rows of all layers, all or those of some groups; over several days with
         their day.
@@ -226,11 +233,10 @@ class Calculation(Joining):
         Those of some groups are stored: a function may look at its rows several times, and each
         look would scan the table.
         """
-        by = self.stage.by
-        members = self._of_days(lambda v: self.reader.rows(v, groups, by, first=by[-1:]))
         if groups is None or self.stage.kind is StageKind.REPORT:
-            return members
-        return self.store(members)
+            by = self.stage.by
+            return self._of_days(lambda v: self.reader.rows(v, groups, by, first=by[-1:]))
+        return self._of_days(lambda v: self.reader.find(v, groups, self.stage.by, self.store))
 
     def _base_of(self, members: DataFrame | None) -> DataFrame:
         if members is None:

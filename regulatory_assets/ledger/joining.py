@@ -181,13 +181,14 @@ class Joining:
     def reached(
         self, columns: Sequence[str], places: Sequence[int] | None = None
     ) -> list[DataFrame]:
-        """Columns of the driving rows that a moved input reaches, in any layer.
+        """Columns of the driving rows that a moved input reaches, in any layer, perhaps of more.
 
-        Of the lookups all count, or those at some places.
+        Of the lookups all count, or those at some places. Of a change also rows that the stage
+        does not look at: other stages do, and ask for the same keys.
         """
         reader, driving = self.reader, self.driving
         found = [
-            self.counted(reader.changes(move.new, move.old)).select(*columns)
+            reader.changes(move.new, move.old).select(*columns)
             for move in (driving, *self.other_days)
             if move.changed
         ]
@@ -196,13 +197,18 @@ class Joining:
             if not self.moves[lookup.table.name].changed:
                 continue
             supplying = self._supplying(place)
+            # What moved in any layer holds what moved before rules.
+            moved = self._moved_keys(lookup, net=self.lookups_layered)
+            if not supplying:
+                named = frames.named(moved, lookup.table.key, lookup.by)
+                rows = reader.rows(driving.new, named, lookup.by, first=lookup.by[-1:])
+                found.append(self.counted(rows).select(*columns))
+                continue
             rows = self.counted(reader.rows(driving.new))
-            if supplying or not self.lookups_layered:
-                hit = self._join(rows, supplying)
-                found.append(self._hitting(hit, lookup, self._moved_keys(lookup), columns))
-            if self.lookups_layered:  # what moved in any layer holds what moved before rules
+            before = self._moved_keys(lookup) if self.lookups_layered else moved
+            found.append(self._hitting(self._join(rows, supplying), lookup, before, columns))
+            if self.lookups_layered:
                 hit = self._join_net(rows, supplying)
-                moved = self._moved_keys(lookup, net=True)
                 found.append(self._hitting(hit, lookup, moved, columns))
         return found
 

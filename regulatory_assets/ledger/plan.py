@@ -132,13 +132,13 @@ class Positions:
         if adjusting is None or adjusting is by:
             return own
         beside = self._version(chains, adjusting.name, day)
-        return replace(own, adjustments=beside, layered=own.layered or beside.data_revision > 0)
+        return replace(own, adjustments=beside)
 
     def _version(self, chains: Chains, name: str, day: date) -> Version:
-        """Layered when any table that adjusts an ancestor has ever had rows."""
+        """Mixed when any table that adjusts an ancestor has ever had rows."""
         above = (chains.get((n, day), ()) for n in self.graph.layers[name])
-        layered = any(r.posting is not None for chain in above for r in chain)
-        return Version(self.graph.tables[name], day, chains.get((name, day), ()), None, layered)
+        mixed = any(r.posting is not None for chain in above for r in chain)
+        return Version(self.graph.tables[name], day, chains.get((name, day), ()), None, mixed)
 
     def left_out(self, arrived: Collection[str] = ()) -> frozenset[str]:
         """The optional sources of which the day has nothing, and what is not calculated for want

@@ -8,7 +8,7 @@ layers, ``base`` those before any rule, ``net`` those after all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -21,6 +21,7 @@ from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.lake import Lake
+from regulatory_assets.ledger.recall import Recall
 from regulatory_assets.ledger.stages import Lookup
 from regulatory_assets.ledger.table import BASE, ColumnType, Table
 
@@ -32,15 +33,21 @@ ADJUSTED = "__adjusted"
 class Version:
     """A table's day as of a revision; an empty chain is the day before its first revision.
 
-    ``adjustments`` is the table that adjusts this one, read with it. ``layered`` says that rows of
-    the adjustment layer may stand, there or in the table itself.
+    ``adjustments`` is the table that adjusts this one, read with it. ``mixed`` says that rows of
+    the adjustment layer may stand in the table itself.
     """
 
     table: Table
     day: date
     chain: tuple[Revision, ...]
     adjustments: Version | None = None
-    layered: bool = False
+    mixed: bool = False
+
+    @property
+    def layered(self) -> bool:
+        """Whether rows of the adjustment layer may stand, in the table or beside it."""
+        beside = self.adjustments
+        return self.mixed or (beside is not None and beside.data_revision > 0)
 
     @property
     def revision(self) -> int:
@@ -105,8 +112,9 @@ class Reader:
     many = 100_000
     """Rows from which on a table is worth a longer plan that reads less of it."""
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, recall: Recall | None = None) -> None:
         self.lake = lake
+        self.recall = recall
 
     def _scan(self, version: Version, revisions: Sequence[Revision]) -> DataFrame:
         postings = [r.posting for r in revisions if r.posting is not None]
@@ -165,10 +173,12 @@ class Reader:
         booked anew added up by content. A table of sums adds its sums up instead."""
         if not version.layered:
             return self.rows(version, among, on, first)
-        table, scan = version.table, self.entries(version)
+        table = version.table
         if among is not None:
-            scan = self.among(scan, version, among, on, first)
-        if among is not None or table.additive:
+            parts = (self._among(part, among, on, first) for part in _with_rows(version))
+            return self.net_of(frames.union([*parts]), version)
+        scan = self.entries(version)
+        if table.additive:
             return self.net_of(scan, version)
         moved = self.adjusted_keys(version).select(*table.key)
         reversing = [r for r in version.live if r.reversed]
@@ -193,12 +203,13 @@ class Reader:
         only: Column | None = None,
     ) -> DataFrame:
         table = version.table
-        scan = self._scan(version, version.live)
         reversing = [r for r in version.live if r.reversed]
+        if among is None:
+            scan = self._scan(version, version.live)
+        else:
+            scan = self._among(version, among, on, first)
         if only is not None:
             scan = scan.where(only)
-        if among is not None:
-            scan = self.among(scan, version, among, on, first)
         if not reversing:
             return scan
         if among is not None:
@@ -212,6 +223,36 @@ class Reader:
         standing = frames.anti(scan, moved, table.ledger_key)
         summed = frames.net(frames.semi(scan, moved, table.ledger_key), table.content)
         return frames.union([standing, summed])
+
+    def find(
+        self,
+        version: Version,
+        among: DataFrame,
+        on: Sequence[str],
+        store: Callable[[DataFrame], DataFrame],
+    ) -> DataFrame:
+        """``rows`` of some keys, stored; those of a large table are remembered for the run."""
+        if self.recall is None or not self.is_large(version):
+            return store(self.rows(version, among, on))
+        rows = []
+        for part in _with_rows(version):
+            found = self._rows(part, among, on, on[-1:])
+            large = self.is_large(part)
+            rows.append(self.recall.keep(part, on, among, found) if large else store(found))
+        return frames.union(rows)
+
+    def _among(
+        self, part: Version, among: DataFrame, on: Sequence[str], first: Sequence[str]
+    ) -> DataFrame:
+        """Entries of a table alone that add up to its rows of some keys."""
+
+        def look(revisions: Sequence[Revision], keys: DataFrame) -> DataFrame:
+            return self.among(self._scan(part, revisions), part, keys, on, first)
+
+        known = None
+        if self.recall is not None and self.is_large(part):
+            known = self.recall.entries(part, among, on, look)
+        return look(part.live, among) if known is None else known
 
     def among(
         self,

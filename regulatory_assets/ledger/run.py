@@ -38,6 +38,7 @@ from regulatory_assets.ledger.plan import (
 )
 from regulatory_assets.ledger.postcheck import Counts, PostingRefused, check_posting
 from regulatory_assets.ledger.reader import Reader, Version
+from regulatory_assets.ledger.recall import Recall
 from regulatory_assets.ledger.rules import NoRules, RuleSet, RuleSource
 from regulatory_assets.ledger.stages import ParameterSet, Stage
 from regulatory_assets.ledger.table import Table
@@ -151,10 +152,11 @@ class Runner:
         while True:
             positions = self.positions(day)
             try:
-                for stage in stages:
-                    outcome = self._attempt(stage, day, cause, positions)
-                    if outcome.way is not Way.NOTHING or stage.name not in done:
-                        done[stage.name] = outcome
+                with self._remembering() as reader:
+                    for stage in stages:
+                        outcome = self._attempt(stage, day, cause, positions, reader)
+                        if outcome.way is not Way.NOTHING or stage.name not in done:
+                            done[stage.name] = outcome
             except LostRace as lost:
                 overtaken[lost.table] += 1
                 if overtaken[lost.table] == ATTEMPTS:
@@ -167,17 +169,29 @@ class Runner:
         """Bring one stage of a day up to date."""
         for _ in range(ATTEMPTS - 1):
             try:
-                return self._attempt(stage, day, cause, self.positions(day))
+                return self._attempt_alone(stage, day, cause)
             except LostRace as lost:
                 log.info("%s: overtaken at revision %s, planning again", stage.name, lost.revision)
-        return self._attempt(stage, day, cause, self.positions(day))
+        return self._attempt_alone(stage, day, cause)
 
-    def _attempt(self, stage: Stage, day: date, cause: str, positions: Positions) -> Outcome:
+    def _attempt_alone(self, stage: Stage, day: date, cause: str) -> Outcome:
+        with self._remembering() as reader:
+            return self._attempt(stage, day, cause, self.positions(day), reader)
+
+    @contextmanager
+    def _remembering(self) -> Iterator[Reader]:
+        """A reader that looks once for what several stages, or several looks of one, ask for."""
+        with self.lake.scratch() as store:
+            yield Reader(self.lake, Recall(store))
+
+    def _attempt(
+        self, stage: Stage, day: date, cause: str, positions: Positions, reader: Reader
+    ) -> Outcome:
         start = time.monotonic()
-        outcome = self._carry_out(self.plan(stage, day, positions), cause, positions)
+        outcome = self._carry_out(self.plan(stage, day, positions), cause, positions, reader)
         return replace(outcome, seconds=time.monotonic() - start)
 
-    def _carry_out(self, plan: Plan, cause: str, positions: Positions) -> Outcome:
+    def _carry_out(self, plan: Plan, cause: str, positions: Positions, reader: Reader) -> Outcome:
         stage, previous = plan.stage, plan.previous
         if plan.way is Way.NOTHING:
             return _outcome(plan.way, plan.why, previous, Counts(0, 0))
@@ -187,7 +201,7 @@ class Runner:
             moves = (*plan.moves.values(), *plan.other_days)
             read = [previous, *(m.new for m in moves)]
             with self.clear_errors(read), self.lake.scratch() as store:
-                calculation = self._calculation(plan, store)
+                calculation = self._calculation(plan, reader, store)
                 if plan.way is Way.CHANGE:
                     entries = calculation.change()
                 elif previous.data_revision == 0:
@@ -201,7 +215,9 @@ class Runner:
         positions.add(registered)
         return _outcome(plan.way, plan.why, positions.version(stage.name), counts)
 
-    def _calculation(self, plan: Plan, store: Callable[[DataFrame], DataFrame]) -> Calculation:
+    def _calculation(
+        self, plan: Plan, reader: Reader, store: Callable[[DataFrame], DataFrame]
+    ) -> Calculation:
         stage, day, chain = plan.stage, plan.day, plan.previous.chain
         before = chain[-1].rules if chain else ""
         return Calculation(
@@ -209,7 +225,7 @@ class Runner:
             dict(plan.moves),
             plan.previous,
             self.parameters_for(stage, day),
-            self.reader,
+            reader,
             store,
             plan.other_days,
             plan.rules,

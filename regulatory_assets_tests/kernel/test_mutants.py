@@ -25,6 +25,7 @@ from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.postcheck import Counts
 from regulatory_assets.ledger.reader import Reader, Version
+from regulatory_assets.ledger.recall import Recall
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import StageKind
 from regulatory_assets_tests.kernel.histories import History, Operation, Step, play
@@ -128,10 +129,10 @@ def cutoff_without_bookkeeping(patch: Patch) -> None:
     """A stage whose inputs moved without effect registers nothing."""
     carry_out = Runner._carry_out
 
-    def mutant(self: Runner, planned: Any, cause: str, positions: Any) -> Any:
+    def mutant(self: Runner, planned: Any, *with_what: Any) -> Any:
         if planned.way is Way.EMPTY:
             planned = replace(planned, way=Way.NOTHING)
-        return carry_out(self, planned, cause, positions)
+        return carry_out(self, planned, *with_what)
 
     patch.setattr(Runner, "_carry_out", mutant)
 
@@ -165,11 +166,32 @@ def group_not_reached_by_lookup(patch: Patch) -> None:
     """A group stage is recomputed only where its driving table moved."""
     lookup_keys = Calculation._moved_keys
 
-    def mutant(self: Calculation, lookup: Any) -> Any:
-        found = lookup_keys(self, lookup)
+    def mutant(self: Calculation, lookup: Any, **how: Any) -> Any:
+        found = lookup_keys(self, lookup, **how)
         return found.where(F.lit(False)) if self.stage.kind is StageKind.GROUP else found
 
     patch.setattr(Calculation, "_moved_keys", mutant)
+
+
+def _recalled(patch: Patch, revisions: Callable[[Any], Any]) -> None:
+    """Every table counts as large, and what a run has found is answered with changed postings."""
+    patch.setattr(Reader, "many", -1)
+    entries = Recall.entries
+
+    def mutant(self: Recall, part: Version, keys: Any, on: Any, look: Any) -> Any:
+        return entries(self, part, keys, on, lambda of, among: look(revisions(of), among))
+
+    patch.setattr(Recall, "entries", mutant)
+
+
+def recall_without_what_followed(patch: Patch) -> None:
+    """What a run has found answers for a later revision as it is."""
+    _recalled(patch, lambda of: [r for r in of if r.revision == 1])
+
+
+def recall_of_known_keys_alone(patch: Patch) -> None:
+    """Keys that a run has not yet looked for are taken to have no rows."""
+    _recalled(patch, lambda of: [r for r in of if r.revision > 1])
 
 
 # -- the histories ------------------------------------------------------------------------------
@@ -233,6 +255,11 @@ def two_lookups(world: World) -> None:
     _moved(world, rates=True, customers=True)
 
 
+def driving_and_two_lookups(world: World) -> None:
+    begin(world)
+    _moved(world, deals=True, rates=True, customers=True)
+
+
 one_book_of_two = history(_RATE)
 """The other book has a row under the same currency, and must not be hit."""
 
@@ -256,6 +283,8 @@ MUTANTS: tuple[tuple[Callable[[Patch], None], Callable[[World], None]], ...] = (
     (inconsistent_cut, cut_history),
     (lost_fingerprint, new_code),
     (group_not_reached_by_lookup, one_book_of_two),
+    (recall_without_what_followed, driving_and_two_lookups),
+    (recall_of_known_keys_alone, new_kind),
 )
 """A mutant, and the history that shows it."""
 
