@@ -59,24 +59,23 @@ def pairs(stage: Stage, before: DataFrame, after: DataFrame) -> DataFrame:
 # -- through lookups ------------------------------------------------------------------------------
 
 
-def of_lookups(calculation: Calculation, rows: DataFrame | None = None) -> DataFrame:
-    """Joined rows of a row stage that rules on its lookups change: all, or those among rows that
-    are given as they are after all rules.
+def of_lookups(
+    calculation: Calculation, early: Sequence[int], rows: DataFrame
+) -> tuple[DataFrame, DataFrame]:
+    """Rows of a row stage that rules on its lookups change, joined with the lookups at some places,
+    these among them; and the driving rows behind them.
 
     Each driving row after all rules stands twice: with the lookups before any rule, entry -1, and
     after all of them, entry +1. What the stage's function makes of both and does not cancel is
     what those rules change; ``as_signs`` writes it as contra and rebooking.
     """
-    stage, reader = calculation.stage, calculation.reader
-    if rows is None:
-        rows = reader.net(calculation.driving.new)
+    stage = calculation.stage
     named = {"layer": F.lit(ADJUSTMENT), "rule_id": F.lit(through(stage))}
     marked = calculation.marked(rows).where(F.col(TOUCHED))
     touched = calculation.store(marked.withColumns(named).select(ENTRY, *stage.reads.content))
-    before = calculation._join(frames.negative(touched), calculation._all)
-    after = calculation._join_net(touched, calculation._all, few=touched)
-    columns = calculation._joined_columns()
-    return frames.union([before.select(*columns), after.select(*columns)])
+    before = calculation._join(frames.negative(touched), early, few=touched)
+    after = calculation._join_net(touched, early, few=touched)
+    return frames.union([before, after.select(*before.columns)]), touched
 
 
 def as_signs(stage: Stage, entries: DataFrame) -> DataFrame:
@@ -139,8 +138,10 @@ def change_by_rules(calculation: Calculation) -> DataFrame:
         stood = reader.rows(calculation.previous)
         reached.append(stood.where(F.col("rule_id").isin(changed)).select(*key))
         if rules.hash and (hit := rules.hits(changed)) is not None:
-            rows = joined(calculation, reader.net(driving))
-            reached.append(rows.where(hit).select(*key))
+            rows = joined(calculation, reader.net(driving)).where(hit)
+            if not driving.layered:
+                rows = reader.keep(driving, rows.select(ENTRY, *driving.table.content))
+            reached.append(rows.select(*key))
     if not reached:  # what moved is a lookup that no rule in force looks at
         return reader.changes(calculation.previous, calculation.previous)
     if rules.insertions:

@@ -52,7 +52,9 @@ class Calculation(Joining):
                 if not self.lookups_layered:
                     return direct
                 content = self.stage.writes.content
-                made = frames.net(self._apply(adjusted.of_lookups(self)), content)
+                early = self._with_supplying(self._layered_places)
+                moved, touched = adjusted.of_lookups(self, early, self.reader.net(self.driving.new))
+                made = frames.net(self._apply(self._join_rest(moved, early, touched)), content)
                 return frames.union([direct, adjusted.as_signs(self.stage, made)])
             case StageKind.AGGREGATE:
                 return self._aggregate_rows(self._sums(self.reader.entries(self.driving.new)))
@@ -86,11 +88,9 @@ class Calculation(Joining):
         if self.lookups_layered:  # all that follows looks at the same few rows: one scan for all
             keys = adjusted.keys_of_lookups(self)
             rows = self.store(self.reader.rows(driving.new, among=keys, on=stage.reads.key))
-        joined = self._joined_by_change(rows).select(*columns)
-        if keys is None or rows is None:
-            return frames.net(self._applied(joined), content)
-        after = adjusted.of_lookups(self, self.reader.net_of(rows, driving.new))
-        made = frames.net(self._applied(frames.union([joined, after])), content)
+        made = frames.net(self._applied(self._joined_by_change(rows).select(*columns)), content)
+        if keys is None:
+            return made
         old = frames.negative(adjusted.stood_by_lookups(self, keys)).select(ENTRY, *content)
         return frames.net(frames.union([adjusted.as_signs(stage, made), old]), content)
 
@@ -103,13 +103,13 @@ class Calculation(Joining):
     def _joined_by_change(self, few: DataFrame | None) -> DataFrame:
         """The terms of the formula before the function: driving rows with all their lookups.
 
-        Only lookups that moved, and those that supply their keys, differ from term to term; the
-        others are joined to all terms at once. ``few`` are the rows that any moved key hits, where
-        they are known.
+        Only lookups that moved or that rules changed, and those that supply their keys, differ from
+        term to term; the others are joined to all terms at once. ``few`` are the rows that any
+        moved key hits, where rules have changed lookups.
         """
         lookups = self.stage.lookups
         moved = [i for i in self._all if self.moves[lookups[i].table.name].changed]
-        early = tuple(sorted({*moved, *(p for i in moved for p in self._supplying(i))}))
+        early = self._with_supplying([*moved, *self._layered_places])
         changes = {i: self.store(self._moved_rows(lookups[i])) for i in moved}
         met = self._met(changes) if few is None else {}
         terms: list[DataFrame] = []
@@ -122,10 +122,18 @@ class Calculation(Joining):
             rows = met.get(lookups[place].by, few)
             terms.append(self._hit(place, early, self._lookup_change(place, changes), rows))
             driving.append(rows)
+        if few is not None:
+            net = self.reader.net_of(few, self.driving.new)
+            changed, touched = adjusted.of_lookups(self, early, net)
+            terms.append(changed)
+            driving.append(touched)
         first, *others = terms
         together = frames.union([first, *(term.select(*first.columns) for term in others)])
-        rest = [i for i in self._all if i not in early]
-        return self._join(together, rest, few=self._of_all(driving))
+        return self._join_rest(together, early, self._of_all(driving))
+
+    def _join_rest(self, rows: DataFrame, early: Sequence[int], few: DataFrame | None) -> DataFrame:
+        """Rows that have some lookups, with all others."""
+        return self._join(rows, [i for i in self._all if i not in early], few=few)
 
     def _driven(self, changes: DataFrame, early: Sequence[int]) -> DataFrame:
         """The term of the driving table: its change meets the lookups as they were."""
@@ -210,14 +218,22 @@ class Calculation(Joining):
         """The results of all groups or of some: before any rule, and what all rules change."""
         if not self.layered:
             return self._apply(self._join(self._members(groups), self._all))
-        members = None if groups is None else self._members(groups)
-        before = self._apply(self._join(self._base_of(members), self._all))
-        if groups is None and self.stage.by:
-            groups = adjusted.groups(self)
-            before = self.store(before)
+        if groups is not None:
+            members = self._members(groups)
+            before = of_groups = self._before_rules(members.where(F.col("layer") == BASE))
+        else:
+            members, groups = None, adjusted.groups(self) if self.stage.by else None
+            before = of_groups = self._before_rules(self._of_days(self.reader.base))
+            if groups is not None:
+                of_groups = frames.semi(before, groups, self.stage.by)
         after = self._apply(self._join_net(self._net_of(members, groups), self._all))
-        of_groups = before if groups is None else frames.semi(before, groups, self.stage.by)
         return frames.union([before, adjusted.pairs(self.stage, of_groups, after)])
+
+    def _before_rules(self, members: DataFrame) -> DataFrame:
+        """Results before any rule; they are looked at twice, as what stands and as what rules take
+        back, so those that the engine calculates are stored."""
+        results = self._apply(self._join(members, self._all))
+        return results if self.stage.kind is StageKind.REPORT else self.store(results)
 
     def _stood(self, groups: DataFrame | None) -> DataFrame:
         """The previous rows of all groups or of some; who reads them next asks for the same."""
@@ -237,11 +253,6 @@ class Calculation(Joining):
             by = self.stage.by
             return self._of_days(lambda v: self.reader.rows(v, groups, by, first=by[-1:]))
         return self._of_days(lambda v: self.reader.find(v, groups, self.stage.by, self.store))
-
-    def _base_of(self, members: DataFrame | None) -> DataFrame:
-        if members is None:
-            return self._of_days(self.reader.base)
-        return members.where(F.col("layer") == BASE)
 
     def _net_of(self, members: DataFrame | None, groups: DataFrame | None) -> DataFrame:
         if members is None or self.stage.days is not None:

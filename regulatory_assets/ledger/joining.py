@@ -108,6 +108,15 @@ class Joining:
                 needed |= set(lookup.by)
         return tuple(reversed(found))
 
+    def _with_supplying(self, places: Sequence[int]) -> tuple[int, ...]:
+        """Some places and those of the lookups that bring their key columns, in order."""
+        return tuple(sorted({*places, *(p for i in places for p in self._supplying(i))}))
+
+    @property
+    def _layered_places(self) -> list[int]:
+        """The places of the lookups in which rules may have changed rows."""
+        return [i for i in self._all if self._version(i).layered]
+
     def _join(
         self,
         rows: DataFrame,
@@ -219,7 +228,7 @@ class Joining:
 
     def marked(self, rows: DataFrame) -> DataFrame:
         """Rows with ``__touched``: whether rules have changed anything that they look up."""
-        layered = [i for i in self._all if self._version(i).layered]
+        layered = self._layered_places
         supplying = sorted({p for i in layered for p in self._supplying(i)})
         rows = self._join_net(rows, supplying)
         for place in (i for i in layered if i not in supplying):

@@ -14,6 +14,7 @@ from pyspark.sql.connect.dataframe import DataFrame
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.reader import Reader, Version
+from regulatory_assets.ledger.table import BASE
 
 
 class PostingRefused(Exception):
@@ -33,22 +34,23 @@ def check_posting(reader: Reader, previous: Version, posting: str) -> Counts:
     table = previous.table
     entries = reader.lake.scan(table, previous.day, [posting])
     by_key = (
-        entries.select(ENTRY, frames.fingerprint(table.ledger_key).alias("key"))
+        entries.select(ENTRY, "layer", frames.fingerprint(table.ledger_key).alias("key"))
         .groupBy("key")
         .agg(
             F.sum(F.when(F.col(ENTRY) == 1, 1).otherwise(0)).alias("booked"),
             F.sum(F.when(F.col(ENTRY) == -1, 1).otherwise(0)).alias("reversed"),
             F.count("*").alias("entries"),
+            F.max(F.when(F.col("layer") == BASE, 1).otherwise(0)).alias("base"),
         )
     )
+    new = F.col("booked") > F.col("reversed")
     (found,) = by_key.agg(
         F.coalesce(F.sum("booked"), F.lit(0)).alias("booked"),
         F.coalesce(F.sum("reversed"), F.lit(0)).alias("reversed"),
         F.coalesce(F.sum("entries"), F.lit(0)).alias("entries"),
         F.coalesce(F.max(F.greatest("booked", "reversed")), F.lit(0)).alias("most"),
-        F.coalesce(
-            F.sum(F.when(F.col("booked") > F.col("reversed"), 1).otherwise(0)), F.lit(0)
-        ).alias("new"),
+        F.coalesce(F.sum(F.when(new, 1).otherwise(0)), F.lit(0)).alias("new"),
+        F.coalesce(F.max(F.when(new, F.col("base"))), F.lit(0)).alias("new_base"),
     ).collect()
     if found.booked + found.reversed != found.entries:
         raise PostingRefused(f"{table.name}: an entry is neither a booking nor a reversal")
@@ -62,6 +64,8 @@ def check_posting(reader: Reader, previous: Version, posting: str) -> Counts:
             .where(F.col("gained") > 0)
         )
         keys = reader.entries(previous).select(ENTRY, *table.ledger_key)  # of no other column read
+        if not found.new_base:  # then no file is read that holds base rows alone
+            keys = keys.where(F.col("layer") != BASE)
         standing = (
             reader.among(keys, previous, gained, table.ledger_key, first=table.key[:1])
             .groupBy(*table.ledger_key)

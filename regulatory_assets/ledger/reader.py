@@ -238,8 +238,15 @@ class Reader:
         for part in _with_rows(version):
             found = self._rows(part, among, on, on[-1:])
             large = self.is_large(part)
-            rows.append(self.recall.keep(part, on, among, found) if large else store(found))
+            rows.append(self.recall.keep(part, on, found, among) if large else store(found))
         return frames.union(rows)
+
+    def keep(self, version: Version, rows: DataFrame) -> DataFrame:
+        """Rows of a table without any of the adjustment layer; those of a large one are stored, and
+        remembered by its key for the run."""
+        if self.recall is None or not self.is_large(version):
+            return rows
+        return self.recall.keep(version.parts[0], version.table.key, rows)
 
     def _among(
         self, part: Version, among: DataFrame, on: Sequence[str], first: Sequence[str]

@@ -30,14 +30,19 @@ if TYPE_CHECKING:
     from regulatory_assets.ledger.reader import Version
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Found:
-    """Rows of one table with entry 1: all those whose columns ``on`` stand in ``keys``."""
+    """Entries that add up to rows of one table: all whose columns ``on`` stand in ``keys``."""
 
     postings: frozenset[str]
     on: tuple[str, ...]
     keys: DataFrame
-    rows: DataFrame
+    entries: DataFrame
+
+    def extend(self, keys: DataFrame, entries: DataFrame) -> None:
+        """Take in what was found of other keys."""
+        self.keys = frames.union([self.keys, keys])
+        self.entries = frames.union([self.entries, entries])
 
     def knows(self, part: Version, on: tuple[str, ...]) -> DataFrame | None:
         """The keys whose rows are all here, asked for by some columns; None if that is not known
@@ -46,7 +51,7 @@ class _Found:
             return None
         if on == self.on:
             return self.keys
-        return self.rows if on == part.table.key and not part.layered else None
+        return self.entries if on == part.table.key and not part.layered else None
 
 
 class Recall:
@@ -56,10 +61,14 @@ class Recall:
         self._store = store
         self._found: dict[tuple[str, date], list[_Found]] = {}
 
-    def keep(self, part: Version, on: Sequence[str], keys: DataFrame, rows: DataFrame) -> DataFrame:
-        """Store the standing rows of some keys of a table alone, and return them as stored."""
+    def keep(
+        self, part: Version, on: Sequence[str], rows: DataFrame, keys: DataFrame | None = None
+    ) -> DataFrame:
+        """Store standing rows of a table alone, all those of some keys, by default of their own;
+        return them as stored."""
+        stored = self._store(rows)
         # The keys may lie where a stage has set them aside, which is gone before the run ends.
-        keys, stored = self._store(keys.select(*on)), self._store(rows)
+        keys = stored.select(*on) if keys is None else self._store(keys.select(*on))
         found = _Found(_postings(part.live), tuple(on), keys, stored)
         self._found.setdefault((part.table.name, part.day), []).insert(0, found)
         return stored
@@ -73,17 +82,19 @@ class Recall:
     ) -> DataFrame | None:
         """Entries of a table alone that add up to its rows of some keys; None where none of them
         are known. ``look`` reads the entries of some keys from postings."""
+        on = tuple(on)
         for found in self._found.get((part.table.name, part.day), ()):
-            known = found.knows(part, tuple(on))
+            known = found.knows(part, on)
             if known is None:
                 continue
             missing = self._store(frames.anti(keys.select(*on).distinct(), known, on))
-            before = [r for r in part.live if r.posting in found.postings]
-            since = [r for r in part.live if r.posting not in found.postings]
-            parts = [frames.semi(found.rows, keys, on)]
+            parts = [frames.semi(found.entries, keys, on)]
             if missing.limit(1).count():
-                parts.append(look(before, missing))
-            if since:
+                before = [r for r in part.live if r.posting in found.postings]
+                parts.append(self._store(look(before, missing)))
+                if found.on == on:
+                    found.extend(missing, parts[-1])
+            if since := [r for r in part.live if r.posting not in found.postings]:
                 parts.append(look(since, keys))
             return frames.union(parts)
         return None

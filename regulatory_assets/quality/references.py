@@ -8,14 +8,16 @@ That is asked of the rows that a stage reads, after all rules, each day and befo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.ledger.table import ADJUSTMENT, BASE, Table
 from regulatory_assets.quality.examination import (
@@ -139,7 +141,7 @@ def _lost(name: _Name, day: Examination) -> Iterator[str]:
     if not (table.layered or known.layered) or not known.chain:
         return
     missing = _missing(name, day)
-    if not _some(missing):  # nearly always; what follows scans both tables
+    if not _some(missing):  # what follows scans both tables
         return
     # What a source itself names and lacks is told before rules.
     named = day.reader.base(table, among=missing, on=by).select(*by).distinct()
@@ -156,16 +158,41 @@ def _lost(name: _Name, day: Examination) -> Iterator[str]:
 
 
 def _missing(name: _Name, day: Examination) -> DataFrame:
-    """The keys that do not stand after all rules, of those that rules have touched in the known
-    table or that stand in rows they have touched."""
-    table, by, known, reader = day.as_read(name.table), name.by, day.as_read(name.known), day.reader
-    asked = [_keys(reader.adjusted_keys(known), name)] if known.layered else []
-    if table.layered:
-        touched = reader.entries(table).where((F.col("layer") != BASE) & given(by))
-        asked.append(touched.select(*by))
-    wanted = frames.union(asked).distinct()
-    standing = reader.net(known, among=_named(wanted, name), on=name.known.key)
+    """The keys that do not stand after all rules, of those that rules may have taken out of the
+    known table, or that only their rows name."""
+    known, by = day.as_read(name.known), name.by
+    found = [*_taken(name, day), *_newly_named(name, day)]
+    wanted = frames.union([each.select(*by) for each in found]).distinct()
+    if not _some(wanted):  # nearly always: most rules change amounts
+        return wanted
+    standing = day.reader.net(known, among=_named(wanted, name), on=name.known.key)
     return frames.anti(wanted, _keys(standing, name), by)
+
+
+def _taken(name: _Name, day: Examination) -> list[DataFrame]:
+    """Keys of which rules have taken back more rows than they booked. Where they have not there is
+    a row: what is taken back stood."""
+    known = day.as_read(name.known)
+    if not known.layered:
+        return []
+    if known.table.additive:
+        return [_keys(day.reader.adjusted_keys(known), name)]
+    return [_keys(_booked(day, known, name.known.key).where(F.col("rows") < 0), name)]
+
+
+def _newly_named(name: _Name, day: Examination) -> list[DataFrame]:
+    """Keys that more rows made by rules name than rows they took back. Else a row that stood named
+    the same, which is told before rules."""
+    table, by = day.as_read(name.table), name.by
+    if not table.layered:
+        return []
+    return [_booked(day, table, by).where((F.col("rows") > 0) & given(by))]
+
+
+def _booked(day: Examination, version: Version, by: Sequence[str]) -> DataFrame:
+    """How many more rows of the same columns rules have booked than taken back."""
+    adjusting = day.reader.entries(version).where(F.col("layer") != BASE)
+    return adjusting.groupBy(*by).agg(F.sum(F.col(ENTRY) * F.col("sign")).alias("rows"))
 
 
 def _some(frame: DataFrame) -> bool:

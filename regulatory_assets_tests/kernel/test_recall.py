@@ -47,7 +47,7 @@ class Looks:
         """Customers a, none and z are known: two deals, one, and none at all."""
         rows = [(*OWN, "d1", "a"), (*OWN, "d2", "a"), (*OWN, "d3", None)]
         found = self.engine.session.createDataFrame(rows, SCHEMA)
-        self.recall.keep(self.version, CUSTOMER, self.keys("customer", "a", None, "z"), found)
+        self.recall.keep(self.version, CUSTOMER, found, self.keys("customer", "a", None, "z"))
 
     def ask(self, on: Sequence[str], *values: str | None) -> list[str] | None:
         """The deals recalled for some keys; what is looked up besides has the name of a posting."""
@@ -55,7 +55,8 @@ class Looks:
         def look(revisions: Sequence[Revision], keys: DataFrame) -> DataFrame:
             named = [row[0] for row in keys.select(*on).collect()]
             self.asked.append(([r.revision for r in revisions], sorted(named, key=str)))
-            rows = [(*OWN, f"of revision {r.revision}", None) for r in revisions]
+            customer = named[0] if on == CUSTOMER else None
+            rows = [(*OWN, f"of revision {r.revision}", customer) for r in revisions]
             return self.engine.session.createDataFrame(rows, SCHEMA)
 
         rows = self.recall.entries(self.version, self.keys(on[0], *values), on, look)
@@ -81,6 +82,8 @@ def test_known_keys_are_not_looked_for(looks: Looks) -> None:
 def test_other_keys_alone_are(looks: Looks) -> None:
     assert looks.ask(CUSTOMER, "a", "b") == ["d1", "d2", "of revision 1", "of revision 2"]
     assert looks.asked == [([1, 2], ["b"])]
+    assert looks.ask(CUSTOMER, "b", "z") == ["of revision 1", "of revision 2"]
+    assert len(looks.asked) == 1, "a key was looked for a second time"
 
 
 def test_the_own_key_names_one_row(looks: Looks) -> None:
