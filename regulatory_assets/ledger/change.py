@@ -17,7 +17,7 @@ stands in ``adjusted``. Nothing here writes or knows the register.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -33,7 +33,7 @@ from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.joining import DAY, Joining, Move
 from regulatory_assets.ledger.reader import Version
-from regulatory_assets.ledger.stages import StageKind
+from regulatory_assets.ledger.stages import Entry, StageKind
 from regulatory_assets.ledger.table import BASE
 
 __all__ = ["Calculation", "Move"]
@@ -43,19 +43,12 @@ __all__ = ["Calculation", "Move"]
 class Calculation(Joining):
     """The two ways to a stage's output: all of it, or what changed."""
 
-    def full(self) -> DataFrame:
-        """The whole output, each row with entry 1, from the inputs as they stand."""
+    def full(self, keys: DataFrame | None = None) -> DataFrame:
+        """The output, each row with entry 1, from the inputs as they stand; the whole one, or of a
+        row stage that of some driving keys."""
         match self.stage.kind:
             case StageKind.ROW:
-                rows = self.reader.rows(self.driving.new)
-                direct = self._apply(self._join(rows, self._all))
-                if not self.lookups_layered:
-                    return direct
-                content = self.stage.writes.content
-                early = self._with_supplying(self._layered_places)
-                moved, touched = adjusted.of_lookups(self, early, self.reader.net(self.driving.new))
-                made = frames.net(self._apply(self._join_rest(moved, early, touched)), content)
-                return frames.union([direct, adjusted.as_signs(self.stage, made)])
+                return self._row_output(keys)
             case StageKind.AGGREGATE:
                 return self._aggregate_rows(self._sums(self.reader.entries(self.driving.new)))
             case StageKind.ADJUSTMENT:
@@ -79,7 +72,35 @@ class Calculation(Joining):
             case _:
                 return self._group_change()
 
+    def naming(self, values: Mapping[str, Collection[Entry]]) -> DataFrame:
+        """The driving keys of a row stage's rows that name some entries of parameters."""
+        stood, found = self.reader.rows(self.previous), []
+        for cited in self.stage.cites:
+            if moved := values.get(cited.parameter):
+                entries = [dict(zip(cited.by, entry, strict=True)) for entry in sorted(moved)]
+                schema = pa.schema([pa.field(c, pa.string()) for c in cited.by])
+                asked = pa.Table.from_pylist(entries, schema=schema)
+                named = self.reader.lake.session.createDataFrame(asked)
+                found.append(frames.semi(stood, named, cited.by).select(*self.stage.reads.key))
+        return frames.union(found).distinct()
+
     # -- row stages -----------------------------------------------------------------------------
+
+    def _row_output(self, keys: DataFrame | None) -> DataFrame:
+        stage, driving = self.stage, self.driving.new
+        on = () if keys is None else stage.reads.key
+        rows, few = self.reader.rows(driving, keys, on, first=on[-1:]), None
+        if keys is not None:
+            rows = few = self.store(rows)
+        direct = self._apply(self._join(rows, self._all, few=few))
+        if not self.lookups_layered:
+            return direct
+        early = self._with_supplying(self._layered_places)
+        net = self.reader.net(driving, keys, on, first=on[-1:])
+        moved, touched = adjusted.of_lookups(self, early, net)
+        made = self._apply(self._join_rest(moved, early, touched))
+        signed = adjusted.as_signs(stage, frames.net(made, stage.writes.content))
+        return frames.union([direct, signed])
 
     def _row_change(self) -> DataFrame:
         stage, driving = self.stage, self.driving

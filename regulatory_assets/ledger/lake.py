@@ -55,6 +55,11 @@ class Lake:
         self.session = session
         self._created: set[str] = set()
 
+    @property
+    def parameters(self) -> Path:
+        """Where texts of parameters are kept; see ``kept``."""
+        return self.root / "parameters"
+
     def path(self, table: Table) -> Path:
         return self.root / table.name
 

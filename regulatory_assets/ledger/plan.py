@@ -7,8 +7,8 @@ revision. Reading and posting do not belong here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import Enum
@@ -18,7 +18,7 @@ from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.joining import Move
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.rules import RuleSet
-from regulatory_assets.ledger.stages import Stage, StageKind
+from regulatory_assets.ledger.stages import Entry, Stage, StageKind
 from regulatory_assets.ledger.table import Table
 
 
@@ -85,6 +85,8 @@ class Plan:
     previous: Version
     identity: Identity
     rules: RuleSet
+    values: Mapping[str, Collection[Entry]] = field(default_factory=dict)
+    """Entries of parameters whose values alone have moved; the change follows from them."""
 
     @property
     def consumes(self) -> tuple[Consumed, ...]:
@@ -93,6 +95,8 @@ class Plan:
         parts = [part for version in versions for part in version.parts if part.chain]
         return tuple(Consumed(v.table.name, v.day, v.revision) for v in parts)
 
+
+MovedValues = Callable[[str], Mapping[str, Collection[Entry]] | None]
 
 Chains = Mapping[tuple[str, date], tuple[Revision, ...]]
 
@@ -202,8 +206,11 @@ def plan_stage(
     identity: Identity,
     rules: RuleSet,
     crossover: Crossover,
+    moved_values: MovedValues,
 ) -> Plan:
-    """Decide the way for one stage. Raises NotReady where an input is missing or out of step."""
+    """Decide the way for one stage. Raises NotReady where an input is missing or out of step.
+
+    ``moved_values`` compares the parameters in force with those of a hash."""
     previous = positions.version(stage.name)
     last = previous.chain[-1] if previous.chain else None
     consumed = {(c.table, c.day): c.revision for c in last.inputs} if last else {}
@@ -230,7 +237,41 @@ def plan_stage(
     way, why = _decide(stage, last, (*moves.values(), *other_days), identity)
     if way is Way.CHANGE and (word := crossover.word(stage, moves)):
         way, why = Way.FULL, word
-    return Plan(stage, positions.day, way, why, moves, other_days, previous, identity, rules)
+    values: Mapping[str, Collection[Entry]] = {}
+    if last is not None and way is Way.FULL and _parameters_alone(last, identity, moves.values()):
+        values = _followed(stage, moved_values(last.parameters))
+        if values:
+            way, why = Way.CHANGE, _told(values)
+    return Plan(
+        stage, positions.day, way, why, moves, other_days, previous, identity, rules, values
+    )
+
+
+def _parameters_alone(last: Revision, identity: Identity, moves: Iterable[Move]) -> bool:
+    """Whether nothing but parameters differs from the last revision."""
+    then = Identity(last.code, identity.parameters, last.rules, identity.engine)
+    return then == identity and not any(move.revised for move in moves)
+
+
+def _followed(
+    stage: Stage, moved: Mapping[str, Collection[Entry]] | None
+) -> Mapping[str, Collection[Entry]]:
+    """The moved entries, if the stage's rows name them all."""
+    alone = {cited.parameter: cited.alone for cited in stage.cites}
+    followed = moved is not None and all(
+        name in alone and all(map(alone[name], entries)) for name, entries in moved.items()
+    )
+    return moved if moved is not None and followed else {}
+
+
+def _told(values: Mapping[str, Collection[Entry]]) -> str:
+    entries = [f"{name} {' '.join(e)}" for name, of in values.items() for e in sorted(of)]
+    more = f" and {len(entries) - _TOLD} more" if len(entries) > _TOLD else ""
+    return f"changed values: {', '.join(entries[:_TOLD])}{more}; the rows that use them"
+
+
+_TOLD = 3
+"""Changed values that a plan names one by one."""
 
 
 def _decide(

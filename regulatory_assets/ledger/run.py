@@ -10,10 +10,11 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Literal, Protocol
 
 from pyspark.errors.exceptions.base import PySparkException
@@ -27,6 +28,7 @@ from regulatory_assets.ledger.fingerprint import code_fingerprint
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.gate import DayClosed, Gate, Open
 from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.ledger.kept import KeptParameters
 from regulatory_assets.ledger.lake import Lake, new_posting
 from regulatory_assets.ledger.plan import (
     Crossover,
@@ -40,7 +42,7 @@ from regulatory_assets.ledger.postcheck import Counts, PostingRefused, check_pos
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.recall import Recall
 from regulatory_assets.ledger.rules import NoRules, RuleSet, RuleSource
-from regulatory_assets.ledger.stages import ParameterSet, Stage
+from regulatory_assets.ledger.stages import Entry, ParameterSet, Stage
 from regulatory_assets.ledger.table import Table
 
 log = logging.getLogger(__name__)
@@ -95,6 +97,10 @@ class Runner:
     def reader(self) -> Reader:
         return Reader(self.lake)
 
+    @property
+    def kept_parameters(self) -> KeptParameters:
+        return KeptParameters(self.lake.parameters)
+
     # -- planning -------------------------------------------------------------------------------
 
     def positions(self, day: date) -> Positions:
@@ -122,7 +128,15 @@ class Runner:
         where = positions or self.positions(day)
         rules = self.rules_for(stage, day)
         identity = self.identity(stage, day, rules)
-        return plan_stage(self.graph, where, stage, identity, rules, self.crossover)
+        moved = partial(self._moved_values, stage, day)
+        return plan_stage(self.graph, where, stage, identity, rules, self.crossover, moved)
+
+    def _moved_values(
+        self, stage: Stage, day: date, before: str
+    ) -> Mapping[str, Collection[Entry]] | None:
+        """The values that differ from those of a hash; None where that is not known."""
+        text = self.kept_parameters.text(before) if stage.cites else None
+        return None if text is None else self.parameters_for(stage, day).moved_since(text)
 
     def require_open(self, day: date) -> None:
         """Raise DayClosed where the day takes no postings."""
@@ -202,13 +216,18 @@ class Runner:
             read = [previous, *(m.new for m in moves)]
             with self.clear_errors(read), self.lake.scratch() as store:
                 calculation = self._calculation(plan, reader, store)
-                if plan.way is Way.CHANGE:
+                if plan.values:
+                    keys = store(calculation.naming(plan.values))
+                    entries = self.difference(store(calculation.full(keys)), previous, keys)
+                elif plan.way is Way.CHANGE:
                     entries = calculation.change()
                 elif previous.data_revision == 0:
                     entries = calculation.full()
                 else:
                     entries = self.difference(store(calculation.full()), previous)
                 posting, counts = self.write(previous, entries)
+        if stage.cites:
+            self.kept_parameters.keep(self.parameters_for(stage, plan.day))
         revision = self._revision(previous, posting, counts, cause, plan.identity, plan.consumes)
         self.require_open(plan.day)  # it may have been closed meanwhile
         (registered,) = self.register.commit([revision])
@@ -373,7 +392,8 @@ class Runner:
     ) -> DataFrame:
         """The entries that take what stands to ``new``, found by comparing two hashes a row.
 
-        ``among`` holds the keys of what stands that is compared; all of it if not given.
+        ``among`` holds the keys of what stands that is compared, or columns of them; all of it if
+        not given.
 
         A key hash and a content hash stand for each row: a group-by over all columns of a large
         table needs several times the memory.
@@ -381,7 +401,8 @@ class Runner:
         table = previous.table
         content = table.content
         new = new.select(ENTRY, *content)
-        standing = self.reader.rows(previous, among=among, on=table.key)
+        on = () if among is None else tuple(c for c in table.key if c in among.columns)
+        standing = self.reader.rows(previous, among=among, on=on)
         old = frames.negative(standing).select(ENTRY, *content)
         hashes = {
             "__key": frames.fingerprint(table.ledger_key),

@@ -65,6 +65,11 @@ class ShadowLake(Lake):
         self._real = real
         self._written: set[str] = set()
 
+    @property
+    def parameters(self) -> Path:
+        """The real one: what is kept there has its hash for a name, and nothing is changed."""
+        return self._real.parameters
+
     def append(self, table: Table, day: date, posting: str, entries: DataFrame) -> None:
         self._written.add(posting)
         super().append(table, day, posting, entries)

@@ -11,7 +11,7 @@ explode rows; the runner selects what the written table needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
@@ -23,14 +23,26 @@ from pyspark.sql.connect.dataframe import DataFrame
 from regulatory_assets.ledger.table import Column as TableColumn
 from regulatory_assets.ledger.table import ColumnType, Table
 
+Entry = tuple[str, ...]
+"""A row of a table of parameters: its regime, then its key."""
+
 
 class ParameterSet(Protocol):
-    """Parameter values in force on a day; ``hash`` changes exactly when a value does."""
+    """Parameter values in force on a day; ``hash`` changes exactly when a value does.
+
+    It is the SHA-256 of ``text``, which says them all. ``moved_since`` compares with an earlier
+    text: the entries whose values differ, by parameter; None where anything else does.
+    """
 
     @property
     def hash(self) -> str: ...
 
+    @property
+    def text(self) -> str: ...
+
     def __getitem__(self, name: str) -> Any: ...
+
+    def moved_since(self, before: str) -> Mapping[str, Collection[Entry]] | None: ...
 
 
 RowFunction = Callable[[DataFrame, Any], DataFrame]
@@ -86,6 +98,20 @@ RECLASSIFIED = "reclassified"
 
 
 @dataclass(frozen=True)
+class Cited:
+    """A table of parameters of which every written row uses the entry that it names, and no other.
+
+    ``by`` are the written columns that name it: its regime, then its key. So another value reaches
+    the rows that name it. Entries for which ``alone`` does not hold are used by other rows as well,
+    and another value of theirs recalculates the whole table.
+    """
+
+    parameter: str
+    by: tuple[str, ...]
+    alone: Callable[[Entry], bool] = lambda entry: True
+
+
+@dataclass(frozen=True)
 class Derivation:
     """Columns that follow from others and are computed anew after each rule.
 
@@ -109,6 +135,7 @@ class Stage:
     function: RowFunction | ReportFunction | None = None
     lookups: tuple[Lookup, ...] = ()
     parameters: tuple[str, ...] = ()
+    cites: tuple[Cited, ...] = ()
     by: tuple[str, ...] = ()
     sums: tuple[str, ...] = ()
     days: DaysFunction | None = None
@@ -147,11 +174,15 @@ def row_stage(
     writes: Table,
     lookups: tuple[Lookup, ...] = (),
     parameters: tuple[str, ...] = (),
+    cites: tuple[Cited, ...] = (),
 ) -> Callable[[RowFunction], Stage]:
-    """One row in, zero or more out; the key of the written table contains the key of the read."""
+    """One row in, zero or more out; the key of the written table contains the key of the read.
+
+    A changed value of a parameter that is among ``cites`` is followed to the rows that name it.
+    """
 
     def declare(function: RowFunction) -> Stage:
-        return Stage(StageKind.ROW, reads, writes, function, lookups, parameters)
+        return Stage(StageKind.ROW, reads, writes, function, lookups, parameters, cites)
 
     return declare
 
@@ -184,7 +215,9 @@ def group_stage(
     """
 
     def declare(function: RowFunction) -> Stage:
-        return Stage(StageKind.GROUP, reads, writes, function, lookups, parameters, by, only=only)
+        return Stage(
+            StageKind.GROUP, reads, writes, function, lookups, parameters, by=by, only=only
+        )
 
     return declare
 
@@ -207,7 +240,9 @@ def report_stage(
     """
 
     def declare(function: ReportFunction) -> Stage:
-        return Stage(StageKind.REPORT, reads, writes, function, lookups, parameters, by, days=days)
+        return Stage(
+            StageKind.REPORT, reads, writes, function, lookups, parameters, by=by, days=days
+        )
 
     return declare
 
@@ -302,6 +337,11 @@ def _check(stage: Stage) -> None:
     if stage.kind is StageKind.ROW:
         if lost := [k for k in read.key if k not in written.key]:
             refuse(f"its key lacks {lost} of the table it reads, so keys could stand twice")
+        for cited in stage.cites:
+            if unknown := [c for c in cited.by if c not in written.column_names]:
+                refuse(f"{cited.parameter} is named by {unknown}, which it does not write")
+            if cited.parameter not in stage.parameters:
+                refuse(f"{cited.parameter} is named, but is no parameter of the stage")
         return
     if stage.kind is StageKind.ADJUSTMENT:
         derived = stage.derivation.columns if stage.derivation else ()

@@ -33,6 +33,7 @@ from regulatory_assets.regulation.tables import (
     RateTable,
     Row,
     Rule,
+    moved_entries,
 )
 
 __all__ = ["BASEL", "DecisionTable", "ParameterError", "ParameterSet", "Parameters", "RateTable"]
@@ -80,11 +81,30 @@ class ParameterSet:
         return table
 
     @cached_property
-    def hash(self) -> str:
-        """Changes exactly when something a calculation can see changes; citations do not."""
+    def text(self) -> str:
+        """All that a calculation can see, in one fixed form; citations are not."""
         content = {name: table.canonical for name, table in self._tables.items()}
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+    @cached_property
+    def hash(self) -> str:
+        """Changes exactly when something a calculation can see changes."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def moved_since(self, before: str) -> Mapping[str, frozenset[Key]] | None:
+        """The entries of rate tables whose numbers or texts differ from those of an earlier text,
+        by table, each its regime and key; None where anything else differs."""
+        old, new = json.loads(before), json.loads(self.text)
+        if old.keys() != new.keys():
+            return None
+        found = {}
+        for name in new:
+            if old[name] != new[name]:
+                moved = moved_entries(old[name], new[name])
+                if moved is None:
+                    return None
+                found[name] = moved
+        return found
 
 
 class Parameters:

@@ -242,6 +242,21 @@ class DecisionTable:
         return ["decisions", names, {r: sorted_[id(d)] for r, d in self._deciding.items()}]
 
 
+def moved_entries(before: Any, after: Any) -> frozenset[Key] | None:
+    """Which rows differ between two canonical forms of a rate table, each by its regime and key;
+    None where the tables differ in more than what their rows say."""
+    kind, *shape, old = before
+    if kind != "rates" or [kind, *shape] != after[:-1]:
+        return None
+    rows = [
+        {(regime, *key): said for regime, rows in table.items() for key, *said in rows}
+        for table in (old, after[-1])
+    ]
+    if rows[0].keys() != rows[1].keys():
+        return None
+    return frozenset(entry for entry, said in rows[1].items() if rows[0][entry] != said)
+
+
 def plain(value: Decimal) -> str:
     """A number's shortest exact text: 0.050 and 0.05 are the same."""
     return format(value.normalize(), "f") if value else "0"

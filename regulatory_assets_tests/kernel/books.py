@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 from pyspark.sql.connect import functions as F
@@ -248,14 +249,21 @@ GRAPH = Graph(SOURCES, (held, flows, adjusted, lines, report, trend))
 
 @dataclass(frozen=True)
 class Values:
-    """Parameter values of a day."""
+    """Parameter values of a day. No toy stage cites any, so none are compared."""
 
     day: date
     values: dict[str, Any]
-    hash: str
+    text: str
+
+    @property
+    def hash(self) -> str:
+        return sha256(self.text.encode()).hexdigest()
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
+
+    def moved_since(self, before: str) -> None:
+        """Nothing is known of what has moved."""
 
 
 @dataclass

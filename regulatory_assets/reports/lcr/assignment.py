@@ -65,10 +65,20 @@ def decided_by(table: Any) -> Column:
     return F.col("product_type").isin(*table.inputs["product_type"])
 
 
+_UNWIND = "unwind_"
+
+
+def is_own_line(entry: tuple[str, ...]) -> bool:
+    """Whether no part uses the factor of a line but those that are on it. What is unwound tells
+    also how much of a facility its posted collateral covers."""
+    _, line = entry
+    return not line.startswith(_UNWIND)
+
+
 def unwind_line() -> Column:
     """The line of collateral that is unwound; its factor is what the haircut leaves."""
     received = F.col("part") == "unwind_received"
-    return F.concat(F.lit("unwind_"), F.when(received, F.col("received")).otherwise(F.col("level")))
+    return F.concat(F.lit(_UNWIND), F.when(received, F.col("received")).otherwise(F.col("level")))
 
 
 def _answers(p: Any) -> pa.Table:

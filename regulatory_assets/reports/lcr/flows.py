@@ -17,7 +17,7 @@ from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.tables import COUNTERPARTIES, DEALS
 from regulatory_assets.ledger.arithmetic import mul_div, product
-from regulatory_assets.ledger.stages import Lookup, row_stage
+from regulatory_assets.ledger.stages import Cited, Lookup, row_stage
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.expressions import value
 from regulatory_assets.reports.lcr.assignment import (
@@ -25,6 +25,7 @@ from regulatory_assets.reports.lcr.assignment import (
     SWAP,
     decided_by,
     is_a,
+    is_own_line,
     unwind_line,
     with_line,
 )
@@ -111,6 +112,7 @@ _FLOW_PARAMETERS = (*LINE_PARAMETERS, "lcr/security_level", "lcr/window")
         ),
     ),
     parameters=_FLOW_PARAMETERS,
+    cites=(Cited("lcr/lines", ("regime", "line"), alone=is_own_line),),
 )
 def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     """Every part of every deal with its line (BCBS 238 paras 45-160, conventions 1, 4, 7-11).
