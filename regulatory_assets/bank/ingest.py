@@ -43,7 +43,7 @@ from regulatory_assets.control.register import Delivery, LostRace
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.postcheck import PostingRefused
 from regulatory_assets.ledger.reader import Version
-from regulatory_assets.ledger.run import ATTEMPTS, Outcome, Runner, Written
+from regulatory_assets.ledger.run import ATTEMPTS, CheckedPosting, Outcome, Runner
 from regulatory_assets.ledger.table import Table
 
 log = logging.getLogger(__name__)
@@ -301,7 +301,7 @@ def _post(
     before: Callable[[DataFrame], tuple[str, ...]],
     own: DataFrame | None = None,
     standing: DataFrame | None = None,
-    written: Written | None = None,
+    written: CheckedPosting | None = None,
 ) -> Ingested:
     table = raw.table
     warnings = (*_warnings(raw), *before(accepted))

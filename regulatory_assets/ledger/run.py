@@ -47,7 +47,7 @@ from regulatory_assets.ledger.table import Table
 
 log = logging.getLogger(__name__)
 
-Written = tuple[str | None, Counts]
+CheckedPosting = tuple[str | None, Counts]
 """A posting that is written and checked, and how much it holds; no id where that is nothing."""
 
 ATTEMPTS = 5
@@ -266,7 +266,7 @@ class Runner:
         judged_at: int | None = None,
         own: DataFrame | None = None,
         standing: DataFrame | None = None,
-        written: Written | None = None,
+        written: CheckedPosting | None = None,
     ) -> Outcome:
         """Post the difference between a delivery and what stands.
 
@@ -311,7 +311,7 @@ class Runner:
         mode: Literal["full", "delta"],
         own: DataFrame | None,
         standing: DataFrame | None,
-    ) -> Written:
+    ) -> CheckedPosting:
         with self.clear_errors([previous]), self.lake.scratch() as store:
             entries = self._delivered(content, previous, mode, store, own, standing)
             return self.write(previous, entries)
@@ -413,7 +413,7 @@ class Runner:
         differing = frames.net(both.select(ENTRY, *names), names)
         return frames.semi(both, differing, names).select(ENTRY, *content)
 
-    def write(self, previous: Version, entries: DataFrame) -> Written:
+    def write(self, previous: Version, entries: DataFrame) -> CheckedPosting:
         """Write a posting and check it; no posting where there are no entries. One that is refused
         is removed again."""
         posting = new_posting()

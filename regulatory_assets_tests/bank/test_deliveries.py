@@ -360,10 +360,11 @@ def test_no_block_has_more_lines_than_a_reader_has_words_for(tmp_path: Path) -> 
     path, lines = tmp_path / "empty.csv", 2 * text_format.BLOCK_LINES + 7
     path.write_bytes(b"currency,rate\n" + b"\n" * lines + b"x" * lines + b"\n\n")
     expected = 1
-    for number, block in text_format.Lines(path, FileForm()).blocks():
-        assert number == expected
-        assert 0 < block.count(b"\n") <= text_format.BLOCK_LINES
-        expected += block.count(b"\n")
+    for block in text_format.Lines(path, FileForm()).blocks():
+        assert block.first == expected
+        assert block.lines == block.text.count(b"\n")
+        assert 0 < block.lines <= text_format.BLOCK_LINES
+        expected += block.lines
     assert expected == lines + 4
 
 

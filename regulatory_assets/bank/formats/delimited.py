@@ -27,7 +27,7 @@ from regulatory_assets.bank.formats.piece import (
     place,
     too_many,
 )
-from regulatory_assets.bank.formats.text import Lines
+from regulatory_assets.bank.formats.text import Block, Lines
 
 _MARK = b"\xef\xbb\xbf"
 """A byte order mark: the parser would drop it silently where a block begins with it."""
@@ -49,11 +49,12 @@ class DelimitedFile:
         self._lines = Lines(path, form)
         self._blocks = self._lines.blocks()
         first = next(self._blocks, None)
-        if first is None or not first[1].strip():
+        if first is None or not first.text.strip():
             raise Unreadable(
                 "the file is empty; a table without rows has its header line", plain=True
             )
-        head, _, self._rest = first[1].partition(b"\n")
+        head, _, rest = first.text.partition(b"\n")
+        self._rest = Block(2, first.lines - 1, rest)
         self.columns = _header(head.decode(), form.delimiter)
         self.unknown = tuple(c for c in self.columns if c not in used)
         self._well_formed = _well_formed(form.delimiter)
@@ -63,21 +64,22 @@ class DelimitedFile:
         return self._lines.sha256
 
     def pieces(self) -> Iterator[pa.Table]:
-        if self._rest:
-            yield from self._piece(2, self._rest)
-        for line, block in self._blocks:
-            yield from self._piece(line, block)
+        if self._rest.lines:
+            yield from self._piece(self._rest)
+        for block in self._blocks:
+            yield from self._piece(block)
 
-    def _piece(self, first: int, block: bytes) -> Iterator[pa.Table]:
-        numbers = np.arange(first, first + block.count(b"\n"), dtype=np.int64)
+    def _piece(self, block: Block) -> Iterator[pa.Table]:
+        first, lines, text = block
+        numbers = np.arange(first, first + lines, dtype=np.int64)
         bad: list[Bad] = []
-        if _needs_care(block):
-            block, numbers, bad = self._set_aside(block, numbers)
-        if block:
-            rows, unfit = self._parse(block)
+        if _needs_care(text):
+            text, numbers, bad = self._set_aside(text, numbers)
+        if text:
+            rows, unfit = self._parse(text)
             if unfit:
                 places = np.array([at for at, _, _ in unfit])
-                bad += [(int(numbers[at]), problem, text) for at, problem, text in unfit]
+                bad += [(int(numbers[at]), problem, line) for at, problem, line in unfit]
                 numbers = np.delete(numbers, places)
             if rows.num_rows != len(numbers):
                 raise Unreadable(f"{len(numbers)} lines were read as {rows.num_rows} rows", first)

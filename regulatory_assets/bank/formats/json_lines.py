@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from regulatory_assets.bank.files import FileForm
 from regulatory_assets.bank.formats.piece import OTHERS, Unreadable, bad_lines, good_lines
-from regulatory_assets.bank.formats.text import Lines
+from regulatory_assets.bank.formats.text import Block, Lines
 
 _NAMES_TOLD = 50
 
@@ -45,16 +45,16 @@ class JsonLinesFile:
 
     def pieces(self) -> Iterator[pa.Table]:
         if self._first is not None:
-            yield from self._piece(*self._first)
-        for line, block in self._blocks:
-            yield from self._piece(line, block)
+            yield from self._piece(self._first)
+        for block in self._blocks:
+            yield from self._piece(block)
 
-    def _piece(self, first: int, block: bytes) -> Iterator[pa.Table]:
+    def _piece(self, block: Block) -> Iterator[pa.Table]:
         numbers: list[int] = []
         texts: list[str] = []
         rows: list[list[str | None]] = []
         bad: list[tuple[int, str, str]] = []
-        for number, text in enumerate(block.decode().split("\n")[:-1], first):
+        for number, text in enumerate(block.text.decode().split("\n")[:-1], block.first):
             try:
                 found = _object(text)
             except (ValueError, RecursionError) as error:

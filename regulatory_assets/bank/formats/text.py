@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from regulatory_assets.bank.files import FileForm
 from regulatory_assets.bank.formats import content
@@ -17,6 +18,14 @@ BLOCK_LINES = 256 * 1024
 """A reader keeps words for every line that it cannot read; no block has more lines than this."""
 LINE_LIMIT = 64 * 1024 * 1024
 """A line may be this long; what is longer is not a line but another kind of file."""
+
+
+class Block(NamedTuple):
+    """Whole lines: the number of the first, how many they are, and each with a line feed."""
+
+    first: int
+    lines: int
+    text: bytes
 
 
 class Lines:
@@ -34,22 +43,23 @@ class Lines:
     def sha256(self) -> str:
         return self._hash.hexdigest()
 
-    def blocks(self) -> Iterator[tuple[int, bytes]]:
-        """The number of a block's first line, and its lines, each with a line feed."""
+    def blocks(self) -> Iterator[Block]:
         line, length = 1, 0
         rest: list[bytes] = []
-        for data in self._texts():
-            cut = data.rfind(b"\n") + 1
+        decoder = self._decoder()
+        for data in chain(content.blocks(self._path, BLOCK_BYTES, self._hash.update), [b""]):
+            text = self._decoded(decoder, data, line)
+            cut = text.rfind(b"\n") + 1
             if cut:
-                block = b"".join([*rest, data[:cut]])
-                if b"\r" in block:  # to look for one byte costs a tenth of looking for two
-                    block = block.replace(b"\r\n", b"\n")
-                for part, lines in _parts(block):
-                    yield line, part
-                    line += lines
+                whole = b"".join([*rest, text[:cut]])
+                if b"\r" in whole:  # to look for one byte costs a tenth of looking for two
+                    whole = whole.replace(b"\r\n", b"\n")
+                block = Block(line, whole.count(b"\n"), whole)
+                yield from _parts(block)
+                line += block.lines
                 rest, length = [], 0
-            if cut < len(data):
-                rest.append(data[cut:])
+            if cut < len(text):
+                rest.append(text[cut:])
                 length += len(rest[-1])
                 if length > LINE_LIMIT:
                     raise Unreadable(
@@ -65,34 +75,34 @@ class Lines:
                     line,
                     plain=True,
                 )
-            yield line, b"".join(rest).removesuffix(b"\r") + b"\n"
+            yield Block(line, 1, b"".join(rest).removesuffix(b"\r") + b"\n")
 
-    def _texts(self) -> Iterator[bytes]:
-        """The file's text in UTF-8."""
+    def _decoder(self) -> codecs.IncrementalDecoder:
         encoding = self._form.encoding
         plain = codecs.lookup(encoding).name == "utf-8"
-        decoder = codecs.getincrementaldecoder("utf-8-sig" if plain else encoding)()
-        line = 1
-        for data in chain(content.blocks(self._path, BLOCK_BYTES, self._hash.update), [b""]):
-            try:
-                text = decoder.decode(data, final=not data).encode()
-            except UnicodeError as error:
-                before = data[: getattr(error, "start", 0)].count(b"\n")
-                raise Unreadable(
-                    f"not {encoding} text ({error}); deliver it as {encoding}, or name its "
-                    "encoding in the source's mapping",
-                    line + before,
-                ) from error
-            line += text.count(b"\n")
-            yield text
+        return codecs.getincrementaldecoder("utf-8-sig" if plain else encoding)()
+
+    def _decoded(self, decoder: codecs.IncrementalDecoder, data: bytes, line: int) -> bytes:
+        """Data in UTF-8; none ends the file. ``line`` is the number of the line it begins in."""
+        try:
+            return decoder.decode(data, final=not data).encode()
+        except UnicodeError as error:
+            before = data[: getattr(error, "start", 0)].count(b"\n")
+            encoding = self._form.encoding
+            raise Unreadable(
+                f"not {encoding} text ({error}); deliver it as {encoding}, or name its "
+                "encoding in the source's mapping",
+                line + before,
+            ) from error
 
 
-def _parts(block: bytes) -> Iterator[tuple[bytes, int]]:
-    """A block of lines in parts of at most ``BLOCK_LINES``, each with their number."""
-    lines = block.count(b"\n")
+def _parts(block: Block) -> Iterator[Block]:
+    """A block in parts of at most ``BLOCK_LINES``."""
+    first, lines, text = block
     if lines <= BLOCK_LINES:
-        yield block, lines
+        yield block
         return
-    middle = block.rfind(b"\n", 0, len(block) // 2) + 1 or block.index(b"\n") + 1
-    yield from _parts(block[:middle])
-    yield from _parts(block[middle:])
+    middle = text.rfind(b"\n", 0, len(text) // 2) + 1 or text.index(b"\n") + 1
+    before = text.count(b"\n", 0, middle)
+    yield from _parts(Block(first, before, text[:middle]))
+    yield from _parts(Block(first + before, lines - before, text[middle:]))
