@@ -14,6 +14,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from random import Random
+from shutil import copytree
 from tempfile import mkdtemp
 
 import pyarrow as pa
@@ -25,13 +26,15 @@ from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.control.register import Register
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.lake import Lake
+from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.reader import Version
-from regulatory_assets.ledger.run import Runner
-from regulatory_assets.ledger.stages import Stage, StageKind
+from regulatory_assets.ledger.run import Outcome, ParameterSource, Runner
+from regulatory_assets.ledger.stages import Cited, Stage, StageKind
 from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.runtime import production_graph
 from regulatory_assets_tests.laws import inputs
 from regulatory_assets_tests.laws.inputs import Rows, as_frame, rows_of
+from regulatory_assets_tests.regulation.moved import Moved, entries
 
 PRODUCTION, PARAMETERS, DAY = production_graph(), Parameters.default(), date(2026, 1, 5)
 GRAPH = replace(
@@ -196,3 +199,55 @@ def two_days(engine: Engine, seed: int) -> tuple[Day, Day]:
 def test_incremental_is_full(sail: Engine, stage: Stage, seed: int) -> None:
     changed, fresh = two_days(sail, seed)
     assert changed.state(stage.name) == fresh.state(stage.name)
+
+
+class Copy:
+    """A calculated day with rules in force, to go on from."""
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        given, _ = two_days(engine, SEEDS[0])
+        copytree(given.runner.lake.root.parent, folder)
+        database = connect(f"sqlite:///{folder / 'control.sqlite'}")
+        lake = Lake(folder / "lake", engine.session)
+        self.runner = replace(given.runner, lake=lake, register=Register(database))
+
+    def run(self, stage: Stage, parameters: ParameterSource) -> Outcome:
+        runner = replace(self.runner, parameters=parameters)
+        planned = runner.plan(stage, DAY)
+        (outcome,) = runner.run_day(DAY, "values", [stage.name])
+        assert (planned.way, planned.why) == (outcome.way, outcome.why)
+        return outcome
+
+    def rows(self, stage: Stage) -> Counter[tuple[object, ...]]:
+        version = self.runner.positions(DAY).version(stage.name)
+        return Counter(rows_of(self.runner.reader.rows(version).toArrow()))
+
+
+@pytest.mark.parametrize(
+    ("stage", "cited"),
+    [(stage, cited) for stage in GRAPH.stages for cited in stage.cites],
+    ids=lambda each: each.name if isinstance(each, Stage) else each.parameter,
+)
+def test_following_other_values_is_full(
+    sail: Engine, tmp_path: Path, stage: Stage, cited: Cited
+) -> None:
+    """Other numbers in every second entry, followed to the rows that name it and back again; where
+    nothing is kept of what was, or entries move that cannot be followed, all is recalculated."""
+    follow, whole = Copy(sail, tmp_path / "follow"), Copy(sail, tmp_path / "whole")
+    before = follow.rows(stage)
+    some = set(entries(cited, DAY, alone=True)[::2])
+    moved = Moved(cited.parameter, some)
+    (kept,) = whole.runner.lake.parameters.iterdir()
+    text = kept.read_text()
+    kept.write_text(text.replace("rates", "rated", 1))
+    assert whole.run(stage, moved).way is Way.FULL, "the text no longer has its hash"
+    followed = follow.run(stage, moved)
+    assert followed.way is Way.CHANGE
+    assert followed.why.startswith(f"changed values: {cited.parameter} ")
+    assert follow.rows(stage) == whole.rows(stage) != before
+    assert follow.run(stage, moved).way is Way.NOTHING
+    assert follow.run(stage, PARAMETERS).way is Way.CHANGE
+    assert follow.rows(stage) == before
+    if others := entries(cited, DAY, alone=False):
+        runner = replace(follow.runner, parameters=Moved(cited.parameter, {*some, others[0]}))
+        assert runner.plan(stage, DAY).way is Way.FULL

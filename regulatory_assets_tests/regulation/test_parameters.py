@@ -215,6 +215,38 @@ def test_content_changes_the_hash(
     assert _copy(tmp_path, **change).at(LATE, NAMES).hash != late.hash
 
 
+@pytest.mark.parametrize(
+    ("change", "moved"),
+    [
+        ({"run_off": ('rate: "0.03"', 'rate: "0.04"')}, {("basel", "stable")}),
+        ({"run_off": ('rate: "0.03"', 'rate: "0.0300"')}, set()),
+        ({"run_off": ("to: 2020-06-30", "to: 2030-06-30")}, None),
+        ({"run_off": ("days: integer", "days: rate")}, None),
+        (
+            {"kind": ('then: {line: other, listed: "NO"}', 'then: {line: other, listed: "YES"}')},
+            None,
+        ),
+    ],
+    ids=["a number", "its spelling", "another row", "another type", "a decision"],
+)
+def test_which_entries_have_moved(
+    late: ParameterSet,
+    change: dict[str, tuple[str, str]],
+    moved: set[tuple[str, str]] | None,
+    tmp_path: Path,
+) -> None:
+    """Only numbers and texts of rows that are in both sets: what else differs reaches anywhere.
+    The United States have a row of their own for what moves."""
+    expected = None if moved is None else {"test/run_off": moved} if moved else {}
+    assert _copy(tmp_path, **change).at(LATE, NAMES).moved_since(late.text) == expected
+    assert late.moved_since(_copy(tmp_path, **change).at(LATE, NAMES).text) == expected
+    assert late.moved_since(late.text) == {}
+
+
+def test_sets_of_other_tables_are_not_compared(parameters: Parameters, late: ParameterSet) -> None:
+    assert parameters.at(LATE, NAMES[:1]).moved_since(late.text) is None
+
+
 def test_the_hash_is_of_the_declared_tables_and_the_day(
     parameters: Parameters, late: ParameterSet
 ) -> None:

@@ -18,8 +18,10 @@ from regulatory_assets.bank.ingest import ingest_table
 from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.control.register import Register
 from regulatory_assets.engine import Engine
+from regulatory_assets.ledger.change import Calculation
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.lake import Lake
+from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.table import Table
@@ -28,8 +30,9 @@ from regulatory_assets.quality.reports.lcr import ratio_ties
 from regulatory_assets.regulation.cases import DealBank
 from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.reports.lcr import coverage
-from regulatory_assets.reports.lcr.tables import LCR_LINES
+from regulatory_assets.reports.lcr.tables import LCR_FLOWS, LCR_LINES
 from regulatory_assets.runtime import production_graph
+from regulatory_assets_tests.regulation.moved import Moved, entries
 
 EVERY_LINE = "deal_lines"
 """The files of every line and its boundaries, by family, begin with this."""
@@ -81,9 +84,14 @@ def _deliver(bank: DealBank, folder: Path) -> None:
 
 
 def run_bank(
-    bank: DealBank, folder: Path, engine: Engine, calculating: Engine | None = None
+    bank: DealBank,
+    folder: Path,
+    engine: Engine,
+    calculating: Engine | None = None,
+    only: str = "",
 ) -> Runner:
-    """Deliver a bank and calculate its day; its ratios only, where another engine calculates."""
+    """Deliver a bank and calculate its day, perhaps by another engine; all of it, or one table and
+    what that is made from."""
     _deliver(bank, folder)
     database = connect(SecretStr(f"sqlite:///{folder / 'control.sqlite'}"))
     migrate(database)
@@ -98,13 +106,14 @@ def run_bank(
     for table in _delivered(bank, runner.graph):
         (taken,) = ingest_table(runner, folder, table, bank.day)
         assert taken.delivery.rejected == 0, table.name
-    if calculating is None:
+    if calculating is not None:
+        lake = Lake(folder / "lake", calculating.session)
+        runner = replace(runner, lake=lake, engine=calculating.identity)
+    if not only:
         runner.run_day(bank.day, "cases")
         return runner
-    lake = Lake(folder / "lake", calculating.session)
-    runner = replace(runner, lake=lake, engine=calculating.identity)
-    ratio = runner.graph.stage("lcr")
-    needed = {ratio.name, *runner.graph.ancestors(ratio)} - runner.positions(bank.day).left_out()
+    wanted = runner.graph.stage(only)
+    needed = {only, *runner.graph.ancestors(wanted)} - runner.positions(bank.day).left_out()
     runner.run_day(bank.day, "cases", needed)
     return runner
 
@@ -127,7 +136,59 @@ def test_every_line_on_spark(tmp_path: Path, sail: Engine, spark: Engine) -> Non
     """The bank with every line, calculated by Spark from what Sail has taken; a second one would
     take as long and show nothing new."""
     (bank,) = (bank for bank in BANKS if bank.path.stem == EVERY_LINE)
-    _compare(bank, run_bank(bank, tmp_path, sail, spark))
+    _compare(bank, run_bank(bank, tmp_path, sail, spark, only="lcr"))
+
+
+def test_another_factor_reaches_the_parts_of_its_line(tmp_path: Path, sail: Engine) -> None:
+    """Of any two lines one moves without the other once: followed to the parts that are on those
+    that moved, the day is what all of it is when calculated with the same factors. Of what is
+    unwound parts on other lines use the factor, so it may not be followed."""
+    beside: list[bool] = []
+    for bank in (bank for bank in BANKS if bank.path.stem in (EVERY_LINE, "other_lines")):
+        (folder := tmp_path / bank.path.stem).mkdir()
+        runner = run_bank(bank, folder, sail, only="lcr_flows")
+        stage = runner.graph.stage("lcr_flows")
+        (cited,) = stage.cites
+        follow = entries(cited, bank.day, alone=True)
+        lines = {line: number for number, line in enumerate(dict.fromkeys(e[1] for e in follow))}
+        for bit in range(len(lines).bit_length()):
+            moved = {e for e in follow if lines[e[1]] >> bit & 1}
+            runner = replace(runner, parameters=Moved(cited.parameter, moved))
+            (outcome,) = runner.run_day(bank.day, "values", [stage.name])
+            assert outcome.way is Way.CHANGE
+            assert outcome.booked == outcome.reversed > 0
+            assert _flows(runner, bank.day) == _whole(runner, bank.day)
+        others = Moved(cited.parameter, entries(cited, bank.day, alone=False))
+        named = {line for _, line in others.entries}
+        before, after = (
+            {
+                row
+                for row in _whole(replace(runner, parameters=p), bank.day)
+                if row[_LINE] not in named
+            }
+            for p in (Parameters.default(), others)
+        )
+        beside.append(before != after)
+    assert beside == [True, False], "posted collateral is among the other lines"
+
+
+_LINE = LCR_FLOWS.content.index("line")
+
+
+def _flows(runner: Runner, day: date) -> Counter[tuple[Any, ...]]:
+    rows = rows_of_day(runner, "lcr_flows", day)
+    return Counter(tuple(row[c] for c in LCR_FLOWS.content) for row in rows)
+
+
+def _whole(runner: Runner, day: date) -> Counter[tuple[Any, ...]]:
+    """What all parts are, calculated without a look at what stands."""
+    stage = runner.graph.stage("lcr_flows")
+    with runner.lake.scratch() as store:
+        moves = dict(runner.plan(stage, day).moves)
+        previous, given = Version(stage.writes, day, ()), runner.parameters_for(stage, day)
+        whole = Calculation(stage, moves, previous, given, runner.reader, store).full()
+        rows = whole.select(*LCR_FLOWS.content).toArrow().to_pylist()
+    return Counter(tuple(row[c] for c in LCR_FLOWS.content) for row in rows)
 
 
 def _compare(bank: DealBank, runner: Runner) -> None:
