@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.data import SHARE, Files, prepare
 from benchmarks.measure import Measured, run
-from benchmarks.shares import SHARES
+from benchmarks.shares import LINES, SHARES
 from benchmarks.task import TASKS
 
 RESULTS = Path(__file__).parent / "results"
@@ -30,6 +30,7 @@ LARGE = 5_000_000
 BEGINS_WITH = {"system_correction": "system_full", "duckdb_correction": "duckdb_full",
                "pyspark_recompute": "pyspark_full"}  # fmt: skip
 BEGINS_WITH |= {f"{kind}_{share}": "system_full" for kind in ("impact", "rule") for share in SHARES}
+BEGINS_WITH |= {f"factor_{share}{how}": "system_full" for share in LINES for how in ("", "_whole")}
 RATIOS = {
     "full_vs_duckdb": ("system_full", "duckdb_full"),
     "conform_vs_duckdb": ("system_conform", "duckdb_conform"),
@@ -46,6 +47,7 @@ RATIOS = {
     **{
         f"impact_{share}_vs_recalculation": (f"impact_{share}", f"rule_{share}") for share in SHARES
     },
+    **{f"factor_{s}_vs_whole": (f"factor_{s}", f"factor_{s}_whole") for s in LINES},
 }
 """Time of the first divided by time of the second: below 1 the first is faster."""
 LINES_AND_RATIO = ("lcr_lines", "lcr_scope_lines", "lcr")
@@ -53,6 +55,7 @@ COMPARED = {
     ("_full",): LINES_AND_RATIO,
     ("_correction", "_recompute"): LINES_AND_RATIO,
     ("_conform",): ("conformed",),
+    **{(f"factor_{s}", f"factor_{s}_whole"): LINES_AND_RATIO for s in LINES},
 }
 """The tables that tasks with these ends must agree on."""
 

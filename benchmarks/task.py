@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from benchmarks.data import Files
-from benchmarks.shares import SHARES
+from benchmarks.shares import LINES, SHARES
 from benchmarks.steps import Steps
 
 Work = Callable[[Files, Path, Steps], Callable[[], None]]
@@ -32,6 +32,8 @@ TASKS = {
     "pyspark_recompute": ("benchmarks.plain_spark", "recompute"),
     **{f"impact_{share}": ("benchmarks.ruled", f"IMPACT.{share}") for share in SHARES},
     **{f"rule_{share}": ("benchmarks.ruled", f"RECALCULATION.{share}") for share in SHARES},
+    **{f"factor_{share}": ("benchmarks.factors", f"FOLLOWED.{share}") for share in LINES},
+    **{f"factor_{share}_whole": ("benchmarks.factors", f"WHOLE.{share}") for share in LINES},
 }
 
 
