@@ -42,7 +42,8 @@ def _submitted(state: Path, share: str) -> tuple[Runtime, Event]:
 def impact(share: str, files: Files, state: Path, steps: Steps) -> Callable[[], None]:
     """The impact of the rule, as the approver sees it."""
     found, _ = _submitted(state, share)
-    import_module("pandera.pyspark")  # the first look at a rule's rows would import it
+    for imported_late in ("pandera.pyspark", "pandera.backends.pyspark.builtin_checks"):
+        import_module(imported_late)  # by the first look at a rule's rows
 
     def work() -> None:
         seen = found.governance.impact(found.runner("impact"), "BENCH")

@@ -20,12 +20,18 @@ from deltalake import DeltaTable, Schema
 from deltalake.exceptions import DeltaError
 from pyspark.errors.exceptions.base import PySparkException
 from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.session import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
-from regulatory_assets.ledger.table import PARTITION_COLUMNS, ColumnType, Table
+from regulatory_assets.ledger.table import (
+    LEDGER_COLUMNS,
+    PARTITION_COLUMNS,
+    ColumnType,
+    Table,
+)
 
 
 class LakeError(Exception):
@@ -97,19 +103,20 @@ class Lake:
     def append(self, table: Table, day: date, posting: str, entries: DataFrame) -> None:
         """Write entries as one posting. An empty frame leaves no data file."""
         self.create(table)
-        stored = table.arrow_schema.names
-        typed = [
-            F.lit(day).alias("reporting_date"),
-            F.lit(posting).alias("posting"),
-            *(F.col(c).cast(table.type_of(c).value).alias(c) for c in stored[2:]),
-        ]
+        partition = [F.lit(day).alias("reporting_date"), F.lit(posting).alias("posting")]
         (
-            entries.select(*typed)
+            entries.select(*partition, *self.typed(table))
             .write.format("delta")
             .mode("append")
             .partitionBy(*PARTITION_COLUMNS)
             .save(str(self.path(table)))
         )
+
+    @staticmethod
+    def typed(table: Table) -> list[Column]:
+        """The entry and content columns of a table, typed and ordered as they are stored."""
+        stored = (*LEDGER_COLUMNS, *table.column_names)
+        return [F.col(c).cast(table.type_of(c).value).alias(c) for c in stored]
 
     @contextmanager
     def scratch(self) -> Iterator[Callable[[DataFrame], DataFrame]]:

@@ -6,14 +6,11 @@ written; so the very code that posts can be asked for its effect.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
-from shutil import rmtree
 
-from pyspark.errors.exceptions.base import PySparkException
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.control.register import (
@@ -25,7 +22,7 @@ from regulatory_assets.control.register import (
 )
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.gate import Open
-from regulatory_assets.ledger.lake import Lake, LakeError, new_posting
+from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.rules import RuleSource
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.table import Table
@@ -58,47 +55,37 @@ class ShadowRegister(Register):
 
 
 class ShadowLake(Lake):
-    """The real lake's postings, and those of the run that is not posted."""
+    """The real lake's postings, and those of the run that is not posted, which are set aside."""
 
-    def __init__(self, real: Lake, root: Path) -> None:
-        super().__init__(root, real.session)
-        self._real = real
-        self._written: set[str] = set()
-
-    @property
-    def parameters(self) -> Path:
-        """The real one: what is kept there has its hash for a name, and nothing is changed."""
-        return self._real.parameters
+    def __init__(self, real: Lake, store: Callable[[DataFrame], DataFrame]) -> None:
+        super().__init__(real.root, real.session)
+        self._store = store
+        self._written: dict[str, DataFrame] = {}
 
     def append(self, table: Table, day: date, posting: str, entries: DataFrame) -> None:
-        self._written.add(posting)
-        super().append(table, day, posting, entries)
+        self._written[posting] = self._store(entries.select(*self.typed(table)))
 
     def scan(self, table: Table, day: date, postings: Iterable[str]) -> DataFrame:
         wanted = set(postings)
-        mine = wanted & self._written
-        if not mine:
-            return self._real.scan(table, day, wanted)
-        own = super().scan(table, day, mine)
-        behind = wanted - mine
-        return frames.union([self._real.scan(table, day, behind), own]) if behind else own
+        mine = [self._written[posting] for posting in sorted(wanted & self._written.keys())]
+        behind = wanted - self._written.keys()
+        if behind or not mine:
+            mine.insert(0, super().scan(table, day, behind))
+        return frames.union(mine)
 
-    def explain_failure(self, table: Table, error: PySparkException) -> LakeError | None:
-        """What is missing is missing in the real lake: nobody else touches a shadow's own files."""
-        return self._real.explain_failure(table, error)
+    def remove(self, table: Table, postings: Collection[str]) -> None:
+        for posting in postings:
+            del self._written[posting]
 
 
 @contextmanager
 def shadow(runner: Runner, rules: RuleSource) -> Iterator[Runner]:
     """A runner with other rules, whose work nobody else sees."""
-    root = runner.lake.root / "scratch" / new_posting()
-    try:
+    with runner.lake.scratch() as store:
         yield replace(
             runner,
-            lake=ShadowLake(runner.lake, root),
+            lake=ShadowLake(runner.lake, store),
             register=ShadowRegister(runner.register),
             rules=rules,
             gate=Open(),
         )
-    finally:
-        rmtree(root, ignore_errors=True)

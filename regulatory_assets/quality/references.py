@@ -141,7 +141,7 @@ def _lost(name: _Name, day: Examination) -> Iterator[str]:
     if not (table.layered or known.layered) or not known.chain:
         return
     missing = _missing(name, day)
-    if not _some(missing):  # what follows scans both tables
+    if missing is None:  # what follows scans both tables
         return
     # What a source itself names and lacks is told before rules.
     named = day.reader.base(table, among=missing, on=by).select(*by).distinct()
@@ -157,16 +157,17 @@ def _lost(name: _Name, day: Examination) -> Iterator[str]:
         yield f"{said.said}, by {', '.join(_rules(name, day, lacking))}"
 
 
-def _missing(name: _Name, day: Examination) -> DataFrame:
+def _missing(name: _Name, day: Examination) -> DataFrame | None:
     """The keys that do not stand after all rules, of those that rules may have taken out of the
-    known table, or that only their rows name."""
+    known table, or that only their rows name; None where there is none."""
     known, by = day.as_read(name.known), name.by
     found = [*_taken(name, day), *_newly_named(name, day)]
     wanted = frames.union([each.select(*by) for each in found]).distinct()
     if not _some(wanted):  # nearly always: most rules change amounts
-        return wanted
+        return None
     standing = day.reader.net(known, among=_named(wanted, name), on=name.known.key)
-    return frames.anti(wanted, _keys(standing, name), by)
+    missing = frames.anti(wanted, _keys(standing, name), by)
+    return missing if _some(missing) else None
 
 
 def _taken(name: _Name, day: Examination) -> list[DataFrame]:

@@ -264,8 +264,9 @@ def test_a_shadow_scans_only_where_postings_stand(
         return nobody
 
     monkeypatch.setattr(Lake, "scan", scan)
-    aside = ShadowLake(Lake(tmp_path, nobody), tmp_path)
-    aside._written.add("own")
-    aside.scan(books.REPORT, DAY, ["own"])
+    aside = ShadowLake(Lake(tmp_path, nobody), lambda frame: frame)
+    aside._written["own"] = nobody
+    assert aside.scan(books.REPORT, DAY, ["own"]) is nobody
     aside.scan(books.REPORT, DAY, ["real"])
-    assert scanned == [["own"], ["real"]]
+    aside.scan(books.REPORT, DAY, [])
+    assert scanned == [["real"], []]
