@@ -43,6 +43,7 @@ from regulatory_assets.engine import Engine, start
 from regulatory_assets.ledger.graph import Graph, discover
 from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.reader import Version
+from regulatory_assets.ledger.recall import Recall
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.privacy.vault import Vault
@@ -167,7 +168,7 @@ class Runtime:
     def parameters(self) -> Rules:
         return Rules(Parameters.default(), self.settings.rules_not_before)
 
-    def runner(self, run_id: str) -> Runner:
+    def runner(self, run_id: str, recall: Recall | None = None) -> Runner:
         """A runner whose postings carry the given run id."""
         return Runner(
             self.graph,
@@ -178,6 +179,7 @@ class Runtime:
             run_id,
             RuleBook(self.events),
             ClosedDays(self.events),
+            recall=recall,
         )
 
 

@@ -177,20 +177,22 @@ def _take(
     if raw.mode == "full" and alone and not version.data_revision:
         with suppress(PostingRefused):  # a key stands twice: it is told which lines those are
             return _take_first(runner, raw, version, conformed, before, agreed)
-    counted = conformed.agg(
-        F.count("*").alias("lines"),
-        F.count(F.when(_WRONG, 1)).alias("rejected"),
-        F.countDistinct(F.when(_VALID, frames.fingerprint(table.key))).alias("keys"),
-    ).collect()[0]
-    _check_lines(raw, counted.lines)
-    known: int | None = counted.rejected
-    if counted.keys + counted.rejected < counted.lines:
-        conformed, known = reject_repeated_keys(conformed, table), None
-    if raw.mode == "full":
-        known = _rejected_count(conformed, known)
-        if counted.lines and known == counted.lines:
-            raise DeliveryError(_nothing_valid(raw, conformed.where(_WRONG)))
     with runner.lake.scratch() as store:
+        if raw.mode == "delta":
+            conformed = store(conformed)  # looked at several times, and few
+        counted = conformed.agg(
+            F.count("*").alias("lines"),
+            F.count(F.when(_WRONG, 1)).alias("rejected"),
+            F.countDistinct(F.when(_VALID, frames.fingerprint(table.key))).alias("keys"),
+        ).collect()[0]
+        _check_lines(raw, counted.lines)
+        known: int | None = counted.rejected
+        if counted.keys + counted.rejected < counted.lines:
+            conformed, known = reject_repeated_keys(conformed, table), None
+        if raw.mode == "full":
+            known = _rejected_count(conformed, known)
+            if counted.lines and known == counted.lines:
+                raise DeliveryError(_nothing_valid(raw, conformed.where(_WRONG)))
         settled = None if alone else _beside(runner, raw, conformed, others, store)
         stood = None
         if settled is not None:

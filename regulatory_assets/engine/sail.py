@@ -41,6 +41,7 @@ def environment() -> dict[str, str]:
     """What Sail reads when it is loaded; a variable that is already set wins."""
     return {
         "RUST_LOG": "error",
+        "SAIL_PARQUET__COMPRESSION": "lz4_raw",  # of what is set aside and soon read again
         "SAIL_PARQUET__PUSHDOWN_FILTERS": "true",
         "SAIL_PARQUET__REORDER_FILTERS": "true",
         "SAIL_SPARK__SESSION_TIMEOUT_SECS": str(IDLE_SECONDS),

@@ -59,6 +59,8 @@ class Recall:
 
     def __init__(self, store: Callable[[DataFrame], DataFrame]) -> None:
         self._store = store
+        self.answered = 0
+        """How many looks were answered so far, wholly or in part."""
         self._found: dict[tuple[str, date], list[_Found]] = {}
 
     def keep(
@@ -96,6 +98,7 @@ class Recall:
                     found.extend(missing, parts[-1])
             if since := [r for r in part.live if r.posting not in found.postings]:
                 parts.append(look(since, keys))
+            self.answered += 1
             return frames.union(parts)
         return None
 

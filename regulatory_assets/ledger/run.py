@@ -73,6 +73,8 @@ class Outcome:
     booked: int
     reversed: int
     seconds: float
+    recalled: int = 0
+    """Looks by key that were answered by what the run had found before (``recall``)."""
 
     @property
     def rows(self) -> int:
@@ -92,6 +94,8 @@ class Runner:
     rules: RuleSource = field(default_factory=NoRules)
     gate: Gate = field(default_factory=Open)
     crossover: Crossover = field(default_factory=Crossover)
+    recall: Recall | None = None
+    """What a run has found so far that has its stages calculated one by one, as Dagster does."""
 
     @property
     def reader(self) -> Reader:
@@ -195,15 +199,20 @@ class Runner:
     @contextmanager
     def _remembering(self) -> Iterator[Reader]:
         """A reader that looks once for what several stages, or several looks of one, ask for."""
+        if self.recall is not None:
+            yield Reader(self.lake, self.recall)
+            return
         with self.lake.scratch() as store:
             yield Reader(self.lake, Recall(store))
 
     def _attempt(
         self, stage: Stage, day: date, cause: str, positions: Positions, reader: Reader
     ) -> Outcome:
-        start = time.monotonic()
+        start, recall = time.monotonic(), reader.recall
+        before = recall.answered if recall else 0
         outcome = self._carry_out(self.plan(stage, day, positions), cause, positions, reader)
-        return replace(outcome, seconds=time.monotonic() - start)
+        recalled = recall.answered - before if recall else 0
+        return replace(outcome, seconds=time.monotonic() - start, recalled=recalled)
 
     def _carry_out(self, plan: Plan, cause: str, positions: Positions, reader: Reader) -> Outcome:
         stage, previous = plan.stage, plan.previous

@@ -287,7 +287,7 @@ def _stage(graph: Graph, stage: Stage, partitions: PartitionsDefinition[Any]) ->
     def calculate(context: AssetExecutionContext, bank: RuntimeResource) -> MaterializeResult[Any]:
         with plainly():
             day, runtime = _day(context), bank.runtime(graph)
-            runner = runtime.runner(context.run_id)
+            runner = bank.runner(graph, context.run_id)
             try:
                 outcome = runner.run_stage(stage, day, cause_of(dict(context.run.tags)))
             except NotReady as waits:

@@ -202,6 +202,7 @@ class _Listener:
                 booked=told["rows_booked"],
                 reversed=told["rows_reversed"],
                 seconds=float(told["seconds"]),
+                recalled=told["looks_recalled"],
             )
         )
 

@@ -86,6 +86,7 @@ def run_metadata(outcome: Outcome, version: Version, reader: Reader) -> dict[str
         "way": outcome.way.value,
         "why": outcome.why,
         "seconds": MetadataValue.text(f"{outcome.seconds:.3f}"),
+        "looks_recalled": outcome.recalled,
         "dagster/column_schema": column_schema(version.table),
     }
     last = version.chain[-1] if version.chain else None

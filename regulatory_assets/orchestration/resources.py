@@ -1,6 +1,7 @@
 """The runtime as a Dagster resource: settings that a launch may override, one runtime a process."""
 
 import os
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from dagster import ConfigurableResource, InitResourceContext
 from pydantic import Field
 
 from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.ledger.recall import Recall
+from regulatory_assets.ledger.run import Runner
 from regulatory_assets.runtime import Runtime
 from regulatory_assets.settings import Settings
 
@@ -42,12 +45,32 @@ class RuntimeResource(ConfigurableResource):  # type: ignore[type-arg]
         """The folder that delivered files are taken from, absolute."""
         return self.settings.data.resolve()
 
+    @cached_property
+    def _aside(self) -> ExitStack:
+        return ExitStack()
+
+    @cached_property
+    def _recalls(self) -> dict[int, Recall]:
+        return {}
+
+    def runner(self, graph: Graph, run_id: str) -> Runner:
+        """A runner for one step of a run; what it looks up by key, later steps need not look for
+        again (``ledger.recall``)."""
+        runtime = self.runtime(graph)
+        if id(graph) not in self._recalls:
+            store = self._aside.enter_context(runtime.lake.scratch())
+            self._recalls[id(graph)] = Recall(store)
+        return runtime.runner(run_id, self._recalls[id(graph)])
+
     def teardown_after_execution(self, context: InitResourceContext) -> None:
-        """Anchor what a run has left, whoever launched it and whether it succeeded or failed.
+        """Forget what a run has looked up, and anchor what it has left, whoever launched it and
+        whether it succeeded or failed.
 
         The one place at the end of every run: a run-status sensor needs the daemon, which runs
         from the command line do not have, and a job's hooks follow every single step.
         """
+        self._aside.close()
+        self._recalls.clear()
         opened = (r for (process, s, _), r in _runtimes.items() if (process, s) == self._here)
         if context.run is not None and (runtime := next(opened, None)) is not None:
             runtime.anchors.take(f"run {context.run.run_id}")
