@@ -34,6 +34,9 @@ from regulatory_assets.cli import app
 from regulatory_assets.control.events import Actor
 from regulatory_assets.engine import EngineError
 from regulatory_assets.ledger.plan import NotReady, Way
+from regulatory_assets.ledger.reader import Reader
+from regulatory_assets.ledger.recall import Recall
+from regulatory_assets.orchestration import resources
 from regulatory_assets.orchestration.checks import (
     Evaluation,
     _last_evaluation,
@@ -46,6 +49,7 @@ from regulatory_assets.orchestration.settled import Settled, settled
 from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Check, Examination, Result
 from regulatory_assets.runtime import open_runtime
+from regulatory_assets.settings import Settings
 from regulatory_assets_tests.orchestration.homes import DAYS, Home, new_home
 
 pytestmark = pytest.mark.timeout(300)
@@ -334,8 +338,16 @@ def test_only_the_selected_tables_run_and_unknown_ones_are_named(
 
 
 def test_a_corrected_deal_from_another_folder_is_a_new_data_version(
-    first_run: dict[date, DayResult], instance: DagsterInstance, home: Home, tmp_path: Path
+    first_run: dict[date, DayResult],
+    instance: DagsterInstance,
+    home: Home,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """The stages of the run share what they look up, here as if all tables were large."""
+    made: list[Recall] = []
+    monkeypatch.setattr(Reader, "many", -1)
+    monkeypatch.setattr(resources, "Recall", lambda store: made.append(Recall(store)) or made[-1])
     header, line, *_ = (home.deliveries / str(SECOND) / "deals.csv").read_text().splitlines()
     fields = line.split(",")
     fields[header.split(",").index("amount")] = "1000000.00"
@@ -348,6 +360,12 @@ def test_a_corrected_deal_from_another_folder_is_a_new_data_version(
     assert result.success, result.failures
     deals = next(o for o in result.outcomes if o.table == "deals")
     assert (deals.booked, deals.reversed, deals.revision) == (1, 1, 2)
+    (recall,) = made
+    recalled = {o.table: o.recalled for o in result.outcomes}
+    assert sum(recalled.values()) == recall.answered > recalled["lcr_flows"] > 0
+    told = _materialization(instance, SECOND, "lcr_flows").metadata
+    assert told["looks_recalled"].value == recalled["lcr_flows"]
+    assert not [*(Settings().lake / "scratch").iterdir()], "what was set aside is gone"
     told = {n: m.value for n, m in _materialization(instance, SECOND, "deals").metadata.items()}
     assert told["affected_keys"] == 1
     assert fields[0] in told["first_affected_keys"]
