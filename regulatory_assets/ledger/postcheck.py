@@ -1,7 +1,8 @@
 """Checking a posting before it is registered: no key may stand twice.
 
-One query counts bookings and reversals and finds keys booked twice within the posting; where keys
-are new, a second one makes sure that they did not stand before.
+One query counts bookings and reversals and finds keys booked twice within the posting, or beside
+what stands where few rows do; where many do and keys are new, a second one makes sure that these
+did not stand before.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pyspark.sql.connect.dataframe import DataFrame
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.reader import Reader, Version
-from regulatory_assets.ledger.table import BASE
+from regulatory_assets.ledger.table import BASE, Table
 
 
 class PostingRefused(Exception):
@@ -33,13 +34,19 @@ def check_posting(reader: Reader, previous: Version, posting: str) -> Counts:
     """Count a written posting's entries; refuse one after which a key would stand twice."""
     table = previous.table
     entries = reader.lake.scan(table, previous.day, [posting])
+    looked_at = [_keyed(entries, table, own=True)]
+    beside = previous.data_revision > 0 and not reader.is_large(previous)
+    if beside:
+        looked_at.append(_keyed(reader.entries(previous), table, own=False))
+    booking, own = F.col(ENTRY) == 1, F.col("own")
     by_key = (
-        entries.select(ENTRY, "layer", frames.fingerprint(table.ledger_key).alias("key"))
+        frames.union(looked_at)
         .groupBy("key")
         .agg(
-            F.sum(F.when(F.col(ENTRY) == 1, 1).otherwise(0)).alias("booked"),
-            F.sum(F.when(F.col(ENTRY) == -1, 1).otherwise(0)).alias("reversed"),
-            F.count("*").alias("entries"),
+            F.sum(F.when(own & booking, 1).otherwise(0)).alias("booked"),
+            F.sum(F.when(own & (F.col(ENTRY) == -1), 1).otherwise(0)).alias("reversed"),
+            F.sum(F.when(own, 1).otherwise(0)).alias("entries"),
+            F.sum(ENTRY).alias("stands"),
             F.max(F.when(F.col("layer") == BASE, 1).otherwise(0)).alias("base"),
         )
     )
@@ -51,13 +58,14 @@ def check_posting(reader: Reader, previous: Version, posting: str) -> Counts:
         F.coalesce(F.max(F.greatest("booked", "reversed")), F.lit(0)).alias("most"),
         F.coalesce(F.sum(F.when(new, 1).otherwise(0)), F.lit(0)).alias("new"),
         F.coalesce(F.max(F.when(new, F.col("base"))), F.lit(0)).alias("new_base"),
+        F.coalesce(F.max(F.when(new, F.col("stands"))), F.lit(0)).alias("most_standing"),
     ).collect()
     if found.booked + found.reversed != found.entries:
         raise PostingRefused(f"{table.name}: an entry is neither a booking nor a reversal")
     if found.most > 1:
         twice = entries.groupBy(ENTRY, *table.ledger_key).count().where("count > 1")
         _refuse_twice(twice, previous)
-    if found.new and previous.data_revision:
+    if found.new and previous.data_revision and (not beside or found.most_standing > 1):
         gained = (
             entries.groupBy(*table.ledger_key)
             .agg(F.sum(ENTRY).alias("gained"))
@@ -74,6 +82,12 @@ def check_posting(reader: Reader, previous: Version, posting: str) -> Counts:
         )
         _refuse_twice(standing, previous)
     return Counts(int(found.booked), int(found.reversed))
+
+
+def _keyed(entries: DataFrame, table: Table, *, own: bool) -> DataFrame:
+    """Entries of the posting, or of what stands, with one number for their key."""
+    key = frames.fingerprint(table.ledger_key)
+    return entries.select(ENTRY, "layer", key.alias("key"), F.lit(own).alias("own"))
 
 
 def _refuse_twice(twice: DataFrame, previous: Version) -> None:
