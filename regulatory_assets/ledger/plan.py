@@ -248,9 +248,10 @@ def plan_stage(
 
 
 def _parameters_alone(last: Revision, identity: Identity, moves: Iterable[Move]) -> bool:
-    """Whether nothing but parameters differs from the last revision."""
+    """Whether nothing but parameters differs from the last revision: inputs may have revisions in
+    which no row changed, as other stages have that read the same parameters."""
     then = Identity(last.code, identity.parameters, last.rules, identity.engine)
-    return then == identity and not any(move.revised for move in moves)
+    return then == identity and not any(move.changed for move in moves)
 
 
 def _followed(
