@@ -278,7 +278,7 @@ def _of_day(
         affected=rows if any(o.rows for o in outcomes) else 0,
         rows=positions.version(stage.reads.name).standing,
         reach=reach,
-        stages=tuple(replace(o, seconds=0.0) for o in outcomes if o.rows),
+        stages=tuple(replace(o, seconds=0.0, recalled=0) for o in outcomes if o.rows),
         figures=moved,
         revisions={t.name: positions.version(t.name).revision for t in after.graph.sources},
         left=left_by(rule, made, stage, after.reader, positions) if reach.rows else None,

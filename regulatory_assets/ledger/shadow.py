@@ -59,6 +59,7 @@ class ShadowLake(Lake):
 
     def __init__(self, real: Lake, store: Callable[[DataFrame], DataFrame]) -> None:
         super().__init__(real.root, real.session)
+        self._real = real  # which may be a shadow too
         self._store = store
         self._written: dict[str, DataFrame] = {}
 
@@ -70,7 +71,7 @@ class ShadowLake(Lake):
         mine = [self._written[posting] for posting in sorted(wanted & self._written.keys())]
         behind = wanted - self._written.keys()
         if behind or not mine:
-            mine.insert(0, super().scan(table, day, behind))
+            mine.insert(0, self._real.scan(table, day, behind))
         return frames.union(mine)
 
     def remove(self, table: Table, postings: Collection[str]) -> None:
