@@ -266,7 +266,11 @@ def _followed(
 
 
 def _told(values: Mapping[str, Collection[Entry]]) -> str:
-    entries = [f"{name} {' '.join(e)}" for name, of in values.items() for e in sorted(of)]
+    regimes: dict[str, list[str]] = {}
+    for name, of in values.items():
+        for regime, *key in sorted(of):
+            regimes.setdefault(" ".join((name, *key)), []).append(regime)
+    entries = [f"{entry} ({', '.join(under)})" for entry, under in regimes.items()]
     more = f" and {len(entries) - _TOLD} more" if len(entries) > _TOLD else ""
     return f"changed values: {', '.join(entries[:_TOLD])}{more}; the rows that use them"
 
