@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 from regulatory_assets.bank.rules import DateShape
 from regulatory_assets.regulation.document import Node
@@ -54,7 +55,7 @@ class FilePattern:
         whole = self._expression.fullmatch(name)
         return whole or self._expression.fullmatch(name.removesuffix(COMPRESSED))
 
-    @property
+    @cached_property
     def _expression(self) -> re.Pattern[str]:
         pieces = []
         for piece in re.split(r"(\*|#|\{[^}]*\})", self.text):

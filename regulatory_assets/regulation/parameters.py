@@ -83,8 +83,8 @@ class ParameterSet:
     @cached_property
     def text(self) -> str:
         """All that a calculation can see, in one fixed form; citations are not."""
-        content = {name: table.canonical for name, table in self._tables.items()}
-        return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        told = ((name, self._tables[name].canonical) for name in sorted(self.names))
+        return f"{{{','.join(f'{json.dumps(name)}:{table}' for name, table in told)}}}"
 
     @cached_property
     def hash(self) -> str:

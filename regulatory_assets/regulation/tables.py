@@ -6,6 +6,7 @@ Pure Python, no file access (``parameters`` loads) and no engine (``expressions`
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -107,20 +108,18 @@ class RateTable:
             )
 
     @cached_property
-    def canonical(self) -> Any:
-        """What a calculation can see, in one fixed form: the same for any spelling of it."""
-        return [
-            "rates",
-            self.key_columns,
-            {name: kind.value for name, kind in self.types.items()},
-            {
-                regime: sorted(
-                    [key, {name: plain(v) for name, v in row.values.items()}, dict(row.texts)]
-                    for key, row in rows.items()
-                )
-                for regime, rows in self.by_regime.items()
-            },
-        ]
+    def canonical(self) -> str:
+        """What a calculation can see, as JSON in one fixed form: the same for any spelling of it.
+        Many stages see the same table."""
+        rows_of = {
+            regime: sorted(
+                [key, {name: plain(v) for name, v in row.values.items()}, dict(row.texts)]
+                for key, row in rows.items()
+            )
+            for regime, rows in self.by_regime.items()
+        }
+        types = {name: kind.value for name, kind in self.types.items()}
+        return _json(["rates", self.key_columns, types, rows_of])
 
 
 @dataclass(frozen=True)
@@ -227,8 +226,8 @@ class DecisionTable:
         return ", ".join(f"{name} {value}" for name, value in pairs)
 
     @cached_property
-    def canonical(self) -> Any:
-        """The decisions themselves, however the rules spell them."""
+    def canonical(self) -> str:
+        """The decisions themselves as JSON, however the rules spell them."""
         inputs = list(self.inputs)
         names = sorted(inputs)
         places = [inputs.index(name) for name in names]
@@ -239,12 +238,12 @@ class DecisionTable:
 
         told = {id(each): each for each in self._deciding.values()}
         sorted_ = {same: decisions(each) for same, each in told.items()}
-        return ["decisions", names, {r: sorted_[id(d)] for r, d in self._deciding.items()}]
+        return _json(["decisions", names, {r: sorted_[id(d)] for r, d in self._deciding.items()}])
 
 
 def moved_entries(before: Any, after: Any) -> frozenset[Key] | None:
-    """Which rows differ between two canonical forms of a rate table, each by its regime and key;
-    None where the tables differ in more than what their rows say."""
+    """Which rows differ between two canonical forms of a rate table, as read from their JSON, each
+    by its regime and key; None where the tables differ in more than what their rows say."""
     kind, *shape, old = before
     if kind != "rates" or [kind, *shape] != after[:-1]:
         return None
@@ -255,6 +254,10 @@ def moved_entries(before: Any, after: Any) -> frozenset[Key] | None:
     if rows[0].keys() != rows[1].keys():
         return None
     return frozenset(entry for entry, said in rows[1].items() if rows[0][entry] != said)
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def plain(value: Decimal) -> str:
