@@ -85,7 +85,7 @@ _FLOW_PARAMETERS = (*LINE_PARAMETERS, "lcr/security_level", "lcr/window")
         Lookup(
             DEPOSITORS,
             by=("entity_id", "counterparty_id"),
-            take=("balance", "eligible_balance", "insured_amount", "residue_deal_id", "residue"),
+            take=("all_insured", "spread_balance", "spread_limit", "residue_deal_id", "residue"),
         ),
         OF_SHARED,
         Lookup(
@@ -150,20 +150,17 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
         .when(due <= last, "WITHIN")
         .otherwise("BEYOND")
     )
-    eligible = is_insured() & is_a("DEPOSIT")
-    share = mul_div(F.col("held"), F.col("insured_amount"), F.col("eligible_balance"))
+    known = F.col("held").isNotNull() & F.col("all_insured").isNotNull()
+    eligible = is_insured() & is_a("DEPOSIT") & known
+    share = mul_div(F.col("held"), F.col("spread_limit"), F.col("spread_balance"))
     residue = F.when(F.col("deal_id") == F.col("residue_deal_id"), F.col("residue"))
-    spread = F.col("held").isNotNull() & (F.col("eligible_balance") != 0)
+    of_limit = (share + F.coalesce(residue, _NOTHING)).cast(_MONEY)
     insured = (
         F.when(F.col("shared_insured").isNotNull(), F.col("shared_insured"))
-        .when(
-            eligible & (F.col("insured_amount") == F.col("eligible_balance")),
-            F.coalesce("held", _NOTHING),
-        )
-        .when(eligible & spread, (share + F.coalesce(residue, _NOTHING)).cast(_MONEY))
+        .when(eligible & F.col("spread_balance").isNull(), F.col("held"))
+        .when(eligible, of_limit)
         .otherwise(_NOTHING)
     )
-    all_insured = F.col("balance") == F.col("insured_amount")
     first = {
         "window": window,
         "level": level_of(p),
@@ -176,11 +173,11 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
     second = {
         "level": F.coalesce("level", F.lit("none")),
         "insured": insured,
-        "all_insured": F.coalesce("shared_all_insured", all_insured),
+        "all_insured": F.coalesce("shared_all_insured", "all_insured"),
         "operational": F.least(F.coalesce("operational", _NOTHING), F.col("held")),
     }
-    known = with_sovereigns(with_sovereigns(deals), "received_")
-    return known.withColumns(first).withColumns(second)
+    told = with_sovereigns(with_sovereigns(deals), "received_")
+    return told.withColumns(first).withColumns(second)
 
 
 def _parts(p: Any) -> Column:
