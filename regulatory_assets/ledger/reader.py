@@ -189,10 +189,13 @@ class Reader:
         summed = self.net_of(frames.semi(scan, moved, table.key), version)
         return frames.union([standing, summed.select(*standing.columns)])
 
-    def adjusted_keys(self, version: Version) -> DataFrame:
-        """Keys for which rows of the adjustment layer stand or stood, each once."""
-        key = version.table.key
-        return self.entries(version).where(F.col("layer") != BASE).select(*key).distinct()
+    def adjusted_keys(self, version: Version, seen: Sequence[str] = ()) -> DataFrame:
+        """Keys for which rows of the adjustment layer stand or stood, each once; of some columns,
+        the key among them, those for which such rows change one of these."""
+        rows, key = self.entries(version).where(F.col("layer") != BASE), version.table.key
+        if seen:
+            rows = frames.net(rows.withColumn(ENTRY, F.col(ENTRY) * F.col("sign")), seen)
+        return rows.select(*key).distinct()
 
     def _rows(
         self,
@@ -299,7 +302,7 @@ class Reader:
         """A lookup's key columns and the columns taken, the latter under their joined names.
 
         Before any rule, or with ``net`` after all. Then a column ``__adjusted`` is true where rules
-        have touched the key, also where they have left no row; it says nothing where only the keys
+        have changed what is taken, or left no row; it says nothing where only the keys
         ``among`` a frame are asked for. Before any rule those matter where many rows stand: some of
         them taken back, which are told apart only where all are asked for, or found by two keys.
         """
@@ -315,7 +318,7 @@ class Reader:
         if among is not None:
             found = self.net(version, among, key, first=key[-1:]).select(*named, *taken)
             return found.withColumn(ADJUSTED, F.lit(False))
-        adjusted = self.adjusted_keys(version)
+        adjusted = self.adjusted_keys(version, lookup.seen)
         after = self.net(version, among=adjusted, on=key)
         renamed = after.select(*named, *taken)
         touched = frames.attach(

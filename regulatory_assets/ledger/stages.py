@@ -92,6 +92,12 @@ class Lookup:
         for name in self.take:
             self.table.column(name)
 
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """The columns of the table that matter: its key and what is taken."""
+        key = self.table.key
+        return (*key, *(c for c in self.take if c not in key))
+
 
 RECLASSIFIED = "reclassified"
 """For a derivation: whether the rule has moved the row to another line."""
