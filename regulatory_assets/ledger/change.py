@@ -148,8 +148,8 @@ class Calculation(Joining):
             changed, touched = adjusted.of_lookups(self, early, net)
             terms.append(changed)
             driving.append(touched)
-        first, *others = terms
-        together = frames.union([first, *(term.select(*first.columns) for term in others)])
+        columns = self._joined_columns(early)
+        together = frames.union([term.select(*columns) for term in terms])
         return self._join_rest(together, early, self._of_all(driving))
 
     def _join_rest(self, rows: DataFrame, early: Sequence[int], few: DataFrame | None) -> DataFrame:

@@ -250,9 +250,12 @@ class Joining:
     def _version(self, place: int) -> Version:
         return self.moves[self.stage.lookups[place].table.name].new
 
-    def _joined_columns(self) -> list[str]:
+    def _joined_columns(self, places: Sequence[int] | None = None) -> list[str]:
+        """The columns of driving rows that have all lookups, or those at some places. An engine
+        would plan a frame to say them."""
         stage = self.stage
-        taken = [lookup.prefix + c for lookup in stage.lookups for c in lookup.take]
+        lookups = [stage.lookups[i] for i in (self._all if places is None else places)]
+        taken = [lookup.prefix + c for lookup in lookups for c in lookup.take]
         day = [DAY] if stage.days is not None else []
         return [ENTRY, *stage.reads.content, *taken, *day]
 

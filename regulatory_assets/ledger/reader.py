@@ -143,9 +143,10 @@ class Reader:
     ) -> DataFrame:
         """The state: each standing row of every layer once, with entry 1.
 
-        Only keys that have a reversal are added up; bookings of all other keys stand as they are.
-        ``among`` restricts to the rows whose columns ``on`` stand in that frame, found by those
-        named ``first``; the restriction is by content, so the restricted entries still add up.
+        Of a large table only keys that have a reversal are added up; bookings of all other keys
+        stand as they are. ``among`` restricts to the rows whose columns ``on`` stand in that frame,
+        found by those named ``first``; the restriction is by content, so the restricted entries
+        still add up.
         """
         return frames.union([self._rows(part, among, on, first) for part in _with_rows(version)])
 
@@ -178,7 +179,7 @@ class Reader:
             parts = (self._among(part, among, on, first) for part in _with_rows(version))
             return self.net_of(frames.union([*parts]), version)
         scan = self.entries(version)
-        if table.additive:
+        if table.additive or not self.is_large(version):
             return self.net_of(scan, version)
         moved = self.adjusted_keys(version).select(*table.key)
         reversing = [r for r in version.live if r.reversed]
@@ -215,7 +216,7 @@ class Reader:
             scan = scan.where(only)
         if not reversing:
             return scan
-        if among is not None:
+        if among is not None or not self.is_large(version):
             return frames.net(scan, table.content)
         moved = (
             self._scan(version, reversing)
