@@ -72,8 +72,8 @@ class Calculation(Joining):
             case _:
                 return self._group_change()
 
-    def naming(self, values: Mapping[str, Collection[Entry]]) -> DataFrame:
-        """The driving keys of a row stage's rows that name some entries of parameters."""
+    def using(self, values: Mapping[str, Collection[Entry]]) -> DataFrame:
+        """The driving keys of a row stage's rows that use some entries of parameters."""
         stood, found = self.reader.rows(self.previous), []
         for cited in self.stage.cites:
             if moved := values.get(cited.parameter):
@@ -81,8 +81,10 @@ class Calculation(Joining):
                 schema = pa.schema([pa.field(c, pa.string()) for c in cited.by])
                 asked = pa.Table.from_pylist(entries, schema=schema)
                 named = self.reader.lake.session.createDataFrame(asked)
-                found.append(frames.semi(stood, named, cited.by).select(*self.stage.reads.key))
-        return frames.union(found).distinct()
+                found.append(frames.semi(stood, named, cited.by))
+                if (others := cited.beside(moved)) is not None:
+                    found.append(stood.where(others))
+        return frames.union([rows.select(*self.stage.reads.key) for rows in found]).distinct()
 
     # -- row stages -----------------------------------------------------------------------------
 

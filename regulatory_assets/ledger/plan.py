@@ -257,12 +257,9 @@ def _parameters_alone(last: Revision, identity: Identity, moves: Iterable[Move])
 def _followed(
     stage: Stage, moved: Mapping[str, Collection[Entry]] | None
 ) -> Mapping[str, Collection[Entry]]:
-    """The moved entries, if the stage's rows name them all."""
-    alone = {cited.parameter: cited.alone for cited in stage.cites}
-    followed = moved is not None and all(
-        name in alone and all(map(alone[name], entries)) for name, entries in moved.items()
-    )
-    return moved if moved is not None and followed else {}
+    """The moved entries, if the stage's rows tell who uses them."""
+    cited = {cited.parameter for cited in stage.cites}
+    return moved if moved is not None and moved.keys() <= cited else {}
 
 
 def _told(values: Mapping[str, Collection[Entry]]) -> str:

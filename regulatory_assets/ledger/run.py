@@ -226,7 +226,7 @@ class Runner:
             with self.clear_errors(read), self.lake.scratch() as store:
                 calculation = self._calculation(plan, reader, store)
                 if plan.values:
-                    keys = store(calculation.naming(plan.values))
+                    keys = store(calculation.using(plan.values))
                     entries = self.difference(store(calculation.full(keys)), previous, keys)
                 elif plan.way is Way.CHANGE:
                     entries = calculation.change()

@@ -99,16 +99,17 @@ RECLASSIFIED = "reclassified"
 
 @dataclass(frozen=True)
 class Cited:
-    """A table of parameters of which every written row uses the entry that it names, and no other.
+    """A table of parameters of which the written rows tell who uses an entry.
 
-    ``by`` are the written columns that name it: its regime, then its key. So another value reaches
-    the rows that name it. Entries for which ``alone`` does not hold are used by other rows as well,
-    and another value of theirs recalculates the whole table.
+    ``by`` are the written columns that name it: its regime, then its key. ``beside`` is a condition
+    on the written rows that use any of some entries without naming it; None where no row does. Of
+    every driving row whose result an entry decides, at least one row must be found by the two,
+    whatever values have been in force: another value reaches no others.
     """
 
     parameter: str
     by: tuple[str, ...]
-    alone: Callable[[Entry], bool] = lambda entry: True
+    beside: Callable[[Collection[Entry]], Column | None] = lambda entries: None
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ def row_stage(
 ) -> Callable[[RowFunction], Stage]:
     """One row in, zero or more out; the key of the written table contains the key of the read.
 
-    A changed value of a parameter that is among ``cites`` is followed to the rows that name it.
+    A changed value of a parameter that is among ``cites`` is followed to the rows that use it.
     """
 
     def declare(function: RowFunction) -> Stage:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -14,10 +14,12 @@ from regulatory_assets.regulation.parameters import Parameters, ParameterSet, Ra
 
 @dataclass(frozen=True)
 class Moved:
-    """The parameters of the product, with a hundredth more in each number of some entries."""
+    """The parameters of the product, with other numbers in some entries: a hundredth more, if
+    nothing else is said."""
 
     parameter: str
     entries: Collection[Entry]
+    other: Callable[[Decimal], Decimal] = lambda number: number + Decimal("0.01")
 
     def at(self, day: date, names: Iterable[str]) -> ParameterSet:
         known = Parameters.default().at(day, names)
@@ -29,7 +31,7 @@ class Moved:
     def _moved(self, table: RateTable) -> RateTable:
         by_regime = {
             regime: {
-                key: replace(row, values={n: v + Decimal("0.01") for n, v in row.values.items()})
+                key: replace(row, values={n: self.other(v) for n, v in row.values.items()})
                 if (regime, *key) in self.entries
                 else row
                 for key, row in rows.items()
@@ -39,8 +41,7 @@ class Moved:
         return replace(table, by_regime=by_regime)
 
 
-def entries(cited: Cited, day: date, *, alone: bool) -> list[Entry]:
-    """The entries of a cited table that its stage may follow, or those that it may not."""
+def entries(cited: Cited, day: date) -> list[Entry]:
+    """The entries of a cited table."""
     table = Parameters.default().at(day, [cited.parameter]).rates(cited.parameter)
-    every = [(regime, *key) for regime in table.regimes for key in table.rows(regime)]
-    return [entry for entry in every if cited.alone(entry) == alone]
+    return [(regime, *key) for regime in table.regimes for key in table.rows(regime)]

@@ -68,11 +68,9 @@ def decided_by(table: Any) -> Column:
 _UNWIND = "unwind_"
 
 
-def is_own_line(entry: tuple[str, ...]) -> bool:
-    """Whether no part uses the factor of a line but those that are on it. What is unwound tells
-    also how much of a facility its posted collateral covers."""
-    _, line = entry
-    return not line.startswith(_UNWIND)
+def is_unwound(line: str) -> bool:
+    """Whether a line is of what is unwound, whose factors parts on other lines use as well."""
+    return line.startswith(_UNWIND)
 
 
 def unwind_line() -> Column:
