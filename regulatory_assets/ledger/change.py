@@ -76,14 +76,15 @@ class Calculation(Joining):
         """The driving keys of a row stage's rows that use some entries of parameters."""
         stood, found = self.reader.rows(self.previous), []
         for cited in self.stage.cites:
-            if moved := values.get(cited.parameter):
+            moved = values.get(cited.parameter, ())
+            if moved and cited.by:
                 entries = [dict(zip(cited.by, entry, strict=True)) for entry in sorted(moved)]
                 schema = pa.schema([pa.field(c, pa.string()) for c in cited.by])
                 asked = pa.Table.from_pylist(entries, schema=schema)
                 named = self.reader.lake.session.createDataFrame(asked)
                 found.append(frames.semi(stood, named, cited.by))
-                if (others := cited.beside(moved)) is not None:
-                    found.append(stood.where(others))
+            if moved and (others := cited.beside(moved)) is not None:
+                found.append(stood.where(others))
         return frames.union([rows.select(*self.stage.reads.key) for rows in found]).distinct()
 
     # -- row stages -----------------------------------------------------------------------------

@@ -239,9 +239,11 @@ def plan_stage(
         way, why = Way.FULL, word
     values: Mapping[str, Collection[Entry]] = {}
     if last is not None and way is Way.FULL and _parameters_alone(last, identity, moves.values()):
-        values = _followed(stage, moved_values(last.parameters))
-        if values:
-            way, why = Way.CHANGE, _told(values)
+        moved = moved_values(last.parameters)
+        if moved and moved.keys() <= {cited.parameter for cited in stage.cites}:
+            values = _used(stage, moved)
+            way = Way.CHANGE if values else Way.EMPTY
+            why = f"{_told(moved)}; {'the rows that use them' if values else 'none that it uses'}"
     return Plan(
         stage, positions.day, way, why, moves, other_days, previous, identity, rules, values
     )
@@ -254,12 +256,10 @@ def _parameters_alone(last: Revision, identity: Identity, moves: Iterable[Move])
     return then == identity and not any(move.changed for move in moves)
 
 
-def _followed(
-    stage: Stage, moved: Mapping[str, Collection[Entry]] | None
-) -> Mapping[str, Collection[Entry]]:
-    """The moved entries, if the stage's rows tell who uses them."""
-    cited = {cited.parameter for cited in stage.cites}
-    return moved if moved is not None and moved.keys() <= cited else {}
+def _used(stage: Stage, moved: Mapping[str, Collection[Entry]]) -> Mapping[str, Collection[Entry]]:
+    """The moved entries of those parameters of which a row of the stage may use one."""
+    used = {c.parameter for c in stage.cites if c.uses(moved.get(c.parameter, ()))}
+    return {name: entries for name, entries in moved.items() if name in used}
 
 
 def _told(values: Mapping[str, Collection[Entry]]) -> str:
@@ -269,7 +269,7 @@ def _told(values: Mapping[str, Collection[Entry]]) -> str:
             regimes.setdefault(" ".join((name, *key)), []).append(regime)
     entries = [f"{entry} ({', '.join(under)})" for entry, under in regimes.items()]
     more = f" and {len(entries) - _TOLD} more" if len(entries) > _TOLD else ""
-    return f"changed values: {', '.join(entries[:_TOLD])}{more}; the rows that use them"
+    return f"changed values: {', '.join(entries[:_TOLD])}{more}"
 
 
 _TOLD = 3

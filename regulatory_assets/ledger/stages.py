@@ -101,15 +101,19 @@ RECLASSIFIED = "reclassified"
 class Cited:
     """A table of parameters of which the written rows tell who uses an entry.
 
-    ``by`` are the written columns that name it: its regime, then its key. ``beside`` is a condition
-    on the written rows that use any of some entries without naming it; None where no row does. Of
-    every driving row whose result an entry decides, at least one row must be found by the two,
-    whatever values have been in force: another value reaches no others.
+    ``by`` are the written columns that name it: its regime, then its key; none where no row names
+    any. ``beside`` is a condition on the written rows that use one of some entries without naming
+    it; None where no row does. Of every driving row whose result an entry decides, at least one row
+    must be found by the two, whatever values have been in force: another value reaches no others.
     """
 
     parameter: str
-    by: tuple[str, ...]
+    by: tuple[str, ...] = ()
     beside: Callable[[Collection[Entry]], Column | None] = lambda entries: None
+
+    def uses(self, entries: Collection[Entry]) -> bool:
+        """Whether a row may use one of some entries."""
+        return bool(self.by) or self.beside(entries) is not None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from random import Random
-from shutil import copytree
+from shutil import copytree, rmtree
 from tempfile import mkdtemp
 
 import pyarrow as pa
@@ -230,19 +230,23 @@ class Copy:
 def test_following_other_values_is_full(
     sail: Engine, tmp_path: Path, stage: Stage, cited: Cited
 ) -> None:
-    """Other numbers in every second entry, followed to the rows that use it and back again; where
-    nothing is kept of what was, all is recalculated."""
+    """Other numbers in every second entry, followed to the rows that use it and back again; those
+    of entries that no row uses reach none. Where nothing is kept of what was, all is recalculated.
+    """
     follow, whole = Copy(sail, tmp_path / "follow"), Copy(sail, tmp_path / "whole")
     before = follow.rows(stage)
-    moved = Moved(cited.parameter, set(entries(cited, DAY)[::2]))
-    (kept,) = whole.runner.lake.parameters.iterdir()
-    text = kept.read_text()
-    kept.write_text(text.replace("rates", "rated", 1))
-    assert whole.run(stage, moved).way is Way.FULL, "the text no longer has its hash"
-    followed = follow.run(stage, moved)
-    assert followed.way is Way.CHANGE
-    assert followed.why.startswith(f"changed values: {cited.parameter} ")
-    assert follow.rows(stage) == whole.rows(stage) != before
+    every = entries(cited, DAY)
+    idle = Moved(cited.parameter, [entry for entry in every if not cited.uses([entry])])
+    moved = Moved(cited.parameter, set(every[::2]))
+    for parameters, way in ((idle, Way.EMPTY), (moved, Way.CHANGE)):
+        if parameters.entries:
+            rmtree(whole.runner.lake.parameters)
+            assert whole.run(stage, parameters).way is Way.FULL
+            followed = follow.run(stage, parameters)
+            assert followed.way is way
+            assert followed.why.startswith(f"changed values: {cited.parameter} ")
+            assert follow.rows(stage) == whole.rows(stage)
+    assert follow.rows(stage) != before or not cited.by, "rows name entries that decide something"
     assert follow.run(stage, moved).way is Way.NOTHING
     assert follow.run(stage, PARAMETERS).way is Way.CHANGE
     assert follow.rows(stage) == before

@@ -26,8 +26,6 @@ from regulatory_assets.reports.lcr.assignment import (
     SWAP,
     decided_by,
     is_a,
-    is_unwound,
-    unwind_line,
     with_line,
 )
 from regulatory_assets.reports.lcr.calling import OF_CALLS, by_terms
@@ -51,7 +49,14 @@ from regulatory_assets.reports.lcr.joint import OF_SHARED
 from regulatory_assets.reports.lcr.lending import OF_LOAN, by_loan_terms, is_performing
 from regulatory_assets.reports.lcr.public import OF_PUBLIC
 from regulatory_assets.reports.lcr.received import OF_RECEIVED, free_share
-from regulatory_assets.reports.lcr.securities import OF_ENTITY, OF_GRADE, level_of, with_sovereigns
+from regulatory_assets.reports.lcr.securities import (
+    OF_ENTITY,
+    OF_GRADE,
+    is_unwound,
+    level_of,
+    unwind_line,
+    with_sovereigns,
+)
 from regulatory_assets.reports.lcr.tables import DEPOSITORS, LCR_FLOWS
 from regulatory_assets.reports.lcr.treatment import as_treated, is_retail_deposit
 from regulatory_assets.reports.lookups import RATE_OF_DAY
@@ -247,7 +252,8 @@ def _part_amount(p: Any) -> Column:
     operational_insured = F.least(operational, insured)
     rest = (held - operational).cast(_MONEY)
     liquid = F.col("eligible") & (F.col("level") != "none")
-    after_haircut = product(pledged, value(p["lcr/lines"], unwind_line(), "rate", F.col("regime")))
+    left = value(p["lcr/lines"], unwind_line(F.col("level")), "rate", F.col("regime"))
+    after_haircut = product(pledged, left)
     posted = F.when(liquid, F.least(held, F.coalesce(after_haircut, _NOTHING))).otherwise(_NOTHING)
     lent, swapped = is_a("REVERSE_REPO"), is_a(SWAP)
     usable = F.col("eligible") & (F.col("received") != "none")
