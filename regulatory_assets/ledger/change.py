@@ -17,7 +17,7 @@ stands in ``adjusted``. Nothing here writes or knows the register.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -33,7 +33,7 @@ from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.joining import DAY, Joining, Move
 from regulatory_assets.ledger.reader import Version
-from regulatory_assets.ledger.stages import Entry, StageKind
+from regulatory_assets.ledger.stages import MovedValues, StageKind
 from regulatory_assets.ledger.table import BASE
 
 __all__ = ["Calculation", "Move"]
@@ -72,7 +72,7 @@ class Calculation(Joining):
             case _:
                 return self._group_change()
 
-    def using(self, values: Mapping[str, Collection[Entry]]) -> DataFrame:
+    def using(self, values: MovedValues) -> DataFrame:
         """The driving keys of a row stage's rows that use some entries of parameters."""
         stood, found = self.reader.rows(self.previous), []
         for cited in self.stage.cites:

@@ -26,6 +26,9 @@ from regulatory_assets.ledger.table import ColumnType, Table
 Entry = tuple[str, ...]
 """A row of a table of parameters: its regime, then its key."""
 
+MovedValues = Mapping[str, Collection[Entry]]
+"""The entries whose values differ from those of an earlier time, by parameter."""
+
 
 class ParameterSet(Protocol):
     """Parameter values in force on a day; ``hash`` changes exactly when a value does.
@@ -42,7 +45,7 @@ class ParameterSet(Protocol):
 
     def __getitem__(self, name: str) -> Any: ...
 
-    def moved_since(self, before: str) -> Mapping[str, Collection[Entry]] | None: ...
+    def moved_since(self, before: str) -> MovedValues | None: ...
 
 
 RowFunction = Callable[[DataFrame, Any], DataFrame]

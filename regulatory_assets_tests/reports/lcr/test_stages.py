@@ -36,7 +36,7 @@ from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.reports.lcr import coverage
 from regulatory_assets.reports.lcr.tables import LCR_FLOWS, LCR_LINES
 from regulatory_assets.runtime import production_graph
-from regulatory_assets_tests.regulation.moved import Moved, entries
+from regulatory_assets_tests.regulation.moved import entries, moved
 
 EVERY_LINE = "deal_lines"
 """The files of every line and its boundaries, by family, begin with this."""
@@ -155,8 +155,8 @@ def test_another_factor_reaches_the_parts_that_use_it(
     every = entries(stage.cites[0], bank.day)
     lines = {line: number for number, line in enumerate(dict.fromkeys(e[1] for e in every))}
     for bit in range(len(lines).bit_length()):
-        moved = {e for e in every if lines[e[1]] >> bit & 1}
-        runner = replace(runner, parameters=Moved("lcr/lines", moved))
+        some = {e for e in every if lines[e[1]] >> bit & 1}
+        runner = replace(runner, parameters=moved("lcr/lines", some))
         _follow(runner, stage, bank.day)
     if name != EVERY_LINE:  # the bank in which collateral is posted for facilities
         _unwound(runner, stage, bank.day)
@@ -167,7 +167,7 @@ def _unwound(runner: Runner, stage: Stage, day: date) -> None:
     nothing for a while, so parts go and come back that are on no line that moved. Not every
     facility is found by one of its two parts alone."""
     (cited,) = stage.cites
-    nothing = Moved("lcr/lines", _haircuts(cited, day), lambda _: Decimal(0))
+    nothing = moved("lcr/lines", _haircuts(cited, day), lambda _: Decimal(0))
     for parameters, forgotten in ((nothing, "posted"), (Parameters.default(), "undrawn")):
         runner = replace(runner, parameters=parameters)
         stood, whole = _standing(runner, stage, day), _whole(runner, stage, day)
@@ -181,8 +181,8 @@ def _unwound(runner: Runner, stage: Stage, day: date) -> None:
 def _but(cited: Cited, condition: Column) -> Cited:
     """What uses entries beside the rows that name them, some of it forgotten."""
 
-    def beside(moved: Collection[Entry]) -> Column | None:
-        found = cited.beside(moved)
+    def beside(some: Collection[Entry]) -> Column | None:
+        found = cited.beside(some)
         return None if found is None else found & condition
 
     return replace(cited, beside=beside)
@@ -196,17 +196,17 @@ def test_another_factor_reaches_pools_where_it_is_a_haircut(tmp_path: Path, sail
     stage = runner.graph.stage("pooled_holdings")
     (cited,) = stage.cites
     haircuts = _haircuts(cited, bank.day)
-    others = Moved("lcr/lines", {*entries(cited, bank.day)} - {*haircuts})
-    stood, used = _standing(runner, stage, bank.day), replace(runner, parameters=others)
-    (outcome,) = used.run_day(bank.day, "values", [stage.name])
+    others = moved("lcr/lines", {*entries(cited, bank.day)} - {*haircuts})
+    stood, runner = _standing(runner, stage, bank.day), replace(runner, parameters=others)
+    (outcome,) = runner.run_day(bank.day, "values", [stage.name])
     assert (outcome.way, outcome.rows) == (Way.EMPTY, 0)
     assert outcome.why.endswith("; none that it uses")
-    assert stood == _standing(used, stage, bank.day) == _whole(used, stage, bank.day)
-    moved = replace(runner, parameters=Moved("lcr/lines", haircuts))
+    assert stood == _standing(runner, stage, bank.day) == _whole(runner, stage, bank.day)
+    runner = replace(runner, parameters=moved("lcr/lines", haircuts))
     forgetful = replace(stage, cites=(Cited("lcr/lines"),))
-    assert moved.plan(forgetful, bank.day).way is Way.EMPTY
-    assert stood != _whole(moved, stage, bank.day)
-    _follow(moved, stage, bank.day)
+    assert runner.plan(forgetful, bank.day).way is Way.EMPTY
+    assert stood != _whole(runner, stage, bank.day)
+    _follow(runner, stage, bank.day)
 
 
 _DEAL = LCR_FLOWS.content.index("deal_id")
