@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -47,6 +47,10 @@ class Row:
     citation: Citation
     path: Path
     line: int
+
+
+Values = Callable[[str, Key, Row], Mapping[str, Decimal]]
+"""The numbers of a row, by its regime and key."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,14 @@ class RateTable:
                 self.path,
             )
         return rows[wanted]
+
+    def with_values(self, values: Values) -> RateTable:
+        """The same table with other numbers."""
+        by_regime = {
+            regime: {k: replace(row, values=values(regime, k, row)) for k, row in rows.items()}
+            for regime, rows in self.by_regime.items()
+        }
+        return replace(self, by_regime=by_regime)
 
     def value(self, key: str | Key, name: str, regime: str = BASEL) -> Decimal:
         self.check_column(name, self.types)
