@@ -31,12 +31,16 @@ from regulatory_assets.ledger.rules import NoRules
 from regulatory_assets.ledger.run import ParameterSource
 from regulatory_assets.ledger.stages import COUNTS, Stage, StageKind, measures
 from regulatory_assets.ledger.table import BASE, Column, ColumnType, Table
+from regulatory_assets.regulation.parameters import Parameters
 
 Row = tuple[Any, ...]
 Rows = list[Row]
 
 ROWS, VALUES = 200, 5
 _LARGEST = Decimal(1_000_000)
+_REGIMES = Parameters.default().at(date(2026, 1, 5), ["lcr/lines"]).rates("lcr/lines").regimes
+_MEANT = {"regime": tuple(_REGIMES)}
+"""Values of columns that may say anything; of others most that follows is empty."""
 
 
 class Pools:
@@ -63,6 +67,8 @@ def _value(column: Column, pools: Pools, day: date, random: Random) -> Any:
         return random.choice(column.allowed)
     match column.type:
         case ColumnType.STRING:
+            if column.name in _MEANT and random.random() < 0.8:
+                return random.choice(_MEANT[column.name])
             return f"{pools.of(column.name)}-{random.randrange(VALUES)}"
         case ColumnType.DATE:
             return day + timedelta(days=random.choice((-1, 0, 1, 29, 30, 31, 400)))
