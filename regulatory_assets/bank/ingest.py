@@ -41,6 +41,7 @@ from regulatory_assets.bank.personal import PersonalData, keep_personal
 from regulatory_assets.bank.staging import RawLines, stage
 from regulatory_assets.control.register import Delivery, LostRace
 from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.deliver import deliver
 from regulatory_assets.ledger.postcheck import PostingRefused
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.run import ATTEMPTS, CheckedPosting, Outcome, Runner
@@ -312,7 +313,8 @@ def _post(
         # Two values only: the runner raises on others, and an engine may look before it filters.
         deleting = F.when(F.col(OPERATION) == "delete", "delete").otherwise("upsert")
         kept.append(deleting.alias(OPERATION))
-    outcome = runner.deliver(
+    outcome = deliver(
+        runner,
         table,
         raw.day,
         accepted.select(*kept),

@@ -18,6 +18,7 @@ from pyspark.sql.connect.dataframe import DataFrame
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger import fingerprint
 from regulatory_assets.ledger.compact import clean, orphans
+from regulatory_assets.ledger.deliver import deliver
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.lake import Lake, LakeError
 from regulatory_assets.ledger.plan import NotReady, Way
@@ -93,10 +94,10 @@ def test_a_delivery_in_which_a_key_stands_twice_is_refused(world: World) -> None
     rows = opened("b").rows("deals")
     twice = frame(world.engine, books.DEALS, [*rows, (*rows[0][:4], Decimal(9), *rows[0][5:])])
     with pytest.raises(PostingRefused, match="stand twice"):
-        world.runner.deliver(books.DEALS, DAY, twice, "full", "test")
+        deliver(world.runner, books.DEALS, DAY, twice, "full", "test")
     same = frame(world.engine, books.DEALS, [*rows, rows[0]])
     with pytest.raises(PostingRefused, match="stand twice"):
-        world.runner.deliver(books.DEALS, DAY, same, "full", "test")
+        deliver(world.runner, books.DEALS, DAY, same, "full", "test")
     assert world.register.history("deals", DAY) == ()
     assert orphans(world.lake, world.register, books.DEALS, timedelta(seconds=-5)) == ()
 
@@ -106,7 +107,7 @@ def test_an_unknown_operation_deletes_nothing(world: World) -> None:
     world.deliver("rates", DAY, given, "full")
     content = frame(world.engine, books.RATES, given.rows("rates"), ["UPSERT", "insert"])
     with pytest.raises(Exception, match="_operation"):
-        world.runner.deliver(books.RATES, DAY, content, "delta", "test")
+        deliver(world.runner, books.RATES, DAY, content, "delta", "test")
     assert len(world.register.history("rates", DAY)) == 1
 
 
@@ -142,7 +143,7 @@ def test_a_lookup_may_take_its_own_key(sail: Engine, tmp_path: Path, template: P
 
     def keyed(*codes: str) -> None:
         content = frame(sail, books.KEYED, [(code,) for code in codes])
-        world.runner.deliver(books.KEYED, DAY, content, "full", "test")
+        deliver(world.runner, books.KEYED, DAY, content, "full", "test")
         world.runner.run_day(DAY, "test")
         read = world.reader.rows(world.version("known", DAY)).toArrow()
         found = {row[4]: row[5] for row in rows_of(read, graph.tables["known"])}
