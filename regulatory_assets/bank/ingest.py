@@ -19,8 +19,8 @@ from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.claims import (
-    Settled,
-    Standing,
+    SettledLines,
+    StandingDeliveries,
     all_claims,
     raw_folder,
     settle,
@@ -266,9 +266,9 @@ def _beside(
     runner: Runner,
     raw: RawLines,
     conformed: DataFrame,
-    others: Standing,
+    others: StandingDeliveries,
     store: Callable[[DataFrame], DataFrame],
-) -> Settled:
+) -> SettledLines:
     """The lines beside what other sources have delivered."""
     table, folder = raw.table, raw.path.parents[1]
     claims = all_claims(runner.reader, runner.register, folder, table, raw.day, others)

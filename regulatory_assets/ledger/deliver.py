@@ -12,12 +12,11 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
-from typing import Literal
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
-from regulatory_assets.control.register import Delivery, LostRace, Revision
+from regulatory_assets.control.register import Delivery, LostRace, Mode, Revision
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.plan import Way
@@ -26,8 +25,6 @@ from regulatory_assets.ledger.run import ATTEMPTS, CheckedPosting, Outcome, Runn
 from regulatory_assets.ledger.table import Table
 
 log = logging.getLogger(__name__)
-
-Mode = Literal["full", "delta"]
 
 
 def deliver(
