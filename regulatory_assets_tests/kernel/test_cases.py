@@ -16,13 +16,14 @@ from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.engine import Engine
-from regulatory_assets.ledger import fingerprint
+from regulatory_assets.ledger import fingerprint, frames
 from regulatory_assets.ledger.compact import clean, orphans
 from regulatory_assets.ledger.deliver import deliver
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.lake import Lake, LakeError
 from regulatory_assets.ledger.plan import NotReady, Way
-from regulatory_assets.ledger.postcheck import PostingRefused
+from regulatory_assets.ledger.postcheck import Counts, PostingRefused
+from regulatory_assets.ledger.reader import Reader
 from regulatory_assets.ledger.shadow import ShadowLake
 from regulatory_assets.ledger.stages import Lookup, ReportRow, report_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
@@ -100,6 +101,25 @@ def test_a_delivery_in_which_a_key_stands_twice_is_refused(world: World) -> None
         deliver(world.runner, books.DEALS, DAY, same, "full", "test")
     assert world.register.history("deals", DAY) == ()
     assert orphans(world.lake, world.register, books.DEALS, timedelta(seconds=-5)) == ()
+
+
+@pytest.mark.parametrize("many", [Reader.many, -1], ids=["small", "large"])
+def test_a_key_that_stands_already_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    """A large table is looked at in another way than a small one."""
+    monkeypatch.setattr(Reader, "many", many)
+    given = opened("b")
+    world.deliver("deals", DAY, given, "full")
+    row = given.rows("deals")[0]
+    stood = frames.as_base_rows(frame(world.engine, books.DEALS, [row]), books.DEALS)
+    amended = frame(world.engine, books.DEALS, [(*row[:4], Decimal(9), *row[5:])])
+    booked, previous = frames.as_base_rows(amended, books.DEALS), world.version("deals", DAY)
+    told = f"stand twice: book={row[0]}, id={row[1]}, layer=base"
+    with pytest.raises(PostingRefused, match=told):
+        world.runner.write(previous, booked)
+    _, counts = world.runner.write(previous, frames.union([booked, frames.negative(stood)]))
+    assert counts == Counts(booked=1, reversed=1)
 
 
 def test_an_unknown_operation_deletes_nothing(world: World) -> None:
