@@ -72,8 +72,8 @@ def verify_day(
         calculated = (*runtime.graph.sources, *(s.writes for s in runtime.graph.stages))
         for table in calculated:
             progress(f"comparing {table.name}")
-            mine = Version(table, day, runtime.register.history(table.name, day))
-            theirs = Version(table, day, scratch.register.history(table.name, day))
+            mine = Version.registered(runtime.register, table, day)
+            theirs = Version.registered(scratch.register, table, day)
             if mine.chain:
                 found.append(_compare(ledger, mine, runner.reader, theirs))
         return tuple(found)

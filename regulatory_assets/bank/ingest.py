@@ -169,7 +169,7 @@ def _take(
     before: Callable[[DataFrame], tuple[str, ...]],
 ) -> Ingested:
     table = raw.table
-    version = Version(table, raw.day, runner.register.history(table.name, raw.day))
+    version = Version.registered(runner.register, table, raw.day)
     conformed = conform_kept(runner.lake, raw)
     agreed = _agreed(raw, conformed, totals)
     standing = Arrivals(runner.register, raw.path.parents[1]).standing(table, raw.day)

@@ -58,7 +58,7 @@ def deliver(
     runner.require_open(day)
     for _ in range(ATTEMPTS):
         start = time.monotonic()
-        previous = _last(runner, table, day)
+        previous = Version.registered(runner.register, table, day)
         if judged_at not in (None, previous.revision):
             raise LostRace(table.name, day, previous.revision)
         posting, counts = written or _write(runner, content, previous, mode, own, standing)
@@ -82,10 +82,6 @@ def post(runner: Runner, table: Table, day: date, rows: DataFrame, cause: str) -
     previous = Version(table, day, ())
     posting, counts = runner.write(previous, rows)
     runner.register.commit([runner.revision(previous, posting, counts, cause)])
-
-
-def _last(runner: Runner, table: Table, day: date) -> Version:
-    return Version(table, day, runner.register.history(table.name, day))
 
 
 def _write(
@@ -141,6 +137,6 @@ def _changing(
 def _append_beside(
     runner: Runner, table: Table, content: DataFrame, day: date, cause: str
 ) -> Revision:
-    previous = _last(runner, table, day)
+    previous = Version.registered(runner.register, table, day)
     posting, counts = runner.write(previous, frames.as_base_rows(content, table))
     return runner.revision(previous, posting, counts, cause)

@@ -16,7 +16,7 @@ from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
-from regulatory_assets.control.register import Revision
+from regulatory_assets.control.register import Register, Revision
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.frames import ENTRY
@@ -42,6 +42,11 @@ class Version:
     chain: tuple[Revision, ...]
     adjustments: Version | None = None
     mixed: bool = False
+
+    @classmethod
+    def registered(cls, register: Register, table: Table, day: date) -> Version:
+        """A table's day alone, without what adjusts it, as the register has it now."""
+        return cls(table, day, register.history(table.name, day))
 
     @property
     def layered(self) -> bool:

@@ -129,7 +129,7 @@ def cause_of(tags: dict[str, str]) -> str:
 
 
 def _version(runner: Runner, table: Table, day: date) -> Version:
-    return Version(table, day, runner.register.history(table.name, day))
+    return Version.registered(runner.register, table, day)
 
 
 def _materialized(version: Version, metadata: dict[str, Any]) -> MaterializeResult[Any]:

@@ -25,6 +25,7 @@ from regulatory_assets.regulation.tables import (
     DecisionTable,
     Key,
     RateTable,
+    Row,
     plain,
 )
 
@@ -77,11 +78,9 @@ def value(
     """A number of a rate table, typed as its file says; null where the key is unknown."""
     table.check_column(name, table.types)
     kind = table.types[name]
-    numbers = {
-        regime_name: {key_: row.values[name] for key_, row in rows.items()}
-        for regime_name, rows in table.by_regime.items()
-    }
-    return _look_up(numbers, key, lambda number: _number(number, kind), regime)
+    return _look_up(
+        table, lambda row: row.values[name], key, lambda number: _number(number, kind), regime
+    )
 
 
 def text(
@@ -92,21 +91,22 @@ def text(
 ) -> Column:
     """A text of a rate table; null where the key is unknown."""
     table.check_column(name, table.texts)
-    texts = {
-        regime_name: {key_: row.texts[name] for key_, row in rows.items()}
-        for regime_name, rows in table.by_regime.items()
-    }
-    return _look_up(texts, key, F.lit, regime)
+    return _look_up(table, lambda row: row.texts[name], key, F.lit, regime)
 
 
 def _look_up(
-    by_regime: Mapping[str, Mapping[Key, _Content]],
+    table: RateTable,
+    said: Callable[[Row], _Content],
     key: Column | Sequence[Column],
     literal: Callable[[_Content], Column],
     regime: Column | None,
 ) -> Column:
     """The content of a key: one branch for all keys that share it, in the same regimes."""
     columns = [key] if isinstance(key, Column) else list(key)
+    by_regime = {
+        name: {asked: said(row) for asked, row in rows.items()}
+        for name, rows in table.by_regime.items()
+    }
     regimes = (BASEL,) if regime is None else tuple(by_regime)
     keys_of: dict[tuple[_Content | None, ...], list[Key]] = {}
     for asked in dict.fromkeys(key for name in regimes for key in by_regime[name]):

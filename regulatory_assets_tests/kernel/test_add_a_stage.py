@@ -80,7 +80,7 @@ def test_one_file_is_enough(graph: Graph, sail: Engine, tmp_path: Path, template
     runner.run_stage(graph.stage("market_adjustments"), day, "test")
     outcome = runner.run_stage(graph.stage("doubled"), day, "test")
     table = graph.tables["doubled"]
-    version = Version(table, day, runner.register.history("doubled", day))
+    version = Version.registered(runner.register, table, day)
     found = sorted(row[3:] for row in rows_of(Reader(lake).rows(version).toArrow(), table))
     assert found == [("EUR", Decimal("2.00000000")), ("USD", Decimal("1.80000000"))]
     assert outcome.booked == 2

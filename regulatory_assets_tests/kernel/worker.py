@@ -66,7 +66,7 @@ def read_for(to: Runner, seconds: float) -> None:
     reads = 0
     while time.monotonic() < deadline or reads < 20:
         for table in to.graph.tables.values():
-            version = Version(table, DAY, to.register.history(table.name, DAY))
+            version = Version.registered(to.register, table, DAY)
             standing = sum(r.booked - r.reversed for r in version.live)
             found = len(reader.rows(version).select("entry").toArrow())
             if found != standing:

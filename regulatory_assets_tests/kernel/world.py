@@ -156,7 +156,7 @@ class World:
         return books_model.Settings(self.parameters.limit, self.parameters.factor, code)
 
     def version(self, table: str, day: date) -> Version:
-        return Version(self.graph.tables[table], day, self.register.history(table, day))
+        return Version.registered(self.register, self.graph.tables[table], day)
 
     # -- doing ----------------------------------------------------------------------------------
 

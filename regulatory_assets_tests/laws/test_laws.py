@@ -177,7 +177,7 @@ class Day:
         self.runner.run_day(DAY, "laws")
 
     def state(self, name: str) -> Counter[tuple[object, ...]]:
-        version = Version(GRAPH.tables[name], DAY, self.register.history(name, DAY))
+        version = Version.registered(self.register, GRAPH.tables[name], DAY)
         return Counter(rows_of(self.runner.reader.rows(version).toArrow()))
 
 
