@@ -22,10 +22,10 @@ from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.conform import REASONS, REJECTED_ROWS, conform_kept
 from regulatory_assets.bank.formats.piece import LINE
-from regulatory_assets.bank.mapping import OPERATION
 from regulatory_assets.bank.staging import RawLines, raw_lines
 from regulatory_assets.control.register import Delivery, Register
 from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.frames import OPERATION
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.table import Table
 

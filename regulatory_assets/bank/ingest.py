@@ -36,12 +36,13 @@ from regulatory_assets.bank.control_totals import ControlTotal, check_totals, co
 from regulatory_assets.bank.delivery import DeliveredFile, DeliveryError, find_files
 from regulatory_assets.bank.formats.piece import LINE, RAW_TEXT
 from regulatory_assets.bank.intake import Arrivals
-from regulatory_assets.bank.mapping import OPERATION, installed
+from regulatory_assets.bank.mapping import installed
 from regulatory_assets.bank.personal import PersonalData, keep_personal
 from regulatory_assets.bank.staging import RawLines, stage
 from regulatory_assets.control.register import Delivery, LostRace
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.deliver import deliver
+from regulatory_assets.ledger.frames import OPERATION
 from regulatory_assets.ledger.postcheck import PostingRefused
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.run import ATTEMPTS, CheckedPosting, Outcome, Runner

@@ -28,12 +28,10 @@ from regulatory_assets.bank.rules import (
     read_steps,
 )
 from regulatory_assets.control.register import Mode
+from regulatory_assets.ledger.frames import OPERATION
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.regulation.document import Node, ParameterError, parse
 from regulatory_assets.settings import settings
-
-OPERATION = "_operation"
-"""The first column of a delta in the table's own columns: ``upsert`` or ``delete``."""
 
 REPORTING_DATE = "reporting_date"
 """A delivered column of this name must hold the day of the delivery, where no mapping is given."""

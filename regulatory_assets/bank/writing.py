@@ -21,7 +21,7 @@ import pyarrow.csv as pacsv
 
 from regulatory_assets.bank.delivery import CONTROL_TOTALS
 from regulatory_assets.bank.files import COMPRESSED
-from regulatory_assets.bank.mapping import OPERATION
+from regulatory_assets.ledger.frames import OPERATION
 from regulatory_assets.ledger.table import Table
 
 SMALL_BYTES = 64 * 1024

@@ -1,4 +1,4 @@
-"""Maintenance of the lake: compaction by snapshot, removal of orphan postings.
+"""Maintenance of the lake: how it stands, compaction by snapshot, removal of orphan postings.
 
 Compaction posts the state once more, as a snapshot that later readers start from; it changes no
 state and its change set is empty, so it can run while others read or post. Orphans are postings

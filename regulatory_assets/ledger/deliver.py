@@ -18,7 +18,7 @@ from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.control.register import Delivery, LostRace, Mode, Revision
 from regulatory_assets.ledger import frames
-from regulatory_assets.ledger.frames import ENTRY
+from regulatory_assets.ledger.frames import ENTRY, OPERATION
 from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.run import ATTEMPTS, CheckedPosting, Outcome, Runner
@@ -45,7 +45,7 @@ def deliver(
     """Post the difference between a delivery and what stands.
 
     A full delivery holds the business columns of the whole table; rows that are not in it are
-    reversed. A delta holds changed keys, and a column ``_operation`` with ``upsert`` or
+    reversed. A delta holds changed keys, and a column ``_operation`` (OPERATION) with ``upsert`` or
     ``delete``. ``beside`` is a second table whose rows are registered in the same transaction
     (the rejected lines of the delivery).
 
@@ -123,8 +123,8 @@ def _changing(
 ) -> DataFrame:
     """The entries of a delta."""
     table = previous.table
-    named = F.col("_operation")
-    unknown = F.raise_error(F.lit("a delta's _operation must be upsert or delete"))
+    named = F.col(OPERATION)
+    unknown = F.raise_error(F.lit(f"a delta's {OPERATION} must be upsert or delete"))
     operation = F.when(named.isin("upsert", "delete"), named).otherwise(unknown)
     new = frames.as_base_rows(content.where(operation == "upsert"), table)
     old = standing

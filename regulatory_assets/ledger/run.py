@@ -30,14 +30,7 @@ from regulatory_assets.ledger.gate import DayClosed, Gate, Open
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.kept import KeptParameters
 from regulatory_assets.ledger.lake import Lake, new_posting
-from regulatory_assets.ledger.plan import (
-    Crossover,
-    Identity,
-    Plan,
-    Positions,
-    Way,
-    plan_stage,
-)
+from regulatory_assets.ledger.plan import Crossover, Identity, Plan, Positions, Way, plan_stage
 from regulatory_assets.ledger.postcheck import Counts, PostingRefused, check_posting
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.recall import Recall
@@ -128,6 +121,7 @@ class Runner:
         return self.parameters.at(day, stage.parameters)
 
     def identity(self, stage: Stage, day: date, rules: RuleSet) -> Identity:
+        """What a result of the stage would depend on now, besides rows."""
         return Identity(
             code=code_fingerprint(stage, self.engine),
             parameters=self.parameters_for(stage, day).hash,
@@ -237,16 +231,7 @@ class Runner:
             read = [previous, *(m.new for m in moves)]
             with self.clear_errors(read), self.lake.scratch() as store:
                 calculation = self._calculation(plan, reader, store)
-                if plan.values:
-                    keys = store(calculation.using(plan.values))
-                    entries = self.difference(store(calculation.full(keys)), previous, keys)
-                elif plan.way is Way.CHANGE:
-                    entries = calculation.change()
-                elif previous.data_revision == 0:
-                    entries = calculation.full()
-                else:
-                    entries = self.difference(store(calculation.full()), previous)
-                posting, counts = self.write(previous, entries)
+                posting, counts = self.write(previous, self._entries(plan, calculation))
         if stage.cites:
             self.kept_parameters.keep(self.parameters_for(stage, plan.day))
         revision = self.revision(previous, posting, counts, cause, plan.identity, plan.consumes)
@@ -271,6 +256,18 @@ class Runner:
             plan.rules,
             plan.rules.differing(before) if plan.rules.hash != before else frozenset(),
         )
+
+    def _entries(self, plan: Plan, calculation: Calculation) -> DataFrame:
+        """What takes the rows that stand to those that are right now, the way that was planned."""
+        previous, store = plan.previous, calculation.store
+        if plan.values:
+            keys = store(calculation.using(plan.values))
+            return self.difference(store(calculation.full(keys)), previous, keys)
+        if plan.way is Way.CHANGE:
+            return calculation.change()
+        if previous.data_revision == 0:
+            return calculation.full()
+        return self.difference(store(calculation.full()), previous)
 
     # -- posting --------------------------------------------------------------------------------
 
