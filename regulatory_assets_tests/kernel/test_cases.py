@@ -131,6 +131,13 @@ def test_an_unknown_operation_deletes_nothing(world: World) -> None:
     assert len(world.register.history("rates", DAY)) == 1
 
 
+def test_a_key_is_named_crosswise(sail: Engine) -> None:
+    """Sail renames columns one after the other, and loses one whose new name is another's old."""
+    frame = sail.session.range(1).select(F.lit(1).alias("a"), F.lit(2).alias("b"))
+    crossed = frames.named(frame, ("a", "b"), ("b", "a"))
+    assert crossed.toArrow().to_pydict() == {"b": [1], "a": [2]}
+
+
 @row_stage(
     reads=books.DEALS,
     writes=Table(
