@@ -62,7 +62,7 @@ def results(state: Path) -> dict[str, pa.Table]:
             sql = f"SELECT {by}, {', '.join(wanted)} FROM deals GROUP BY {by}"
             return {"conformed": connection.sql(sql).to_arrow_table()}
     found = system.runtime(state)
-    version = Version(_DEALS, DAY, found.register.history(_DEALS.name, DAY))
+    version = Version.registered(found.register, _DEALS, DAY)
     counts = [F.count(c).alias(c) for c in _COUNTED]
     sums = [F.sum(c).cast("string").alias(f"sum_{c}") for c in _SUMMED]
     rows = Reader(found.lake).rows(version).groupBy(*_BY).agg(*counts, *sums)

@@ -29,6 +29,7 @@ from regulatory_assets.adjustments.people import open_demo
 from regulatory_assets.adjustments.rule import parse
 from regulatory_assets.control.events import Actor
 from regulatory_assets.ledger.arithmetic import product
+from regulatory_assets.ledger.deliver import deliver
 from regulatory_assets.ledger.joining import Move
 from regulatory_assets.ledger.plan import Crossover
 from regulatory_assets.ledger.run import Runner
@@ -104,7 +105,7 @@ def _lower(found: Runtime, name: str, column: str, hit: Column) -> None:
     rows = runner.reader.rows(runner.positions(DAY).version(name)).select(*table.column_names)
     less = product(F.col(column), F.lit("0.95").cast("decimal(12,8)"))
     changed = F.when(hit, less.cast(table.type_of(column).value)).otherwise(F.col(column))
-    runner.deliver(table, DAY, rows.withColumn(column, changed), "full", "benchmark")
+    deliver(runner, table, DAY, rows.withColumn(column, changed), "full", "benchmark")
 
 
 def _rule(found: Runtime, tenths: int) -> None:

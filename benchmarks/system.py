@@ -108,6 +108,6 @@ def results(state: Path) -> dict[str, pa.Table]:
     reader = Reader(found.lake)
     tables = {}
     for table in (LCR_LINES, LCR_SCOPE_LINES, LCR):
-        version = Version(table, DAY, found.register.history(table.name, DAY))
+        version = Version.registered(found.register, table, DAY)
         tables[table.name] = reader.rows(version).select(*table.column_names).toArrow()
     return tables

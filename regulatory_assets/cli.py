@@ -36,7 +36,16 @@ from regulatory_assets.commands.sources import generate, sources_app
 from regulatory_assets.ledger.compact import clean, compact, status
 from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.runtime import open_runtime
-from regulatory_assets.terminal import Day, Json, console, plainly, print_json, tell, waiting
+from regulatory_assets.terminal import (
+    Day,
+    Json,
+    Source,
+    console,
+    plainly,
+    print_json,
+    tell,
+    waiting,
+)
 
 app = typer.Typer(
     help="Regulatory figures from append-only ledgers.",
@@ -74,9 +83,7 @@ def run(
     select: Annotated[
         list[str] | None, typer.Option("--select", help="Asset to run; repeat for more.")
     ] = None,
-    source: Annotated[
-        Path | None, typer.Option("--source", help="Folder of delivered files.")
-    ] = None,
+    source: Source = None,
     as_json: Json = False,
 ) -> None:
     """Take reporting dates through the graph, by Dagster, on the instance that the UI shows."""
@@ -127,9 +134,7 @@ def _right(*names: str) -> tuple[GridColumn, ...]:
 @plainly
 def plan(
     day: Day,
-    source: Annotated[
-        Path | None, typer.Option("--source", help="Folder of delivered files.")
-    ] = None,
+    source: Source = None,
     as_json: Json = False,
 ) -> None:
     """What a run would do for a date, and why; nothing is asked, computed or written."""

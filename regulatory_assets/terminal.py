@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, ParamSpec, TypeVar
 
 import typer
@@ -23,6 +24,7 @@ console = Console(width=None if sys.stdout.isatty() else 120, markup=False, emoj
 errors = Console(stderr=True, markup=False, emoji=False)
 
 Day = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="Reporting date.")]
+Source = Annotated[Path | None, typer.Option("--source", help="Folder of delivered files.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 _P = ParamSpec("_P")

@@ -22,6 +22,7 @@ from regulatory_assets.bank.ingest import take
 from regulatory_assets.bank.staging import raw_lines
 from regulatory_assets.control.register import Revision
 from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.deliver import post
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.plan import NotReady
@@ -71,8 +72,8 @@ def verify_day(
         calculated = (*runtime.graph.sources, *(s.writes for s in runtime.graph.stages))
         for table in calculated:
             progress(f"comparing {table.name}")
-            mine = Version(table, day, runtime.register.history(table.name, day))
-            theirs = Version(table, day, scratch.register.history(table.name, day))
+            mine = Version.registered(runtime.register, table, day)
+            theirs = Version.registered(scratch.register, table, day)
             if mine.chain:
                 found.append(_compare(ledger, mine, runner.reader, theirs))
         return tuple(found)
@@ -119,7 +120,7 @@ def _bring(
     table = runtime.graph.tables[name]
     history = runtime.register.history(name, day, upto)
     if history and not runner.register.history(name, day):
-        runner.post(table, day, ledger.rows(Version(table, day, history)), "as registered")
+        post(runner, table, day, ledger.rows(Version(table, day, history)), "as registered")
 
 
 def _compare(reader: Reader, mine: Version, other: Reader, theirs: Version) -> Comparison:

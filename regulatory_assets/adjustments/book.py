@@ -87,7 +87,7 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class Standing:
+class StandingRule:
     """The approved version of a rule, and from which day on it has been ended."""
 
     rule: Rule
@@ -149,7 +149,7 @@ class Ledger:
     def ids(self) -> list[str]:
         return list(dict.fromkeys(p.event.subject for p in self.proposals.values()))
 
-    def standing(self, rule_id: str, assuming: Proposal | None = None) -> Standing | None:
+    def standing(self, rule_id: str, assuming: Proposal | None = None) -> StandingRule | None:
         """The version in force, with its end; as if ``assuming`` had been approved."""
 
         def counts(proposal: Proposal) -> bool:
@@ -166,7 +166,7 @@ class Ledger:
         about = [p for p in found if p.event.document.get("proposal") == last.event.seq]
         ends = [date.fromisoformat(p.event.document["from"]) for p in about if p.event.kind == END]
         withdrawn = any(p.event.kind == WITHDRAWAL for p in about)
-        return Standing(self.rule_of(last), last, min(ends, default=None), withdrawn)
+        return StandingRule(self.rule_of(last), last, min(ends, default=None), withdrawn)
 
     def by_author_of(
         self, rule_id: str, day: date, assuming: Proposal | None = None
@@ -234,7 +234,7 @@ class Snapshot:
 
         return CompiledRules(stage, rules, earlier)
 
-    def standing(self, stage: Stage, day: date) -> tuple[Standing, ...]:
+    def standing(self, stage: Stage, day: date) -> tuple[StandingRule, ...]:
         """What stands of the rules in force at a stage on a day, in their total order."""
         rules = self.ledger.in_force(stage, day)
         return tuple(s for r in rules if (s := self.ledger.standing(r.id)) is not None)

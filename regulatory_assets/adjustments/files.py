@@ -15,14 +15,14 @@ from regulatory_assets.adjustments.rule import Rule, RuleError, each_of, parse
 
 
 @dataclass(frozen=True)
-class Written:
+class PlacedRule:
     """A rule of a file. ``place`` is the file, and where that is a list the line too."""
 
     rule: Rule
     place: str
 
 
-def load(path: Path) -> list[Written]:
+def load(path: Path) -> list[PlacedRule]:
     """The rules of a YAML or JSON file: one rule, or a list of them, in either form.
 
     Raises RuleError naming the file, and the line of what cannot be read or of each rule of a list
@@ -49,7 +49,7 @@ def load(path: Path) -> list[Written]:
     if isinstance(found, list):
         lines = (node.start_mark.line + 1 for node in head.value)
         placed = [(f"{path}:{line}", each) for line, each in zip(lines, found, strict=True)]
-    rules = each_of(placed, lambda each: Written(_rule(*each), each[0]))
+    rules = each_of(placed, lambda each: PlacedRule(_rule(*each), each[0]))
     ids = [written.rule.id for written in rules]
     if twice := sorted({i for i in ids if ids.count(i) > 1}):
         raise RuleError(f"{path}: {', '.join(twice)} stands twice; one version waits at a time")

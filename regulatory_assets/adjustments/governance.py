@@ -24,12 +24,12 @@ from regulatory_assets.adjustments.book import (
     WITHDRAWAL,
     Ledger,
     Proposal,
-    Standing,
+    StandingRule,
     impact_of,
     stage_name,
     unmoved_since,
 )
-from regulatory_assets.adjustments.files import Written
+from regulatory_assets.adjustments.files import PlacedRule
 from regulatory_assets.adjustments.impact import Examine, Impact, drift, impact, nothing_examined
 from regulatory_assets.adjustments.legs import of_deals
 from regulatory_assets.adjustments.reach import beyond_limits
@@ -95,10 +95,10 @@ class Governance:
         rates = self.in_force(day, [parameter]).rates(parameter)
         return {"/".join(key) for regime in rates.regimes for key in rates.rows(regime)}
 
-    def validate_all(self, found: Iterable[Written], folder: Path) -> list[Valid]:
+    def validate_all(self, found: Iterable[PlacedRule], folder: Path) -> list[Valid]:
         """The same of the rules of a file. Raises RuleError naming all that do not fit."""
 
-        def valid(written: Written) -> Valid:
+        def valid(written: PlacedRule) -> Valid:
             return replace(self.validate(written.rule, folder), place=written.place)
 
         return each_of(found, valid, lambda written: written.place)
@@ -147,7 +147,7 @@ class Governance:
         return self._propose_about(actor, WITHDRAWAL, standing, {})
 
     def _propose_about(
-        self, actor: Actor, kind: str, standing: Standing, payload: dict[str, Any]
+        self, actor: Actor, kind: str, standing: StandingRule, payload: dict[str, Any]
     ) -> Event:
         rule_id, about = standing.rule.id, standing.proposal.event.seq
 
@@ -254,7 +254,7 @@ def _is_next(ledger: Ledger, rule: Rule) -> None:
         raise RuleError(f"{rule.id} version: is {rule.version}, the next is {expected}")
 
 
-def _standing(ledger: Ledger, rule_id: str) -> Standing:
+def _standing(ledger: Ledger, rule_id: str) -> StandingRule:
     """The approved version of a rule, unless it has been withdrawn."""
     ledger.require(rule_id)
     found = ledger.standing(rule_id)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from regulatory_assets.adjustments import overlays
-from regulatory_assets.adjustments.book import RuleBook, Snapshot, Standing, stage_name
+from regulatory_assets.adjustments.book import RuleBook, Snapshot, StandingRule, stage_name
 from regulatory_assets.adjustments.impact import days_reached
 from regulatory_assets.adjustments.reach import Reach, beyond_approved, measure
 from regulatory_assets.adjustments.rule import number
@@ -51,7 +51,9 @@ def to_review(runner: Runner, log: EventLog, day: date) -> Iterator[Reviewed]:
             yield Reviewed(identity, standing.rule.owner, why)
 
 
-def _reasons(runner: Runner, snapshot: Snapshot, standing: Standing, day: date) -> Iterator[str]:
+def _reasons(
+    runner: Runner, snapshot: Snapshot, standing: StandingRule, day: date
+) -> Iterator[str]:
     rule, last = standing.rule, standing.last
     if last is not None and last <= day + timedelta(days=SOON_DAYS):
         yield f"expires on {last}"
@@ -71,7 +73,7 @@ def _reasons(runner: Runner, snapshot: Snapshot, standing: Standing, day: date) 
         yield f"moved nothing when it was approved: {said}"
 
 
-def _reach(runner: Runner, snapshot: Snapshot, standing: Standing, day: date) -> Reach | None:
+def _reach(runner: Runner, snapshot: Snapshot, standing: StandingRule, day: date) -> Reach | None:
     """What a rule changes on a day; nothing where that was run with other rules."""
     rule, stage = standing.rule, runner.graph.stage(stage_name(standing.rule))
     version = runner.positions(day).version(stage.name)

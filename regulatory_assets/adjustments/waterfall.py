@@ -102,7 +102,7 @@ def _rows(runner: Runner, stage: Stage, day: date) -> list[dict[str, Any]]:
         runner.reader,
         store=lambda frame: frame,
     )
-    joined = calculation._join(runner.reader.rows(calculation.driving.new), calculation._all)
+    joined = calculation.join(runner.reader.rows(calculation.driving.new), calculation.all_places)
     found: list[dict[str, Any]] = joined.drop(ENTRY).toArrow().to_pylist()
     return found
 

@@ -22,10 +22,10 @@ from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.conform import REASONS, REJECTED_ROWS, conform_kept
 from regulatory_assets.bank.formats.piece import LINE
-from regulatory_assets.bank.mapping import OPERATION
 from regulatory_assets.bank.staging import RawLines, raw_lines
 from regulatory_assets.control.register import Delivery, Register
 from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.frames import OPERATION
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.table import Table
 
@@ -36,7 +36,7 @@ _CONTESTED = "__contested"
 
 
 @dataclass(frozen=True)
-class Standing:
+class StandingDeliveries:
     """The deliveries that make up the rows of a table's day: of each source, in the order of their
     names, its last full one and the deltas after it. ``passed`` are those with which rows passed to
     a source that was renamed, each with the name that had them."""
@@ -44,13 +44,13 @@ class Standing:
     of: Mapping[str, Sequence[Delivery]]
     passed: Sequence[tuple[str, Delivery]] = ()
 
-    def before(self, source: str, formerly: Collection[str]) -> Standing:
+    def before(self, source: str, formerly: Collection[str]) -> StandingDeliveries:
         """The same before a source delivers: with what it has delivered under former names."""
         found = dict(self.of)
         own = [d for name in (*formerly, source) for d in found.pop(name, ())]
         if own:
             found[source] = sorted(own, key=lambda d: d.revision or 0)
-        return Standing(dict(sorted(found.items())), self.passed)
+        return StandingDeliveries(dict(sorted(found.items())), self.passed)
 
     def full(self, names: Mapping[str, str]) -> dict[str, Delivery]:
         """Of each source its full delivery, by the names of today (``mapping.names_of_today``)."""
@@ -62,10 +62,12 @@ def raw_folder(lake: Path) -> Path:
     return lake / "raw"
 
 
-def standing_deliveries(folder: Path, table: Table, arrived: Iterable[Delivery]) -> Standing:
+def standing_deliveries(
+    folder: Path, table: Table, arrived: Iterable[Delivery]
+) -> StandingDeliveries:
     """The deliveries of a table's day that make up its rows. ``folder`` is that of the kept lines,
     which say a source's former names, and its name where the register is older than its field."""
-    found = Standing({})
+    found = StandingDeliveries({})
     for delivery in sorted(arrived, key=lambda d: d.revision or 0):
         source = delivery.source or raw_lines(folder, table, delivery.batch).source
         passed = []
@@ -75,12 +77,17 @@ def standing_deliveries(folder: Path, table: Table, arrived: Iterable[Delivery])
             found = found.before(source, formerly)
         own = [] if delivery.mode == "full" else found.of.get(source, ())
         of = {**found.of, source: [*own, delivery]}
-        found = Standing(dict(sorted(of.items())), (*found.passed, *passed))
+        found = StandingDeliveries(dict(sorted(of.items())), (*found.passed, *passed))
     return found
 
 
 def all_claims(
-    reader: Reader, register: Register, folder: Path, table: Table, day: date, standing: Standing
+    reader: Reader,
+    register: Register,
+    folder: Path,
+    table: Table,
+    day: date,
+    standing: StandingDeliveries,
 ) -> DataFrame:
     """Each key that a source upholds, with ``__source``, ``__batch`` and the line's number; a key
     once for each source that has delivered it and not deleted it since."""
@@ -121,7 +128,7 @@ def _accepted(
 
 
 @dataclass(frozen=True)
-class Settled:
+class SettledLines:
     """A delivery's lines beside what other sources have delivered. ``own`` are the keys that its
     source has so far; ``contested`` of the lines have a key that another source has delivered."""
 
@@ -130,7 +137,9 @@ class Settled:
     contested: int
 
 
-def settle(lines: DataFrame, claims: DataFrame, table: Table, source: str, delta: bool) -> Settled:
+def settle(
+    lines: DataFrame, claims: DataFrame, table: Table, source: str, delta: bool
+) -> SettledLines:
     """Reject every valid line whose key a source before this one has, and in a delta every line
     that deletes a key which is not this source's. ``claims`` are looked at more than once."""
     name = F.col(SOURCE)
@@ -166,7 +175,7 @@ def settle(lines: DataFrame, claims: DataFrame, table: Table, source: str, delta
     )
     count = marked.where(F.col(_CONTESTED)).count()
     own = by_key.where((F.col(_OWN) == 1) & F.col(_BEFORE).isNull()).select(*table.key)
-    return Settled(marked.drop(_BEFORE, _OWN, _BEHIND, _CONTESTED), own, count)
+    return SettledLines(marked.drop(_BEFORE, _OWN, _BEHIND, _CONTESTED), own, count)
 
 
 def owners(claims: DataFrame, table: Table) -> DataFrame:

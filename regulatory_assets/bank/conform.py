@@ -18,10 +18,11 @@ from pyspark.sql.connect.column import Column as Expression
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.formats.piece import LINE, PROBLEM, RAW_TEXT, place
-from regulatory_assets.bank.mapping import OPERATION, SourceMapping
+from regulatory_assets.bank.mapping import SourceMapping
 from regulatory_assets.bank.rules import Mapped
 from regulatory_assets.bank.staging import RawLines
 from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.frames import OPERATION
 from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 

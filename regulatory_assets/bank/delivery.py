@@ -17,8 +17,9 @@ from functools import cached_property
 from pathlib import Path
 
 from regulatory_assets.bank.files import COMPRESSED, FilePattern
-from regulatory_assets.bank.mapping import Mode, SourceMapping, installed, standard
+from regulatory_assets.bank.mapping import SourceMapping, installed, standard
 from regulatory_assets.bank.query import FileQuery, Relation
+from regulatory_assets.control.register import Mode
 from regulatory_assets.ledger.table import Table
 
 CONTROL_TOTALS = "control_totals.csv"

@@ -36,7 +36,6 @@ from regulatory_assets.bank.details import (
 from regulatory_assets.bank.dirty import dirty_rows
 from regulatory_assets.bank.draw import Bools
 from regulatory_assets.bank.ecb import ecb_rate
-from regulatory_assets.bank.mapping import OPERATION
 from regulatory_assets.bank.rows import (
     codes,
     counterparty_rows,
@@ -88,6 +87,7 @@ from regulatory_assets.bank.tables.structure import (
     GENERAL_LEDGER,
 )
 from regulatory_assets.bank.writing import write_control_totals, write_delta, write_full
+from regulatory_assets.ledger.frames import OPERATION
 from regulatory_assets.ledger.table import Table
 
 FIRST_DAY = date(2026, 1, 5)

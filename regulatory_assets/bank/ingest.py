@@ -19,8 +19,8 @@ from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.claims import (
-    Settled,
-    Standing,
+    SettledLines,
+    StandingDeliveries,
     all_claims,
     raw_folder,
     settle,
@@ -36,11 +36,13 @@ from regulatory_assets.bank.control_totals import ControlTotal, check_totals, co
 from regulatory_assets.bank.delivery import DeliveredFile, DeliveryError, find_files
 from regulatory_assets.bank.formats.piece import LINE, RAW_TEXT
 from regulatory_assets.bank.intake import Arrivals
-from regulatory_assets.bank.mapping import OPERATION, installed
+from regulatory_assets.bank.mapping import installed
 from regulatory_assets.bank.personal import PersonalData, keep_personal
 from regulatory_assets.bank.staging import RawLines, stage
 from regulatory_assets.control.register import Delivery, LostRace
 from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.deliver import deliver
+from regulatory_assets.ledger.frames import OPERATION
 from regulatory_assets.ledger.postcheck import PostingRefused
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.run import ATTEMPTS, CheckedPosting, Outcome, Runner
@@ -168,7 +170,7 @@ def _take(
     before: Callable[[DataFrame], tuple[str, ...]],
 ) -> Ingested:
     table = raw.table
-    version = Version(table, raw.day, runner.register.history(table.name, raw.day))
+    version = Version.registered(runner.register, table, raw.day)
     conformed = conform_kept(runner.lake, raw)
     agreed = _agreed(raw, conformed, totals)
     standing = Arrivals(runner.register, raw.path.parents[1]).standing(table, raw.day)
@@ -265,9 +267,9 @@ def _beside(
     runner: Runner,
     raw: RawLines,
     conformed: DataFrame,
-    others: Standing,
+    others: StandingDeliveries,
     store: Callable[[DataFrame], DataFrame],
-) -> Settled:
+) -> SettledLines:
     """The lines beside what other sources have delivered."""
     table, folder = raw.table, raw.path.parents[1]
     claims = all_claims(runner.reader, runner.register, folder, table, raw.day, others)
@@ -312,7 +314,8 @@ def _post(
         # Two values only: the runner raises on others, and an engine may look before it filters.
         deleting = F.when(F.col(OPERATION) == "delete", "delete").otherwise("upsert")
         kept.append(deleting.alias(OPERATION))
-    outcome = runner.deliver(
+    outcome = deliver(
+        runner,
         table,
         raw.day,
         accepted.select(*kept),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from regulatory_assets.bank.claims import Standing, standing_deliveries
+from regulatory_assets.bank.claims import StandingDeliveries, standing_deliveries
 from regulatory_assets.bank.control_totals import ControlTotal, not_compared
 from regulatory_assets.bank.delivery import DeliveredFile
 from regulatory_assets.bank.fetching import Asking
@@ -30,7 +30,7 @@ class Arrivals:
     register: Register
     raw: Path
 
-    def standing(self, table: Table, day: date) -> Standing:
+    def standing(self, table: Table, day: date) -> StandingDeliveries:
         """The deliveries that make up the rows of a table's day."""
         return standing_deliveries(self.raw, table, self.register.deliveries(table.name, day))
 

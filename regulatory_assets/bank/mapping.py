@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Literal
 
 from regulatory_assets.bank.files import FORM, FileForm, FilePattern, read_form, read_pattern
 from regulatory_assets.bank.query import DatabaseQuery, FileQuery, read_query
@@ -28,19 +27,16 @@ from regulatory_assets.bank.rules import (
     delivered,
     read_steps,
 )
+from regulatory_assets.control.register import Mode
+from regulatory_assets.ledger.frames import OPERATION
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.regulation.document import Node, ParameterError, parse
 from regulatory_assets.settings import settings
-
-OPERATION = "_operation"
-"""The first column of a delta in the table's own columns: ``upsert`` or ``delete``."""
 
 REPORTING_DATE = "reporting_date"
 """A delivered column of this name must hold the day of the delivery, where no mapping is given."""
 
 PACKAGED = Path(__file__).parent / "sources"
-
-Mode = Literal["full", "delta"]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from pyspark.sql.connect.dataframe import DataFrame
 from regulatory_assets.bank.delivery import DeliveredFile, DeliveryError
 from regulatory_assets.bank.formats import open_file
 from regulatory_assets.bank.formats.piece import LINE, PROBLEM, RAW_TEXT, place
-from regulatory_assets.bank.mapping import OPERATION, SourceMapping
+from regulatory_assets.bank.mapping import SourceMapping
+from regulatory_assets.ledger.frames import OPERATION
 
 GIVEN = "(personal)"
 """Stands in the kept lines for a value that was delivered."""

@@ -40,8 +40,8 @@ _NAME = re.compile("[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
-class ColumnType:
-    """The type of a relation's column."""
+class QueriedType:
+    """How a column of a relation is typed for a query: ``name`` is one of TYPES."""
 
     name: str
     may_be_empty: bool
@@ -62,7 +62,7 @@ class Relation:
 
     pattern: FilePattern
     form: FileForm
-    columns: Mapping[str, ColumnType]
+    columns: Mapping[str, QueriedType]
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,8 @@ def _relation(name: str, node: Node) -> Relation:
     return Relation(read_pattern(fields["files"]), read_form(fields), columns)
 
 
-def _type(code: str) -> ColumnType:
-    return ColumnType(code.removesuffix(OR_EMPTY), code.endswith(OR_EMPTY))
+def _type(code: str) -> QueriedType:
+    return QueriedType(code.removesuffix(OR_EMPTY), code.endswith(OR_EMPTY))
 
 
 _ALL_TYPES = tuple(name + end for name in TYPES for end in ("", OR_EMPTY))

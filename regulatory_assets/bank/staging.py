@@ -25,8 +25,9 @@ import pyarrow.parquet as pq
 from regulatory_assets.bank.delivery import DeliveredFile, DeliveryError, content_hash
 from regulatory_assets.bank.formats import SourceFile, Unreadable, content, open_file
 from regulatory_assets.bank.formats.piece import LINE, PROBLEM, staged_schema
-from regulatory_assets.bank.mapping import Mode, SourceMapping, load, standard
+from regulatory_assets.bank.mapping import SourceMapping, load, standard
 from regulatory_assets.bank.personal import UNTOLD, without_personal
+from regulatory_assets.control.register import Mode
 from regulatory_assets.ledger.table import Table
 
 _METADATA = b"regulatory_assets.delivery"

@@ -21,7 +21,7 @@ import pyarrow.csv as pacsv
 
 from regulatory_assets.bank.delivery import CONTROL_TOTALS
 from regulatory_assets.bank.files import COMPRESSED
-from regulatory_assets.bank.mapping import OPERATION
+from regulatory_assets.ledger.frames import OPERATION
 from regulatory_assets.ledger.table import Table
 
 SMALL_BYTES = 64 * 1024
@@ -30,8 +30,9 @@ _AS_DELIVERED = pacsv.WriteOptions(include_header=False, quoting_style="none")
 
 
 @dataclass(frozen=True)
-class Written:
-    """What stands in the full file of a table; ``total`` is None where nothing was added up."""
+class FullFile:
+    """A table's full file as it was written: how many rows, and the sum of a column; ``total`` is
+    None where nothing was added up."""
 
     table: Table
     rows: int
@@ -41,7 +42,7 @@ class Written:
 
 def write_full(
     out: Path, day: date, table: Table, pieces: Iterable[pa.Table | bytes], gzip: bool = False
-) -> Written:
+) -> FullFile:
     """Write the full delivery of a table. A piece given as bytes is one line, written as it is.
 
     The table's first amount is added up, if all pieces are rows. ``gzip`` compresses a file that is
@@ -52,10 +53,12 @@ def write_full(
     target = _folder(out, day) / f"{table.name}.csv"
     _write(target, table.delivered_names, map(counted.look, pieces), gzip)
     known = amount is not None and not counted.lines
-    return Written(table, counted.rows, amount if known else None, counted.total if known else None)
+    return FullFile(
+        table, counted.rows, amount if known else None, counted.total if known else None
+    )
 
 
-def write_control_totals(out: Path, day: date, written: Iterable[Written]) -> None:
+def write_control_totals(out: Path, day: date, written: Iterable[FullFile]) -> None:
     """Write what was counted beside the files of a day (``control_totals``)."""
     lines = "".join(
         f"{w.table.name},{w.rows},{w.sum_column or ''},{'' if w.total is None else w.total}\n"

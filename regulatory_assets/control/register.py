@@ -66,6 +66,10 @@ class Revision:
         return self.booked + self.reversed
 
 
+Mode = Literal["full", "delta"]
+"""Whether a delivery holds all rows of a source, or its changed keys alone."""
+
+
 @dataclass(frozen=True)
 class Delivery:
     """A file that arrived. ``revision`` is the one it led to, if any; ``commit`` sets it.
@@ -78,7 +82,7 @@ class Delivery:
     batch: str
     table: str
     day: date
-    mode: Literal["full", "delta"]
+    mode: Mode
     file_name: str
     sha256: str
     delivered: int

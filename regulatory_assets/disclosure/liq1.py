@@ -87,7 +87,7 @@ class Page:
 
 def pages(runtime: Runtime, day: date, expected: Sequence[date]) -> tuple[Page, ...]:
     """A page for each scope, averaged over exactly the expected days; else NotReady."""
-    version = Version(LIQ1, day, runtime.register.history(LIQ1.name, day))
+    version = Version.registered(runtime.register, LIQ1, day)
     if not version.chain:
         raise NotReady(f"{LIQ1.name} has no rows for {day}; run it first")
     averaged = [c.day for c in version.chain[-1].inputs if c.table == LCR_SCOPE_LINES.name]

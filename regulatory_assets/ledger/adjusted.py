@@ -73,9 +73,9 @@ def of_lookups(
     named = {"layer": F.lit(ADJUSTMENT), "rule_id": F.lit(through(stage))}
     marked = calculation.marked(rows).where(F.col(TOUCHED))
     touched = calculation.store(marked.withColumns(named).select(ENTRY, *stage.reads.content))
-    before = calculation._join(frames.negative(touched), early, few=touched)
-    after = calculation._join_net(touched, early, few=touched)
-    columns = calculation._joined_columns(early)
+    before = calculation.join(frames.negative(touched), early, few=touched)
+    after = calculation.join_net(touched, early, few=touched)
+    columns = calculation.joined_columns(early)
     return frames.union([before.select(*columns), after.select(*columns)]), touched
 
 
@@ -172,7 +172,7 @@ def _inserted(calculation: Calculation) -> list[DataFrame]:
     if not made:
         return []
     if stage.leaves:  # nobody delivers them
-        return [calculation._frame([_booked(m) for m in made])]
+        return [calculation.frame([_booked(m) for m in made])]
     key, name = stage.writes.key, stage.inserts
     own = [tuple(m.row[k] for k in key) for m in made]
     source = [tuple(m.expected if k == name else m.row[k] for k in key) for m in made]
@@ -184,7 +184,7 @@ def _inserted(calculation: Calculation) -> list[DataFrame]:
         for m, mine, theirs in zip(made, own, source, strict=True)
         if not {mine, theirs} & delivered
     ]
-    return [calculation._frame(rows)]
+    return [calculation.frame(rows)]
 
 
 def _booked(made: Insertion) -> dict[str, Any]:
@@ -210,7 +210,7 @@ def _applied(calculation: Joining, rows: DataFrame) -> list[DataFrame]:
 
 def joined(calculation: Joining, rows: DataFrame) -> DataFrame:
     """Rows with the lookups that the rules need, after the rules on those."""
-    return calculation._join_net(rows, _needed(calculation)).drop(TOUCHED)
+    return calculation.join_net(rows, _needed(calculation)).drop(TOUCHED)
 
 
 def _needed(calculation: Joining) -> list[int]:
@@ -221,5 +221,5 @@ def _needed(calculation: Joining) -> list[int]:
     places: set[int] = set()
     for place, lookup in enumerate(stage.lookups):
         if wanted & {lookup.prefix + c for c in lookup.take}:
-            places |= {place, *calculation._supplying(place)}
+            places |= {place, *calculation.supplying(place)}
     return sorted(places)

@@ -65,7 +65,7 @@ def shares(calculation: Calculation) -> DataFrame:
     members = calculation.store(_members(calculation)) if made else None
     ready = {p: b for p, b in enumerate(_bases(made, members)) if not b.fault}
     if members is None or not ready:
-        return calculation._frame([])
+        return calculation.frame([])
     rounded = mul_div(
         F.col(_BASE),
         _of({p: _money(b.allocation.amount) for p, b in ready.items()}),

@@ -31,12 +31,10 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from regulatory_assets.ledger import adjusted, allocated, frames
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.frames import ENTRY
-from regulatory_assets.ledger.joining import DAY, Joining, Move
-from regulatory_assets.ledger.reader import Version
-from regulatory_assets.ledger.stages import MovedValues, StageKind
+from regulatory_assets.ledger.joining import DAY, Joining
+from regulatory_assets.ledger.reader import Version, joined_key
+from regulatory_assets.ledger.stages import COUNTS, LEDGER_ROWS, MovedValues, StageKind
 from regulatory_assets.ledger.table import BASE
-
-__all__ = ["Calculation", "Move"]
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ class Calculation(Joining):
         rows, few = self.reader.rows(driving, keys, on, first=on[-1:]), None
         if keys is not None:
             rows = few = self.store(rows)
-        direct = self._apply(self._join(rows, self._all, few=few))
+        direct = self._apply(self.join(rows, self.all_places, few=few))
         if not self.lookups_layered:
             return direct
         early = self._with_supplying(self._layered_places)
@@ -107,7 +105,7 @@ class Calculation(Joining):
 
     def _row_change(self) -> DataFrame:
         stage, driving = self.stage, self.driving
-        content, columns = stage.writes.content, self._joined_columns()
+        content, columns = stage.writes.content, self.joined_columns()
         keys = rows = None
         if self.lookups_layered:  # all that follows looks at the same few rows: one scan for all
             keys = adjusted.keys_of_lookups(self)
@@ -132,7 +130,7 @@ class Calculation(Joining):
         moved key hits, where rules have changed lookups.
         """
         lookups = self.stage.lookups
-        moved = [i for i in self._all if self.moves[lookups[i].table.name].changed]
+        moved = [i for i in self.all_places if self.moves[lookups[i].table.name].changed]
         early = self._with_supplying([*moved, *self._layered_places])
         changes = {i: self.store(self._moved_rows(lookups[i])) for i in moved}
         met = self._met(changes) if few is None else {}
@@ -151,17 +149,17 @@ class Calculation(Joining):
             changed, touched = adjusted.of_lookups(self, early, net)
             terms.append(changed)
             driving.append(touched)
-        columns = self._joined_columns(early)
+        columns = self.joined_columns(early)
         together = frames.union([term.select(*columns) for term in terms])
         return self._join_rest(together, early, self._of_all(driving))
 
     def _join_rest(self, rows: DataFrame, early: Sequence[int], few: DataFrame | None) -> DataFrame:
         """Rows that have some lookups, with all others."""
-        return self._join(rows, [i for i in self._all if i not in early], few=few)
+        return self.join(rows, [i for i in self.all_places if i not in early], few=few)
 
     def _driven(self, changes: DataFrame, early: Sequence[int]) -> DataFrame:
         """The term of the driving table: its change meets the lookups as they were."""
-        return self._join(changes, early, old=early, few=changes)
+        return self.join(changes, early, old=early, few=changes)
 
     def _of_all(self, driving: Sequence[DataFrame | None]) -> DataFrame | None:
         """The driving rows of all terms; None where those of one may be many."""
@@ -175,7 +173,7 @@ class Calculation(Joining):
         take back or book was not there.
         """
         lookup, rows = self.stage.lookups[place], changes[place]
-        named = self._named(lookup)
+        named = joined_key(lookup)
         key = [F.col(k).alias(n) for k, n in zip(lookup.table.key, named, strict=True)]
         keys = rows.select(*key).distinct()
 
@@ -199,9 +197,8 @@ class Calculation(Joining):
         keys: dict[tuple[str, ...], list[DataFrame]] = {}
         for place, change in changes.items():
             lookup = self.stage.lookups[place]
-            if not self._supplying(place):
-                pairs = zip(lookup.table.key, lookup.by, strict=True)
-                named = change.select(*(F.col(key).alias(mine) for key, mine in pairs))
+            if not self.supplying(place):
+                named = frames.named(change, lookup.table.key, lookup.by)
                 keys.setdefault(lookup.by, []).append(named)
         new, store = self.driving.new, self.store
         return {
@@ -217,12 +214,12 @@ class Calculation(Joining):
         The rows are found before other lookups are joined, save those that supply its key; they
         are among a few, where these are given.
         """
-        lookup, first, before = self.stage.lookups[place], self._supplying(place), _before(place)
-        rows = self._join(self.reader.rows(self.driving.new) if few is None else few, first, before)
-        hit = frames.attach(rows, moved, lookup.by, self._named(lookup), "inner")
+        lookup, first, before = self.stage.lookups[place], self.supplying(place), _before(place)
+        rows = self.join(self.reader.rows(self.driving.new) if few is None else few, first, before)
+        hit = frames.attach(rows, moved, lookup.by, joined_key(lookup), "inner")
         signed = hit.withColumn(ENTRY, F.col(ENTRY) * F.col("__lookup_entry"))
         rest = tuple(i for i in early if i != place and i not in first)
-        return self._join(signed.drop("__lookup_entry"), rest, old=before, few=few)
+        return self.join(signed.drop("__lookup_entry"), rest, old=before, few=few)
 
     # -- group stages ---------------------------------------------------------------------------
 
@@ -241,7 +238,7 @@ class Calculation(Joining):
     def _group_rows(self, groups: DataFrame | None = None) -> DataFrame:
         """The results of all groups or of some: before any rule, and what all rules change."""
         if not self.layered:
-            return self._apply(self._join(self._members(groups), self._all))
+            return self._apply(self.join(self._members(groups), self.all_places))
         if groups is not None:
             members = self._members(groups)
             before = of_groups = self._before_rules(members.where(F.col("layer") == BASE))
@@ -250,13 +247,13 @@ class Calculation(Joining):
             before = of_groups = self._before_rules(self._of_days(self.reader.base))
             if groups is not None:
                 of_groups = frames.semi(before, groups, self.stage.by)
-        after = self._apply(self._join_net(self._net_of(members, groups), self._all))
+        after = self._apply(self.join_net(self._net_of(members, groups), self.all_places))
         return frames.union([before, adjusted.pairs(self.stage, of_groups, after)])
 
     def _before_rules(self, members: DataFrame) -> DataFrame:
         """Results before any rule; they are looked at twice, as what stands and as what rules take
         back, so those that the engine calculates are stored."""
-        results = self._apply(self._join(members, self._all))
+        results = self._apply(self.join(members, self.all_places))
         return results if self.stage.kind is StageKind.REPORT else self.store(results)
 
     def _stood(self, groups: DataFrame | None) -> DataFrame:
@@ -301,13 +298,13 @@ class Calculation(Joining):
         key = (*stage.by, "layer", "rule_id")
         old = reader.rows(self.previous, among=change, on=key)
         content = stage.writes.content
-        measures = (*stage.sums, "n_rows", "n")
+        measures = (*stage.sums, *COUNTS)
         added = (
             frames.union([change.select(*key, *measures), old.select(*key, *measures)])
             .groupBy(*key)
             .agg(
                 *(total(F.col(c)).alias(c) for c in stage.sums),
-                *(F.sum(c).cast("bigint").alias(c) for c in ("n_rows", "n")),
+                *(F.sum(c).cast("bigint").alias(c) for c in COUNTS),
             )
         )
         new = self._aggregate_rows(added)
@@ -324,14 +321,14 @@ class Calculation(Joining):
 
         return entries.groupBy(*self.stage.by, "layer", "rule_id").agg(
             *(total(amount(c)).alias(c) for c in self.stage.sums),
-            F.sum(ENTRY).cast("bigint").alias("n_rows"),
+            F.sum(ENTRY).cast("bigint").alias(LEDGER_ROWS),
             F.sum(signed).cast("bigint").alias("n"),
         )
 
     def _aggregate_rows(self, sums: DataFrame) -> DataFrame:
         """One ledger row for each group that has ledger rows."""
         return (
-            sums.where(F.col("n_rows") > 0)
+            sums.where(F.col(LEDGER_ROWS) > 0)
             .withColumns({ENTRY: F.lit(1), "sign": F.lit(1)})
             .select(ENTRY, *self.stage.writes.content)
         )
@@ -346,14 +343,7 @@ class Calculation(Joining):
             return self._report(rows)
         result: DataFrame = function(rows, self.parameters)
         if stage.kind is StageKind.GROUP:
-            result = result.withColumns(
-                {
-                    ENTRY: F.lit(1),
-                    "layer": F.lit(BASE),
-                    "sign": F.lit(1),
-                    "rule_id": F.lit(None).cast("string"),
-                }
-            )
+            result = result.select(*frames.base_columns(), *stage.writes.column_names)
         return result.select(
             F.col(ENTRY),
             *(F.col(c).cast(stage.writes.type_of(c).value).alias(c) for c in stage.writes.content),
@@ -363,7 +353,7 @@ class Calculation(Joining):
         """Groups as Python values: the driving table is bounded, so its rows may be fetched."""
         stage = self.stage
         function: Any = stage.function
-        members = rows.select(*self._joined_columns()).toArrow().to_pylist()
+        members = rows.select(*self.joined_columns()).toArrow().to_pylist()
 
         def group(row: Mapping[str, Any]) -> tuple[str, ...]:
             return tuple(repr(row[c]) for c in stage.by)
@@ -384,9 +374,10 @@ class Calculation(Joining):
                         f"a row must carry its group's {stage.by}, or it is never found again"
                     )
                 results.append({ENTRY: 1, "layer": BASE, "sign": 1, "rule_id": None, **result})
-        return self._frame(results)
+        return self.frame(results)
 
-    def _frame(self, rows: Sequence[dict[str, Any]]) -> DataFrame:
+    def frame(self, rows: Sequence[dict[str, Any]]) -> DataFrame:
+        """Entries of the written table, given as Python values."""
         table = self.stage.writes
         columns = (ENTRY, *table.content)
         schema = pa.schema([pa.field(c, table.type_of(c).arrow) for c in columns])

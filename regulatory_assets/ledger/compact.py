@@ -1,4 +1,4 @@
-"""Maintenance of the lake: compaction by snapshot, removal of orphan postings.
+"""Maintenance of the lake: how it stands, compaction by snapshot, removal of orphan postings.
 
 Compaction posts the state once more, as a snapshot that later readers start from; it changes no
 state and its change set is empty, so it can run while others read or post. Orphans are postings
@@ -40,7 +40,7 @@ def status(graph: Graph, register: Register) -> tuple[TableStatus, ...]:
     found = []
     for name, table in graph.tables.items():
         for day in register.days(name):
-            version = Version(table, day, register.history(name, day))
+            version = Version.registered(register, table, day)
             live = version.live
             found.append(
                 TableStatus(
@@ -62,7 +62,7 @@ def compact(
 
     Raises LostRace where another writer registered a revision meanwhile; nothing is lost then.
     """
-    version = Version(table, day, register.history(table.name, day))
+    version = Version.registered(register, table, day)
     if len(version.live) <= 1:
         return None
     reader = Reader(lake)

@@ -2,7 +2,8 @@
 
 It covers the declaration, the module of the stage's function and the calculation modules that
 module imports, as syntax trees without docstrings, so that comments and layout change nothing.
-The machinery (kernel, control database, engines) is left out, save the kernel's arithmetic.
+The machinery (kernel, control database, engines, settings) is left out, save the kernel's
+arithmetic.
 """
 
 from __future__ import annotations

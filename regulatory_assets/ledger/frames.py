@@ -17,6 +17,9 @@ from regulatory_assets.ledger.table import BASE, Table
 
 ENTRY = "entry"
 
+OPERATION = "_operation"
+"""The column of a delivered change that says what becomes of its key: ``upsert`` or ``delete``."""
+
 
 def _matching(
     left: Sequence[str], right: DataFrame, right_columns: Sequence[str]
@@ -36,7 +39,7 @@ def _matching(
 def named(frame: DataFrame, columns: Sequence[str], names: Sequence[str]) -> DataFrame:
     """Some columns of a frame under other names, such as a table's key under the names by which
     another table names it."""
-    return frame.select(*columns).withColumnsRenamed(dict(zip(columns, names, strict=True)))
+    return frame.select(*(F.col(c).alias(n) for c, n in zip(columns, names, strict=True)))
 
 
 def semi(

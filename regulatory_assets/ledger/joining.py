@@ -15,7 +15,7 @@ from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.frames import ENTRY
-from regulatory_assets.ledger.reader import ADJUSTED, Reader, Version
+from regulatory_assets.ledger.reader import ADJUSTED, Reader, Version, joined_key
 from regulatory_assets.ledger.rules import NoRules, RuleSet
 from regulatory_assets.ledger.stages import Lookup, Stage
 from regulatory_assets.ledger.table import BASE
@@ -94,10 +94,11 @@ class Joining:
         return rows if self.stage.only is None else rows.where(self.stage.only())
 
     @property
-    def _all(self) -> tuple[int, ...]:
+    def all_places(self) -> tuple[int, ...]:
+        """The places of all lookups, in the order in which they are declared."""
         return tuple(range(len(self.stage.lookups)))
 
-    def _supplying(self, place: int) -> tuple[int, ...]:
+    def supplying(self, place: int) -> tuple[int, ...]:
         """The places of the lookups that bring the key columns of the lookup at a place."""
         needed = set(self.stage.lookups[place].by)
         found: list[int] = []
@@ -110,14 +111,14 @@ class Joining:
 
     def _with_supplying(self, places: Sequence[int]) -> tuple[int, ...]:
         """Some places and those of the lookups that bring their key columns, in order."""
-        return tuple(sorted({*places, *(p for i in places for p in self._supplying(i))}))
+        return tuple(sorted({*places, *(p for i in places for p in self.supplying(i))}))
 
     @property
     def _layered_places(self) -> list[int]:
         """The places of the lookups in which rules may have changed rows."""
-        return [i for i in self._all if self._version(i).layered]
+        return [i for i in self.all_places if self._version(i).layered]
 
-    def _join(
+    def join(
         self,
         rows: DataFrame,
         places: Sequence[int],
@@ -134,17 +135,16 @@ class Joining:
                 rows = _nothing_found(rows, lookup)
             else:
                 found = self.reader.lookup(lookup, version, among=self._asked(lookup, few))
-                rows = self._attach(rows, lookup, found)
+                rows = _attach(rows, lookup, found)
         return rows
 
     def _asked(self, lookup: Lookup, few: DataFrame | None) -> DataFrame | None:
         """The keys of a lookup that a few driving rows name; None where they do not themselves."""
         if few is None or not set(lookup.by) <= set(self.stage.reads.column_names):
             return None
-        pairs = zip(lookup.by, lookup.table.key, strict=True)
-        return few.select(*(F.col(mine).alias(key) for mine, key in pairs)).distinct()
+        return frames.named(few, lookup.by, lookup.table.key).distinct()
 
-    def _join_net(
+    def join_net(
         self, rows: DataFrame, places: Sequence[int], few: DataFrame | None = None
     ) -> DataFrame:
         """Join the lookups at some places as they are after all rules, with ``__touched``.
@@ -160,15 +160,8 @@ class Joining:
                 rows = _nothing_found(rows, lookup)
                 continue
             found = self.reader.lookup(lookup, version, net=True, among=self._asked(lookup, few))
-            touched = F.col(TOUCHED) | F.coalesce(F.col(ADJUSTED), F.lit(False))
-            rows = self._attach(rows, lookup, found).withColumn(TOUCHED, touched).drop(ADJUSTED)
+            rows = _attach_adjusted(rows, lookup, found)
         return rows
-
-    def _attach(self, rows: DataFrame, lookup: Lookup, found: DataFrame) -> DataFrame:
-        return frames.attach(rows, found, lookup.by, self._named(lookup), "left")
-
-    def _named(self, lookup: Lookup) -> list[str]:
-        return [f"__key_{k}" for k in lookup.table.key]
 
     def _moved_rows(self, lookup: Lookup) -> DataFrame:
         """Keys and taken columns of a lookup where these differ between the old and the new
@@ -209,11 +202,11 @@ class Joining:
             for move in (driving, *self.other_days)
             if move.changed
         ]
-        for place in self._all if places is None else places:
+        for place in self.all_places if places is None else places:
             lookup = self.stage.lookups[place]
             if not self.moves[lookup.table.name].changed:
                 continue
-            supplying = self._supplying(place)
+            supplying = self.supplying(place)
             moved = self._moved_keys(lookup, net=self.lookups_layered)
             if not supplying:
                 named = frames.named(moved, lookup.table.key, lookup.by)
@@ -222,9 +215,9 @@ class Joining:
                 continue
             rows = self.counted(reader.rows(driving.new))
             before = self._moved_keys(lookup) if self.lookups_layered else moved
-            found.append(self._hitting(self._join(rows, supplying), lookup, before, columns))
+            found.append(self._hitting(self.join(rows, supplying), lookup, before, columns))
             if self.lookups_layered:
-                hit = self._join_net(rows, supplying)
+                hit = self.join_net(rows, supplying)
                 found.append(self._hitting(hit, lookup, moved, columns))
         return found
 
@@ -236,28 +229,37 @@ class Joining:
     def marked(self, rows: DataFrame) -> DataFrame:
         """Rows with ``__touched``: whether rules have changed anything that they look up."""
         layered = self._layered_places
-        supplying = sorted({p for i in layered for p in self._supplying(i)})
-        rows = self._join_net(rows, supplying)
+        supplying = sorted({p for i in layered for p in self.supplying(i)})
+        rows = self.join_net(rows, supplying)
         for place in (i for i in layered if i not in supplying):
             lookup = self.stage.lookups[place]
             keys = self.reader.adjusted_keys(self._version(place), lookup.seen)
-            named = dict(zip(lookup.table.key, self._named(lookup), strict=True))
-            found = keys.withColumnsRenamed(named).withColumn(ADJUSTED, F.lit(True))
-            touched = F.col(TOUCHED) | F.coalesce(F.col(ADJUSTED), F.lit(False))
-            rows = self._attach(rows, lookup, found).withColumn(TOUCHED, touched).drop(ADJUSTED)
+            found = frames.named(keys, lookup.table.key, joined_key(lookup))
+            found = found.withColumn(ADJUSTED, F.lit(True))
+            rows = _attach_adjusted(rows, lookup, found)
         return rows
 
     def _version(self, place: int) -> Version:
         return self.moves[self.stage.lookups[place].table.name].new
 
-    def _joined_columns(self, places: Sequence[int] | None = None) -> list[str]:
+    def joined_columns(self, places: Sequence[int] | None = None) -> list[str]:
         """The columns of driving rows that have all lookups, or those at some places. An engine
         would plan a frame to say them."""
         stage = self.stage
-        lookups = [stage.lookups[i] for i in (self._all if places is None else places)]
+        lookups = [stage.lookups[i] for i in (self.all_places if places is None else places)]
         taken = [lookup.prefix + c for lookup in lookups for c in lookup.take]
         day = [DAY] if stage.days is not None else []
         return [ENTRY, *stage.reads.content, *taken, *day]
+
+
+def _attach(rows: DataFrame, lookup: Lookup, found: DataFrame) -> DataFrame:
+    return frames.attach(rows, found, lookup.by, joined_key(lookup), "left")
+
+
+def _attach_adjusted(rows: DataFrame, lookup: Lookup, found: DataFrame) -> DataFrame:
+    """Rows with what is found of a lookup, which says of each key whether rules have changed it."""
+    touched = F.col(TOUCHED) | F.coalesce(F.col(ADJUSTED), F.lit(False))
+    return _attach(rows, lookup, found).withColumn(TOUCHED, touched).drop(ADJUSTED)
 
 
 def _nothing_found(rows: DataFrame, lookup: Lookup) -> DataFrame:

@@ -1,14 +1,16 @@
 """Checking a posting before it is registered: no key may stand twice.
 
-One query counts bookings and reversals and finds keys booked twice within the posting, or beside
-what stands where few rows do; where many do and keys are new, a second one makes sure that these
-did not stand before.
+One query counts bookings and reversals, and whether a key may stand twice: within the posting, or
+beside what stood, where that is little enough to be looked at with it. Where much stood and keys
+are new, a second one looks for these alone. Which keys stand twice is then asked exactly, and told.
+Whether what rows say is right belongs to ``quality``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pyspark.sql import Row
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
@@ -32,62 +34,74 @@ class Counts:
 
 def check_posting(reader: Reader, previous: Version, posting: str) -> Counts:
     """Count a written posting's entries; refuse one after which a key would stand twice."""
-    table = previous.table
+    table, before = previous.table, previous.data_revision > 0
     entries = reader.lake.scan(table, previous.day, [posting])
-    looked_at = [_keyed(entries, table, own=True)]
-    beside = previous.data_revision > 0 and not reader.is_large(previous)
-    if beside:
-        looked_at.append(_keyed(reader.entries(previous), table, own=False))
-    booking, own = F.col(ENTRY) == 1, F.col("own")
-    by_key = (
-        frames.union(looked_at)
-        .groupBy("key")
-        .agg(
-            F.sum(F.when(own & booking, 1).otherwise(0)).alias("booked"),
-            F.sum(F.when(own & (F.col(ENTRY) == -1), 1).otherwise(0)).alias("reversed"),
-            F.sum(F.when(own, 1).otherwise(0)).alias("entries"),
-            F.sum(ENTRY).alias("stands"),
-            F.max(F.when(F.col("layer") == BASE, 1).otherwise(0)).alias("base"),
-        )
-    )
-    new = F.col("booked") > F.col("reversed")
-    (found,) = by_key.agg(
-        F.coalesce(F.sum("booked"), F.lit(0)).alias("booked"),
-        F.coalesce(F.sum("reversed"), F.lit(0)).alias("reversed"),
-        F.coalesce(F.sum("entries"), F.lit(0)).alias("entries"),
-        F.coalesce(F.max(F.greatest("booked", "reversed")), F.lit(0)).alias("most"),
-        F.coalesce(F.sum(F.when(new, 1).otherwise(0)), F.lit(0)).alias("new"),
-        F.coalesce(F.max(F.when(new, F.col("base"))), F.lit(0)).alias("new_base"),
-        F.coalesce(F.max(F.when(new, F.col("stands"))), F.lit(0)).alias("most_standing"),
-    ).collect()
+    apart = before and reader.is_large(previous)
+    found = _counted(entries, reader.entries(previous) if before and not apart else None, table)
     if found.booked + found.reversed != found.entries:
         raise PostingRefused(f"{table.name}: an entry is neither a booking nor a reversal")
     if found.most > 1:
         twice = entries.groupBy(ENTRY, *table.ledger_key).count().where("count > 1")
         _refuse_twice(twice, previous)
-    if found.new and previous.data_revision and (not beside or found.most_standing > 1):
-        gained = (
-            entries.groupBy(*table.ledger_key)
-            .agg(F.sum(ENTRY).alias("gained"))
-            .where(F.col("gained") > 0)
-        )
-        keys = reader.entries(previous).select(ENTRY, *table.ledger_key)  # of no other column read
-        if not found.new_base:  # then no file is read that holds base rows alone
-            keys = keys.where(F.col("layer") != BASE)
-        standing = (
-            reader.among(keys, previous, gained, table.ledger_key, first=table.key[:1])
-            .groupBy(*table.ledger_key)
-            .agg(F.sum(ENTRY).alias("stands"))
-            .where(F.col("stands") > 0)
-        )
+    if found.most_standing > 1 or (apart and found.new):
+        standing = _standing_before(reader, previous, entries, base=found.new_base > 0)
         _refuse_twice(standing, previous)
     return Counts(int(found.booked), int(found.reversed))
 
 
-def _keyed(entries: DataFrame, table: Table, *, own: bool) -> DataFrame:
-    """Entries of the posting, or of what stands, with one number for their key."""
-    key = frames.fingerprint(table.ledger_key)
-    return entries.select(ENTRY, "layer", key.alias("key"), F.lit(own).alias("own"))
+def _counted(entries: DataFrame, before: DataFrame | None, table: Table) -> Row:
+    """The posting's entries in numbers, over all keys: how many there are and of which kind; the
+    most of one kind for a key; keys that it books and does not reverse (``new``), those of base
+    rows among them; and the most rows of a key that stand after it, with what stood ``before``
+    where that is looked at. Keys are told apart by a number, so what is found is only suspected."""
+    key = frames.fingerprint(table.ledger_key).alias("key")
+    looked_at = [entries.select(ENTRY, "layer", key, F.lit(True).alias("own"))]
+    if before is not None:
+        looked_at.append(before.select(ENTRY, "layer", key, F.lit(False).alias("own")))
+    own, entry = F.col("own"), F.col(ENTRY)
+    by_key = (
+        frames.union(looked_at)
+        .groupBy("key")
+        .agg(
+            F.count(F.when(own & (entry == 1), 1)).alias("booked"),
+            F.count(F.when(own & (entry == -1), 1)).alias("reversed"),
+            F.count(F.when(own, 1)).alias("entries"),
+            F.sum(ENTRY).alias("stands"),
+            F.max(F.when(F.col("layer") == BASE, 1).otherwise(0)).alias("base"),
+        )
+    )
+    new = F.col("booked") > F.col("reversed")
+    numbers = {
+        "booked": F.sum("booked"),
+        "reversed": F.sum("reversed"),
+        "entries": F.sum("entries"),
+        "most": F.max(F.greatest("booked", "reversed")),
+        "new": F.count(F.when(new, 1)),
+        "new_base": F.count(F.when(new & (F.col("base") == 1), 1)),
+        "most_standing": F.max("stands"),
+    }
+    none = F.lit(0)  # what a posting without entries adds up to
+    (found,) = by_key.agg(*(F.coalesce(n, none).alias(c) for c, n in numbers.items())).collect()
+    return found
+
+
+def _standing_before(
+    reader: Reader, previous: Version, entries: DataFrame, *, base: bool
+) -> DataFrame:
+    """The keys that a posting's entries book anew although they stood; no base rows are read for
+    them unless ``base``."""
+    table = previous.table
+    gained = entries.groupBy(*table.ledger_key).agg(F.sum(ENTRY).alias("gained"))
+    keys = reader.entries(previous).select(ENTRY, *table.ledger_key)  # of no other column read
+    if not base:  # then no file is read that holds base rows alone
+        keys = keys.where(F.col("layer") != BASE)
+    new, first = gained.where(F.col("gained") > 0), table.key[:1]
+    return (
+        reader.among(keys, previous, new, table.ledger_key, first=first)
+        .groupBy(*table.ledger_key)
+        .agg(F.sum(ENTRY).alias("stands"))
+        .where(F.col("stands") > 0)
+    )
 
 
 def _refuse_twice(twice: DataFrame, previous: Version) -> None:

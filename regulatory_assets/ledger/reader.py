@@ -16,7 +16,7 @@ from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
-from regulatory_assets.control.register import Revision
+from regulatory_assets.control.register import Register, Revision
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.frames import ENTRY
@@ -42,6 +42,11 @@ class Version:
     chain: tuple[Revision, ...]
     adjustments: Version | None = None
     mixed: bool = False
+
+    @classmethod
+    def registered(cls, register: Register, table: Table, day: date) -> Version:
+        """A table's day alone, without what adjusts it, as the register has it now."""
+        return cls(table, day, register.history(table.name, day))
 
     @property
     def layered(self) -> bool:
@@ -308,7 +313,8 @@ class Reader:
         them taken back, which are told apart only where all are asked for, or found by two keys.
         """
         key = lookup.table.key
-        named = [F.col(k).alias(f"__key_{k}") for k in key]
+        names = joined_key(lookup)
+        named = [F.col(k).alias(name) for k, name in zip(key, names, strict=True)]
         taken = [F.col(c).alias(lookup.prefix + c) for c in lookup.take]
         if not net or not version.layered:
             taken_back = any(r.reversed for r in version.live)
@@ -322,12 +328,15 @@ class Reader:
         adjusted = self.adjusted_keys(version, lookup.seen)
         after = self.net(version, among=adjusted, on=key)
         renamed = after.select(*named, *taken)
-        touched = frames.attach(
-            adjusted.select(*named), renamed, *2 * ([f"__key_{k}" for k in key],), "left"
-        )
+        touched = frames.attach(adjusted.select(*named), renamed, names, names, "left")
         untouched = frames.anti(self.base(version), adjusted, key).select(*named, *taken)
         both = ((touched, True), (untouched, False))
         return frames.union([frame.withColumn(ADJUSTED, F.lit(of)) for frame, of in both])
+
+
+def joined_key(lookup: Lookup) -> list[str]:
+    """The names under which a lookup's key columns are joined: a driving row may have its own."""
+    return [f"__key_{k}" for k in lookup.table.key]
 
 
 def _with_rows(version: Version) -> tuple[Version, ...]:

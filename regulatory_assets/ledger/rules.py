@@ -101,7 +101,7 @@ class RuleSource(Protocol):
 
 
 class NoRules:
-    """A source without rules, for graphs that are not adjusted."""
+    """No rules: the source of a graph without any, and the set of a stage that follows none."""
 
     hash = ""
     order: tuple[str, ...] = ()

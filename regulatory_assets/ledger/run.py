@@ -1,8 +1,9 @@
 """Carrying plans out: compute, write a posting, check it, register it.
 
 The register row is the commit. A writer that was overtaken is refused, its rows stay uncounted,
-and it plans again from what is registered now. Deliveries of source tables are posted here too,
-by the same rules: the difference between what is delivered and what stands.
+and it plans again from what is registered now. Which way a stage takes is decided in ``plan``, what
+it computes stands in ``change``; rows that no stage calculates are posted by ``deliver``, which
+asks the runner here for the steps that both have in common.
 """
 
 from __future__ import annotations
@@ -15,13 +16,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import partial
-from typing import Literal, Protocol
+from typing import Protocol
 
 from pyspark.errors.exceptions.base import PySparkException
-from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
-from regulatory_assets.control.register import Consumed, Delivery, LostRace, Register, Revision
+from regulatory_assets.control.register import Consumed, LostRace, Register, Revision
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.change import Calculation
 from regulatory_assets.ledger.fingerprint import code_fingerprint
@@ -30,20 +30,12 @@ from regulatory_assets.ledger.gate import DayClosed, Gate, Open
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.kept import KeptParameters
 from regulatory_assets.ledger.lake import Lake, new_posting
-from regulatory_assets.ledger.plan import (
-    Crossover,
-    Identity,
-    Plan,
-    Positions,
-    Way,
-    plan_stage,
-)
+from regulatory_assets.ledger.plan import Crossover, Identity, Plan, Positions, Way, plan_stage
 from regulatory_assets.ledger.postcheck import Counts, PostingRefused, check_posting
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.recall import Recall
 from regulatory_assets.ledger.rules import NoRules, RuleSet, RuleSource
 from regulatory_assets.ledger.stages import MovedValues, ParameterSet, Stage
-from regulatory_assets.ledger.table import Table
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +67,21 @@ class Outcome:
     seconds: float
     recalled: int = 0
     """Looks by key that were answered by what the run had found before (``recall``)."""
+
+    @classmethod
+    def of(cls, way: Way, why: str, version: Version, counts: Counts) -> Outcome:
+        """What was done, but for the time that it took."""
+        return cls(
+            table=version.table.name,
+            day=version.day,
+            way=way,
+            why=why,
+            revision=version.revision,
+            data_revision=version.data_revision,
+            booked=counts.booked,
+            reversed=counts.reversed,
+            seconds=0.0,
+        )
 
     @property
     def rows(self) -> int:
@@ -114,6 +121,7 @@ class Runner:
         return self.parameters.at(day, stage.parameters)
 
     def identity(self, stage: Stage, day: date, rules: RuleSet) -> Identity:
+        """What a result of the stage would depend on now, besides rows."""
         return Identity(
             code=code_fingerprint(stage, self.engine),
             parameters=self.parameters_for(stage, day).hash,
@@ -215,7 +223,7 @@ class Runner:
     def _carry_out(self, plan: Plan, cause: str, positions: Positions, reader: Reader) -> Outcome:
         stage, previous = plan.stage, plan.previous
         if plan.way is Way.NOTHING:
-            return _outcome(plan.way, plan.why, previous, Counts(0, 0))
+            return Outcome.of(plan.way, plan.why, previous, Counts(0, 0))
         self.require_open(plan.day)
         posting, counts = None, Counts(0, 0)
         if plan.way is not Way.EMPTY:
@@ -223,23 +231,14 @@ class Runner:
             read = [previous, *(m.new for m in moves)]
             with self.clear_errors(read), self.lake.scratch() as store:
                 calculation = self._calculation(plan, reader, store)
-                if plan.values:
-                    keys = store(calculation.using(plan.values))
-                    entries = self.difference(store(calculation.full(keys)), previous, keys)
-                elif plan.way is Way.CHANGE:
-                    entries = calculation.change()
-                elif previous.data_revision == 0:
-                    entries = calculation.full()
-                else:
-                    entries = self.difference(store(calculation.full()), previous)
-                posting, counts = self.write(previous, entries)
+                posting, counts = self.write(previous, self._entries(plan, calculation))
         if stage.cites:
             self.kept_parameters.keep(self.parameters_for(stage, plan.day))
-        revision = self._revision(previous, posting, counts, cause, plan.identity, plan.consumes)
+        revision = self.revision(previous, posting, counts, cause, plan.identity, plan.consumes)
         self.require_open(plan.day)  # it may have been closed meanwhile
         (registered,) = self.register.commit([revision])
         positions.add(registered)
-        return _outcome(plan.way, plan.why, positions.version(stage.name), counts)
+        return Outcome.of(plan.way, plan.why, positions.version(stage.name), counts)
 
     def _calculation(
         self, plan: Plan, reader: Reader, store: Callable[[DataFrame], DataFrame]
@@ -258,114 +257,21 @@ class Runner:
             plan.rules.differing(before) if plan.rules.hash != before else frozenset(),
         )
 
-    # -- deliveries -----------------------------------------------------------------------------
+    def _entries(self, plan: Plan, calculation: Calculation) -> DataFrame:
+        """What takes the rows that stand to those that are right now, the way that was planned."""
+        previous, store = plan.previous, calculation.store
+        if plan.values:
+            keys = store(calculation.using(plan.values))
+            return self.difference(store(calculation.full(keys)), previous, keys)
+        if plan.way is Way.CHANGE:
+            return calculation.change()
+        if previous.data_revision == 0:
+            return calculation.full()
+        return self.difference(store(calculation.full()), previous)
 
-    def deliver(
-        self,
-        table: Table,
-        day: date,
-        content: DataFrame,
-        mode: Literal["full", "delta"],
-        cause: str,
-        delivery: Delivery | None = None,
-        beside: tuple[Table, DataFrame] | None = None,
-        *,
-        judged_at: int | None = None,
-        own: DataFrame | None = None,
-        standing: DataFrame | None = None,
-        written: CheckedPosting | None = None,
-    ) -> Outcome:
-        """Post the difference between a delivery and what stands.
+    # -- posting --------------------------------------------------------------------------------
 
-        A full delivery holds the business columns of the whole table; rows that are not in it are
-        reversed. A delta holds changed keys, and a column ``_operation`` with ``upsert`` or
-        ``delete``. ``beside`` is a second table whose rows are registered in the same transaction
-        (the rejected lines of the delivery).
-
-        ``own`` are the keys of rows that a full delivery replaces, besides those that it holds;
-        all rows if not given. ``judged_at`` is the revision that the content was held against:
-        LostRace is raised where another stands by now. ``standing`` are the rows of a delta's keys
-        at that revision, where the caller has read them. ``written`` is the posting of a first full
-        delivery that the caller has written.
-        """
-        self.require_open(day)
-        for _ in range(ATTEMPTS):
-            start = time.monotonic()
-            previous = Version(table, day, self.register.history(table.name, day))
-            if judged_at not in (None, previous.revision):
-                raise LostRace(table.name, day, previous.revision)
-            posting, counts = written or self._write_delivered(
-                content, previous, mode, own, standing
-            )
-            revisions = [self._revision(previous, posting, counts, cause)]
-            if beside is not None:
-                revisions.append(self._append_beside(*beside, day, cause))
-            self.require_open(day)  # it may have been closed meanwhile
-            try:
-                registered = self.register.commit(revisions, delivery)
-            except LostRace as lost:
-                log.info("%s: overtaken at revision %s", lost.table, lost.revision)
-                continue
-            version = Version(table, day, (*previous.chain, registered[0]))
-            outcome = _outcome(Way.CHANGE, f"{mode} delivery", version, counts)
-            return replace(outcome, seconds=time.monotonic() - start)
-        raise LostRace(table.name, day, previous.revision + 1)
-
-    def _write_delivered(
-        self,
-        content: DataFrame,
-        previous: Version,
-        mode: Literal["full", "delta"],
-        own: DataFrame | None,
-        standing: DataFrame | None,
-    ) -> CheckedPosting:
-        with self.clear_errors([previous]), self.lake.scratch() as store:
-            entries = self._delivered(content, previous, mode, store, own, standing)
-            return self.write(previous, entries)
-
-    def _delivered(
-        self,
-        content: DataFrame,
-        previous: Version,
-        mode: Literal["full", "delta"],
-        store: Callable[[DataFrame], DataFrame],
-        own: DataFrame | None,
-        standing: DataFrame | None,
-    ) -> DataFrame:
-        table = previous.table
-        if mode == "full":
-            new = frames.as_base_rows(content, table)
-            if previous.data_revision == 0:
-                return new
-            new = store(new)
-            if own is not None:
-                own = store(frames.union([own, new.select(*table.key)]))
-            return self.difference(new, previous, own)
-        named = F.col("_operation")
-        unknown = F.raise_error(F.lit("a delta's _operation must be upsert or delete"))
-        operation = F.when(named.isin("upsert", "delete"), named).otherwise(unknown)
-        upserts = content.where(operation == "upsert")
-        new = frames.as_base_rows(upserts, table)
-        old = standing
-        if old is None:
-            old = self.reader.rows(previous, among=content, on=table.key)
-        both = [new, frames.negative(old).select(ENTRY, *table.content)]
-        return frames.net(frames.union(both), table.content)
-
-    def post(self, table: Table, day: date, rows: DataFrame, cause: str) -> None:
-        """Post standing rows of any layer as they are, to a day that has none yet."""
-        previous = Version(table, day, ())
-        posting, counts = self.write(previous, rows)
-        self.register.commit([self._revision(previous, posting, counts, cause)])
-
-    def _append_beside(self, table: Table, content: DataFrame, day: date, cause: str) -> Revision:
-        previous = Version(table, day, self.register.history(table.name, day))
-        posting, counts = self.write(previous, frames.as_base_rows(content, table))
-        return self._revision(previous, posting, counts, cause)
-
-    # -- what both share ------------------------------------------------------------------------
-
-    def _revision(
+    def revision(
         self,
         previous: Version,
         posting: str | None,
@@ -443,17 +349,3 @@ class Runner:
                 if clear is not None:
                     raise clear from error
             raise
-
-
-def _outcome(way: Way, why: str, version: Version, counts: Counts) -> Outcome:
-    return Outcome(
-        table=version.table.name,
-        day=version.day,
-        way=way,
-        why=why,
-        revision=version.revision,
-        data_revision=version.data_revision,
-        booked=counts.booked,
-        reversed=counts.reversed,
-        seconds=0.0,
-    )

@@ -128,10 +128,6 @@ def cause_of(tags: dict[str, str]) -> str:
     return "launched in Dagster"
 
 
-def _version(runner: Runner, table: Table, day: date) -> Version:
-    return Version(table, day, runner.register.history(table.name, day))
-
-
 def _materialized(version: Version, metadata: dict[str, Any]) -> MaterializeResult[Any]:
     return MaterializeResult(
         data_version=DataVersion(str(version.data_revision)), metadata=metadata
@@ -163,7 +159,7 @@ def _source(graph: Graph, table: Table, partitions: PartitionsDefinition[Any]) -
             vault = runtime.vault if table.personal else None
             asked = _ask(runtime, bank.deliveries, table, day)
             taken = ingest_table(runner, bank.deliveries, table, day, vault)
-            version = _version(runner, table, day)
+            version = Version.registered(runner.register, table, day)
             if not version.chain and table.optional:
                 context.log.info(f"{table.name} was not delivered for {day}; what needs it waits")
                 return _left_out(version)
@@ -240,7 +236,7 @@ def _rejected(
     def count(context: AssetExecutionContext, bank: RuntimeResource) -> MaterializeResult[Any]:
         with plainly():
             day, runner = _day(context), bank.runtime(graph).runner(context.run_id)
-            version = _version(runner, table, day)
+            version = Version.registered(runner.register, table, day)
             told: dict[str, Any] = {
                 "dagster/row_count": version.standing,
                 "revision": version.revision,
@@ -294,8 +290,8 @@ def _stage(graph: Graph, stage: Stage, partitions: PartitionsDefinition[Any]) ->
                 if not _lacking(context, runner.positions(day).left_out()):
                     raise
                 context.log.info(f"left out: {waits}")
-                return _left_out(_version(runner, table, day))
-            version = _version(runner, table, day)
+                return _left_out(Version.registered(runner.register, table, day))
+            version = Version.registered(runner.register, table, day)
             told = run_metadata(outcome, version, runner.reader)
             if of_report := figures(stage, day, runtime.settings.lake, runner.register):
                 marks = marks_by_scope(runtime, version)

@@ -1,4 +1,5 @@
-"""Binding of the derived checks: one step a table, every check by the day of the run."""
+"""Binding of the checks, one step a table, every check by the day of the run; and what they said of
+a day when they were last asked. What is checked stands in ``quality``."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -71,9 +71,8 @@ def plot(table: Table, rows: Mapping[date, Sequence[Mapping[str, Any]]]) -> str:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    lines: dict[
-        str, list[tuple[date, Any]]
-    ] = {}  # Matplotlib draws decimals, its types do not say so
+    # Matplotlib draws decimals, its types do not say so.
+    lines: dict[str, list[tuple[date, Any]]] = {}
     for day in sorted(rows):
         for row in rows[day]:
             if row[RATIO] is not None:

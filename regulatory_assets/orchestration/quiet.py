@@ -1,4 +1,5 @@
-"""Dagster's words about features that are not final yet; import this before Dagster."""
+"""Silences Dagster's words about features that are not final yet, which it says as they are used:
+so this is imported before what declares assets and checks."""
 
 from __future__ import annotations
 

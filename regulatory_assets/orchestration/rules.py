@@ -42,7 +42,7 @@ from regulatory_assets.orchestration.resources import RuntimeResource
 from regulatory_assets.orchestration.tags import CAUSE_TAG
 
 ADJUSTMENT_RULES = "adjustment_rules"
-Found = TypeVar("Found")
+_Found = TypeVar("_Found")
 
 
 def _hashes(snapshot: Snapshot, stages: list[Stage], day: date) -> str:
@@ -124,7 +124,7 @@ def changed_rules(graph: Graph, calendar: Calendar) -> SensorDefinition:
     return look_for_rules
 
 
-def not_held(found: Mapping[date, Found], events: Iterable[Event]) -> dict[date, Found]:
+def not_held(found: Mapping[date, _Found], events: Iterable[Event]) -> dict[date, _Found]:
     """Of days that are behind, those that take postings."""
     held = closings(events)
     return {day: of for day, of in found.items() if not is_held(held, day)}

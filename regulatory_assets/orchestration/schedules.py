@@ -19,6 +19,8 @@ from regulatory_assets.orchestration.tags import CAUSE_TAG
 
 
 def weekdays(graph: Graph, calendar: Calendar) -> ScheduleDefinition:
+    """Requests a run of the previous business day; of one that lacks files it says which."""
+
     @schedule(
         name="weekdays",
         job_name=WHOLE_DAY,

@@ -9,7 +9,7 @@ from pyspark.sql.connect import functions as F
 
 from regulatory_assets.bank.claims import (
     SOURCE,
-    Standing,
+    StandingDeliveries,
     all_claims,
     owners,
     raw_folder,
@@ -81,7 +81,7 @@ def _deliveries(table: Table) -> Check:
     )
 
 
-def _standing(day: Examination, table: Table, arrived: Sequence[Delivery]) -> Standing:
+def _standing(day: Examination, table: Table, arrived: Sequence[Delivery]) -> StandingDeliveries:
     return standing_deliveries(raw_folder(day.reader.lake.root), table, arrived)
 
 
@@ -97,7 +97,7 @@ def _of_full_files(day: Examination, table: Table, arrived: Sequence[Delivery]) 
 
 
 def _of_sources(
-    day: Examination, table: Table, standing: Standing, facts: dict[str, int | str]
+    day: Examination, table: Table, standing: StandingDeliveries, facts: dict[str, int | str]
 ) -> list[str]:
     """Where a table has several: what each has delivered stands, and nothing besides."""
     version, folder = day.version(table), raw_folder(day.reader.lake.root)
@@ -121,7 +121,7 @@ def _of_sources(
     return wrong
 
 
-def _lacking(day: Examination, table: Table, standing: Standing) -> list[str]:
+def _lacking(day: Examination, table: Table, standing: StandingDeliveries) -> list[str]:
     """The sources without which a table that has begun to arrive is not complete."""
     if not standing.of:
         return []
@@ -131,7 +131,7 @@ def _lacking(day: Examination, table: Table, standing: Standing) -> list[str]:
     return [f"the source {s} has not delivered" for s in needed if s not in delivered]
 
 
-def _miscounted(day: Examination, table: Table, standing: Standing) -> list[str]:
+def _miscounted(day: Examination, table: Table, standing: StandingDeliveries) -> list[str]:
     """The control totals with which the full files in force do not agree. Those that lay beside a
     file when it was taken need no second look; the others came later."""
     if day.deliveries is None or not standing.of:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pyspark.sql.connect import functions as F
 
 from regulatory_assets.adjustments.allocating import unspread
-from regulatory_assets.adjustments.book import Standing
+from regulatory_assets.adjustments.book import StandingRule
 from regulatory_assets.adjustments.reach import Reach, beyond_approved, beyond_limits, measure
 from regulatory_assets.adjustments.rule import number
 from regulatory_assets.adjustments.thresholds import thresholds
@@ -44,7 +44,7 @@ def rule_checks(graph: Graph) -> Iterator[Check]:
             yield _given_way(stage, stage.inserts)
 
 
-Judge = Callable[[Standing, Examination, Stage, Reach], Iterator[str]]
+Judge = Callable[[StandingRule, Examination, Stage, Reach], Iterator[str]]
 
 
 def _given_way(stage: Stage, name: str) -> Check:
@@ -117,7 +117,7 @@ def _of_each(stage: Stage, judge: Judge) -> Callable[[Examination, int], Result]
     return examine
 
 
-def _too_far(standing: Standing, day: Examination, stage: Stage, reach: Reach) -> Iterator[str]:
+def _too_far(standing: StandingRule, day: Examination, stage: Stage, reach: Reach) -> Iterator[str]:
     identity, times = standing.rule.id, number(thresholds()["drift_times"])
     for word in beyond_limits(standing.rule, reach):
         yield f"{word}; end it, or submit a next version with other conditions or limits"
@@ -126,7 +126,7 @@ def _too_far(standing: Standing, day: Examination, stage: Stage, reach: Reach) -
         yield f"{word}; somebody else looks at rules impact {identity} and approves it, or end it"
 
 
-def _moved(standing: Standing, day: Examination, stage: Stage, reach: Reach) -> Iterator[str]:
+def _moved(standing: StandingRule, day: Examination, stage: Stage, reach: Reach) -> Iterator[str]:
     seen = standing.proposal.seen.get(day.version(stage.writes).day)
     if seen is None or seen == reach:
         return

@@ -25,16 +25,17 @@ from regulatory_assets.regulation.tables import (
     DecisionTable,
     Key,
     RateTable,
+    Row,
     plain,
 )
 
 _Content = TypeVar("_Content")
-_Asked = tuple[tuple[str, tuple[str, ...]], ...]
+_Alike = tuple[str, ...]
+"""Values of an input that are asked for as one, such as regimes that share their rules."""
+_Asked = tuple[tuple[str, tuple[_Alike, ...]], ...]
 
 _REGIME = "a row's regime"
 """The input by which regimes are told apart, where they differ; no table has one of this name."""
-_TOGETHER = "/"
-"""Regimes that share their rules are one value of it; no regime has this sign in its name."""
 
 
 def decide(
@@ -47,16 +48,19 @@ def decide(
     table.check_output(output)
     if set(inputs) != set(table.inputs):
         raise ValueError(f"{table.name} needs exactly the inputs {', '.join(table.inputs)}")
-    asked, regimes = dict(table.inputs), [BASEL]
-    known = _all(inputs[name].isin(*values) for name, values in asked.items())
+    asked: dict[str, tuple[_Alike, ...]] = {
+        name: tuple((each,) for each in values) for name, values in table.inputs.items()
+    }
+    regimes = [BASEL]
+    known = _all(inputs[name].isin(*values) for name, values in table.inputs.items())
     if regime is not None:
         known = regime.isin(*table.regimes) & known
-        alike: dict[int, list[str]] = {}
+        sharing: dict[int, _Alike] = {}
         for name in table.regimes:
-            alike.setdefault(id(table.deciding(name)), []).append(name)
-        regimes = [first for first, *_ in alike.values()]
-        together = tuple(_TOGETHER.join(names) for names in alike.values())
-        asked, inputs = {_REGIME: together, **asked}, {_REGIME: regime, **inputs}
+            rules = id(table.deciding(name))
+            sharing[rules] = (*sharing.get(rules, ()), name)
+        regimes = [first for first, *_ in sharing.values()]
+        asked, inputs = {_REGIME: tuple(sharing.values()), **asked}, {_REGIME: regime, **inputs}
     combinations = list(product(*table.inputs.values()))
     codes = [rows[c].then[output] for rows in map(table.deciding, regimes) for c in combinations]
     answers = list(dict.fromkeys(codes))
@@ -74,11 +78,9 @@ def value(
     """A number of a rate table, typed as its file says; null where the key is unknown."""
     table.check_column(name, table.types)
     kind = table.types[name]
-    numbers = {
-        regime_name: {key_: row.values[name] for key_, row in rows.items()}
-        for regime_name, rows in table.by_regime.items()
-    }
-    return _look_up(numbers, key, lambda number: _number(number, kind), regime)
+    return _look_up(
+        table, lambda row: row.values[name], key, lambda number: _number(number, kind), regime
+    )
 
 
 def text(
@@ -89,21 +91,22 @@ def text(
 ) -> Column:
     """A text of a rate table; null where the key is unknown."""
     table.check_column(name, table.texts)
-    texts = {
-        regime_name: {key_: row.texts[name] for key_, row in rows.items()}
-        for regime_name, rows in table.by_regime.items()
-    }
-    return _look_up(texts, key, F.lit, regime)
+    return _look_up(table, lambda row: row.texts[name], key, F.lit, regime)
 
 
 def _look_up(
-    by_regime: Mapping[str, Mapping[Key, _Content]],
+    table: RateTable,
+    said: Callable[[Row], _Content],
     key: Column | Sequence[Column],
     literal: Callable[[_Content], Column],
     regime: Column | None,
 ) -> Column:
     """The content of a key: one branch for all keys that share it, in the same regimes."""
     columns = [key] if isinstance(key, Column) else list(key)
+    by_regime = {
+        name: {asked: said(row) for asked, row in rows.items()}
+        for name, rows in table.by_regime.items()
+    }
     regimes = (BASEL,) if regime is None else tuple(by_regime)
     keys_of: dict[tuple[_Content | None, ...], list[Key]] = {}
     for asked in dict.fromkeys(key for name in regimes for key in by_regime[name]):
@@ -142,7 +145,7 @@ class _Question:
     """An input, and for each group of its values an answer or what to ask next."""
 
     name: str
-    branches: tuple[tuple[tuple[str, ...], _Question | str], ...]
+    branches: tuple[tuple[_Alike, _Question | str], ...]
 
     @cached_property
     def conditions(self) -> int:
@@ -167,7 +170,7 @@ def _tree(asked: _Asked, codes: str) -> _Question | str:
         for number, here in enumerate(values):
             starts = range(number * stride, len(codes), block)
             left = "".join([codes[start : start + stride] for start in starts])
-            alike.setdefault(left, []).append(here)
+            alike.setdefault(left, []).extend(here)
         if len(alike) > 1:
             others = asked[:position] + asked[position + 1 :]
             branches = ((tuple(same), _tree(others, left)) for left, same in alike.items())
@@ -179,16 +182,10 @@ def _asking(tree: _Question | str, inputs: Mapping[str, Column], answers: Sequen
     """The answers of a tree for known inputs: what most values lead to is left unasked."""
     if isinstance(tree, str):
         return F.lit(answers[ord(tree)])
-    spelled = [(_spelled(tree.name, values), rest) for values, rest in tree.branches]
-    *asked, (_, most) = sorted(spelled, key=lambda branch: len(branch[0]))
+    *asked, (_, most) = sorted(tree.branches, key=lambda branch: len(branch[0]))
     column = inputs[tree.name]
     further = ((column.isin(*values), _asking(rest, inputs, answers)) for values, rest in asked)
     return _cases(further).otherwise(_asking(most, inputs, answers))
-
-
-def _spelled(name: str, values: Sequence[str]) -> list[str]:
-    """The values of an input one by one."""
-    return _TOGETHER.join(values).split(_TOGETHER) if name == _REGIME else list(values)
 
 
 def _cases(branches: Iterable[tuple[Column, Column]]) -> Column:

@@ -31,6 +31,7 @@ from regulatory_assets.control.register import Register
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger import allocated
 from regulatory_assets.ledger.allocated import Base
+from regulatory_assets.ledger.deliver import deliver
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.plan import NotReady, Way
@@ -120,7 +121,7 @@ class World:
             customers = sorted({("b0", f[3], "r", partner(f[1])) for f in flows}, key=repr)
             for table, rows in ((books.FLOWS, self.flows), (books.CUSTOMERS, customers)):
                 content = frame(self.engine, table, rows)
-                self.runner.deliver(table, DAY, content, "full", "test")
+                deliver(self.runner, table, DAY, content, "full", "test")
         self.runner.run_day(DAY, "test")
         assert all(o.way is Way.NOTHING for o in self.runner.run_day(DAY, "again"))
 

@@ -15,7 +15,7 @@ import pytest
 from regulatory_assets.adjustments import governance as governing
 from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.book import Ledger, RuleBook, outdated
-from regulatory_assets.adjustments.files import Written
+from regulatory_assets.adjustments.files import PlacedRule
 from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.impact import DayImpact, Figure, Impact, days_to_look_at
 from regulatory_assets.adjustments.injection import injections
@@ -217,7 +217,7 @@ def test_the_rules_of_a_file_are_proposed_all_or_none(tmp_path: Path, calculated
     governance = Governance(log, ruled.GRAPH, books.Parameters().at)
 
     def propose(*rules: Rule) -> str:
-        found = [Written(each, f"rules.yaml:{line}") for line, each in enumerate(rules, 1)]
+        found = [PlacedRule(each, f"rules.yaml:{line}") for line, each in enumerate(rules, 1)]
         before = log.read()
         try:
             done = governance.propose(ANNA, governance.validate_all(found, tmp_path))

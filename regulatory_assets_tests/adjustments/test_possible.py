@@ -15,6 +15,7 @@ from regulatory_assets.adjustments.impact import would_do
 from regulatory_assets.adjustments.rule import Rule, RuleError
 from regulatory_assets.bank.tables import COUNTERPARTIES, DEALS
 from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.deliver import deliver
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.shadow import shadow
 from regulatory_assets.ledger.table import Table
@@ -110,7 +111,7 @@ def test_rows_that_rules_name_are_looked_for_again_each_day(bank: Runner) -> Non
                 return checks[of, name].examine(day, 0)
 
             assert found("after_rules", "deal_adjustments").passed
-            trial.deliver(table, DAY, late.select(*table.column_names), "full", "late")
+            deliver(trial, table, DAY, late.select(*table.column_names), "full", "late")
             assert found("counterparties_of_counterparty_id", "deals").passed, "not before rules"
             failed = found("after_rules", "deal_adjustments")
             assert not failed.passed

@@ -20,6 +20,7 @@ from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.control.events import chain_faults
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.change import Calculation
+from regulatory_assets.ledger.deliver import deliver
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.plan import Crossover, NotReady, Way
@@ -183,7 +184,7 @@ class Play:
     def deliver(self) -> None:
         for table in self.runner.graph.sources:
             content = frame(self.engine, table, self.given.rows(table.name))
-            self.runner.deliver(table, DAY, content, "full", "test")
+            deliver(self.runner, table, DAY, content, "full", "test")
 
     def run(self) -> None:
         self.runner.run_day(DAY, "test")

@@ -22,6 +22,7 @@ from regulatory_assets.control.database import connect
 from regulatory_assets.control.events import Actor, EventLog
 from regulatory_assets.control.register import Register
 from regulatory_assets.engine import Engine
+from regulatory_assets.ledger.deliver import deliver
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.run import Runner
@@ -73,7 +74,7 @@ class World:
         self.governance = Governance(self.log, GRAPH, books.Parameters().at)
         rates = {"HQLA": "1.5", "OUT": "1"} | dict.fromkeys(OTHERS, "1")
         rows = [("b0", name, Decimal(rate)) for name, rate in rates.items()]
-        self.runner.deliver(RATES, DAY, frame(engine, RATES, rows), "full", "test")
+        deliver(self.runner, RATES, DAY, frame(engine, RATES, rows), "full", "test")
         self.runner.run_day(DAY, "test")
 
     def submit(self, name: str, value: str, *rows: str, by: Actor = ANNA, version: int = 1) -> None:

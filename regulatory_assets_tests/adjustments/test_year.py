@@ -16,6 +16,7 @@ from regulatory_assets.adjustments.days import Against, Days
 from regulatory_assets.adjustments.impact import Impact
 from regulatory_assets.adjustments.rule import RuleError
 from regulatory_assets.engine import Engine
+from regulatory_assets.ledger.deliver import deliver
 from regulatory_assets.ledger.gate import DayClosed
 from regulatory_assets_tests.adjustments import ruled_books as ruled
 from regulatory_assets_tests.adjustments.test_governance import ANNA, BEN, Office, rule
@@ -37,7 +38,7 @@ class Year(Office):
         for day in ALL_DAYS[1:]:
             for table in ruled.GRAPH.sources:
                 content = frame(engine, table, self.play.given.rows(table.name))
-                self.runner.deliver(table, day, content, "full", "test")
+                deliver(self.runner, table, day, content, "full", "test")
             self.runner.run_day(day, "test")
 
     def close(self) -> None:

@@ -68,7 +68,7 @@ class Desk:
     def rows(self, name: str) -> list[dict[str, Any]]:
         """The standing rows, by key."""
         table = self.table(name)
-        version = Version(table, self.day, self.runner.register.history(name, self.day))
+        version = Version.registered(self.runner.register, table, self.day)
         if not version.chain:
             return []
         found = self.runner.reader.rows(version).select(*table.column_names)

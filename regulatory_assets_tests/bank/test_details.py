@@ -314,7 +314,7 @@ class TestDelivered:
 
     def test_every_row_arrives_as_it_was_delivered(self, taken: Desk, day: date) -> None:
         for table in DETAILS:
-            version = Version(table, day, taken.runner.register.history(table.name, day))
+            version = Version.registered(taken.runner.register, table, day)
             stored = taken.runner.reader.rows(version).select(*table.column_names).toArrow()
             expected = read(taken.deliveries / str(day) / f"{table.name}.csv")
             assert stored.num_rows == len(expected) > 0, table.name
@@ -384,7 +384,7 @@ class TestDelivered:
     ) -> None:
         runner = taken.runner
         definition = taken.table(table)
-        version = Version(definition, day, runner.register.history(table, day))
+        version = Version.registered(runner.register, definition, day)
         given = F.col(column).isNotNull() if column != "share" else F.lit(True)
         row = runner.reader.rows(version).where(given).orderBy(*definition.key).limit(1)
         changed = row.withColumn(column, F.expr(value))

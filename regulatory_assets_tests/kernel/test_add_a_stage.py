@@ -15,6 +15,7 @@ from regulatory_assets.bank.tables import FX_RATES
 from regulatory_assets.control.database import connect
 from regulatory_assets.control.register import Register
 from regulatory_assets.engine import Engine
+from regulatory_assets.ledger.deliver import deliver
 from regulatory_assets.ledger.fingerprint import code_fingerprint
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.lake import Lake
@@ -75,11 +76,11 @@ def test_one_file_is_enough(graph: Graph, sail: Engine, tmp_path: Path, template
     runner = Runner(graph, lake, Register(database), Parameters.default(), sail.identity, "test")
     day = DAYS[0].replace(year=2031)
     rows = frame(sail, FX_RATES, [("EUR", Decimal(1)), ("USD", Decimal("0.9"))])
-    runner.deliver(FX_RATES, day, rows, "full", "test")
+    deliver(runner, FX_RATES, day, rows, "full", "test")
     runner.run_stage(graph.stage("market_adjustments"), day, "test")
     outcome = runner.run_stage(graph.stage("doubled"), day, "test")
     table = graph.tables["doubled"]
-    version = Version(table, day, runner.register.history("doubled", day))
+    version = Version.registered(runner.register, table, day)
     found = sorted(row[3:] for row in rows_of(Reader(lake).rows(version).toArrow(), table))
     assert found == [("EUR", Decimal("2.00000000")), ("USD", Decimal("1.80000000"))]
     assert outcome.booked == 2

@@ -16,12 +16,14 @@ from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.engine import Engine
-from regulatory_assets.ledger import fingerprint
+from regulatory_assets.ledger import fingerprint, frames
 from regulatory_assets.ledger.compact import clean, orphans
+from regulatory_assets.ledger.deliver import deliver
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.lake import Lake, LakeError
 from regulatory_assets.ledger.plan import NotReady, Way
-from regulatory_assets.ledger.postcheck import PostingRefused
+from regulatory_assets.ledger.postcheck import Counts, PostingRefused
+from regulatory_assets.ledger.reader import Reader
 from regulatory_assets.ledger.shadow import ShadowLake
 from regulatory_assets.ledger.stages import Lookup, ReportRow, report_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
@@ -93,12 +95,31 @@ def test_a_delivery_in_which_a_key_stands_twice_is_refused(world: World) -> None
     rows = opened("b").rows("deals")
     twice = frame(world.engine, books.DEALS, [*rows, (*rows[0][:4], Decimal(9), *rows[0][5:])])
     with pytest.raises(PostingRefused, match="stand twice"):
-        world.runner.deliver(books.DEALS, DAY, twice, "full", "test")
+        deliver(world.runner, books.DEALS, DAY, twice, "full", "test")
     same = frame(world.engine, books.DEALS, [*rows, rows[0]])
     with pytest.raises(PostingRefused, match="stand twice"):
-        world.runner.deliver(books.DEALS, DAY, same, "full", "test")
+        deliver(world.runner, books.DEALS, DAY, same, "full", "test")
     assert world.register.history("deals", DAY) == ()
     assert orphans(world.lake, world.register, books.DEALS, timedelta(seconds=-5)) == ()
+
+
+@pytest.mark.parametrize("many", [Reader.many, -1], ids=["small", "large"])
+def test_a_key_that_stands_already_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    """A large table is looked at in another way than a small one."""
+    monkeypatch.setattr(Reader, "many", many)
+    given = opened("b")
+    world.deliver("deals", DAY, given, "full")
+    row = given.rows("deals")[0]
+    stood = frames.as_base_rows(frame(world.engine, books.DEALS, [row]), books.DEALS)
+    amended = frame(world.engine, books.DEALS, [(*row[:4], Decimal(9), *row[5:])])
+    booked, previous = frames.as_base_rows(amended, books.DEALS), world.version("deals", DAY)
+    told = f"stand twice: book={row[0]}, id={row[1]}, layer=base"
+    with pytest.raises(PostingRefused, match=told):
+        world.runner.write(previous, booked)
+    _, counts = world.runner.write(previous, frames.union([booked, frames.negative(stood)]))
+    assert counts == Counts(booked=1, reversed=1)
 
 
 def test_an_unknown_operation_deletes_nothing(world: World) -> None:
@@ -106,8 +127,15 @@ def test_an_unknown_operation_deletes_nothing(world: World) -> None:
     world.deliver("rates", DAY, given, "full")
     content = frame(world.engine, books.RATES, given.rows("rates"), ["UPSERT", "insert"])
     with pytest.raises(Exception, match="_operation"):
-        world.runner.deliver(books.RATES, DAY, content, "delta", "test")
+        deliver(world.runner, books.RATES, DAY, content, "delta", "test")
     assert len(world.register.history("rates", DAY)) == 1
+
+
+def test_a_key_is_named_crosswise(sail: Engine) -> None:
+    """Sail renames columns one after the other, and loses one whose new name is another's old."""
+    frame = sail.session.range(1).select(F.lit(1).alias("a"), F.lit(2).alias("b"))
+    crossed = frames.named(frame, ("a", "b"), ("b", "a"))
+    assert crossed.toArrow().to_pydict() == {"b": [1], "a": [2]}
 
 
 @row_stage(
@@ -142,7 +170,7 @@ def test_a_lookup_may_take_its_own_key(sail: Engine, tmp_path: Path, template: P
 
     def keyed(*codes: str) -> None:
         content = frame(sail, books.KEYED, [(code,) for code in codes])
-        world.runner.deliver(books.KEYED, DAY, content, "full", "test")
+        deliver(world.runner, books.KEYED, DAY, content, "full", "test")
         world.runner.run_day(DAY, "test")
         read = world.reader.rows(world.version("known", DAY)).toArrow()
         found = {row[4]: row[5] for row in rows_of(read, graph.tables["known"])}

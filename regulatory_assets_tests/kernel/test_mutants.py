@@ -20,8 +20,9 @@ from regulatory_assets.control.register import Register
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger import change, frames, plan
 from regulatory_assets.ledger import run as run_module
-from regulatory_assets.ledger.change import Calculation, Move
+from regulatory_assets.ledger.change import Calculation
 from regulatory_assets.ledger.frames import ENTRY
+from regulatory_assets.ledger.joining import Move
 from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.postcheck import Counts
 from regulatory_assets.ledger.reader import Reader, Version
@@ -64,7 +65,7 @@ def new_lookups_in_change_term(patch: Patch) -> None:
     """The change of the driving table meets the new lookups, so their change counts twice."""
 
     def mutant(self: Calculation, changes: Any, early: Any) -> Any:
-        return self._join(changes, early)
+        return self.join(changes, early)
 
     patch.setattr(Calculation, "_driven", mutant)
 

@@ -11,6 +11,7 @@ from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.engine import Engine
+from regulatory_assets.ledger.deliver import deliver
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
@@ -88,7 +89,7 @@ def test_an_optional_lookup_waits_for_nobody(sail: Engine, tmp_path: Path, templ
         ways(["needy"])
 
     late = frame(sail, NOTES, [("b", "d1", "late")])
-    runner.deliver(NOTES, DAY, late, "full", "test")
+    deliver(runner, NOTES, DAY, late, "full", "test")
     with pytest.raises(NotReady, match="told: noted has no rows for 2026-01-05; run noted"):
         ways(["told"])
     ways(["noted"])
@@ -103,6 +104,6 @@ def test_an_optional_lookup_waits_for_nobody(sail: Engine, tmp_path: Path, templ
     assert found(MARKED) == {"d0": (None,), "d1": ("late",), "d2": (None,)}
     assert found(TOLD) == {"d0": (None, 1), "d1": ("late", 1), "d2": (None, 1)}
 
-    runner.deliver(NOTES, DAY, frame(sail, NOTES, []), "full", "test")
+    deliver(runner, NOTES, DAY, frame(sail, NOTES, []), "full", "test")
     ways()
     assert found(TOLD) == dict.fromkeys(("d0", "d1", "d2"), (None, None))

@@ -126,26 +126,17 @@ def test_kill_and_run_again_often(world: World) -> None:
 
 def test_two_runs_of_the_same_day_at_once(world: World) -> None:
     """Both begin with an empty lake, so they race for the tables as well as for the revisions."""
-    with (
-        worker(world, "once", "--number", "1") as one,
-        worker(world, "once", "--number", "2") as two,
-    ):
-        go(one)
-        go(two)
-        results = [finished(one), finished(two)]
-    for code, errors in results:
-        assert code == 0, errors
-    assert_right(world)
-    with (
-        worker(world, "once", "--number", "3") as one,
-        worker(world, "once", "--number", "3") as two,
-    ):
-        go(one)
-        go(two)
-        results = [finished(one), finished(two)]
-    for code, errors in results:
-        assert code == 0, errors
-    assert_right(world)
+    for first, second in (("1", "2"), ("3", "3")):
+        with (
+            worker(world, "once", "--number", first) as one,
+            worker(world, "once", "--number", second) as two,
+        ):
+            go(one)
+            go(two)
+            results = [finished(one), finished(two)]
+        for code, errors in results:
+            assert code == 0, errors
+        assert_right(world)
 
 
 def test_a_full_disk(world: World) -> None:

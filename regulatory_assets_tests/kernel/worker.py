@@ -15,6 +15,7 @@ from random import Random
 from regulatory_assets.control.database import connect
 from regulatory_assets.control.register import Register
 from regulatory_assets.engine import Engine, start
+from regulatory_assets.ledger.deliver import deliver
 from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.run import Runner
@@ -52,11 +53,11 @@ def runner(engine: Engine, root: Path, name: str) -> Runner:
     return Runner(books.GRAPH, lake, register, books.Parameters(), engine.identity, name)
 
 
-def deliver(to: Runner, engine: Engine, number: int, size: int = 0) -> None:
+def deliver_all(to: Runner, engine: Engine, number: int, size: int = 0) -> None:
     given = content(number, size)
     for table in books.SOURCES:
         rows = frame(engine, table, given.rows(table.name))
-        to.deliver(table, DAY, rows, "full", f"step {number}")
+        deliver(to, table, DAY, rows, "full", f"step {number}")
 
 
 def read_for(to: Runner, seconds: float) -> None:
@@ -65,7 +66,7 @@ def read_for(to: Runner, seconds: float) -> None:
     reads = 0
     while time.monotonic() < deadline or reads < 20:
         for table in to.graph.tables.values():
-            version = Version(table, DAY, to.register.history(table.name, DAY))
+            version = Version.registered(to.register, table, DAY)
             standing = sum(r.booked - r.reversed for r in version.live)
             found = len(reader.rows(version).select("entry").toArrow())
             if found != standing:
@@ -93,7 +94,7 @@ def main() -> None:
         return
     number = given.number
     while True:
-        deliver(mine, engine, number, given.size)
+        deliver_all(mine, engine, number, given.size)
         mine.run_day(DAY, f"step {number}")
         print(f"done {number}", flush=True)
         if given.command == "once":

@@ -27,6 +27,7 @@ from regulatory_assets.control.register import Delivery, Register, Revision
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger import run as run_module
 from regulatory_assets.ledger.compact import compact
+from regulatory_assets.ledger.deliver import deliver
 from regulatory_assets.ledger.fingerprint import code_fingerprint
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.lake import Lake
@@ -155,7 +156,7 @@ class World:
         return books_model.Settings(self.parameters.limit, self.parameters.factor, code)
 
     def version(self, table: str, day: date) -> Version:
-        return Version(self.graph.tables[table], day, self.register.history(table, day))
+        return Version.registered(self.register, self.graph.tables[table], day)
 
     # -- doing ----------------------------------------------------------------------------------
 
@@ -175,7 +176,7 @@ class World:
         if mode == "delta":
             rows, operations = changed_rows(before.rows(table), rows, len(described.key))
         content = frame(self.engine, described, rows, operations)
-        outcome = (runner or self.runner).deliver(described, day, content, mode, "test")
+        outcome = deliver(runner or self.runner, described, day, content, mode, "test")
         self.note_source(table, day, new)
         return outcome
 

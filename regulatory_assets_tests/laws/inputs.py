@@ -23,9 +23,10 @@ from regulatory_assets.adjustments.rule import Rule, parse
 from regulatory_assets.control.register import Revision
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger import frames
-from regulatory_assets.ledger.change import Calculation, Move
+from regulatory_assets.ledger.change import Calculation
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.ledger.joining import Move
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.rules import NoRules
 from regulatory_assets.ledger.run import ParameterSource

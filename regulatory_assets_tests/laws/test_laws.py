@@ -25,6 +25,7 @@ from pyspark.sql.connect.dataframe import DataFrame
 from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.control.register import Register
 from regulatory_assets.engine import Engine
+from regulatory_assets.ledger.deliver import deliver
 from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.reader import Version
@@ -175,11 +176,11 @@ class Day:
     def run(self, drawn: Mapping[str, Rows]) -> None:
         for table in GRAPH.sources:
             content = as_frame(self.engine, inputs.arrow(table, drawn[table.name]))
-            self.runner.deliver(table, DAY, content, "full", "laws")
+            deliver(self.runner, table, DAY, content, "full", "laws")
         self.runner.run_day(DAY, "laws")
 
     def state(self, name: str) -> Counter[tuple[object, ...]]:
-        version = Version(GRAPH.tables[name], DAY, self.register.history(name, DAY))
+        version = Version.registered(self.register, GRAPH.tables[name], DAY)
         return Counter(rows_of(self.runner.reader.rows(version).toArrow()))
 
 

@@ -78,7 +78,7 @@ def _tamper(
 ) -> None:
     """Register a revision that changes one column of one row, as a broken stage might."""
     table = runner.graph.tables[name]
-    version = Version(table, DAY, runner.register.history(name, DAY))
+    version = Version.registered(runner.register, table, DAY)
     wanted = F.col("weighted") != 0 if "weighted" in table.column_names else F.lit(True)
     wanted = wanted if among is None else among
     row = runner.reader.rows(version).where(wanted).orderBy(*table.key).limit(1)
@@ -161,7 +161,7 @@ def test_countries_that_decide_and_are_not_known_are_told_with_their_number(runn
         return _answers(runner, table)["countries"]
 
     deals = runner.graph.tables["deals"]
-    version = Version(deals, DAY, runner.register.history("deals", DAY))
+    version = Version.registered(runner.register, deals, DAY)
     named = runner.reader.rows(version).where(F.col("security_id").isNotNull())
     used = sorted({r["security_id"] for r in named.select("security_id").toArrow().to_pylist()})
     above_0 = F.col("sovereign").isNotNull()

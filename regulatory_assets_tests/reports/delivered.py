@@ -53,7 +53,7 @@ def groups(runner: Runner, names: Iterable[str]) -> tuple[str, ...]:
 def rows(runner: Runner, name: str, day: date) -> list[dict[str, Any]]:
     """The business columns of a table's standing rows."""
     table = runner.graph.tables[name]
-    version = Version(table, day, runner.register.history(name, day))
+    version = Version.registered(runner.register, table, day)
     found: list[dict[str, Any]] = (
         runner.reader.rows(version).select(*table.column_names).toArrow().to_pylist()
     )

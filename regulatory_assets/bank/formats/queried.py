@@ -31,7 +31,7 @@ from regulatory_assets.bank.formats.piece import (
     staged_schema,
 )
 from regulatory_assets.bank.mapping import SourceMapping
-from regulatory_assets.bank.query import DAY, ColumnType, FileQuery, Relation
+from regulatory_assets.bank.query import DAY, FileQuery, QueriedType, Relation
 from regulatory_assets.bank.query import LINE as LINE_IN_SQL
 
 _TOLD = 5
@@ -129,7 +129,7 @@ def _keep(file: SourceFile, places: Sequence[str], target: Path) -> None:
             writer.write_table(piece.select(kept))
 
 
-def _what_is_wrong(column: str, at: str, kind: ColumnType) -> str:
+def _what_is_wrong(column: str, at: str, kind: QueriedType) -> str:
     """What a line's value is told to be, as a branch of a CASE."""
     told = column.replace("'", "''")
     found = [] if kind.may_be_empty else [f"when {at} is null then '{told} is empty'"]

@@ -148,7 +148,7 @@ def _changes(
     earlier = [d for d in day.register.days(table.name) if d < now.day]
     if not earlier:
         return {}
-    before = Version(table, earlier[-1], day.register.history(table.name, earlier[-1]))
+    before = Version.registered(day.register, table, earlier[-1])
     rows_before = before.standing
     sums, sums_before = (_totals(day, version, table.money) for version in (now, before))
     found = {}

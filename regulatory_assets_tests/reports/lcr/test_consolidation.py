@@ -19,6 +19,7 @@ from regulatory_assets.adjustments.fitting import check
 from regulatory_assets.adjustments.rule import RuleError, parse
 from regulatory_assets.adjustments.waterfall import BEFORE, waterfall
 from regulatory_assets.engine import Engine
+from regulatory_assets.ledger.deliver import deliver
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.quality.checks import all_checks, checks_of
 from regulatory_assets.quality.examination import Examination
@@ -28,7 +29,7 @@ from regulatory_assets.reports.lcr.tables import COMPONENTS, LCR, LCR_SCOPE_LINE
 from regulatory_assets.runtime import production_graph
 from regulatory_assets_tests.adjustments.ruled_books import Book
 from regulatory_assets_tests.kernel.world import frame
-from regulatory_assets_tests.reports.delivered import deliver
+from regulatory_assets_tests.reports import delivered
 
 DAY = date(2026, 1, 7)
 FLAGS = dict.fromkeys(("transactional", "insurable", "locked_in", "eligible"), "false")
@@ -78,7 +79,7 @@ class Bank:
         write(here, "counterparties", [{"counterparty_id": "C3"} | partner])
         security = {"security_id": "S1", "asset_class": "OTHER", "financial_issuer": "false"}
         write(here, "securities", [security | {"credit_quality": "UNRATED", "risk_weight": ""}])
-        self.runner: Runner = deliver(root, root, DAY, engine, self.book)
+        self.runner: Runner = delivered.deliver(root, root, DAY, engine, self.book)
         self.graph = self.runner.graph
 
     def run(self) -> None:
@@ -315,7 +316,7 @@ def test_a_scope_moves_and_takes_its_adjustments_along(bank: Bank) -> None:
     def move(path: str) -> None:
         moved = entities(PATHS | {"E1": path, "E2": path})
         rows = [tuple(r[c] or None for c in table.column_names) for r in moved]
-        bank.runner.deliver(table, DAY, frame(bank.engine, table, rows), "full", "test")
+        deliver(bank.runner, table, DAY, frame(bank.engine, table, rows), "full", "test")
 
     move("S")
     bank.run()

@@ -124,7 +124,7 @@ def run_bank(
 
 def rows_of_day(runner: Runner, name: str, day: date) -> list[Mapping[str, Any]]:
     table = runner.graph.tables[name]
-    version = Version(table, day, runner.register.history(name, day))
+    version = Version.registered(runner.register, table, day)
     rows: list[Mapping[str, Any]] = runner.reader.rows(version).toArrow().to_pylist()
     return rows
 
