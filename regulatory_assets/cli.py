@@ -206,6 +206,8 @@ def verify(
     start = time.monotonic()
     with waiting("verifying", as_json) as step:
         compared = verify_day(runtime, day.date(), wanted, step)
+    if not compared:
+        raise NotReady(f"nothing is registered for {day.date()}; run it first")
     if as_json:
         print_json([vars(c) for c in compared])
     else:
@@ -217,8 +219,6 @@ def verify(
             for example in c.examples:
                 console.print(f"{c.table}: {example}")
         console.print(f"recalculated on {wanted} in {time.monotonic() - start:.1f} s")
-    if not compared:
-        raise NotReady(f"nothing is registered for {day.date()}; run it first")
     if any(c.differing for c in compared):
         raise typer.Exit(1)
 
@@ -247,6 +247,10 @@ def lake_compact(
 ) -> None:
     """Post the state of a date once more as a snapshot, so that reading starts there."""
     runtime = open_runtime()
+    if table is not None and table not in runtime.graph.tables:
+        raise NotReady(f"no table {table}; use one of {', '.join(sorted(runtime.graph.tables))}")
+    if not any(runtime.register.latest(name, day.date()) for name in runtime.graph.tables):
+        raise NotReady(f"nothing is registered for {day.date()}; run it first")
     run_id = f"compact-{uuid.uuid4().hex}"
     done = []
     with waiting("compacting", as_json) as step:

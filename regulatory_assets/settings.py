@@ -10,16 +10,41 @@ import os
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as Unreadable
 
 PREFIX = "REGULATORY_ASSETS_"
 """With which the names of all environment variables begin."""
 
 
-class Settings(BaseSettings):
+class SettingsError(Exception):
+    """A setting that cannot be read; the message names the variables and what each may be."""
+
+
+class FromEnvironment(BaseSettings):
+    """Settings of which a wrong one is told by its variable, never by its value: that may hold a
+    password. Raises SettingsError when it is made."""
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except Unreadable as error:  # what should be JSON is none; it does not say the value
+            raise SettingsError(f"{error}; write JSON, or one variable for each entry") from None
+        except ValidationError as error:
+            wrong = error.errors(include_url=False, include_input=False)
+            raise SettingsError("; ".join(_told(e["loc"], e["msg"]) for e in wrong)) from None
+
+
+def _told(place: tuple[int | str, ...], problem: str) -> str:
+    name = "__".join(str(part).upper() for part in place)
+    said = problem.removeprefix("Value error, ")
+    return f"{PREFIX}{name}: {said}; set it anew or unset it"
+
+
+class Settings(FromEnvironment):
     """Where state lives and which engine computes."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
@@ -122,7 +147,7 @@ def _read(_said: tuple[tuple[str, str], ...]) -> Settings:
     return Settings()
 
 
-class Databases(BaseSettings):
+class Databases(FromEnvironment):
     """Where the databases are that sources ask; only who asks them reads it, with its passwords."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", frozen=True)
