@@ -33,7 +33,7 @@ from regulatory_assets.commands.report import report_app
 from regulatory_assets.commands.rules import print_impact
 from regulatory_assets.commands.rules_shown import rules_app
 from regulatory_assets.commands.sources import generate, sources_app
-from regulatory_assets.ledger.compact import clean, compact, status
+from regulatory_assets.ledger.compact import clean, compact, orphans, status
 from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.runtime import open_runtime
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json, tell, waiting
@@ -282,10 +282,22 @@ def lake_clean(
 ) -> None:
     """Remove postings that no register row names: what crashed or overtaken runs left."""
     runtime = open_runtime()
+    grace, tables = timedelta(hours=grace_hours), runtime.graph.tables
+    unnamed = {
+        posting
+        for table in tables.values()
+        for posting in orphans(runtime.lake, runtime.register, table, grace)
+    }
+    if known := unnamed & runtime.anchors.postings():
+        raise NotReady(
+            f"{len(known)} postings that the control database does not name were registered when "
+            "an anchor was taken, so it is not the one that this lake was written with, or older; "
+            "nothing was removed. Bring it back, or correct REGULATORY_ASSETS_CONTROL_URL"
+        )
     removed = [
         {"table": name, "posting": posting}
-        for name, table in runtime.graph.tables.items()
-        for posting in clean(runtime.lake, runtime.register, table, timedelta(hours=grace_hours))
+        for name, table in tables.items()
+        for posting in clean(runtime.lake, runtime.register, table, grace)
     ]
     if as_json:
         print_json(removed)

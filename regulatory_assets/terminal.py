@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from pyspark.errors import PySparkException
     from sqlalchemy.exc import DBAPIError
 
 # Names and values come from files: brackets and colons in them are no markup and no emoji.
@@ -27,6 +28,8 @@ errors = Console(stderr=True, markup=False, emoji=False)
 
 Day = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="Reporting date.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+_ENGINE_WORDS = 600
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -43,6 +46,7 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
 
     @wraps(command)
     def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        from pyspark.errors import AnalysisException, PySparkException
         from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
         from regulatory_assets.adjustments.people import NotAllowed
@@ -90,6 +94,11 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
                 raise
             tell("error", _of_a_database(error), "red")
             raise typer.Exit(1) from None
+        except PySparkException as error:
+            if isinstance(error, AnalysisException):  # what was asked is wrong, not what is there
+                raise
+            tell("error", _of_the_engine(error), "red")
+            raise typer.Exit(1) from None
         except OSError as error:
             if error.filename is None:  # not of a file or folder that somebody named
                 raise
@@ -105,6 +114,15 @@ def _of_a_database(error: DBAPIError) -> str:
     return (
         f"the {which} cannot be used ({str(error.orig).strip()}); see that it can be reached, read "
         "and written, and that it is the one that the settings name (docs/reference/settings.md)"
+    )
+
+
+def _of_the_engine(error: PySparkException) -> str:
+    """What the engine says, for as long as somebody reads it."""
+    told = str(error).strip().partition("\n")[0][:_ENGINE_WORDS]
+    return (
+        f"the engine failed ({told}); where it names a file, restore that from backup: "
+        "audit verify names all that are missing"
     )
 
 

@@ -564,6 +564,13 @@ def test_the_documents_of_a_calculated_day(
     open_runtime().events.append(Actor("ben"), people.APPROVED, "R-1", {}, before[-1].seq)
     assert late in CliRunner().invoke(app, show).stderr
     assert late not in CliRunner().invoke(app, [*show, "--as-of", "1"]).stderr
+    # Another control database names none of the lake's postings: they are no orphans.
+    lake, other = Settings().lake, {"REGULATORY_ASSETS_CONTROL_URL": f"sqlite:///{tmp_path}/other"}
+    written = sorted(lake.rglob("*.parquet"))
+    ran = CliRunner().invoke(app, ["lake", "clean", "--grace-hours", "0"], env=other)
+    assert ran.exit_code == 1, ran.output
+    assert "is not the one that this lake was written with" in ran.output
+    assert sorted(lake.rglob("*.parquet")) == written
     for words, said in (
         (f"show branch {day} --entity MOON", f"no branches of MOON on {SECOND}; entities: "),
         (f"show aml {day} --customer MOON", "no transactions of MOON are in the deliveries"),
