@@ -115,7 +115,10 @@ def depositors(dialect: Dialect, deals: str = "deals") -> str:
     )
     SELECT h.entity_id, h.counterparty_id, balance, eligible_balance,
            CAST(least(eligible_balance, {_LIMIT}) AS {MONEY}) AS insured_amount,
-           largest_balance, residue_deal_id,
+           largest_balance, balance = least(eligible_balance, {_LIMIT}) AS all_insured,
+           CASE WHEN eligible_balance > {_LIMIT} THEN eligible_balance END AS spread_balance,
+           CASE WHEN eligible_balance > {_LIMIT} THEN {_LIMIT} END AS spread_limit,
+           residue_deal_id,
            CAST(coalesce({_LIMIT} - shares, 0) AS {MONEY}) AS residue
     FROM held h LEFT JOIN spread s ON h.entity_id = s.e
          AND h.counterparty_id IS NOT DISTINCT FROM s.c"""

@@ -3,48 +3,30 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from datetime import date
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from benchmarks import system
 from benchmarks.data import DAY, Files
 from benchmarks.shares import LINES
 from benchmarks.steps import Steps
 from benchmarks.system import results as results
-from regulatory_assets.ledger.run import ParameterSource
-from regulatory_assets.regulation.parameters import ParameterSet
-
-_LINES = "lcr/lines"
+from regulatory_assets.regulation.parameters import Parameters
+from regulatory_assets.regulation.tables import Key, Row
 
 
-@dataclass(frozen=True)
-class _Other:
+def _more(line: str) -> Parameters:
     """Parameters in which one line has a hundredth more, under every regime."""
 
-    known: ParameterSource
-    line: str
+    def values(regime: str, key: Key, row: Row) -> Mapping[str, Decimal]:
+        if key != (line,):
+            return row.values
+        return {name: number + Decimal("0.01") for name, number in row.values.items()}
 
-    def at(self, day: date, names: Iterable[str]) -> Any:
-        found: Any = self.known.at(day, names)
-        if _LINES not in found.names:
-            return found
-        table = found.rates(_LINES)
-        by_regime = {
-            regime: {
-                key: replace(row, values={n: v + Decimal("0.01") for n, v in row.values.items()})
-                if key == (self.line,)
-                else row
-                for key, row in rows.items()
-            }
-            for regime, rows in table.by_regime.items()
-        }
-        tables = {name: found[name] for name in found.names}
-        return ParameterSet(day, tables | {_LINES: replace(table, by_regime=by_regime)})
+    return Parameters.default().with_values("lcr/lines", values)
 
 
 def factor(line: str, kept: bool, files: Files, state: Path, steps: Steps) -> Callable[[], None]:
@@ -55,7 +37,7 @@ def factor(line: str, kept: bool, files: Files, state: Path, steps: Steps) -> Ca
     if not kept:
         shutil.rmtree(found.lake.parameters)
     system.observe(steps)
-    changed = replace(runner, parameters=_Other(runner.parameters, line))
+    changed = replace(runner, parameters=_more(line))
     return partial(system.stages, changed, steps)
 
 

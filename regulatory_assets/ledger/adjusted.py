@@ -75,7 +75,8 @@ def of_lookups(
     touched = calculation.store(marked.withColumns(named).select(ENTRY, *stage.reads.content))
     before = calculation._join(frames.negative(touched), early, few=touched)
     after = calculation._join_net(touched, early, few=touched)
-    return frames.union([before, after.select(*before.columns)]), touched
+    columns = calculation._joined_columns(early)
+    return frames.union([before.select(*columns), after.select(*columns)]), touched
 
 
 def as_signs(stage: Stage, entries: DataFrame) -> DataFrame:

@@ -17,7 +17,7 @@ stands in ``adjusted``. Nothing here writes or knows the register.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -33,7 +33,7 @@ from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.joining import DAY, Joining, Move
 from regulatory_assets.ledger.reader import Version
-from regulatory_assets.ledger.stages import Entry, StageKind
+from regulatory_assets.ledger.stages import MovedValues, StageKind
 from regulatory_assets.ledger.table import BASE
 
 __all__ = ["Calculation", "Move"]
@@ -72,17 +72,20 @@ class Calculation(Joining):
             case _:
                 return self._group_change()
 
-    def naming(self, values: Mapping[str, Collection[Entry]]) -> DataFrame:
-        """The driving keys of a row stage's rows that name some entries of parameters."""
+    def using(self, values: MovedValues) -> DataFrame:
+        """The driving keys of a row stage's rows that use some entries of parameters."""
         stood, found = self.reader.rows(self.previous), []
         for cited in self.stage.cites:
-            if moved := values.get(cited.parameter):
+            moved = values.get(cited.parameter, ())
+            if moved and cited.by:
                 entries = [dict(zip(cited.by, entry, strict=True)) for entry in sorted(moved)]
                 schema = pa.schema([pa.field(c, pa.string()) for c in cited.by])
                 asked = pa.Table.from_pylist(entries, schema=schema)
                 named = self.reader.lake.session.createDataFrame(asked)
-                found.append(frames.semi(stood, named, cited.by).select(*self.stage.reads.key))
-        return frames.union(found).distinct()
+                found.append(frames.semi(stood, named, cited.by))
+            if moved and (others := cited.beside(moved)) is not None:
+                found.append(stood.where(others))
+        return frames.union([rows.select(*self.stage.reads.key) for rows in found]).distinct()
 
     # -- row stages -----------------------------------------------------------------------------
 
@@ -148,8 +151,8 @@ class Calculation(Joining):
             changed, touched = adjusted.of_lookups(self, early, net)
             terms.append(changed)
             driving.append(touched)
-        first, *others = terms
-        together = frames.union([first, *(term.select(*first.columns) for term in others)])
+        columns = self._joined_columns(early)
+        together = frames.union([term.select(*columns) for term in terms])
         return self._join_rest(together, early, self._of_all(driving))
 
     def _join_rest(self, rows: DataFrame, early: Sequence[int], few: DataFrame | None) -> DataFrame:

@@ -170,22 +170,30 @@ class Joining:
     def _named(self, lookup: Lookup) -> list[str]:
         return [f"__key_{k}" for k in lookup.table.key]
 
-    def _moved_rows(self, lookup: Lookup, *, net: bool = False) -> DataFrame:
+    def _moved_rows(self, lookup: Lookup) -> DataFrame:
         """Keys and taken columns of a lookup where these differ between the old and the new
         version, before any rule: entry -1 as they were, +1 as they are, none where there is no
-        row. With ``net`` in any layer."""
+        row."""
         move = self.moves[lookup.table.name]
-        seen = (*lookup.table.key, *(c for c in lookup.take if c not in lookup.table.key))
         changes = self.reader.changes(move.new, move.old)
         if move.new.layered:
-            if net:
-                seen = (*seen, "layer", "sign", "rule_id")
-            else:
-                changes = changes.where(F.col("layer") == BASE)
-        return frames.net(changes, seen)
+            changes = changes.where(F.col("layer") == BASE)
+        return frames.net(changes, lookup.seen)
 
     def _moved_keys(self, lookup: Lookup, *, net: bool = False) -> DataFrame:
-        return self._moved_rows(lookup, net=net).select(*lookup.table.key).distinct()
+        """Keys of a lookup whose taken columns moved before any rule; with ``net`` also those where
+        they moved after all rules."""
+        move, key = self.moves[lookup.table.name], lookup.table.key
+        if not net or not move.new.layered:
+            return self._moved_rows(lookup).select(*key).distinct()
+        before = F.when(F.col("layer") == BASE, F.col(ENTRY)).otherwise(0)
+        moved = (
+            self.reader.changes(move.new, move.old)
+            .groupBy(*lookup.seen)
+            .agg(F.sum(before).alias("before"), F.sum(F.col(ENTRY) * F.col("sign")).alias("after"))
+            .where((F.col("before") != 0) | (F.col("after") != 0))
+        )
+        return moved.select(*key).distinct()
 
     def reached(
         self, columns: Sequence[str], places: Sequence[int] | None = None
@@ -206,7 +214,6 @@ class Joining:
             if not self.moves[lookup.table.name].changed:
                 continue
             supplying = self._supplying(place)
-            # What moved in any layer holds what moved before rules.
             moved = self._moved_keys(lookup, net=self.lookups_layered)
             if not supplying:
                 named = frames.named(moved, lookup.table.key, lookup.by)
@@ -233,7 +240,7 @@ class Joining:
         rows = self._join_net(rows, supplying)
         for place in (i for i in layered if i not in supplying):
             lookup = self.stage.lookups[place]
-            keys = self.reader.adjusted_keys(self._version(place))
+            keys = self.reader.adjusted_keys(self._version(place), lookup.seen)
             named = dict(zip(lookup.table.key, self._named(lookup), strict=True))
             found = keys.withColumnsRenamed(named).withColumn(ADJUSTED, F.lit(True))
             touched = F.col(TOUCHED) | F.coalesce(F.col(ADJUSTED), F.lit(False))
@@ -243,9 +250,12 @@ class Joining:
     def _version(self, place: int) -> Version:
         return self.moves[self.stage.lookups[place].table.name].new
 
-    def _joined_columns(self) -> list[str]:
+    def _joined_columns(self, places: Sequence[int] | None = None) -> list[str]:
+        """The columns of driving rows that have all lookups, or those at some places. An engine
+        would plan a frame to say them."""
         stage = self.stage
-        taken = [lookup.prefix + c for lookup in stage.lookups for c in lookup.take]
+        lookups = [stage.lookups[i] for i in (self._all if places is None else places)]
+        taken = [lookup.prefix + c for lookup in lookups for c in lookup.take]
         day = [DAY] if stage.days is not None else []
         return [ENTRY, *stage.reads.content, *taken, *day]
 

@@ -18,7 +18,7 @@ from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.joining import Move
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.rules import RuleSet
-from regulatory_assets.ledger.stages import Entry, Stage, StageKind
+from regulatory_assets.ledger.stages import MovedValues, Stage, StageKind
 from regulatory_assets.ledger.table import Table
 
 
@@ -85,7 +85,7 @@ class Plan:
     previous: Version
     identity: Identity
     rules: RuleSet
-    values: Mapping[str, Collection[Entry]] = field(default_factory=dict)
+    values: MovedValues = field(default_factory=dict)
     """Entries of parameters whose values alone have moved; the change follows from them."""
 
     @property
@@ -95,8 +95,6 @@ class Plan:
         parts = [part for version in versions for part in version.parts if part.chain]
         return tuple(Consumed(v.table.name, v.day, v.revision) for v in parts)
 
-
-MovedValues = Callable[[str], Mapping[str, Collection[Entry]] | None]
 
 Chains = Mapping[tuple[str, date], tuple[Revision, ...]]
 
@@ -206,7 +204,7 @@ def plan_stage(
     identity: Identity,
     rules: RuleSet,
     crossover: Crossover,
-    moved_values: MovedValues,
+    moved_values: Callable[[str], MovedValues | None],
 ) -> Plan:
     """Decide the way for one stage. Raises NotReady where an input is missing or out of step.
 
@@ -237,11 +235,13 @@ def plan_stage(
     way, why = _decide(stage, last, (*moves.values(), *other_days), identity)
     if way is Way.CHANGE and (word := crossover.word(stage, moves)):
         way, why = Way.FULL, word
-    values: Mapping[str, Collection[Entry]] = {}
+    values: MovedValues = {}
     if last is not None and way is Way.FULL and _parameters_alone(last, identity, moves.values()):
-        values = _followed(stage, moved_values(last.parameters))
-        if values:
-            way, why = Way.CHANGE, _told(values)
+        moved = moved_values(last.parameters)
+        if moved and moved.keys() <= {cited.parameter for cited in stage.cites}:
+            values = _used(stage, moved)
+            way = Way.CHANGE if values else Way.EMPTY
+            why = f"{_told(moved)}; {'the rows that use them' if values else 'none that it uses'}"
     return Plan(
         stage, positions.day, way, why, moves, other_days, previous, identity, rules, values
     )
@@ -254,25 +254,20 @@ def _parameters_alone(last: Revision, identity: Identity, moves: Iterable[Move])
     return then == identity and not any(move.changed for move in moves)
 
 
-def _followed(
-    stage: Stage, moved: Mapping[str, Collection[Entry]] | None
-) -> Mapping[str, Collection[Entry]]:
-    """The moved entries, if the stage's rows name them all."""
-    alone = {cited.parameter: cited.alone for cited in stage.cites}
-    followed = moved is not None and all(
-        name in alone and all(map(alone[name], entries)) for name, entries in moved.items()
-    )
-    return moved if moved is not None and followed else {}
+def _used(stage: Stage, moved: MovedValues) -> MovedValues:
+    """The moved entries of those parameters of which a row of the stage may use one."""
+    used = {c.parameter for c in stage.cites if c.uses(moved.get(c.parameter, ()))}
+    return {name: entries for name, entries in moved.items() if name in used}
 
 
-def _told(values: Mapping[str, Collection[Entry]]) -> str:
+def _told(values: MovedValues) -> str:
     regimes: dict[str, list[str]] = {}
     for name, of in values.items():
         for regime, *key in sorted(of):
             regimes.setdefault(" ".join((name, *key)), []).append(regime)
     entries = [f"{entry} ({', '.join(under)})" for entry, under in regimes.items()]
     more = f" and {len(entries) - _TOLD} more" if len(entries) > _TOLD else ""
-    return f"changed values: {', '.join(entries[:_TOLD])}{more}; the rows that use them"
+    return f"changed values: {', '.join(entries[:_TOLD])}{more}"
 
 
 _TOLD = 3

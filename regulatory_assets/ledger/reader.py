@@ -143,9 +143,10 @@ class Reader:
     ) -> DataFrame:
         """The state: each standing row of every layer once, with entry 1.
 
-        Only keys that have a reversal are added up; bookings of all other keys stand as they are.
-        ``among`` restricts to the rows whose columns ``on`` stand in that frame, found by those
-        named ``first``; the restriction is by content, so the restricted entries still add up.
+        Of a large table only keys that have a reversal are added up; bookings of all other keys
+        stand as they are. ``among`` restricts to the rows whose columns ``on`` stand in that frame,
+        found by those named ``first``; the restriction is by content, so the restricted entries
+        still add up.
         """
         return frames.union([self._rows(part, among, on, first) for part in _with_rows(version)])
 
@@ -178,7 +179,7 @@ class Reader:
             parts = (self._among(part, among, on, first) for part in _with_rows(version))
             return self.net_of(frames.union([*parts]), version)
         scan = self.entries(version)
-        if table.additive:
+        if table.additive or not self.is_large(version):
             return self.net_of(scan, version)
         moved = self.adjusted_keys(version).select(*table.key)
         reversing = [r for r in version.live if r.reversed]
@@ -189,10 +190,13 @@ class Reader:
         summed = self.net_of(frames.semi(scan, moved, table.key), version)
         return frames.union([standing, summed.select(*standing.columns)])
 
-    def adjusted_keys(self, version: Version) -> DataFrame:
-        """Keys for which rows of the adjustment layer stand or stood, each once."""
-        key = version.table.key
-        return self.entries(version).where(F.col("layer") != BASE).select(*key).distinct()
+    def adjusted_keys(self, version: Version, seen: Sequence[str] = ()) -> DataFrame:
+        """Keys for which rows of the adjustment layer stand or stood, each once; of some columns,
+        the key among them, those for which such rows change one of these."""
+        rows, key = self.entries(version).where(F.col("layer") != BASE), version.table.key
+        if seen:
+            rows = frames.net(rows.withColumn(ENTRY, F.col(ENTRY) * F.col("sign")), seen)
+        return rows.select(*key).distinct()
 
     def _rows(
         self,
@@ -212,7 +216,7 @@ class Reader:
             scan = scan.where(only)
         if not reversing:
             return scan
-        if among is not None:
+        if among is not None or not self.is_large(version):
             return frames.net(scan, table.content)
         moved = (
             self._scan(version, reversing)
@@ -299,7 +303,7 @@ class Reader:
         """A lookup's key columns and the columns taken, the latter under their joined names.
 
         Before any rule, or with ``net`` after all. Then a column ``__adjusted`` is true where rules
-        have touched the key, also where they have left no row; it says nothing where only the keys
+        have changed what is taken, or left no row; it says nothing where only the keys
         ``among`` a frame are asked for. Before any rule those matter where many rows stand: some of
         them taken back, which are told apart only where all are asked for, or found by two keys.
         """
@@ -315,7 +319,7 @@ class Reader:
         if among is not None:
             found = self.net(version, among, key, first=key[-1:]).select(*named, *taken)
             return found.withColumn(ADJUSTED, F.lit(False))
-        adjusted = self.adjusted_keys(version)
+        adjusted = self.adjusted_keys(version, lookup.seen)
         after = self.net(version, among=adjusted, on=key)
         renamed = after.select(*named, *taken)
         touched = frames.attach(

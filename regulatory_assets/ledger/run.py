@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -42,7 +42,7 @@ from regulatory_assets.ledger.postcheck import Counts, PostingRefused, check_pos
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.recall import Recall
 from regulatory_assets.ledger.rules import NoRules, RuleSet, RuleSource
-from regulatory_assets.ledger.stages import Entry, ParameterSet, Stage
+from regulatory_assets.ledger.stages import MovedValues, ParameterSet, Stage
 from regulatory_assets.ledger.table import Table
 
 log = logging.getLogger(__name__)
@@ -135,9 +135,7 @@ class Runner:
         moved = partial(self._moved_values, stage, day)
         return plan_stage(self.graph, where, stage, identity, rules, self.crossover, moved)
 
-    def _moved_values(
-        self, stage: Stage, day: date, before: str
-    ) -> Mapping[str, Collection[Entry]] | None:
+    def _moved_values(self, stage: Stage, day: date, before: str) -> MovedValues | None:
         """The values that differ from those of a hash; None where that is not known."""
         text = self.kept_parameters.text(before) if stage.cites else None
         return None if text is None else self.parameters_for(stage, day).moved_since(text)
@@ -226,7 +224,7 @@ class Runner:
             with self.clear_errors(read), self.lake.scratch() as store:
                 calculation = self._calculation(plan, reader, store)
                 if plan.values:
-                    keys = store(calculation.naming(plan.values))
+                    keys = store(calculation.using(plan.values))
                     entries = self.difference(store(calculation.full(keys)), previous, keys)
                 elif plan.way is Way.CHANGE:
                     entries = calculation.change()

@@ -26,6 +26,9 @@ from regulatory_assets.ledger.table import ColumnType, Table
 Entry = tuple[str, ...]
 """A row of a table of parameters: its regime, then its key."""
 
+MovedValues = Mapping[str, Collection[Entry]]
+"""The entries whose values differ from those of an earlier time, by parameter."""
+
 
 class ParameterSet(Protocol):
     """Parameter values in force on a day; ``hash`` changes exactly when a value does.
@@ -42,7 +45,7 @@ class ParameterSet(Protocol):
 
     def __getitem__(self, name: str) -> Any: ...
 
-    def moved_since(self, before: str) -> Mapping[str, Collection[Entry]] | None: ...
+    def moved_since(self, before: str) -> MovedValues | None: ...
 
 
 RowFunction = Callable[[DataFrame, Any], DataFrame]
@@ -92,6 +95,12 @@ class Lookup:
         for name in self.take:
             self.table.column(name)
 
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """The columns of the table that matter: its key and what is taken."""
+        key = self.table.key
+        return (*key, *(c for c in self.take if c not in key))
+
 
 RECLASSIFIED = "reclassified"
 """For a derivation: whether the rule has moved the row to another line."""
@@ -99,16 +108,21 @@ RECLASSIFIED = "reclassified"
 
 @dataclass(frozen=True)
 class Cited:
-    """A table of parameters of which every written row uses the entry that it names, and no other.
+    """A table of parameters of which the written rows tell who uses an entry.
 
-    ``by`` are the written columns that name it: its regime, then its key. So another value reaches
-    the rows that name it. Entries for which ``alone`` does not hold are used by other rows as well,
-    and another value of theirs recalculates the whole table.
+    ``by`` are the written columns that name it: its regime, then its key; none where no row names
+    any. ``beside`` is a condition on the written rows that use one of some entries without naming
+    it; None where no row does. Of every driving row whose result an entry decides, at least one row
+    must be found by the two, whatever values have been in force: another value reaches no others.
     """
 
     parameter: str
-    by: tuple[str, ...]
-    alone: Callable[[Entry], bool] = lambda entry: True
+    by: tuple[str, ...] = ()
+    beside: Callable[[Collection[Entry]], Column | None] = lambda entries: None
+
+    def uses(self, entries: Collection[Entry]) -> bool:
+        """Whether a row may use one of some entries."""
+        return bool(self.by) or self.beside(entries) is not None
 
 
 @dataclass(frozen=True)
@@ -178,7 +192,7 @@ def row_stage(
 ) -> Callable[[RowFunction], Stage]:
     """One row in, zero or more out; the key of the written table contains the key of the read.
 
-    A changed value of a parameter that is among ``cites`` is followed to the rows that name it.
+    A changed value of a parameter that is among ``cites`` is followed to the rows that use it.
     """
 
     def declare(function: RowFunction) -> Stage:

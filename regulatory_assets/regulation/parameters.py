@@ -33,6 +33,7 @@ from regulatory_assets.regulation.tables import (
     RateTable,
     Row,
     Rule,
+    Values,
     moved_entries,
 )
 
@@ -68,10 +69,7 @@ class ParameterSet:
 
     def rates(self, name: str) -> RateTable:
         """The table, which must be a rate table."""
-        table = self[name]
-        if not isinstance(table, RateTable):
-            raise ParameterError(f"{name} is not a rate table", "Use decide", table.path)
-        return table
+        return _rates(self[name])
 
     def decisions(self, name: str) -> DecisionTable:
         """The table, which must be a decision table."""
@@ -146,6 +144,14 @@ class Parameters:
         force = max(day, not_before)
         return ParameterSet(day, {name: self._at(force, name) for name in names}, force)
 
+    def with_values(self, name: str, values: Values) -> Parameters:
+        """The same with other numbers in a rate table, on every day: what would be with them."""
+        other = [
+            (start, None if table is None else _rates(table).with_values(values))
+            for start, table in self.history(name)
+        ]
+        return Parameters({**self._histories, name: other})
+
     def history(self, name: str) -> Sequence[tuple[date, AnyTable | None]]:
         """A parameter's table from each day on which something begins or ends; None: no values."""
         return self._histories[name]
@@ -171,6 +177,12 @@ class Parameters:
                 known.path,
             )
         return table
+
+
+def _rates(table: AnyTable) -> RateTable:
+    if not isinstance(table, RateTable):
+        raise ParameterError(f"{table.name} is not a rate table", "Use decide", table.path)
+    return table
 
 
 @cache

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -47,6 +47,10 @@ class Row:
     citation: Citation
     path: Path
     line: int
+
+
+Values = Callable[[str, Key, Row], Mapping[str, Decimal]]
+"""The numbers of a row, by its regime and key."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,14 @@ class RateTable:
                 self.path,
             )
         return rows[wanted]
+
+    def with_values(self, values: Values) -> RateTable:
+        """The same table with other numbers."""
+        by_regime = {
+            regime: {k: replace(row, values=values(regime, k, row)) for k, row in rows.items()}
+            for regime, rows in self.by_regime.items()
+        }
+        return replace(self, by_regime=by_regime)
 
     def value(self, key: str | Key, name: str, regime: str = BASEL) -> Decimal:
         self.check_column(name, self.types)
@@ -227,18 +239,26 @@ class DecisionTable:
 
     @cached_property
     def canonical(self) -> str:
-        """The decisions themselves as JSON, however the rules spell them."""
-        inputs = list(self.inputs)
-        names = sorted(inputs)
-        places = [inputs.index(name) for name in names]
+        """The decisions themselves as JSON, however the rules spell them: by regime the number of
+        the answer to each combination of values, in the order of names and values."""
+        names = sorted(self.inputs)
+        places = [names.index(name) for name in self.inputs]
+        ordered = itertools.product(*(sorted(self.inputs[name]) for name in names))
+        combinations = [tuple(values[place] for place in places) for values in ordered]
+        rules = itertools.chain.from_iterable(self.by_regime.values())
+        told = {id(rule): _json(dict(rule.then)) for rule in rules}
+        answers = sorted(set(told.values()))
+        numbers = {rule: answers.index(answer) for rule, answer in told.items()}
+        decisions = {
+            regime: [numbers[id(deciding[values])] for values in combinations]
+            for regime, deciding in self._deciding.items()
+        }
+        inputs = {name: sorted(self.inputs[name]) for name in names}
+        return _json(["decisions", inputs, answers, decisions])
 
-        def decisions(deciding: Mapping[Key, Rule]) -> list[Any]:
-            pairs = deciding.items()
-            return sorted([[key[at] for at in places], dict(rule.then)] for key, rule in pairs)
 
-        told = {id(each): each for each in self._deciding.values()}
-        sorted_ = {same: decisions(each) for same, each in told.items()}
-        return _json(["decisions", names, {r: sorted_[id(d)] for r, d in self._deciding.items()}])
+def _json(content: Any) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def moved_entries(before: Any, after: Any) -> frozenset[Key] | None:
@@ -254,10 +274,6 @@ def moved_entries(before: Any, after: Any) -> frozenset[Key] | None:
     if rows[0].keys() != rows[1].keys():
         return None
     return frozenset(entry for entry, said in rows[1].items() if rows[0][entry] != said)
-
-
-def _json(content: Any) -> str:
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def plain(value: Decimal) -> str:

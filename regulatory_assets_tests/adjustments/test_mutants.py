@@ -78,6 +78,12 @@ def lookups_before_rules(patch: Patch) -> None:
     patch.setattr(joining.Joining, "lookups_layered", property(lambda self: False))
 
 
+def moves_before_rules(patch: Patch) -> None:
+    """What a stage looks up counts as moved only where it moved before any rule."""
+    moved = joining.Joining._moved_keys
+    patch.setattr(joining.Joining, "_moved_keys", lambda self, lookup, net: moved(self, lookup))
+
+
 def base_follows_the_rules(patch: Patch) -> None:
     """The result before any rule is made from rows after all of them."""
     patch.setattr(Reader, "base", Reader.net)
@@ -205,6 +211,7 @@ MUTANTS: tuple[tuple[Callable[[Patch], None], Callable[[Play], None]], ...] = (
     (forgotten_lookup, looked_up),
     (contra_of_the_base_row, chain),
     (lookups_before_rules, rate),
+    (moves_before_rules, moved_condition),
     (base_follows_the_rules, rate),
     (lost_rules, other_amount),
     (excluded_rows_go_on, excluded),

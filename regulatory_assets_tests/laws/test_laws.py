@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from random import Random
-from shutil import copytree
+from shutil import copytree, rmtree
 from tempfile import mkdtemp
 
 import pyarrow as pa
@@ -34,7 +34,7 @@ from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.runtime import production_graph
 from regulatory_assets_tests.laws import inputs
 from regulatory_assets_tests.laws.inputs import Rows, as_frame, rows_of
-from regulatory_assets_tests.regulation.moved import Moved, entries
+from regulatory_assets_tests.regulation.moved import entries, moved
 
 PRODUCTION, PARAMETERS, DAY = production_graph(), Parameters.default(), date(2026, 1, 5)
 GRAPH = replace(
@@ -230,23 +230,23 @@ class Copy:
 def test_following_other_values_is_full(
     sail: Engine, tmp_path: Path, stage: Stage, cited: Cited
 ) -> None:
-    """Other numbers in every second entry, followed to the rows that name it and back again; where
-    nothing is kept of what was, or entries move that cannot be followed, all is recalculated."""
+    """Other numbers in every second entry, followed to the rows that use it and back again; those
+    of entries that no row uses reach none. Where nothing is kept of what was, all is recalculated.
+    """
     follow, whole = Copy(sail, tmp_path / "follow"), Copy(sail, tmp_path / "whole")
     before = follow.rows(stage)
-    some = set(entries(cited, DAY, alone=True)[::2])
-    moved = Moved(cited.parameter, some)
-    (kept,) = whole.runner.lake.parameters.iterdir()
-    text = kept.read_text()
-    kept.write_text(text.replace("rates", "rated", 1))
-    assert whole.run(stage, moved).way is Way.FULL, "the text no longer has its hash"
-    followed = follow.run(stage, moved)
-    assert followed.way is Way.CHANGE
-    assert followed.why.startswith(f"changed values: {cited.parameter} ")
-    assert follow.rows(stage) == whole.rows(stage) != before
-    assert follow.run(stage, moved).way is Way.NOTHING
+    every = entries(cited, DAY)
+    idle = [entry for entry in every if not cited.uses([entry])]
+    for some, way in ((idle, Way.EMPTY), (every[::2], Way.CHANGE)):
+        if some:
+            parameters = moved(cited.parameter, {*some})
+            rmtree(whole.runner.lake.parameters)
+            assert whole.run(stage, parameters).way is Way.FULL
+            followed = follow.run(stage, parameters)
+            assert followed.way is way
+            assert followed.why.startswith(f"changed values: {cited.parameter} ")
+            assert follow.rows(stage) == whole.rows(stage)
+    assert follow.rows(stage) != before or not cited.by, "rows name entries that decide something"
+    assert follow.run(stage, parameters).way is Way.NOTHING
     assert follow.run(stage, PARAMETERS).way is Way.CHANGE
     assert follow.rows(stage) == before
-    if others := entries(cited, DAY, alone=False):
-        runner = replace(follow.runner, parameters=Moved(cited.parameter, {*some, others[0]}))
-        assert runner.plan(stage, DAY).way is Way.FULL

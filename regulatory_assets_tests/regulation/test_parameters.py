@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from regulatory_assets.regulation.parameters import ParameterError, Parameters, ParameterSet
+from regulatory_assets.regulation.tables import Key, Row
 
 from .broken import GOOD, broken, broken_file
 
@@ -241,6 +242,22 @@ def test_which_entries_have_moved(
     assert _copy(tmp_path, **change).at(LATE, NAMES).moved_since(late.text) == expected
     assert late.moved_since(_copy(tmp_path, **change).at(LATE, NAMES).text) == expected
     assert late.moved_since(late.text) == {}
+
+
+def test_other_numbers_are_those_of_the_rows_meant(parameters: Parameters) -> None:
+    """On every day, and of no other row; what is loaded stays as it is."""
+
+    def values(regime: str, key: Key, row: Row) -> Mapping[str, Decimal]:
+        return {**row.values, "rate": Decimal("0.9")} if key == ("stable",) else row.values
+
+    other = parameters.with_values("test/run_off", values)
+    for day in (date(2019, 12, 31), LATE):
+        before, after = parameters.at(day, NAMES), other.at(day, NAMES)
+        assert after.rates("test/run_off").value("stable", "rate") == Decimal("0.9")
+        moved = {("basel", "stable"), ("us", "stable")}
+        assert after.moved_since(before.text) == {"test/run_off": moved}
+    with pytest.raises(ParameterError, match="test/kind is not a rate table"):
+        parameters.with_values("test/kind", values)
 
 
 def test_sets_of_other_tables_are_not_compared(parameters: Parameters, late: ParameterSet) -> None:

@@ -21,6 +21,7 @@ from regulatory_assets.regulation.answers import answers, question
 from regulatory_assets.reports.lcr.instalments import INTEREST
 from regulatory_assets.reports.lcr.joint import has_better_scheme
 from regulatory_assets.reports.lcr.public import whose_counterparty
+from regulatory_assets.reports.lcr.securities import unwind_line
 
 SWAP = "COLLATERAL_SWAP"
 
@@ -63,22 +64,6 @@ def is_a(product_type: str) -> Column:
 def decided_by(table: Any) -> Column:
     """Whether a decision table of a family of products has the deal's kind among its inputs."""
     return F.col("product_type").isin(*table.inputs["product_type"])
-
-
-_UNWIND = "unwind_"
-
-
-def is_own_line(entry: tuple[str, ...]) -> bool:
-    """Whether no part uses the factor of a line but those that are on it. What is unwound tells
-    also how much of a facility its posted collateral covers."""
-    _, line = entry
-    return not line.startswith(_UNWIND)
-
-
-def unwind_line() -> Column:
-    """The line of collateral that is unwound; its factor is what the haircut leaves."""
-    received = F.col("part") == "unwind_received"
-    return F.concat(F.lit(_UNWIND), F.when(received, F.col("received")).otherwise(F.col("level")))
 
 
 def _answers(p: Any) -> pa.Table:
@@ -173,7 +158,8 @@ def _question(p: Any) -> Column:
         F.when(is_a("DEPOSIT") & (part != INTEREST), question(p["lcr/deposit_lines"], deposit))
         .when(is_a("LOAN"), question(p["lcr/loan_lines"], loan))
         .when(part == "unwind_cash", "unwind_level1_cash")
-        .when(part.isin("unwind_received", "unwind_collateral"), unwind_line())
+        .when(part == "unwind_received", unwind_line(F.col("received")))
+        .when(part == "unwind_collateral", unwind_line(level))
         .when(
             is_a(SWAP) & (part == "whole"),
             F.coalesce(question(p["lcr/swap_lines"], swap), _NOWHERE),

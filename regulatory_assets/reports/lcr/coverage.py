@@ -8,7 +8,7 @@ the ratio: they are not asked for here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,6 @@ from typing import Any
 
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.cases import (
-    CalculationCase,
     Cases,
     CurrencyCase,
     DealBank,
@@ -80,43 +79,35 @@ def numbers(parameters: ParameterSet) -> Iterator[Number]:
                         yield from (Number(name, key, column, row) for column in table.types)
 
 
-def changed(parameters: ParameterSet, number: Number, by: Decimal) -> ParameterSet:
+def changed(number: Number, by: Decimal) -> Parameters:
     """The parameters with one number raised by an amount, in every regime that shares it."""
 
-    def row(row: Row) -> Row:
+    def values(regime: str, key: Key, row: Row) -> Mapping[str, Decimal]:
         if (row.path, row.line) != number.entry:
-            return row
-        values = {**row.values, number.column: row.values[number.column] + by}
-        return replace(row, values=values)
+            return row.values
+        return {**row.values, number.column: row.values[number.column] + by}
 
-    tables = {name: parameters[name] for name in parameters.names}
-    table = parameters.rates(number.table)
-    by_regime = {
-        regime: {key: row(own) for key, own in rows.items()}
-        for regime, rows in table.by_regime.items()
-    }
-    return ParameterSet(
-        parameters.day, {**tables, number.table: replace(table, by_regime=by_regime)}
-    )
+    return Parameters.default().with_values(number.table, values)
 
 
 def failing(number: Number | None = None, by: Decimal = Decimal(0)) -> list[str]:
     """The cases that fail when a number is raised by an amount; without one, as things are."""
+    known = Parameters.default() if number is None else changed(number, by)
     found: list[str] = []
     for case in cases().calculations:
-        parameters = _at(case, number, by)
+        parameters = known.at(case.day, PARAMETERS)
         if _differs(liquidity_coverage_ratio(case.rows, parameters, case.regime), case.result):
             found.append(case.name)
     for profile in cases().profiles:
-        if _net(profile, _at(profile, number, by)) != profile.result:
+        if _net(profile, known.at(profile.day, PARAMETERS)) != profile.result:
             found.append(profile.name)
     for views in cases().currencies:
-        given = _views(views, _at(views, number, by))
+        given = _views(views, known.at(views.day, PARAMETERS))
         wrong = (_differs(given[c], result) for c, result in views.results.items() if c in given)
         if given.keys() != views.results.keys() or any(wrong):
             found.append(views.name)
     for bank in cases().banks:
-        found += _failing(bank, _at(bank, number, by))
+        found += _failing(bank, known.at(bank.day, PARAMETERS))
     return found
 
 
@@ -129,7 +120,7 @@ def deciding() -> dict[Entry, list[str]]:
     """The cases in which each rule decides."""
     found: dict[Entry, list[str]] = {}
     for bank in cases().banks:
-        reading = Reading(_at(bank, None, Decimal(0)))
+        reading = Reading(Parameters.default().at(bank.day, PARAMETERS))
         book = Bank(bank.rows, bank.day, reading)
         deals = {deal["deal_id"]: deal for deal in bank.rows["deals"]}
         for case in bank.cases:
@@ -159,15 +150,6 @@ def _net(case: ProfileCase, parameters: ParameterSet) -> Mapping[str, Decimal] |
 def _views(case: CurrencyCase, parameters: ParameterSet) -> Mapping[str, Mapping[str, Any]]:
     views = currency_views(case.rows, case.reporting_currency, parameters, case.regime)
     return {view.pop("currency"): view for view in views}
-
-
-def _at(
-    case: CalculationCase | CurrencyCase | DealBank | ProfileCase,
-    number: Number | None,
-    by: Decimal,
-) -> ParameterSet:
-    parameters = Parameters.default().at(case.day, PARAMETERS)
-    return parameters if number is None else changed(parameters, number, by)
 
 
 def _failing(bank: DealBank, parameters: ParameterSet) -> Iterator[str]:

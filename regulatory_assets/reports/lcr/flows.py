@@ -9,6 +9,7 @@ where scopes differ in ``treatment``. No factor stands here.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from pyspark.sql.connect import functions as F
@@ -17,7 +18,7 @@ from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.tables import COUNTERPARTIES, DEALS
 from regulatory_assets.ledger.arithmetic import mul_div, product
-from regulatory_assets.ledger.stages import Cited, Lookup, row_stage
+from regulatory_assets.ledger.stages import Cited, Entry, Lookup, row_stage
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.expressions import value
 from regulatory_assets.reports.lcr.assignment import (
@@ -25,8 +26,6 @@ from regulatory_assets.reports.lcr.assignment import (
     SWAP,
     decided_by,
     is_a,
-    is_own_line,
-    unwind_line,
     with_line,
 )
 from regulatory_assets.reports.lcr.calling import OF_CALLS, by_terms
@@ -50,7 +49,14 @@ from regulatory_assets.reports.lcr.joint import OF_SHARED
 from regulatory_assets.reports.lcr.lending import OF_LOAN, by_loan_terms, is_performing
 from regulatory_assets.reports.lcr.public import OF_PUBLIC
 from regulatory_assets.reports.lcr.received import OF_RECEIVED, free_share
-from regulatory_assets.reports.lcr.securities import OF_ENTITY, OF_GRADE, level_of, with_sovereigns
+from regulatory_assets.reports.lcr.securities import (
+    OF_ENTITY,
+    OF_GRADE,
+    is_unwound,
+    level_of,
+    unwind_line,
+    with_sovereigns,
+)
 from regulatory_assets.reports.lcr.tables import DEPOSITORS, LCR_FLOWS
 from regulatory_assets.reports.lcr.treatment import as_treated, is_retail_deposit
 from regulatory_assets.reports.lookups import RATE_OF_DAY
@@ -62,6 +68,18 @@ _FINANCIAL = ("BANK", "OTHER_FINANCIAL", "OTHER_LEGAL_ENTITY")
 """Sectors whose deposits run off whole, insured or not (BCBS 238 paras 108-109)."""
 
 _FLOW_PARAMETERS = (*LINE_PARAMETERS, "lcr/security_level", "lcr/window")
+
+_OF_FACILITY = ("posted", "undrawn")
+
+
+def _covered(entries: Collection[Entry]) -> Column | None:
+    """The parts of facilities: what posted collateral covers follows from the haircut of what is
+    unwound. Of a facility one of the two stands, whatever the haircut: they sum to its amount, and
+    of one without an amount nothing is covered, since no collateral is worth less than nothing."""
+    regimes = sorted({regime for regime, line in entries if is_unwound(line)})
+    if not regimes:
+        return None
+    return F.col("part").isin(*_OF_FACILITY) & F.col("regime").isin(*regimes)
 
 
 @row_stage(
@@ -85,7 +103,7 @@ _FLOW_PARAMETERS = (*LINE_PARAMETERS, "lcr/security_level", "lcr/window")
         Lookup(
             DEPOSITORS,
             by=("entity_id", "counterparty_id"),
-            take=("balance", "eligible_balance", "insured_amount", "residue_deal_id", "residue"),
+            take=("all_insured", "spread_balance", "spread_limit", "residue_deal_id", "residue"),
         ),
         OF_SHARED,
         Lookup(
@@ -112,7 +130,7 @@ _FLOW_PARAMETERS = (*LINE_PARAMETERS, "lcr/security_level", "lcr/window")
         ),
     ),
     parameters=_FLOW_PARAMETERS,
-    cites=(Cited("lcr/lines", ("regime", "line"), alone=is_own_line),),
+    cites=(Cited("lcr/lines", ("regime", "line"), _covered),),
 )
 def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     """Every part of every deal with its line (BCBS 238 paras 45-160, conventions 1, 4, 7-11).
@@ -150,20 +168,17 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
         .when(due <= last, "WITHIN")
         .otherwise("BEYOND")
     )
-    eligible = is_insured() & is_a("DEPOSIT")
-    share = mul_div(F.col("held"), F.col("insured_amount"), F.col("eligible_balance"))
+    known = F.col("held").isNotNull() & F.col("all_insured").isNotNull()
+    eligible = is_insured() & is_a("DEPOSIT") & known
+    share = mul_div(F.col("held"), F.col("spread_limit"), F.col("spread_balance"))
     residue = F.when(F.col("deal_id") == F.col("residue_deal_id"), F.col("residue"))
-    spread = F.col("held").isNotNull() & (F.col("eligible_balance") != 0)
+    of_limit = (share + F.coalesce(residue, _NOTHING)).cast(_MONEY)
     insured = (
         F.when(F.col("shared_insured").isNotNull(), F.col("shared_insured"))
-        .when(
-            eligible & (F.col("insured_amount") == F.col("eligible_balance")),
-            F.coalesce("held", _NOTHING),
-        )
-        .when(eligible & spread, (share + F.coalesce(residue, _NOTHING)).cast(_MONEY))
+        .when(eligible & F.col("spread_balance").isNull(), F.col("held"))
+        .when(eligible, of_limit)
         .otherwise(_NOTHING)
     )
-    all_insured = F.col("balance") == F.col("insured_amount")
     first = {
         "window": window,
         "level": level_of(p),
@@ -176,11 +191,11 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
     second = {
         "level": F.coalesce("level", F.lit("none")),
         "insured": insured,
-        "all_insured": F.coalesce("shared_all_insured", all_insured),
+        "all_insured": F.coalesce("shared_all_insured", "all_insured"),
         "operational": F.least(F.coalesce("operational", _NOTHING), F.col("held")),
     }
-    known = with_sovereigns(with_sovereigns(deals), "received_")
-    return known.withColumns(first).withColumns(second)
+    told = with_sovereigns(with_sovereigns(deals), "received_")
+    return told.withColumns(first).withColumns(second)
 
 
 def _parts(p: Any) -> Column:
@@ -208,7 +223,7 @@ def _parts(p: Any) -> Column:
             is_a("REVERSE_REPO"), parts("whole", "collateral", "unwind_cash", "unwind_collateral")
         )
         .when(is_a(SWAP), parts("whole", "collateral", "unwind_received", "unwind_collateral"))
-        .when(decided_by(p["lcr/facility_lines"]), parts("posted", "undrawn"))
+        .when(decided_by(p["lcr/facility_lines"]), parts(*_OF_FACILITY))
         .when(is_a("SECURITY") & F.col("free").isNotNull(), parts("free", "pledged"))
         .otherwise(parts("whole"))
     )
@@ -234,7 +249,8 @@ def _part_amount(p: Any) -> Column:
     operational_insured = F.least(operational, insured)
     rest = (held - operational).cast(_MONEY)
     liquid = F.col("eligible") & (F.col("level") != "none")
-    after_haircut = product(pledged, value(p["lcr/lines"], unwind_line(), "rate", F.col("regime")))
+    left = value(p["lcr/lines"], unwind_line(F.col("level")), "rate", F.col("regime"))
+    after_haircut = product(pledged, left)
     posted = F.when(liquid, F.least(held, F.coalesce(after_haircut, _NOTHING))).otherwise(_NOTHING)
     lent, swapped = is_a("REVERSE_REPO"), is_a(SWAP)
     usable = F.col("eligible") & (F.col("received") != "none")

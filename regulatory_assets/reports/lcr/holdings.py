@@ -6,6 +6,7 @@ has no say here: then a deal is eligible or not as it was delivered.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from pyspark.sql.connect import functions as F
@@ -16,10 +17,17 @@ from pyspark.sql.connect.window import Window
 from regulatory_assets.bank.tables import DEALS
 from regulatory_assets.bank.tables.securities import HOLDINGS, PLEDGED_POOLS
 from regulatory_assets.ledger.arithmetic import mul_div, product
-from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
+from regulatory_assets.ledger.stages import Cited, Entry, Lookup, group_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.regulation.expressions import value
-from regulatory_assets.reports.lcr.securities import OF_ENTITY, OF_GRADE, level_of, with_sovereigns
+from regulatory_assets.reports.lcr.securities import (
+    OF_ENTITY,
+    OF_GRADE,
+    is_unwound,
+    level_of,
+    unwind_line,
+    with_sovereigns,
+)
 from regulatory_assets.reports.lookups import RATE_OF_DAY
 
 _STRING, _MONEY, _RATE = ColumnType.STRING, ColumnType.MONEY, ColumnType.RATE
@@ -80,6 +88,11 @@ def _not_pledged_beside() -> Expression:
     return F.coalesce(mul_div(held, units.cast(_MONEY.value), F.col("quantity")), _NOTHING)
 
 
+def _of_any_level(entries: Collection[Entry]) -> Expression | None:
+    """Rows say no level, so any may use what the haircut of one leaves; none uses another line."""
+    return F.lit(True) if any(is_unwound(line) for _, line in entries) else None
+
+
 @row_stage(
     reads=HOLDINGS,
     writes=POOLED_HOLDINGS,
@@ -90,10 +103,11 @@ def _not_pledged_beside() -> Expression:
         OF_GRADE,
     ),
     parameters=("lcr/lines", "lcr/security_level"),
+    cites=(Cited("lcr/lines", beside=_of_any_level),),
 )
 def pooled_holdings(holdings: DataFrame, p: Any) -> DataFrame:
     """Value and liquidity of what lies in pools (BCBS 238 para 31, convention 10)."""
-    line = F.concat(F.lit("unwind_"), level_of(p))
+    line = unwind_line(level_of(p))
     factor = F.when(F.col("operational_ok"), value(p["lcr/lines"], line, "rate", F.col("regime")))
     return (
         with_sovereigns(holdings)

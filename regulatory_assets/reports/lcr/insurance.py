@@ -163,8 +163,9 @@ def depositors(deals: DataFrame, p: Any) -> DataFrame:
     """Insured amount per depositor and insured institution (BCBS 238 paras 75-76, convention 7),
     beside all that it funds (paras 89-92, convention 8).
 
-    The insured amount is spread over the eligible deposits in proportion to balance; the rounding
-    residue goes to the largest one. Where everything is insured there is nothing to spread.
+    Where more is eligible than the limit, that is spread over the eligible deposits in proportion
+    to balance; the rounding residue goes to the largest one. What else a deposit looks up of its
+    depositor is only whether all is insured, so that another balance reaches few other deposits.
     """
     key = ("entity_id", "counterparty_id")
     deposits = deals.withColumn("funds", product(F.col("amount"), F.col("rate"))).select(
@@ -183,7 +184,8 @@ def depositors(deals: DataFrame, p: Any) -> DataFrame:
         F.max("insured_limit").alias("insured_limit"),
     )
     limit = F.col("insured_limit")
-    over = held.where(F.col("eligible_balance") > limit).select(
+    is_over, insured = F.col("eligible_balance") > limit, F.least("eligible_balance", limit)
+    over = held.where(is_over).select(
         *(F.col(k).alias(f"over_{k}") for k in key),
         "eligible_balance",
         "largest_balance",
@@ -203,8 +205,11 @@ def depositors(deals: DataFrame, p: Any) -> DataFrame:
         "funding",
         "balance",
         "eligible_balance",
-        F.least(F.col("eligible_balance"), limit).alias("insured_amount"),
+        insured.alias("insured_amount"),
         "largest_balance",
+        (F.col("balance") == insured).alias("all_insured"),
+        F.when(is_over, F.col("eligible_balance")).alias("spread_balance"),
+        F.when(is_over, limit).alias("spread_limit"),
         "residue_deal_id",
         F.coalesce((limit - F.col("shares")).cast(_MONEY.value), _NOTHING).alias("residue"),
     )

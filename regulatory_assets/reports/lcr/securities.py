@@ -249,3 +249,16 @@ def level_of(p: Any, prefix: str = "") -> Expression:
     inputs = {name: F.col(f"{prefix}{name}") for name in (*_DECIDING, "domestic")}
     level = decide(p["lcr/security_level"], inputs, "level", F.col("regime"))
     return F.when(F.col(f"{prefix}asset_class").isNotNull(), level)
+
+
+_UNWIND = "unwind_"
+
+
+def unwind_line(level: Expression) -> Expression:
+    """The line of collateral of a level that is unwound; its factor is what the haircut leaves."""
+    return F.concat(F.lit(_UNWIND), level)
+
+
+def is_unwound(line: str) -> bool:
+    """Whether a line is of what is unwound, whose factors decide more than the parts on it."""
+    return line.startswith(_UNWIND)

@@ -26,13 +26,20 @@ DEPOSITORS = Table(
         _money("eligible_balance", "Those that the entity's one insurance scheme covers."),
         _money("insured_amount", "The smaller of the eligible balance and the scheme's limit."),
         _money("largest_balance", "The largest eligible deposit."),
+        Column("all_insured", ColumnType.BOOLEAN, "The insured amount is the whole balance."),
+        _money(
+            "spread_balance",
+            "Eligible balance over which the limit is spread; empty where the limit covers it.",
+            nullable=True,
+        ),
+        _money("spread_limit", "The limit that is spread; empty with the balance.", nullable=True),
         Column(
             "residue_deal_id",
             _STRING,
             "Largest eligible deposit (ties: first deal id), which takes the rounding residue.",
             nullable=True,
         ),
-        _money("residue", "Insured amount less the rounded shares of the deposits."),
+        _money("residue", "The limit that is spread less the rounded shares of the deposits."),
     ),
 )
 

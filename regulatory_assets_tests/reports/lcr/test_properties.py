@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,7 +13,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from regulatory_assets.bank.tables import DEALS, PRODUCT_TYPES, SECTORS
-from regulatory_assets.regulation.parameters import Parameters, ParameterSet
+from regulatory_assets.regulation.parameters import Parameters
+from regulatory_assets.regulation.tables import Key, Row
 from regulatory_assets.reports.lcr.calculation import liquidity_coverage_ratio
 from regulatory_assets.reports.lcr.plain import MEMO, PARAMETERS, Bank, Reading, window
 
@@ -161,13 +161,13 @@ def test_foreign_sovereigns_are_level_1_up_to_the_outflows_and_never_lost(
     assert result["net_outflows"] == plain["net_outflows"]
 
 
+def _one_more(regime: str, key: Key, row: Row) -> Mapping[str, Decimal]:
+    return {"share": Decimal("0.41")} if key == ("level2",) else row.values
+
+
 def test_a_changed_cap_breaks_the_bounds() -> None:
     """The properties can fail: with a cap of 41 % there is more Level 2 than 40 %."""
-    caps = SET.rates("lcr/caps")
-    rows = dict(caps.rows())
-    rows["level2",] = replace(rows["level2",], values={"share": Decimal("0.41")})
-    tables = {name: SET[name] for name in PARAMETERS}
-    loose = ParameterSet(DAY, {**tables, "lcr/caps": replace(caps, by_regime={"basel": rows})})
+    loose = Parameters.default().with_values("lcr/caps", _one_more).at(DAY, PARAMETERS)
     book = {"hqla_level1": Decimal(60), "hqla_level2a": Decimal(100)}
     lines = [{"line": n, "component": n, "amount": a, "weighted": a} for n, a in book.items()]
     result = liquidity_coverage_ratio(lines, loose)

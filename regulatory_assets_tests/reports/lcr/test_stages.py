@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column
+from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.ingest import ingest_table
 from regulatory_assets.control.database import connect, migrate
@@ -21,9 +24,10 @@ from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.change import Calculation
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.lake import Lake
-from regulatory_assets.ledger.plan import Way
+from regulatory_assets.ledger.plan import Plan, Way
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.run import Runner
+from regulatory_assets.ledger.stages import Cited, Entry, Stage
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.quality.reports.lcr import ratio_ties
@@ -32,7 +36,7 @@ from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.reports.lcr import coverage
 from regulatory_assets.reports.lcr.tables import LCR_FLOWS, LCR_LINES
 from regulatory_assets.runtime import production_graph
-from regulatory_assets_tests.regulation.moved import Moved, entries
+from regulatory_assets_tests.regulation.moved import entries, moved
 
 EVERY_LINE = "deal_lines"
 """The files of every line and its boundaries, by family, begin with this."""
@@ -135,60 +139,123 @@ def test_every_part_and_ratio_of_the_worked_examples(
 def test_every_line_on_spark(tmp_path: Path, sail: Engine, spark: Engine) -> None:
     """The bank with every line, calculated by Spark from what Sail has taken; a second one would
     take as long and show nothing new."""
-    (bank,) = (bank for bank in BANKS if bank.path.stem == EVERY_LINE)
+    bank = _bank(EVERY_LINE)
     _compare(bank, run_bank(bank, tmp_path, sail, spark, only="lcr"))
 
 
-def test_another_factor_reaches_the_parts_of_its_line(tmp_path: Path, sail: Engine) -> None:
-    """Of any two lines one moves without the other once: followed to the parts that are on those
-    that moved, the day is what all of it is when calculated with the same factors. Of what is
-    unwound parts on other lines use the factor, so it may not be followed."""
-    beside: list[bool] = []
-    for bank in (bank for bank in BANKS if bank.path.stem in (EVERY_LINE, "other_lines")):
-        (folder := tmp_path / bank.path.stem).mkdir()
-        runner = run_bank(bank, folder, sail, only="lcr_flows")
-        stage = runner.graph.stage("lcr_flows")
-        (cited,) = stage.cites
-        follow = entries(cited, bank.day, alone=True)
-        lines = {line: number for number, line in enumerate(dict.fromkeys(e[1] for e in follow))}
-        for bit in range(len(lines).bit_length()):
-            moved = {e for e in follow if lines[e[1]] >> bit & 1}
-            runner = replace(runner, parameters=Moved(cited.parameter, moved))
-            (outcome,) = runner.run_day(bank.day, "values", [stage.name])
-            assert outcome.way is Way.CHANGE
-            assert outcome.booked == outcome.reversed > 0
-            assert _flows(runner, bank.day) == _whole(runner, bank.day)
-        others = Moved(cited.parameter, entries(cited, bank.day, alone=False))
-        named = {line for _, line in others.entries}
-        before, after = (
-            {
-                row
-                for row in _whole(replace(runner, parameters=p), bank.day)
-                if row[_LINE] not in named
-            }
-            for p in (Parameters.default(), others)
-        )
-        beside.append(before != after)
-    assert beside == [True, False], "posted collateral is among the other lines"
-
-
-_LINE = LCR_FLOWS.content.index("line")
-
-
-def _flows(runner: Runner, day: date) -> Counter[tuple[Any, ...]]:
-    rows = rows_of_day(runner, "lcr_flows", day)
-    return Counter(tuple(row[c] for c in LCR_FLOWS.content) for row in rows)
-
-
-def _whole(runner: Runner, day: date) -> Counter[tuple[Any, ...]]:
-    """What all parts are, calculated without a look at what stands."""
+@pytest.mark.parametrize("name", ["other_lines", EVERY_LINE])
+def test_another_factor_reaches_the_parts_that_use_it(
+    name: str, tmp_path: Path, sail: Engine
+) -> None:
+    """Of any two lines one moves without the other once: followed to the parts that use those that
+    moved, the day is what all of it is when calculated with the same factors."""
+    bank = _bank(name)
+    runner = run_bank(bank, tmp_path, sail, only="lcr_flows")
     stage = runner.graph.stage("lcr_flows")
+    every = entries(stage.cites[0], bank.day)
+    lines = {line: number for number, line in enumerate(dict.fromkeys(e[1] for e in every))}
+    for bit in range(len(lines).bit_length()):
+        some = {e for e in every if lines[e[1]] >> bit & 1}
+        runner = replace(runner, parameters=moved("lcr/lines", some))
+        _follow(runner, stage, bank.day)
+    if name != EVERY_LINE:  # the bank in which collateral is posted for facilities
+        _unwound(runner, stage, bank.day)
+
+
+def _unwound(runner: Runner, stage: Stage, day: date) -> None:
+    """Haircuts take all of what is unwound, and then as much as they do: posted collateral covers
+    nothing for a while, so parts go and come back that are on no line that moved. Not every
+    facility is found by one of its two parts alone."""
+    (cited,) = stage.cites
+    nothing = moved("lcr/lines", _haircuts(cited, day), lambda _: Decimal(0))
+    for parameters, forgotten in ((nothing, "posted"), (Parameters.default(), "undrawn")):
+        runner = replace(runner, parameters=parameters)
+        stood, whole = _standing(runner, stage, day), _whole(runner, stage, day)
+        differing = {row[_DEAL] for row in [*(stood - whole), *(whole - stood)]}
+        others = _but(cited, F.col("part") != forgotten)
+        assert differing <= _found(runner, stage, day)
+        assert not differing <= _found(runner, replace(stage, cites=(others,)), day), forgotten
+        _follow(runner, stage, day)
+
+
+def _but(cited: Cited, condition: Column) -> Cited:
+    """What uses entries beside the rows that name them, some of it forgotten."""
+
+    def beside(some: Collection[Entry]) -> Column | None:
+        found = cited.beside(some)
+        return None if found is None else found & condition
+
+    return replace(cited, beside=beside)
+
+
+def test_another_factor_reaches_pools_where_it_is_a_haircut(tmp_path: Path, sail: Engine) -> None:
+    """What stands in pools uses no other factor. A stage that said so of haircuts as well would
+    leave old ones standing."""
+    bank = _bank("holdings")
+    runner = run_bank(bank, tmp_path, sail, only="pooled_holdings")
+    stage = runner.graph.stage("pooled_holdings")
+    (cited,) = stage.cites
+    haircuts = _haircuts(cited, bank.day)
+    others = moved("lcr/lines", {*entries(cited, bank.day)} - {*haircuts})
+    stood, runner = _standing(runner, stage, bank.day), replace(runner, parameters=others)
+    (outcome,) = runner.run_day(bank.day, "values", [stage.name])
+    assert (outcome.way, outcome.rows) == (Way.EMPTY, 0)
+    assert outcome.why.endswith("; none that it uses")
+    assert stood == _standing(runner, stage, bank.day) == _whole(runner, stage, bank.day)
+    runner = replace(runner, parameters=moved("lcr/lines", haircuts))
+    forgetful = replace(stage, cites=(Cited("lcr/lines"),))
+    assert runner.plan(forgetful, bank.day).way is Way.EMPTY
+    assert stood != _whole(runner, stage, bank.day)
+    _follow(runner, stage, bank.day)
+
+
+_DEAL = LCR_FLOWS.content.index("deal_id")
+
+
+def _bank(name: str) -> DealBank:
+    (bank,) = (bank for bank in BANKS if bank.path.stem == name)
+    return bank
+
+
+def _haircuts(cited: Cited, day: date) -> list[Entry]:
+    """The entries of what is unwound."""
+    return [entry for entry in entries(cited, day) if entry[1].startswith("unwind_")]
+
+
+def _follow(runner: Runner, stage: Stage, day: date) -> None:
+    (outcome,) = runner.run_day(day, "values", [stage.name])
+    assert outcome.way is Way.CHANGE
+    assert outcome.rows > 0
+    assert _standing(runner, stage, day) == _whole(runner, stage, day)
+
+
+def _standing(runner: Runner, stage: Stage, day: date) -> Counter[tuple[Any, ...]]:
+    rows = rows_of_day(runner, stage.name, day)
+    return Counter(tuple(row[c] for c in stage.writes.content) for row in rows)
+
+
+def _whole(runner: Runner, stage: Stage, day: date) -> Counter[tuple[Any, ...]]:
+    """What all rows are, calculated without a look at what stands."""
     with runner.lake.scratch() as store:
-        moves = dict(runner.plan(stage, day).moves)
-        previous, given = Version(stage.writes, day, ()), runner.parameters_for(stage, day)
-        whole = Calculation(stage, moves, previous, given, runner.reader, store).full()
-        rows = whole.select(*LCR_FLOWS.content).toArrow().to_pylist()
-    return Counter(tuple(row[c] for c in LCR_FLOWS.content) for row in rows)
+        calculation = _calculation(runner, runner.plan(stage, day), store)
+        rows = replace(calculation, previous=Version(stage.writes, day, ())).full()
+        found = rows.select(*stage.writes.content).toArrow().to_pylist()
+    return Counter(tuple(row[c] for c in stage.writes.content) for row in found)
+
+
+def _found(runner: Runner, stage: Stage, day: date) -> set[str]:
+    """The deals that would be calculated again."""
+    plan = runner.plan(stage, day)
+    with runner.lake.scratch() as store:
+        deals = _calculation(runner, plan, store).using(plan.values)
+        return {row["deal_id"] for row in deals.toArrow().to_pylist()}
+
+
+def _calculation(
+    runner: Runner, plan: Plan, store: Callable[[DataFrame], DataFrame]
+) -> Calculation:
+    given = runner.parameters_for(plan.stage, plan.day)
+    return Calculation(plan.stage, dict(plan.moves), plan.previous, given, runner.reader, store)
 
 
 def _compare(bank: DealBank, runner: Runner) -> None:
