@@ -83,6 +83,12 @@ def run(
     from regulatory_assets.orchestration.launch import run_days
 
     runtime = open_runtime()
+    if not runtime.register.heads() and runtime.anchors.postings():
+        raise NotReady(
+            f"the control database registers nothing, but {runtime.anchors.path} has seen what was "
+            "registered: bring the database back from a backup, or correct "
+            "REGULATORY_ASSETS_CONTROL_URL. To begin anew, take a new folder of state"
+        )
     folder = source or runtime.settings.data
     last = (to or day).date()
     days = [d for d in delivery_days(folder) if day.date() <= d <= last]

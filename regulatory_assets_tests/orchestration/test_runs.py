@@ -567,9 +567,13 @@ def test_the_documents_of_a_calculated_day(
     # Another control database names none of the lake's postings: they are no orphans.
     lake, other = Settings().lake, {"REGULATORY_ASSETS_CONTROL_URL": f"sqlite:///{tmp_path}/other"}
     written = sorted(lake.rglob("*.parquet"))
-    ran = CliRunner().invoke(app, ["lake", "clean", "--grace-hours", "0"], env=other)
-    assert ran.exit_code == 1, ran.output
-    assert "is not the one that this lake was written with" in ran.output
+    for words, said in (
+        ("lake clean --grace-hours 0", "is not the one that this lake was written with"),
+        (f"run {day}", "bring the database back from a backup, or correct REGULATORY_ASSETS_CON"),
+    ):
+        ran = CliRunner().invoke(app, words.split(), env=other)
+        assert ran.exit_code == 1, ran.output
+        assert said in ran.output
     assert sorted(lake.rglob("*.parquet")) == written
     for words, said in (
         (f"show branch {day} --entity MOON", f"no branches of MOON on {SECOND}; entities: "),
