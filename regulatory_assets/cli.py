@@ -36,6 +36,7 @@ from regulatory_assets.commands.sources import generate, sources_app
 from regulatory_assets.ledger.compact import clean, compact, orphans, status
 from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.runtime import open_runtime
+from regulatory_assets.settings import Databases, Settings, unknown
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json, tell, waiting
 
 app = typer.Typer(
@@ -80,8 +81,11 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Take reporting dates through the graph, by Dagster, on the instance that the UI shows."""
+    from regulatory_assets.orchestration.calendar import Calendar
     from regulatory_assets.orchestration.launch import run_days
 
+    for name in unknown((Settings, Databases, Calendar)):
+        tell("warning", f"{name} is no setting; docs/reference/settings.md lists them", "yellow")
     runtime = open_runtime()
     if not runtime.register.heads() and runtime.anchors.postings():
         raise NotReady(

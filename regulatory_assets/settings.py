@@ -7,6 +7,7 @@ Values that belong to one command are options of that command, not settings.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -157,3 +158,11 @@ class Databases(FromEnvironment):
         description="SQLAlchemy URLs of the databases that sources ask, by name: of `treasury` in "
         "REGULATORY_ASSETS_DATABASES__TREASURY.",
     )
+
+
+def unknown(kinds: Iterable[type[FromEnvironment]]) -> list[str]:
+    """Variables that begin like settings and are none of these kinds': a slip of the pen, by which
+    a default holds that nobody meant."""
+    known = {f"{PREFIX}{name}".upper() for kind in kinds for name in kind.model_fields}
+    given = (name for name in os.environ if name.upper().startswith(PREFIX))
+    return sorted(name for name in given if name.upper().partition("__")[0] not in known)

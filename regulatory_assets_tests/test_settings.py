@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from regulatory_assets.cli import app
 from regulatory_assets.orchestration.calendar import Calendar
-from regulatory_assets.settings import Databases, Settings, SettingsError
+from regulatory_assets.settings import Databases, Settings, SettingsError, unknown
 
 PASSWORD = "correct-horse"
 
@@ -38,6 +38,15 @@ def test_a_setting_that_cannot_be_read_is_named(
     assert said in str(refused.value)
     assert PASSWORD not in str(refused.value)
     assert refused.value.__suppress_context__, "what pydantic says holds the value"
+
+
+def test_a_variable_that_is_no_setting_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = (Settings, Databases, Calendar)
+    before = unknown(kinds)
+    slip = "REGULATORY_ASSETS_RULES_NOTBEFORE"
+    for name in (slip, "REGULATORY_ASSETS_DATABASES__TREASURY", "regulatory_assets_run_at"):
+        monkeypatch.setenv(name, "1")
+    assert set(unknown(kinds)) - set(before) == {slip}
 
 
 def test_a_schedule_of_the_bank_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
