@@ -33,9 +33,10 @@ from regulatory_assets.commands.report import report_app
 from regulatory_assets.commands.rules import print_impact
 from regulatory_assets.commands.rules_shown import rules_app
 from regulatory_assets.commands.sources import generate, sources_app
-from regulatory_assets.ledger.compact import clean, compact, status
+from regulatory_assets.ledger.compact import clean, compact, orphans, status
 from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.runtime import open_runtime
+from regulatory_assets.settings import Databases, Settings, unknown
 from regulatory_assets.terminal import (
     Day,
     Json,
@@ -87,9 +88,18 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Take reporting dates through the graph, by Dagster, on the instance that the UI shows."""
+    from regulatory_assets.orchestration.calendar import Calendar
     from regulatory_assets.orchestration.launch import run_days
 
+    for name in unknown((Settings, Databases, Calendar)):
+        tell("warning", f"{name} is no setting; docs/reference/settings.md lists them", "yellow")
     runtime = open_runtime()
+    if not runtime.register.heads() and runtime.anchors.postings():
+        raise NotReady(
+            f"the control database registers nothing, but {runtime.anchors.path} has seen what was "
+            "registered: bring the database back from a backup, or correct "
+            "REGULATORY_ASSETS_CONTROL_URL. To begin anew, take a new folder of state"
+        )
     folder = source or runtime.settings.data
     last = (to or day).date()
     days = [d for d in delivery_days(folder) if day.date() <= d <= last]
@@ -211,6 +221,8 @@ def verify(
     start = time.monotonic()
     with waiting("verifying", as_json) as step:
         compared = verify_day(runtime, day.date(), wanted, step)
+    if not compared:
+        raise NotReady(f"nothing is registered for {day.date()}; run it first")
     if as_json:
         print_json([vars(c) for c in compared])
     else:
@@ -222,8 +234,6 @@ def verify(
             for example in c.examples:
                 console.print(f"{c.table}: {example}")
         console.print(f"recalculated on {wanted} in {time.monotonic() - start:.1f} s")
-    if not compared:
-        raise NotReady(f"nothing is registered for {day.date()}; run it first")
     if any(c.differing for c in compared):
         raise typer.Exit(1)
 
@@ -252,6 +262,10 @@ def lake_compact(
 ) -> None:
     """Post the state of a date once more as a snapshot, so that reading starts there."""
     runtime = open_runtime()
+    if table is not None and table not in runtime.graph.tables:
+        raise NotReady(f"no table {table}; use one of {', '.join(sorted(runtime.graph.tables))}")
+    if not any(runtime.register.latest(name, day.date()) for name in runtime.graph.tables):
+        raise NotReady(f"nothing is registered for {day.date()}; run it first")
     run_id = f"compact-{uuid.uuid4().hex}"
     done = []
     with waiting("compacting", as_json) as step:
@@ -283,10 +297,22 @@ def lake_clean(
 ) -> None:
     """Remove postings that no register row names: what crashed or overtaken runs left."""
     runtime = open_runtime()
+    grace, tables = timedelta(hours=grace_hours), runtime.graph.tables
+    unnamed = {
+        posting
+        for table in tables.values()
+        for posting in orphans(runtime.lake, runtime.register, table, grace)
+    }
+    if known := unnamed & runtime.anchors.postings():
+        raise NotReady(
+            f"{len(known)} postings that the control database does not name were registered when "
+            "an anchor was taken, so it is not the one that this lake was written with, or older; "
+            "nothing was removed. Bring it back, or correct REGULATORY_ASSETS_CONTROL_URL"
+        )
     removed = [
         {"table": name, "posting": posting}
-        for name, table in runtime.graph.tables.items()
-        for posting in clean(runtime.lake, runtime.register, table, timedelta(hours=grace_hours))
+        for name, table in tables.items()
+        for posting in clean(runtime.lake, runtime.register, table, grace)
     ]
     if as_json:
         print_json(removed)

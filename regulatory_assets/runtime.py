@@ -49,6 +49,8 @@ from regulatory_assets.ledger.table import Table
 from regulatory_assets.privacy.vault import Vault
 from regulatory_assets.quality import released as quality
 from regulatory_assets.quality.checks import against_rows
+from regulatory_assets.quality.expectations.suite import thresholds
+from regulatory_assets.quality.ties import ties
 from regulatory_assets.regulation.parameters import Parameters, ParameterSet
 from regulatory_assets.settings import Databases, Settings
 
@@ -148,7 +150,10 @@ class Runtime:
 
     @property
     def releasing(self) -> Releasing:
-        """What people may do with the parameters and thresholds at hand."""
+        """What people may do with the parameters and thresholds at hand. Raises ParameterError
+        where these are none, before anybody releases them."""
+        thresholds(self.graph.sources)
+        ties()
         return Releasing(self.events, Parameters.default(), quality.contents())
 
     def marks(self, version: Version, uses: Mapping[str, Uses]) -> dict[str, Marks]:

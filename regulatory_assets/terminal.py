@@ -13,11 +13,15 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from pyspark.errors import PySparkException
+    from sqlalchemy.exc import DBAPIError
 
 # Names and values come from files: brackets and colons in them are no markup and no emoji.
 console = Console(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False)
@@ -26,6 +30,8 @@ errors = Console(stderr=True, markup=False, emoji=False)
 Day = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="Reporting date.")]
 Source = Annotated[Path | None, typer.Option("--source", help="Folder of delivered files.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+_ENGINE_WORDS = 600
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -42,12 +48,15 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
 
     @wraps(command)
     def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        from pyspark.errors import AnalysisException, PySparkException
+        from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
+
         from regulatory_assets.adjustments.people import NotAllowed
         from regulatory_assets.adjustments.rule import RuleError
         from regulatory_assets.audit.anchors import AnchorError
         from regulatory_assets.bank.delivery import DeliveryError
         from regulatory_assets.control.append_only import UnguardedError
-        from regulatory_assets.control.database import NewerDatabaseError
+        from regulatory_assets.control.database import DatabaseURLError, NewerDatabaseError
         from regulatory_assets.control.events import EventRefused
         from regulatory_assets.control.register import LostRace
         from regulatory_assets.engine import EngineError
@@ -56,9 +65,11 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
         from regulatory_assets.ledger.postcheck import PostingRefused
         from regulatory_assets.privacy.sealing import VaultError
         from regulatory_assets.regulation.document import ParameterError
+        from regulatory_assets.settings import SettingsError
 
         known = (
             AnchorError,
+            DatabaseURLError,
             DeliveryError,
             EngineError,
             EventRefused,
@@ -70,6 +81,7 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
             ParameterError,
             PostingRefused,
             RuleError,
+            SettingsError,
             UnguardedError,
             VaultError,
         )
@@ -78,6 +90,17 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
         except known as error:
             tell("error", str(error), "red")
             raise typer.Exit(1) from None
+        except DBAPIError as error:
+            # Of what it refuses, a database's own state is no fault of the program.
+            if not isinstance(error, OperationalError) and type(error) is not DatabaseError:
+                raise
+            tell("error", _of_a_database(error), "red")
+            raise typer.Exit(1) from None
+        except PySparkException as error:
+            if isinstance(error, AnalysisException):  # what was asked is wrong, not what is there
+                raise
+            tell("error", _of_the_engine(error), "red")
+            raise typer.Exit(1) from None
         except OSError as error:
             if error.filename is None:  # not of a file or folder that somebody named
                 raise
@@ -85,6 +108,24 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
             raise typer.Exit(1) from None
 
     return wrapped
+
+
+def _of_a_database(error: DBAPIError) -> str:
+    """What the database itself says, and which one it is; no address, which may hold a password."""
+    which = next(iter(getattr(error, "__notes__", ())), "database")
+    return (
+        f"the {which} cannot be used ({str(error.orig).strip()}); see that it can be reached, read "
+        "and written, and that it is the one that the settings name (docs/reference/settings.md)"
+    )
+
+
+def _of_the_engine(error: PySparkException) -> str:
+    """What the engine says, for as long as somebody reads it."""
+    told = str(error).strip().partition("\n")[0][:_ENGINE_WORDS]
+    return (
+        f"the engine failed ({told}); where it names a file, restore that from backup: "
+        "audit verify names all that are missing"
+    )
 
 
 def print_json(document: object) -> None:

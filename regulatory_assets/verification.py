@@ -51,8 +51,11 @@ def verify_day(
 ) -> tuple[Comparison, ...]:
     """Recalculate a day on an engine and compare every table of the graph, bit for bit.
 
-    An example row carries its key, and ``side``: ``ledger`` or ``recalculation``.
+    An example row carries its key, and ``side``: ``ledger`` or ``recalculation``. Of a day of which
+    nothing is registered nothing is compared.
     """
+    if not any(runtime.register.latest(name, day) for name in runtime.graph.tables):
+        return ()
     with tempfile.TemporaryDirectory(prefix="verify-", dir=runtime.settings.var) as folder:
         scratch = _scratch(runtime, Path(folder), engine)
         rules = RuleBook(runtime.events)

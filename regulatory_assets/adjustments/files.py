@@ -70,8 +70,16 @@ class _Strings(SafeConstructor):
             problem = f"{node.value} is no date: {error}"
             raise ConstructorError(None, None, problem, node.start_mark) from None
 
+    def construct_yaml_int(self, node: Any) -> int:
+        try:
+            return int(super().construct_yaml_int(node))
+        except ValueError:  # of thousands of digits
+            problem = "a number is too long to be read"
+            raise ConstructorError(None, None, problem, node.start_mark) from None
+
 
 _Strings.add_constructor("tag:yaml.org,2002:timestamp", _Strings.construct_yaml_timestamp)
+_Strings.add_constructor("tag:yaml.org,2002:int", _Strings.construct_yaml_int)
 _Strings.add_constructor("tag:yaml.org,2002:float", lambda _, node: str(node.value))
 
 

@@ -6,7 +6,9 @@ what it then makes of rows in ``compiler``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from difflib import get_close_matches
@@ -28,6 +30,7 @@ from regulatory_assets.adjustments.wording import given
 from regulatory_assets.ledger.stages import COUNTS, Stage, measures
 from regulatory_assets.ledger.table import SCALE, Column, ColumnType
 
+_ISO_DATE = re.compile("[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}")
 _NUMBERS = (ColumnType.MONEY, ColumnType.RATE, ColumnType.INTEGER, ColumnType.LONG)
 LINE = "line"
 
@@ -323,12 +326,11 @@ def convert(column: Column, value: object) -> Any:
                 raise ValueError(f"{given(value)} is neither true nor false")  # noqa: TRY004
             return value
         case ColumnType.DATE:
-            if isinstance(value, date):
-                return value
-            try:
-                return date.fromisoformat(str(value))
-            except ValueError:
-                raise ValueError(f"{given(value)} is no date; write it as 2026-01-31") from None
+            # Written as in a delivery, from the year 1000 on: what is earlier means "no date".
+            with suppress(ValueError):
+                if _ISO_DATE.fullmatch(str(value)):
+                    return date.fromisoformat(str(value))
+            raise ValueError(f"{given(value)} is no date; write it as 2026-01-31")
         case ColumnType.STRING:
             if not isinstance(value, str):
                 raise ValueError(f"{given(value)} is not text; put it in quotes")  # noqa: TRY004

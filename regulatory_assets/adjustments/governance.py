@@ -292,9 +292,10 @@ def _check_evidence(rule: Rule, folder: Path) -> None:
     try:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        why = error.strerror if isinstance(error, OSError) else error
         raise RuleError(
-            f"{rule.id} evidence: {path} cannot be read ({error.strerror}); name the file from the "
+            f"{rule.id} evidence: {path} cannot be read ({why}); name the file from the "
             "folder of the rule"
         ) from None
     if found != stated:

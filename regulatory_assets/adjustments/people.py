@@ -62,7 +62,8 @@ def open_signed(log: EventLog, administrators: dict[str, str]) -> None:
     """Open a new log with its first administrators, by name and public key."""
     if len(administrators) < _FEWEST_ADMINISTRATORS:
         raise NotAllowed("a control database needs two administrators: one registers, one confirms")
-    for key in administrators.values():
+    for name, key in administrators.items():
+        _require_name(name)
         key_from_text(key)
     if len(set(administrators.values())) < len(administrators):
         raise NotAllowed("two administrators have one key; each makes their own with people key")
@@ -101,6 +102,7 @@ def register(log: EventLog, actor: Actor, name: str, role: Role, public_key: str
     """Propose a person. They can act once another administrator has confirmed them."""
     if role not in ROLES:
         raise NotAllowed(f"no role {role}; roles: {', '.join(ROLES)}")
+    _require_name(name)
     key_from_text(public_key)
 
     def check(events: tuple[Event, ...]) -> None:
@@ -111,11 +113,21 @@ def register(log: EventLog, actor: Actor, name: str, role: Role, public_key: str
             raise NotAllowed(
                 f"{name}: event {waiting.seq} by {waiting.actor} waits to be confirmed or rejected"
             )
-        if owner := next((p for p in people(events).values() if p.public_key == public_key), None):
-            raise NotAllowed(f"the key is that of {owner.name}; each person has one of their own")
+        _require_own_key(events, public_key)
 
     payload = {"name": name, "role": role, "public_key": public_key}
     return log.append(actor, REGISTERED, name, payload, check=check)
+
+
+def _require_name(name: str) -> None:
+    """Refuse a name that others cannot tell from another one, or from none."""
+    if not name.strip() or name != name.strip() or not name.isprintable():
+        raise NotAllowed(f"{name!r} is no name; write letters, without blanks around them")
+
+
+def _require_own_key(log: Sequence[Event], public_key: str) -> None:
+    if owner := next((p for p in people(log).values() if p.public_key == public_key), None):
+        raise NotAllowed(f"the key is that of {owner.name}; each person has one of their own")
 
 
 def confirm(log: EventLog, actor: Actor, name: str) -> Event:
@@ -136,7 +148,13 @@ def _decide(log: EventLog, actor: Actor, name: str, kind: str, payload: dict[str
         raise NotAllowed(f"nobody named {name} waits to be confirmed")
     if waiting.actor == actor.name:
         raise NotAllowed(f"{actor.name} has registered {name}; another administrator confirms")
-    check = undecided_since(looked, waiting)
+    undecided = undecided_since(looked, waiting)
+
+    def check(events: tuple[Event, ...]) -> None:
+        undecided(events)
+        if kind == APPROVED:  # of two registrations with one key the first confirmed has it
+            _require_own_key(events, waiting.document["public_key"])
+
     return log.append(actor, kind, name, payload, waiting.seq, check=check)
 
 
@@ -175,6 +193,7 @@ def identify(log: Sequence[Event], name: str | None, key: Path | None) -> Actor:
     if mode(log) == DEMO:
         if not name or not name.strip():
             raise NotAllowed("say who acts: --as NAME")
+        _require_name(name.strip())
         return Actor(name.strip())
     if key is None:
         raise NotAllowed("say who acts by your private key: --key FILE")

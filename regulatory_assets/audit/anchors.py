@@ -15,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ from regulatory_assets.control.events import EventLog
 from regulatory_assets.control.register import Register
 
 FILE = "anchors.jsonl"
+_POSTING = re.compile("/posting=([^/]+)/")
 
 
 class AnchorError(Exception):
@@ -141,6 +143,12 @@ class Anchors:
                 return _lines(file.read()), self._noted()[0]
         except FileNotFoundError:
             return (), self._noted()[0]
+
+    def postings(self) -> frozenset[str]:
+        """The postings of which an anchor has seen files: those that were registered then."""
+        lines, _ = self.read()
+        files = (f for line in lines if line.anchor for row in line.anchor.rows for f in row.files)
+        return frozenset(found[1] for file in files if (found := _POSTING.search(file)))
 
     def behind(self, registered: datetime) -> bool:
         """Whether no anchor has been taken since a row was registered."""

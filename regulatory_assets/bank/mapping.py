@@ -30,7 +30,7 @@ from regulatory_assets.bank.rules import (
 from regulatory_assets.control.register import Mode
 from regulatory_assets.ledger.frames import OPERATION
 from regulatory_assets.ledger.table import Table
-from regulatory_assets.regulation.document import Node, ParameterError, parse
+from regulatory_assets.regulation.document import Node, ParameterError, parse, read_text
 from regulatory_assets.settings import settings
 
 REPORTING_DATE = "reporting_date"
@@ -219,11 +219,7 @@ def names_of_today(table: Table, mappings: Iterable[SourceMapping]) -> Mapping[s
 
 @lru_cache(maxsize=256)
 def _loaded(path: Path, _changed: int, tables: tuple[Table, ...]) -> SourceMapping:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ParameterError(f"not UTF-8: {error}", "Save it as UTF-8", path, 1) from error
-    return load(path, text, tables)
+    return load(path, read_text(path), tables)
 
 
 def load(path: Path, text: str, tables: Sequence[Table]) -> SourceMapping:

@@ -11,10 +11,11 @@ from pyspark.sql.connect import functions as F
 from rich.table import Column as GridColumn
 from rich.table import Table as Grid
 
+from regulatory_assets.adjustments.book import RuleBook
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.runtime import Runtime, open_runtime
-from regulatory_assets.terminal import Day, Json, console, plainly, print_json
+from regulatory_assets.terminal import Day, Json, console, plainly, print_json, tell
 
 AsOf = Annotated[int | None, typer.Option(help="As of this revision.")]
 Entity = Annotated[str | None, typer.Option(help="Only this entity.")]
@@ -34,15 +35,28 @@ def version_of(runtime: Runtime, name: str, day: date, as_of: int | None) -> Ver
     return version if as_of is None else version.until(as_of)
 
 
+def warn_where_behind(runtime: Runtime, day: date, as_of: int | None) -> None:
+    """Say that decisions about rules wait for a run of the day, so that its figures are without."""
+    rules, latest = RuleBook(runtime.events).snapshot(), runtime.register.latest
+    stages = {s: latest(s.name, day) for s in runtime.graph.adjustments.values()}
+    behind = [s.name for s, at in stages.items() if at and at.rules != rules.at(s, day).hash]
+    if as_of is None and behind:
+        said = f"the rules of {day} have moved since {', '.join(behind)} was calculated; run it"
+        tell("warning", said, "yellow")
+
+
 @plainly
 def show_branch(day: Day, entity: Entity = None, as_of: AsOf = None, as_json: Json = False) -> None:
     """Each branch: customers, deposits, loans, movements; and what no branch holds."""
     runtime = open_runtime()
     version = version_of(runtime, "branch_summary_report", day.date(), as_of)
+    warn_where_behind(runtime, day.date(), as_of)
     rows = Reader(runtime.lake).net(version)
-    if entity is not None:
-        rows = rows.where(F.col("entity_id") == entity)
-    found = rows.orderBy("entity_id", "branch_id").toArrow().to_pylist()
+    whole = rows.orderBy("entity_id", "branch_id").toArrow().to_pylist()
+    found = [row for row in whole if entity in (None, row["entity_id"])]
+    if entity is not None and not found:
+        known = ", ".join(sorted({row["entity_id"] for row in whole}))
+        raise NotReady(f"no branches of {entity} on {day.date()}; entities: {known}")
     title = f"Branches, {day.date()}"
     _show(found, version, title, ("entity_id", "branch_id", "name"), _BRANCH, as_json)
 
@@ -66,6 +80,9 @@ def show_aml(
     if entity is not None:
         rows = rows.where(F.col("entity_id") == entity)
     found = rows.orderBy(*version.table.key).toArrow().to_pylist()
+    if customer is not None and not found:
+        of = "" if entity is None else f" at {entity}"
+        raise NotReady(f"no transactions of {customer}{of} are in the deliveries of {day.date()}")
     title = f"Customers' days, {day.date()}"
     names = ("entity_id", "counterparty_id", "booking_date", "risk_band")
     _show(found, version, title, names, _AML, as_json)

@@ -13,7 +13,7 @@ from rich.table import Column as GridColumn
 from rich.table import Table as Grid
 
 from regulatory_assets.adjustments.releasing import Marks, document, together, told
-from regulatory_assets.commands.figures import AsOf, version_of
+from regulatory_assets.commands.figures import AsOf, version_of, warn_where_behind
 from regulatory_assets.disclosure.beside import marks_by_scope
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.ledger.reader import Reader, Version
@@ -37,6 +37,7 @@ def show_lcr(
     if entity is not None and not figures:
         raise NotReady(f"no LCR of {entity} for {day.date()}; entities: {_scopes(rows)}")
     beside = _beside(runtime, day.date(), as_of)
+    warn_where_behind(runtime, day.date(), as_of)
     if as_json:
         print_json([{**figure, **document(beside[figure["entity"]])} for figure in figures])
         return
@@ -70,6 +71,7 @@ def show_currencies(
         known = ", ".join(f"{row['scope']} {row['currency']}" for row in rows)
         raise NotReady(f"no such view for {day.date()}; significant currencies: {known}")
     beside = marks_by_scope(runtime, version)
+    warn_where_behind(runtime, day.date(), as_of)
     if as_json:
         print_json([{**figure, **document(beside[figure["entity"]])} for figure in found])
         return

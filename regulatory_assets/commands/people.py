@@ -40,6 +40,10 @@ def open_log(
     demo: Annotated[bool, typer.Option("--demo", help="A demonstration; for ever.")] = False,
 ) -> None:
     """Open a new control database: for people with keys, or as a demonstration."""
+    if demo and administrator:
+        raise people.NotAllowed(
+            "either --demo or --administrator: how a control database was opened never changes"
+        )
     runtime = open_runtime()
     if demo:
         people.open_demo(runtime.events)

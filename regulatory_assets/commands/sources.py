@@ -199,7 +199,10 @@ def rejected(
     for row in rows:
         words = (row["file_name"], str(row["line_number"]), row["reasons"], row["raw_text"][:200])
         grid.add_row(*words)
-    console.print(grid if rows else f"no rejected lines for {day.date()}")
+    none = f"no rejected lines for {day.date()}"
+    if not any(runtime.register.deliveries(t.name, day.date()) for t in runtime.graph.sources):
+        none += ": no file of that day has been taken"
+    console.print(grid if rows else none)
 
 
 @sources_app.command("origin")

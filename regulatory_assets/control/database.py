@@ -15,7 +15,17 @@ from pathlib import Path
 from weakref import WeakSet
 
 from pydantic import SecretStr
-from sqlalchemy import URL, Connection, Engine, Pool, create_engine, event, make_url, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    ExceptionContext,
+    Pool,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import ArgumentError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -28,6 +38,10 @@ WAIT_SECONDS = 30
 
 _MIGRATION_LOCK = 0x5245474153534554
 """Key of the PostgreSQL advisory lock that one migration at a time holds."""
+
+
+class DatabaseURLError(ValueError):
+    """A URL that no database can have; no message holds it."""
 
 
 class NewerDatabaseError(Exception):
@@ -45,18 +59,31 @@ def connect(url: str | SecretStr, name: str = "control database") -> Engine:
     try:
         parsed = make_url(plain)
     except (ArgumentError, ValueError):  # ValueError: a port that is no number
-        raise ValueError(f"the {name}'s URL cannot be read as a URL") from None
+        raise DatabaseURLError(
+            f"the {name}'s URL cannot be read as a URL; write sqlite:///path or "
+            "postgresql+psycopg://user:password@host/database"
+        ) from None
     match parsed.drivername:
         case "sqlite" | "sqlite+pysqlite":
             engine = _sqlite(parsed, name)
         case "postgresql" | "postgresql+psycopg":
             engine = _postgres(parsed)
         case other:
-            raise ValueError(
+            raise DatabaseURLError(
                 f"the {name} cannot be {other}; use sqlite:///path or postgresql+psycopg://"
             )
+    _say_which(engine, name)
     _ENGINES.add(engine)
     return engine
+
+
+def _say_which(engine: Engine, name: str) -> None:
+    """Errors of a database say which one it is, in a note."""
+
+    @event.listens_for(engine, "handle_error")
+    def note(context: ExceptionContext) -> None:
+        if context.sqlalchemy_exception is not None:
+            context.sqlalchemy_exception.add_note(name)
 
 
 def reading(engine: Engine) -> Engine:
@@ -150,7 +177,9 @@ def _schema_lock(engine: Engine) -> Iterator[Connection]:
 
 def _sqlite(url: URL, name: str) -> Engine:
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
-        raise ValueError(f"the {name} must be a file that processes can share")
+        raise DatabaseURLError(
+            f"the {name} must be a file that processes can share; write sqlite:///path"
+        )
     path = Path(url.database).resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url.set(database=str(path)), connect_args={"timeout": WAIT_SECONDS})

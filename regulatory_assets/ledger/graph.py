@@ -65,7 +65,8 @@ class Graph:
         for candidate in self.declared:
             if candidate.name == name:
                 return candidate
-        raise KeyError(f"no stage writes {name}; stages: {[s.name for s in self.stages]}")
+        names = ", ".join(s.name for s in self.stages)
+        raise KeyError(f"no stage writes {name}; stages: {names}")
 
     def ancestors(self, stage: Stage) -> tuple[str, ...]:
         """Every table the stage depends on, directly or through others."""

@@ -100,6 +100,9 @@ class Lake:
             )
         self._created.add(table.name)
 
+    def _holds(self, table: Table) -> bool:
+        return table.name in self._created or DeltaTable.is_deltatable(str(self.path(table)))
+
     def append(self, table: Table, day: date, posting: str, entries: DataFrame) -> None:
         """Write entries as one posting. An empty frame leaves no data file."""
         self.create(table)
@@ -139,9 +142,15 @@ class Lake:
             shutil.rmtree(folder, ignore_errors=True)
 
     def scan(self, table: Table, day: date, postings: Iterable[str]) -> DataFrame:
-        """The entries of the postings of a day: entry and content columns, lazily."""
-        self.create(table)
+        """The entries of the postings of a day: entry and content columns, lazily. Raises LakeError
+        where there are postings and no table: what is lost is not taken for no rows."""
         wanted = sorted(postings)
+        if wanted and not self._holds(table):
+            raise LakeError(
+                f"{table.name}: {self.path(table)} is gone, with {len(wanted)} registered postings "
+                f"of {day}. Restore it from backup; no figure is computed without it"
+            )
+        self.create(table)
         counted = F.col("posting").isin(wanted) if wanted else F.lit(False)
         return (
             self.session.read.format("delta")

@@ -20,6 +20,7 @@ from regulatory_assets.quality.expectations.suite import THRESHOLDS
 from regulatory_assets.quality.own import AGREEMENTS, EXPECTATIONS, own_file
 from regulatory_assets.quality.ties import TIES
 from regulatory_assets.regulation.comparison import file_label
+from regulatory_assets.regulation.document import parse, read_text
 from regulatory_assets.regulation.tables import BASEL
 
 OWN = "own"
@@ -29,13 +30,13 @@ _FILES = {EXPECTATIONS: THRESHOLDS, AGREEMENTS: TIES}
 
 
 def contents() -> Contents:
-    """What each file says. Raises ParameterError for a folder that is not there."""
+    """What each file says. Raises ParameterError for a folder that is not there, or no YAML."""
     found = {}
     for name, path in _FILES.items():
         own = own_file(path.name)
-        said = {BASEL: _digest(_text(path))}
+        said = {BASEL: _digest(path, read_text(path))}
         if own is not None:
-            said[OWN] = _digest(_text(own))
+            said[OWN] = _digest(own, read_text(own))
         found[name] = {date.min.isoformat(): said}
     return found
 
@@ -51,12 +52,9 @@ def unreleased(released: Released, name: str | None = None) -> Iterator[str]:
                 yield file_label(each, file)
 
 
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
-
-
 @cache  # every check that asks by a file tells whether it is released, and parsing takes long
-def _digest(text: str) -> str:
-    """A hash of what a file says; comments and layout do not count."""
+def _digest(path: Path, text: str) -> str:
+    """A hash of what a file says; comments and layout do not count. Raises ParameterError."""
+    parse(path, text)  # with file and line where it is no YAML
     said = YAML(typ="safe", pure=True).load(text)
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()

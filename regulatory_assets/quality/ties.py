@@ -141,7 +141,9 @@ def _side(given: Mapping[str, Node]) -> Side:
     among = given["among"].pairs() if "among" in given else {}
     for name, node in among.items():
         if name not in columns:
-            raise node.error(f"{table.name} has no column {name}", f"Use one of {columns}")
+            raise node.error(
+                f"{table.name} has no column {name}", f"Use one of {', '.join(columns)}"
+            )
     return Side(
         table,
         given["sum"].code(columns, "column"),

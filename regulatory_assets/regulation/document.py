@@ -202,7 +202,16 @@ for _versions, _tag, _value, _first in implicit_resolvers:
 
 def read(path: Path) -> Node:
     """The root of a YAML file."""
-    return parse(path, path.read_text(encoding="utf-8"))
+    return parse(path, read_text(path))
+
+
+def read_text(path: Path) -> str:
+    """What a file says. Raises ParameterError, with the line, where it is no text in UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = bytes(error.object).count(b"\n", 0, error.start) + 1
+        raise ParameterError("this is no text in UTF-8", "Save it as UTF-8", path, line) from None
 
 
 def parse(path: Path, text: str) -> Node:

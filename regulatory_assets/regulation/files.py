@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -23,11 +24,15 @@ LAST_DAY = date.max
 
 _HEAD = ("parameter", "kind", "title", "regime", "from")
 _DATES = ("from", "to")
+_SHARE = "share"
 _NUMBER_TYPES = {
     "rate": ColumnType.RATE,
+    _SHARE: ColumnType.RATE,
     "money": ColumnType.MONEY,
     "integer": ColumnType.INTEGER,
 }
+"""Words for a column's type; a share is a rate from 0 to 1."""
+
 _DESCRIBED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "rates": (("keys",), ("values", "texts")),
     "decisions": (("inputs", "outputs"), ()),
@@ -78,7 +83,7 @@ class ParameterFile:
         for node in self.fields["rows"].items():
             fields = node.fields(columns, _DATES, "mandatory in every row")
             content = Row(
-                {name: fields[name].decimal(kind) for name, kind in described.values.items()},
+                {name: described.number(name, fields[name]) for name in described.values},
                 {name: fields[name].code(v, name) for name, v in described.texts.items()},
                 _citation(fields["citation"]),
                 self.path,
@@ -115,14 +120,24 @@ class RateColumns:
         fields = file.fields
         self.keys = fields["keys"].codes()
         self.values: dict[str, ColumnType] = {}
+        self.shares: set[str] = set()
         if "values" in fields:
             for name, kind in fields["values"].pairs().items():
-                self.values[name] = _NUMBER_TYPES[kind.code(_NUMBER_TYPES, "type")]
+                word = kind.code(_NUMBER_TYPES, "type")
+                self.values[name] = _NUMBER_TYPES[word]
+                self.shares |= {name} if word == _SHARE else set()
         self.texts = _enumerations(fields["texts"]) if "texts" in fields else {}
         names = [*self.keys, *self.values, *self.texts, "citation", *_DATES]
         for name in names:
             if names.count(name) > 1:
                 raise fields["keys"].error(f"the column {name} stands twice", "Rename one")
+
+    def number(self, name: str, node: Node) -> Decimal:
+        """A value of a column, as its type allows."""
+        found = node.decimal(self.values[name])
+        if name in self.shares and not 0 <= found <= 1:
+            raise node.error(f"{name} {found} is no share", "Write a number from 0 to 1")
+        return found
 
 
 class DecisionColumns:

@@ -535,6 +535,8 @@ def test_evidence_is_the_file_it_names(tmp_path: Path) -> None:
     assert good.document()["evidence"]["sha256"] == abc, "what the event holds"
     with pytest.raises(RuleError, match=r"absent\.txt cannot be read .* name the file from"):
         governance.validate(rule(evidence={"file": "absent.txt", "sha256": abc}), tmp_path)
+    with pytest.raises(RuleError, match=r"cannot be read \(embedded null byte\); name the file"):
+        governance.validate(rule(evidence={"file": "\0", "sha256": abc}), tmp_path)
     (tmp_path / "memo.txt").write_text("abd")
     with pytest.raises(RuleError, match=f"the rule states {abc}; if it is the file"):
         governance.validate(good, tmp_path)

@@ -149,6 +149,41 @@ def test_a_key_is_that_of_one_person(signed: EventLog, tmp_path: Path) -> None:
         by(signed, tmp_path / "absent")
 
 
+def test_of_two_registrations_with_one_key_one_is_confirmed(
+    signed: EventLog, tmp_path: Path
+) -> None:
+    ada, bob = by(signed, tmp_path / "ada"), by(signed, tmp_path / "bob")
+    key = people.new_key(tmp_path / "eve")
+    people.register(signed, ada, "eve", "author", key)
+    people.register(signed, ada, "max", "approver", key)
+    people.confirm(signed, bob, "eve")
+    with pytest.raises(NotAllowed, match="the key is that of eve"):
+        people.confirm(signed, bob, "max")
+    people.reject(signed, bob, "max", "has the key of eve")
+
+
+@pytest.mark.parametrize("name", ["", "  ", "ada ", "eve\n", "\x1b[2Jeve"])
+def test_a_name_can_be_told_from_others(
+    signed: EventLog, log: EventLog, tmp_path: Path, name: str
+) -> None:
+    key = people.new_key(tmp_path / "eve")
+    with pytest.raises(NotAllowed, match="is no name"):
+        people.register(signed, by(signed, tmp_path / "ada"), name, "author", key)
+    with pytest.raises(NotAllowed, match="is no name"):
+        people.open_signed(log, {"ada": people.new_key(tmp_path / "other"), name: key})
+
+
+def test_a_control_database_is_opened_for_one_or_the_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REGULATORY_ASSETS_VAR", str(tmp_path / "var"))
+    words = ["people", "open", "--demo", "--administrator", f"ada={'00' * 32}"]
+    ran = CliRunner().invoke(app, words)
+    assert ran.exit_code == 1
+    assert "either --demo or --administrator" in ran.output
+    assert not (tmp_path / "var").exists()
+
+
 def test_no_private_key_is_in_the_database(signed: EventLog, tmp_path: Path) -> None:
     private = (tmp_path / "ada").read_text().splitlines()[1]
     kept = (tmp_path / "control.sqlite").read_bytes()

@@ -152,6 +152,9 @@ def operation(**parts: Any) -> dict[str, Any]:
         ),
         (operation(op="multiply", field="amount", value="12345"), "4 digits before the point"),
         (operation(op="set", field="currency", value=None), "currency cannot be empty"),
+        # As a delivered date: the year 1 is a program's word for none.
+        (operation(op="set", field="maturity_date", value="0001-01-01"), "'0001-01-01' is no date"),
+        (operation(op="set", field="maturity_date", value="20260107"), "'20260107' is no date"),
         (operation(op="reclassify", value="level1_cash"), "have no line to move to"),
         (operation(op="scale", value="2"), "nothing adds up at deal"),
         (operation(op="set", field="amount", value="-1", currency="EUR"), "-1 is less than 0"),
@@ -414,6 +417,7 @@ def test_a_haircut_is_what_the_factor_lacks_of_one(
         ("", "holds no rule"),
         ("- just text", "a rule is a mapping"),
         ("id: [", ":1: is neither YAML nor JSON"),
+        ("id: a\npriority: " + "9" * 5000, ":2: is neither YAML nor JSON (a number is too long"),
         ("id: a\nid: b", ":2: is neither YAML nor JSON"),
         ("id: a\neffective: 2026-13-45", ":2: is neither YAML nor JSON (2026-13-45 is no date: mo"),
         ("id: " + "[" * 5000 + "]" * 5000, "is nested too deep to be read"),

@@ -42,6 +42,11 @@ def test_nothing_is_found_where_nothing_was_done(record: Record) -> None:
     assert (found.faults, found.younger, found.anchors) == ((), 0, 4)
 
 
+def test_anchors_tell_which_postings_were_registered(record: Record) -> None:
+    record.commit("flows", 2)
+    assert record.anchors.postings() == {"deals-1", "flows-1", "deals-2"}
+
+
 def test_an_empty_record_has_no_faults(control_engine: Engine, tmp_path: Path) -> None:
     anchors = Anchors(control_engine, tmp_path / "lake", tmp_path / "a", tmp_path / "k")
     assert audit(anchors).faults == ()

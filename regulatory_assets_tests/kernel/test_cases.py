@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -72,6 +73,15 @@ def test_a_path_that_sail_would_encode_is_refused(sail: Engine, tmp_path: Path, 
     read 369003690.03690037 back as 369003690.03690040."""
     with pytest.raises(LakeError, match="path of a lake"):
         Lake(tmp_path / name, sail.session)
+
+
+def test_a_table_that_is_gone_is_not_read_as_empty(sail: Engine, tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake", sail.session)
+    assert lake.scan(books.RATES, DAY, ()).count() == 0
+    shutil.rmtree(lake.path(books.RATES))
+    with pytest.raises(LakeError, match=r"rates: .* is gone, with 2 registered postings"):
+        Lake(tmp_path / "lake", sail.session).scan(books.RATES, DAY, ("a", "b"))
+    assert not lake.path(books.RATES).exists()
 
 
 def test_a_torn_cut_is_refused(world: World) -> None:

@@ -557,3 +557,28 @@ def test_the_documents_of_a_calculated_day(
     waits = f"two.json:6: R-1: event {before[-1].seq} waits for a decision"
     assert waits in ran.output
     assert open_runtime().events.read() == before, "R-2, which stands before it, neither"
+    # What is decided and not calculated yet is told beside the figures, which are without.
+    late = f"the rules of {SECOND} have moved since market_adjustments was calculated; run it"
+    show = ["show", "lcr", "--date", str(SECOND), "--json"]
+    assert late not in CliRunner().invoke(app, show).stderr
+    open_runtime().events.append(Actor("ben"), people.APPROVED, "R-1", {}, before[-1].seq)
+    assert late in CliRunner().invoke(app, show).stderr
+    assert late not in CliRunner().invoke(app, [*show, "--as-of", "1"]).stderr
+    # Another control database names none of the lake's postings: they are no orphans.
+    lake, other = Settings().lake, {"REGULATORY_ASSETS_CONTROL_URL": f"sqlite:///{tmp_path}/other"}
+    written = sorted(lake.rglob("*.parquet"))
+    for words, said in (
+        ("lake clean --grace-hours 0", "is not the one that this lake was written with"),
+        (f"run {day}", "bring the database back from a backup, or correct REGULATORY_ASSETS_CON"),
+    ):
+        ran = CliRunner().invoke(app, words.split(), env=other)
+        assert ran.exit_code == 1, ran.output
+        assert said in ran.output
+    assert sorted(lake.rglob("*.parquet")) == written
+    for words, said in (
+        (f"show branch {day} --entity MOON", f"no branches of MOON on {SECOND}; entities: "),
+        (f"show aml {day} --customer MOON", "no transactions of MOON are in the deliveries"),
+    ):
+        ran = CliRunner().invoke(app, words.split())
+        assert ran.exit_code == 1
+        assert said in ran.output

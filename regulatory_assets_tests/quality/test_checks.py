@@ -204,6 +204,20 @@ def test_a_limit_that_decides_and_has_no_rate_is_found(runner: Runner) -> None:
         assert "BANK_DE" in said.said
 
 
+def test_rates_into_another_currency_than_the_reported_one_are_found(runner: Runner) -> None:
+    """Twice the amounts of all figures, and each still names the same currency."""
+    assert _answers(runner, "fx_rates")["own_rate"].passed
+    _tamper(runner, "fx_rates", "rate", F.expr("rate + 1"), among=F.col("currency") == "EUR")
+    said = _answers(runner, "fx_rates")["own_rate"]
+    assert not said.passed
+    assert "EUR, in which entities report, has the rate 2.00000000; deliver rates" in said.said
+    _tamper(runner, "entities", "reporting_currency", F.lit("DKK"))
+    assert (
+        "DKK, in which entities report, has no rate"
+        in _answers(runner, "fx_rates")["own_rate"].said
+    )
+
+
 def test_what_names_a_deal_that_a_rule_adds_is_no_fault_of_a_source(runner: Runner) -> None:
     """Its parts stand in the adjustment layer; the deal does not stand before rules."""
     added = F.col("deal_id") == "MAN-R-1-1"

@@ -340,8 +340,12 @@ def test_a_banks_own_thresholds_and_ties_are_laid_over_the_packages(
     assert {n for n, of in released.contents().items() if of != said[n]} == {"quality/ties"}
     (tmp_path / "own" / "thresholds.yaml").write_text(OWN.replace("deals:", "dealings:"))
     thresholds_of.cache_clear()
-    with pytest.raises(ParameterError, match=r"thresholds\.yaml:5: no source table dealings"):
-        thresholds(SOURCES)
+    for use in (lambda: thresholds(SOURCES), lambda: open_runtime().releasing):
+        with pytest.raises(ParameterError, match=r"thresholds\.yaml:5: no source table dealings"):
+            use()
+    (tmp_path / "own" / "ties.yaml").write_text("- [\n")
+    with pytest.raises(ParameterError, match=r"ties\.yaml:2: this is not YAML"):
+        released.contents()
 
 
 @pytest.fixture
