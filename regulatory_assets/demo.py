@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from shutil import copyfile, rmtree
 
-from regulatory_assets.adjustments.book import Ledger, RuleBook, outdated
+from regulatory_assets.adjustments.book import Proposals, RuleBook, outdated
 from regulatory_assets.adjustments.files import load
 from regulatory_assets.adjustments.impact import Impact
 from regulatory_assets.adjustments.people import open_demo
@@ -80,7 +80,7 @@ def _release(screen: Screen, runtime: Runtime) -> None:
 def _rule(rule: Rule, data: Path, screen: Screen, runtime: Runtime) -> None:
     """Propose a rule, look at its impact, approve it, calculate; withdraw it and calculate."""
     governance, runner = runtime.governance, runtime.runner("demo")
-    if Ledger(runtime.events.read()).of(rule.id):
+    if Proposals(runtime.events.read()).of(rule.id):
         screen.say(f"DEMO {rule.id} was approved and withdrawn before: nothing to do")
         return
     governance.submit(AUTHOR, rule, data / "rules")

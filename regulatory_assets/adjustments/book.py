@@ -106,16 +106,17 @@ class StandingRule:
         return not self.withdrawn and not ended and self.rule.in_force(day)
 
 
-class Ledger:
-    """What a log of events says of rules."""
+class Proposals:
+    """What has been proposed about rules and decided of it, by a log of events; ``by_number`` of
+    the events that propose."""
 
     def __init__(self, events: Iterable[Event]) -> None:
-        self.proposals: dict[int, Proposal] = {}
+        self.by_number: dict[int, Proposal] = {}
         for event in events:
             if event.kind in PROPOSALS:
-                self.proposals[event.seq] = Proposal(event)
-            elif event.kind in (APPROVED, REJECTED) and event.decides in self.proposals:
-                proposal = self.proposals[event.decides]
+                self.by_number[event.seq] = Proposal(event)
+            elif event.kind in (APPROVED, REJECTED) and event.decides in self.by_number:
+                proposal = self.by_number[event.decides]
                 if event.kind == APPROVED:
                     proposal.approve(event)
                 else:
@@ -124,7 +125,7 @@ class Ledger:
     @property
     def decided(self) -> Event | None:
         """The last approval of anything about a rule: figures move with none but these."""
-        found = (e for p in self.proposals.values() for e in (*p.approvals, *p.lapsed))
+        found = (e for p in self.by_number.values() for e in (*p.approvals, *p.lapsed))
         return max(found, key=lambda event: event.seq, default=None)
 
     def rule_of(self, proposal: Proposal) -> Rule:
@@ -132,10 +133,10 @@ class Ledger:
         if proposal.event.kind == SUBMITTED:
             return parse(proposal.event.document, proposal.event.subject)
         about = int(proposal.event.document["proposal"])
-        return self.rule_of(self.proposals[about])
+        return self.rule_of(self.by_number[about])
 
     def of(self, rule_id: str) -> list[Proposal]:
-        return [p for p in self.proposals.values() if p.event.subject == rule_id]
+        return [p for p in self.by_number.values() if p.event.subject == rule_id]
 
     def require(self, rule_id: str) -> None:
         """Raises RuleError for an id that nobody has proposed anything about."""
@@ -147,7 +148,7 @@ class Ledger:
         return next((p for p in self.of(rule_id) if p.state == "proposed"), None)
 
     def ids(self) -> list[str]:
-        return list(dict.fromkeys(p.event.subject for p in self.proposals.values()))
+        return list(dict.fromkeys(p.event.subject for p in self.by_number.values()))
 
     def standing(self, rule_id: str, assuming: Proposal | None = None) -> StandingRule | None:
         """The version in force, with its end; as if ``assuming`` had been approved."""
@@ -188,10 +189,10 @@ class Ledger:
 
 def unmoved_since(looked: Sequence[Event]) -> Check:
     """Refuses a decision on figures that were looked at before the rules moved."""
-    before = Ledger(looked).decided
+    before = Proposals(looked).decided
 
     def check(events: tuple[Event, ...]) -> None:
-        now = Ledger(events).decided
+        now = Proposals(events).decided
         if now is not None and now != before:
             raise EventRefused(
                 f"event {now.seq} ({now.kind} {now.subject} by {now.actor}) came meanwhile, and "
@@ -212,8 +213,8 @@ class Snapshot:
     trying: Rule | None = None
 
     @cached_property
-    def ledger(self) -> Ledger:
-        return Ledger(self.events)
+    def proposals(self) -> Proposals:
+        return Proposals(self.events)
 
     @property
     def decided(self) -> int:
@@ -222,8 +223,8 @@ class Snapshot:
 
     def at(self, stage: Stage, day: date) -> CompiledRules:
         """The rules in force at a stage on a day, and how to find those of an earlier moment."""
-        assumed = self.ledger.proposals.get(self.assuming) if self.assuming else None
-        found, tried = self.ledger.in_force(stage, day, assumed), self.trying
+        assumed = self.proposals.by_number.get(self.assuming) if self.assuming else None
+        found, tried = self.proposals.in_force(stage, day, assumed), self.trying
         rules = tuple(r for r in found if r.id not in self.without)
         if tried is not None and tried.in_force(day) and acts_at(tried, stage):
             others = (r for r in rules if r.id != tried.id)
@@ -236,8 +237,8 @@ class Snapshot:
 
     def standing(self, stage: Stage, day: date) -> tuple[StandingRule, ...]:
         """What stands of the rules in force at a stage on a day, in their total order."""
-        rules = self.ledger.in_force(stage, day)
-        return tuple(s for r in rules if (s := self.ledger.standing(r.id)) is not None)
+        rules = self.proposals.in_force(stage, day)
+        return tuple(s for r in rules if (s := self.proposals.standing(r.id)) is not None)
 
 
 @dataclass(frozen=True)
@@ -274,7 +275,7 @@ def outdated(
 def _members_of(stage: Stage, day: date, wanted: str, events: Sequence[Event]) -> dict[str, str]:
     """The members of an earlier set, found by going back through the log."""
     for upto in range(len(events), 0, -1):
-        rules = Ledger(events[:upto]).in_force(stage, day)
+        rules = Proposals(events[:upto]).in_force(stage, day)
         found = CompiledRules(stage, rules, lambda _: {})
         if found.hash == wanted:
             return found.members

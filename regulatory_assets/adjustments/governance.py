@@ -22,8 +22,8 @@ from regulatory_assets.adjustments.book import (
     REJECTED,
     SUBMITTED,
     WITHDRAWAL,
-    Ledger,
     Proposal,
+    Proposals,
     StandingRule,
     impact_of,
     stage_name,
@@ -114,11 +114,11 @@ class Governance:
 
         def check(events: tuple[Event, ...]) -> None:
             people.require(events, actor, "author")
-            ledger = Ledger(events)
+            proposals = Proposals(events)
 
             def may_follow(each: Valid) -> None:
-                _is_next(ledger, each.rule)
-                _order_is_clear(ledger, each, beside[each.rule.id])
+                _is_next(proposals, each.rule)
+                _order_is_clear(proposals, each, beside[each.rule.id])
 
             each_of(valid, may_follow, lambda each: each.place)
 
@@ -128,7 +128,7 @@ class Governance:
     def end(self, actor: Actor, rule_id: str, first: date) -> Event:
         """Propose that a rule no longer holds from a day on. Raises RuleError where it holds until
         an earlier one as it is, and where no day would be left to it."""
-        standing = _standing(Ledger(self.log.read()), rule_id)
+        standing = _standing(Proposals(self.log.read()), rule_id)
         if first <= standing.rule.effective:
             raise RuleError(
                 f"{rule_id}: takes effect on {standing.rule.effective}, and an end from {first} on "
@@ -143,7 +143,7 @@ class Governance:
 
     def withdraw(self, actor: Actor, rule_id: str) -> Event:
         """Propose that a rule has never held."""
-        standing = _standing(Ledger(self.log.read()), rule_id)
+        standing = _standing(Proposals(self.log.read()), rule_id)
         return self._propose_about(actor, WITHDRAWAL, standing, {})
 
     def _propose_about(
@@ -153,12 +153,12 @@ class Governance:
 
         def check(events: tuple[Event, ...]) -> None:
             people.require(events, actor, "author")
-            ledger = Ledger(events)
-            if waiting := ledger.open(rule_id):
+            proposals = Proposals(events)
+            if waiting := proposals.open(rule_id):
                 raise RuleError(
                     f"{rule_id}: event {waiting.event.seq} waits for a decision; decide it first"
                 )
-            now = _standing(ledger, rule_id)
+            now = _standing(proposals, rule_id)
             if (now.proposal.event.seq, now.last) != (about, standing.last):
                 raise RuleError(f"{rule_id}: another version or end holds by now; look again")
 
@@ -170,7 +170,7 @@ class Governance:
         self, runner: Runner, rule_id: str, say: Callable[[str], None] = lambda _: None
     ) -> Impact:
         """What the waiting proposal would do; of a rule that has drifted, what it does."""
-        proposal = _subject(Ledger(self.log.read()), rule_id)
+        proposal = _subject(Proposals(self.log.read()), rule_id)
         drifted = self._drifted(runner, proposal)
         return impact(runner, self.log, proposal.event.seq, say, tuple(drifted), self.examine)
 
@@ -196,7 +196,7 @@ class Governance:
         """Approve what waits, or what a rule does that has drifted, having seen its impact. Refused
         where the impact is another now. Who has approved another one before may do so again."""
         looked = self.log.read()
-        waiting = _subject(Ledger(looked), rule_id)
+        waiting = _subject(Proposals(looked), rule_id)
         given = (*waiting.approvals, *waiting.lapsed) if waiting.state == "proposed" else ()
         of_others = [e.seq for e in given if impact_of(e) != seen]
         people.require_decider(looked, actor, waiting.event, of_others)
@@ -208,7 +208,7 @@ class Governance:
                 "on has moved since; look at it again"
             )
         if waiting.event.kind == SUBMITTED:
-            rule = Ledger(looked).rule_of(waiting)
+            rule = Proposals(looked).rule_of(waiting)
             self._check_currencies(rule, self.graph.stage(stage_name(rule)))
             _within_limits(rule, found)
             _as_both(rule, found)
@@ -236,48 +236,48 @@ class Governance:
     def reject(self, actor: Actor, rule_id: str, reason: str) -> Event:
         """Reject what waits."""
         looked = self.log.read()
-        waiting = _waiting(Ledger(looked), rule_id)
+        waiting = _waiting(Proposals(looked), rule_id)
         people.require_decider(looked, actor, waiting.event, [e.seq for e in waiting.lapsed])
         payload, check = {"reason": reason}, undecided_since(looked, waiting.event)
         return self.log.append(actor, REJECTED, rule_id, payload, waiting.event.seq, check=check)
 
 
-def _is_next(ledger: Ledger, rule: Rule) -> None:
+def _is_next(proposals: Proposals, rule: Rule) -> None:
     """Refuse a rule that is not the next version, or of which another one waits."""
-    if waiting := ledger.open(rule.id):
+    if waiting := proposals.open(rule.id):
         raise RuleError(
             f"{rule.id}: event {waiting.event.seq} waits for a decision; decide it first"
         )
-    versions = [ledger.rule_of(p).version for p in ledger.of(rule.id)]
+    versions = [proposals.rule_of(p).version for p in proposals.of(rule.id)]
     expected = max(versions, default=0) + 1
     if rule.version != expected:
         raise RuleError(f"{rule.id} version: is {rule.version}, the next is {expected}")
 
 
-def _standing(ledger: Ledger, rule_id: str) -> StandingRule:
+def _standing(proposals: Proposals, rule_id: str) -> StandingRule:
     """The approved version of a rule, unless it has been withdrawn."""
-    ledger.require(rule_id)
-    found = ledger.standing(rule_id)
+    proposals.require(rule_id)
+    found = proposals.standing(rule_id)
     if found is None or found.withdrawn:
         raise RuleError(f"{rule_id}: no approved version is in force")
     return found
 
 
-def _waiting(ledger: Ledger, rule_id: str) -> Proposal:
+def _waiting(proposals: Proposals, rule_id: str) -> Proposal:
     """The proposal about a rule that waits for a decision."""
-    found = ledger.open(rule_id)
+    found = proposals.open(rule_id)
     if found is None:
-        ledger.require(rule_id)
+        proposals.require(rule_id)
         raise RuleError(f"{rule_id}: nothing waits for a decision")
     return found
 
 
-def _subject(ledger: Ledger, rule_id: str) -> Proposal:
+def _subject(proposals: Proposals, rule_id: str) -> Proposal:
     """What a look or an approval is about: the proposal that waits, else that of the rule in force,
     which may reach further than was approved."""
-    standing = ledger.standing(rule_id)
-    if ledger.open(rule_id) is not None or standing is None:
-        return _waiting(ledger, rule_id)
+    standing = proposals.standing(rule_id)
+    if proposals.open(rule_id) is not None or standing is None:
+        return _waiting(proposals, rule_id)
     return standing.proposal
 
 
@@ -339,11 +339,11 @@ def _as_possible(rule: Rule, found: Impact) -> None:
 # -- rules in each other's way --------------------------------------------------------------------
 
 
-def _order_is_clear(ledger: Ledger, valid: Valid, beside: Sequence[Rule]) -> None:
+def _order_is_clear(proposals: Proposals, valid: Valid, beside: Sequence[Rule]) -> None:
     """Refuse a rule whose place before or after another, also of those ``beside`` it in one
     proposal, decides the result by its name only."""
     rule, stage = valid.rule, valid.stage
-    for other in (*_others(ledger, rule), *beside):
+    for other in (*_others(proposals, rule), *beside):
         if other.stage != rule.stage or other.priority != rule.priority:
             continue
         if not _overlap(rule, other):
@@ -356,16 +356,16 @@ def _order_is_clear(ledger: Ledger, valid: Valid, beside: Sequence[Rule]) -> Non
             )
 
 
-def _others(ledger: Ledger, rule: Rule) -> Iterator[Rule]:
+def _others(proposals: Proposals, rule: Rule) -> Iterator[Rule]:
     """The other rules that stand, and those that wait: both may come to be in force beside it."""
-    for identity in ledger.ids():
-        standing, waiting = ledger.standing(identity), ledger.open(identity)
+    for identity in proposals.ids():
+        standing, waiting = proposals.standing(identity), proposals.open(identity)
         if identity == rule.id:
             continue
         if standing is not None and not standing.withdrawn:
             yield standing.rule
         if waiting is not None and waiting.event.kind == SUBMITTED:
-            yield ledger.rule_of(waiting)
+            yield proposals.rule_of(waiting)
 
 
 def _overlap(one: Rule, other: Rule) -> bool:

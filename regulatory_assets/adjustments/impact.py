@@ -18,7 +18,7 @@ from typing import Any
 from pyspark.sql.connect import functions as F
 
 from regulatory_assets.adjustments.allocating import unspread_by
-from regulatory_assets.adjustments.book import Ledger, Proposal, RuleBook, stage_name
+from regulatory_assets.adjustments.book import Proposal, Proposals, RuleBook, stage_name
 from regulatory_assets.adjustments.closing import closings, is_held
 from regulatory_assets.adjustments.legs import Left, left_by
 from regulatory_assets.adjustments.reach import Reach, beyond_approved, measure, rows_changed
@@ -206,12 +206,12 @@ def impact(
     now: another one, or an earlier version of this.
     """
     events = log.read()
-    ledger = Ledger(events)
-    found = ledger.proposals.get(proposal)
+    proposals = Proposals(events)
+    found = proposals.by_number.get(proposal)
     if found is None or found.state == "rejected":
         raise RuleError(f"event {proposal} is no proposal to look at")
-    rule = ledger.rule_of(found)
-    standing = ledger.standing(rule.id)
+    rule = proposals.rule_of(found)
+    standing = proposals.standing(rule.id)
     reached = days_reached(runner.register, rule, standing.rule if standing else None)
     found_closed = closings(events)
     closed = {day for day, closing in found_closed.items() if closing.closes}
@@ -223,7 +223,7 @@ def impact(
                 with shadow(now, RuleBook(log, proposal)) as trial:
                     outcomes = trial.run_day(day, "impact")
                     alone = _of_day(now, trial, rule, day, outcomes, examine)
-                    together = _together(now, trial, log, ledger, found, day)
+                    together = _together(now, trial, log, proposals, found, day)
                     looked.append(replace(alone, together=together))
             else:
                 with shadow(now, RuleBook(log, without=(rule.id,))) as trial:
@@ -298,13 +298,13 @@ def _failing(
 
 
 def _together(
-    now: Runner, after: Runner, log: EventLog, ledger: Ledger, proposal: Proposal, day: date
+    now: Runner, after: Runner, log: EventLog, proposals: Proposals, proposal: Proposal, day: date
 ) -> Together | None:
     """What the rules of the author of what is proposed do on a day, once that is in force."""
-    rule = ledger.rule_of(proposal)
-    author, rules = ledger.by_author_of(rule.id, day, proposal)
+    rule = proposals.rule_of(proposal)
+    author, rules = proposals.by_author_of(rule.id, day, proposal)
     out = rules | {rule.id}
-    standing = (ledger.standing(i) for i in out)
+    standing = (proposals.standing(i) for i in out)
     if not rules or not any(s is not None and s.in_force(day) for s in standing):
         return None
     with shadow(now, RuleBook(log, without=out)) as bare:
@@ -331,7 +331,7 @@ def drift(
 ) -> dict[date, tuple[str, ...]]:
     """The calculated days on which a rule in force changes more than so many times what was seen
     at its approval, each with the words for it."""
-    standing = Ledger(log.read()).standing(rule_id)
+    standing = Proposals(log.read()).standing(rule_id)
     if standing is None:
         return {}
     seen, found = standing.proposal.seen, {}

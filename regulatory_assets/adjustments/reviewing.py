@@ -39,12 +39,12 @@ def to_review(runner: Runner, log: EventLog, day: date) -> Iterator[Reviewed]:
     more than a year, are overlays of other reports than they reach, change more than was approved
     or nothing on their last calculated day, or moved no reported figure when they were approved."""
     snapshot = RuleBook(log).snapshot()
-    ledger = snapshot.ledger
-    for identity in ledger.ids():
-        if open_ := waiting(ledger, identity, runner.register):
-            owner, seq = ledger.rule_of(open_.proposal).owner, open_.proposal.event.seq
+    proposals = snapshot.proposals
+    for identity in proposals.ids():
+        if open_ := waiting(proposals, identity, runner.register):
+            owner, seq = proposals.rule_of(open_.proposal).owner, open_.proposal.event.seq
             yield Reviewed(identity, owner, f"event {seq} waits, {open_}")
-        standing = ledger.standing(identity)
+        standing = proposals.standing(identity)
         if standing is None or not standing.in_force(day):
             continue
         for why in _reasons(runner, snapshot, standing, day):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from regulatory_assets.adjustments.book import Ledger, Proposal
+from regulatory_assets.adjustments.book import Proposal, Proposals
 from regulatory_assets.adjustments.impact import days_reached
 from regulatory_assets.control.events import Event
 from regulatory_assets.control.register import Register
@@ -34,12 +34,12 @@ class Waiting:
         return "; ".join((said, *again))
 
 
-def waiting(ledger: Ledger, rule_id: str, register: Register) -> Waiting | None:
+def waiting(proposals: Proposals, rule_id: str, register: Register) -> Waiting | None:
     """What waits for a decision about a rule, and its approvals."""
-    proposal = ledger.open(rule_id)
+    proposal = proposals.open(rule_id)
     if proposal is None:
         return None
-    why = {} if not proposal.approvals else _moved(ledger, proposal, register)
+    why = {} if not proposal.approvals else _moved(proposals, proposal, register)
     counting = tuple(e for e in proposal.approvals if e.seq not in why)
     return Waiting(proposal, counting, lapsed(proposal) | why)
 
@@ -53,11 +53,11 @@ def lapsed(proposal: Proposal) -> dict[int, str]:
     return found
 
 
-def _moved(ledger: Ledger, proposal: Proposal, register: Register) -> dict[int, str]:
+def _moved(proposals: Proposals, proposal: Proposal, register: Register) -> dict[int, str]:
     """The approvals that count by the log, where what they have looked at has moved by now."""
     seen = proposal.approvals[-1].document.get("impact", {})
     words = list(moved_since(seen, register))
-    rule, standing = ledger.rule_of(proposal), ledger.standing(proposal.event.subject)
+    rule, standing = proposals.rule_of(proposal), proposals.standing(proposal.event.subject)
     reached = days_reached(register, rule, standing.rule if standing else None)
     known = seen.get("days_reached", [])
     words += [f"{d} has been calculated since" for d in reached if d.isoformat() not in known]

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table as Grid
 
-from regulatory_assets.adjustments.book import Ledger, RuleBook, stage_name
+from regulatory_assets.adjustments.book import Proposals, RuleBook, stage_name
 from regulatory_assets.adjustments.files import load
 from regulatory_assets.adjustments.governance import Valid
 from regulatory_assets.adjustments.impact import (
@@ -137,8 +137,8 @@ def show_impact(rule_id: RuleId, as_json: Json = False) -> None:
         print_json(found.document())
         return
     print_impact(runtime, found)
-    ledger = Ledger(runtime.events.read())
-    if evidence := ledger.rule_of(ledger.proposals[found.proposal]).evidence:
+    proposals = Proposals(runtime.events.read())
+    if evidence := proposals.rule_of(proposals.by_number[found.proposal]).evidence:
         said = f"evidence: {evidence.file}, SHA-256 {evidence.sha256}"
         console.print(said, highlight=False)
 
@@ -205,7 +205,7 @@ def try_rule(
     """Which rows of a day a rule matches and what it makes of them; nothing is posted."""
     runtime = open_runtime()
     snapshot = RuleBook(runtime.events).snapshot()
-    tried = _to_try(runtime, snapshot.ledger, rule)
+    tried = _to_try(runtime, snapshot.proposals, rule)
     stage = runtime.graph.stage(stage_name(tried))
     found = trial(runtime.runner("test"), tried, snapshot, stage, day.date(), limit)
     if as_json:
@@ -226,7 +226,7 @@ def try_rule(
     say_left(tried.id, found.day, found.left)
 
 
-def _to_try(runtime: Runtime, ledger: Ledger, rule: str) -> Rule:
+def _to_try(runtime: Runtime, proposals: Proposals, rule: str) -> Rule:
     """The rule of a file, the one that waits, or the one that stands, in this order."""
     if Path(rule).is_file():
         found = load(Path(rule))
@@ -234,11 +234,11 @@ def _to_try(runtime: Runtime, ledger: Ledger, rule: str) -> Rule:
             raise RuleError(f"{rule}: holds {len(found)} rules; submit them, or test one a file")
         (valid,) = runtime.governance.validate_all(found, Path(rule).parent)
         return valid.rule
-    if known := ledger.of(rule):
-        standing, waiting = ledger.standing(rule), ledger.open(rule)
+    if known := proposals.of(rule):
+        standing, waiting = proposals.standing(rule), proposals.open(rule)
         if waiting is None and standing is not None:
             return standing.rule
-        return ledger.rule_of(waiting or known[-1])
+        return proposals.rule_of(waiting or known[-1])
     raise RuleError(f"{rule}: neither a rule nor a file; rules list names the rules")
 
 
@@ -266,7 +266,7 @@ def approve(
         event, found = runtime.governance.approve(
             actor, rule_id, impact, runtime.runner("impact"), step
         )
-    proposal = Ledger(runtime.events.read()).proposals[found.proposal]
+    proposal = Proposals(runtime.events.read()).by_number[found.proposal]
     if as_json:
         result = found.result(time.monotonic() - start)
         print_json({"event": event.seq, "state": proposal.state, **found.document(), **result})

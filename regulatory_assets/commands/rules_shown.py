@@ -12,7 +12,7 @@ import typer
 from rich.table import Table as Grid
 
 from regulatory_assets.adjustments.allocating import shares_by
-from regulatory_assets.adjustments.book import Ledger
+from regulatory_assets.adjustments.book import Proposals
 from regulatory_assets.adjustments.reviewing import to_review
 from regulatory_assets.adjustments.rule import RuleError
 from regulatory_assets.adjustments.waiting import lapsed
@@ -32,8 +32,8 @@ __all__ = ["rules_app"]  # with all its commands, once this module is imported
 def list_rules(as_json: Json = False) -> None:
     """Every rule: what holds, what waits."""
     runtime = open_runtime()
-    ledger = Ledger(runtime.events.read())
-    found = [_summary(runtime, ledger, i) for i in ledger.ids()]
+    proposals = Proposals(runtime.events.read())
+    found = [_summary(runtime, proposals, i) for i in proposals.ids()]
     if as_json:
         print_json(found)
         return
@@ -46,9 +46,12 @@ def list_rules(as_json: Json = False) -> None:
     console.print(grid)
 
 
-def _summary(runtime: Runtime, ledger: Ledger, rule_id: str) -> dict[str, Any]:
-    standing, open_ = ledger.standing(rule_id), approvals_of(ledger, rule_id, runtime.register)
-    rule = standing.rule if standing else ledger.rule_of(ledger.of(rule_id)[-1])
+def _summary(runtime: Runtime, proposals: Proposals, rule_id: str) -> dict[str, Any]:
+    standing, open_ = (
+        proposals.standing(rule_id),
+        approvals_of(proposals, rule_id, runtime.register),
+    )
+    rule = standing.rule if standing else proposals.rule_of(proposals.of(rule_id)[-1])
     last = standing.last if standing else rule.expiry
     state = "withdrawn" if standing and standing.withdrawn else "approved" if standing else "none"
     return {
@@ -69,10 +72,10 @@ def history(rule_id: RuleId, as_json: Json = False) -> None:
     """Every event about a rule."""
     runtime = open_runtime()
     events = runtime.events.read()
-    found, ledger = [e for e in events if e.subject == rule_id], Ledger(events)
-    ledger.require(rule_id)
-    gone = {seq: why for p in ledger.of(rule_id) for seq, why in lapsed(p).items()}
-    if open_ := approvals_of(ledger, rule_id, runtime.register):
+    found, proposals = [e for e in events if e.subject == rule_id], Proposals(events)
+    proposals.require(rule_id)
+    gone = {seq: why for p in proposals.of(rule_id) for seq, why in lapsed(p).items()}
+    if open_ := approvals_of(proposals, rule_id, runtime.register):
         gone |= open_.lapsed
     if as_json:
         lines = ({**vars(e), "payload": e.document, "lapsed": gone.get(e.seq, "")} for e in found)
@@ -126,9 +129,9 @@ def shares(
 ) -> None:
     """Who bears what a rule has added and spread for analysis; no figure rests on it."""
     runtime = open_runtime()
-    ledger = Ledger(runtime.events.read())
-    ledger.require(rule_id)
-    standing = ledger.standing(rule_id)
+    proposals = Proposals(runtime.events.read())
+    proposals.require(rule_id)
+    standing = proposals.standing(rule_id)
     if standing is None:
         raise RuleError(f"{rule_id}: no approved version is in force")
     columns = [name.strip() for name in by.split(",") if name.strip()]

@@ -21,7 +21,7 @@ from regulatory_assets.adjustments.book import (
     APPROVED,
     SUBMITTED,
     WITHDRAWAL,
-    Ledger,
+    Proposals,
     RuleBook,
     acts_at,
 )
@@ -119,7 +119,7 @@ class Logged(Book):
 
     def drop(self, identity: str) -> None:
         super().drop(identity)
-        standing = Ledger(self.log.read()).standing(identity)
+        standing = Proposals(self.log.read()).standing(identity)
         assert standing is not None
         self._decide(WITHDRAWAL, identity, {"proposal": standing.proposal.event.seq})
 

@@ -19,7 +19,7 @@ from sqlalchemy import Engine as Database
 
 from regulatory_assets.adjustments import governance as governing
 from regulatory_assets.adjustments import people
-from regulatory_assets.adjustments.book import Ledger
+from regulatory_assets.adjustments.book import Proposals
 from regulatory_assets.adjustments.closing import RESTATEMENT, closings
 from regulatory_assets.adjustments.days import Days
 from regulatory_assets.adjustments.governance import Governance
@@ -108,7 +108,7 @@ class Numbered(Releasing):
 @pytest.fixture
 def log(control_engine: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Meeting]:
     def impact(runner: Any, log: EventLog, proposal: int, *_: Any) -> Impact:
-        name = Ledger(log.read()).proposals[proposal].event.subject
+        name = Proposals(log.read()).by_number[proposal].event.subject
         return Impact(name, proposal, "digest", (), ())
 
     monkeypatch.setattr(governing, "impact", impact)
@@ -167,7 +167,7 @@ def matters(log: Meeting, number: int) -> dict[str, Matter]:
             lambda a: rules.submit(a, rule(name)),
             approve_rule,
             lambda a: rules.reject(a, name, "no"),
-            lambda: Ledger(log.read()).standing(name) is not None,
+            lambda: Proposals(log.read()).standing(name) is not None,
         ),
         "parameters": Matter(
             lambda a: parameters.propose(a, "a test"),

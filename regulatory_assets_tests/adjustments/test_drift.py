@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from regulatory_assets.adjustments.book import Ledger, RuleBook
+from regulatory_assets.adjustments.book import Proposals, RuleBook
 from regulatory_assets.adjustments.people import NotAllowed
 from regulatory_assets.adjustments.reach import Reach, beyond_approved
 from regulatory_assets.adjustments.reviewing import to_review
@@ -69,7 +69,7 @@ def test_a_rule_that_drifts_needs_another_approval(office: Drifting) -> None:
     passed, words = office.said("approved_reach")
     assert not passed
     assert "R-1: it moves amount by 60.01000000 reporting currency, approved were 30.0" in words
-    standing, before = Ledger(office.log.read()).standing("R-1"), office.state("report")
+    standing, before = Proposals(office.log.read()).standing("R-1"), office.state("report")
     (told,) = to_review(office.runner, office.log, DAY)
     assert told.why.startswith(f"waits for another approval: on {DAY} it moves amount by 60.01")
     seen = office.governance.impact(office.runner, "R-1")
@@ -83,7 +83,7 @@ def test_a_rule_that_drifts_needs_another_approval(office: Drifting) -> None:
     assert "approved were 30.0" in event.document["reasons"][0]
     assert all(office.said(name)[0] for name in CHECKS)
     assert list(to_review(office.runner, office.log, DAY)) == []
-    now = Ledger(office.log.read()).standing("R-1")
+    now = Proposals(office.log.read()).standing("R-1")
     assert standing is not None
     assert now is not None
     assert (now.rule, now.proposal.decided) == (standing.rule, standing.proposal.decided)
@@ -112,7 +112,7 @@ def test_a_manual_deal_gives_way_with_a_warning(office: Drifting) -> None:
     made = [{"op": "insert", "values": values, "expected_source_id": e} for e in ("n1", "n2")]
     office.governance.submit(ANNA, rule(conditions={"all": []}, operations=made))
     office.approve("R-1")
-    (day,) = Ledger(office.log.read()).of("R-1")[0].seen.values()
+    (day,) = Proposals(office.log.read()).of("R-1")[0].seen.values()
     assert day == Reach(2, {"amount": {"reporting currency": Decimal(10)}})
     office.runner.run_day(DAY, "test")
     assert office.said("given_way") == (True, "2 rows stand")

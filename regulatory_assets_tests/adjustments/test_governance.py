@@ -14,7 +14,7 @@ import pytest
 
 from regulatory_assets.adjustments import governance as governing
 from regulatory_assets.adjustments import people
-from regulatory_assets.adjustments.book import Ledger, RuleBook, outdated
+from regulatory_assets.adjustments.book import Proposals, RuleBook, outdated
 from regulatory_assets.adjustments.files import PlacedRule
 from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.impact import DayImpact, Figure, Impact, days_to_look_at
@@ -257,7 +257,7 @@ def test_an_approval_names_what_was_looked_at(office: Office) -> None:
     with pytest.raises(RuleError, match="look at it again"):
         office.governance.approve(BEN, "R-1", seen.hash, office.runner)
     office.approve("R-1")
-    assert Ledger(office.log.read()).standing("R-1") is not None
+    assert Proposals(office.log.read()).standing("R-1") is not None
 
 
 def test_a_run_tells_what_it_did_by_changed_rules(office: Office) -> None:
@@ -316,27 +316,27 @@ def test_a_missing_file_is_told_with_its_table(office: Office) -> None:
 def test_a_large_effect_needs_two_approvals_of_two_people(office: Office) -> None:
     office.governance.submit(ANNA, rule(conditions=ALL))
     office.approve("R-1", BEN)
-    ledger = Ledger(office.log.read())
-    assert ledger.standing("R-1") is None
-    assert "rows are changed" in ledger.of("R-1")[0].approvals[0].document["reasons"][0]
+    proposals = Proposals(office.log.read())
+    assert proposals.standing("R-1") is None
+    assert "rows are changed" in proposals.of("R-1")[0].approvals[0].document["reasons"][0]
     with pytest.raises(NotAllowed, match="nobody decides twice"):
         office.approve("R-1", BEN)
-    proposal = ledger.of("R-1")[0].event.seq
+    proposal = proposals.of("R-1")[0].event.seq
     with pytest.raises(EventRefused, match="nobody decides twice"):
         office.log.append(BEN, "approved", "R-1", approvals(office)[0].document, proposal)
     office.approve("R-1", CARLA)
-    assert Ledger(office.log.read()).standing("R-1") is not None
+    assert Proposals(office.log.read()).standing("R-1") is not None
 
 
 def approvals(office: Office) -> list[Event]:
-    return Ledger(office.log.read()).of("R-1")[0].approvals
+    return Proposals(office.log.read()).of("R-1")[0].approvals
 
 
 def test_an_approval_lapses_when_what_it_looked_at_moves(office: Office) -> None:
     """Ben approves, a deal is corrected, Carla approves what it is now: the first of two."""
 
     def told() -> str:
-        return str(waiting(Ledger(office.log.read()), "R-1", office.runner.register))
+        return str(waiting(Proposals(office.log.read()), "R-1", office.runner.register))
 
     office.governance.submit(ANNA, rule(conditions=ALL))
     assert told() == "0 of 1 approval"
@@ -351,9 +351,9 @@ def test_an_approval_lapses_when_what_it_looked_at_moves(office: Office) -> None
 
     office.approve("R-1", CARLA)
     (second,) = approvals(office)
-    ledger = Ledger(office.log.read())
-    assert ledger.standing("R-1") is None, "nobody has seen with her what she has seen"
-    assert (second.actor, ledger.of("R-1")[0].lapsed) == ("carla", [first])
+    proposals = Proposals(office.log.read())
+    assert proposals.standing("R-1") is None, "nobody has seen with her what she has seen"
+    assert (second.actor, proposals.of("R-1")[0].lapsed) == ("carla", [first])
     assert told() == (
         f"1 of 2 approvals; that of event {first.seq} counts no longer: carla has approved another "
         f"impact since, as event {second.seq}"
@@ -361,11 +361,11 @@ def test_an_approval_lapses_when_what_it_looked_at_moves(office: Office) -> None
     with pytest.raises(NotAllowed, match=r"carla has decided .* nobody decides twice"):
         office.approve("R-1", CARLA)
     office.approve("R-1", BEN)
-    standing = Ledger(office.log.read()).standing("R-1")
+    standing = Proposals(office.log.read()).standing("R-1")
     assert standing is not None
     assert standing.proposal.decided == office.log.read()[-1].seq
     for upto in range(len(office.log.read())):
-        assert Ledger(office.log.read()[:upto]).standing("R-1") is None
+        assert Proposals(office.log.read()[:upto]).standing("R-1") is None
 
 
 def test_data_that_arrive_while_an_approval_is_added_refuse_it(
@@ -417,7 +417,7 @@ def test_an_ended_rule_holds_until_the_day_before(office: Office) -> None:
         office.governance.end(ANNA, "R-1", date(2026, 1, 1))
     office.governance.end(ANNA, "R-1", date(2026, 1, 6))
     office.approve("R-1")
-    standing = Ledger(office.log.read()).standing("R-1")
+    standing = Proposals(office.log.read()).standing("R-1")
     assert standing is not None
     assert [standing.in_force(date(2026, 1, d)) for d in (1, 5, 6, 31)] == [
         True, True, False, False,
@@ -557,7 +557,7 @@ def test_nothing_is_approved_beyond_its_limits(office: Office) -> None:
     office.governance.reject(BEN, "R-1", "beyond")
     office.governance.submit(ANNA, rule(version=3, limits={"rows": 1, "amounts": {"EUR": "30"}}))
     office.approve("R-1")
-    (approval,) = Ledger(office.log.read()).of("R-1")[-1].approvals
+    (approval,) = Proposals(office.log.read()).of("R-1")[-1].approvals
     (day,) = approval.document["impact"]["days"]
     assert day["reach"] == {"rows": 1, "moved": {"amount": {"reporting currency": "30.00000000"}}}
     office.runner.run_day(DAY, "test")

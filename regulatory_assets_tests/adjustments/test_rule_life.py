@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from regulatory_assets.adjustments import governance as governing
-from regulatory_assets.adjustments.book import Ledger, RuleBook
+from regulatory_assets.adjustments.book import Proposals, RuleBook
 from regulatory_assets.adjustments.closing import Closing, closings, is_held
 from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.impact import Impact
@@ -259,7 +259,7 @@ def test_nobody_gets_in_what_two_people_have_not_agreed_on(
     migrated_sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     def impact(runner: Any, log: EventLog, proposal: int, *_: Any) -> Impact:
-        event = Ledger(log.read()).proposals[proposal].event
+        event = Proposals(log.read()).by_number[proposal].event
         size = event.document.get("reason", "small")
         return Impact(event.subject, proposal, f"{size} {town.moved}", (), ())
 

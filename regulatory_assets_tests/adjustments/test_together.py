@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from regulatory_assets.adjustments import people
-from regulatory_assets.adjustments.book import Ledger, RuleBook
+from regulatory_assets.adjustments.book import Proposals, RuleBook
 from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.impact import Impact, Together
 from regulatory_assets.control.database import connect
@@ -148,7 +148,7 @@ def test_many_versions_are_one_rule(world: World) -> None:
     _, reasons = world.decide("R-1")
     said = "by all rules of anna together: R-1"
     assert reasons == [f"{DAY} lcr b0: the ratio improves by 1.35 points, {said}"]
-    assert Ledger(world.log.read()).of("R-1")[1].state == "proposed"
+    assert Proposals(world.log.read()).of("R-1")[1].state == "proposed"
 
 
 def test_rows_of_all_rules_are_counted_once(world: World) -> None:
@@ -156,7 +156,7 @@ def test_rows_of_all_rules_are_counted_once(world: World) -> None:
     world.submit("R-2", "1.2", *OTHERS[:2])
     world.submit("R-3", "1.3", OTHERS[0])
     world.submit("R-4", "1.4", OTHERS[2])
-    for proposal in list(Ledger(world.log.read()).proposals)[:2]:
+    for proposal in list(Proposals(world.log.read()).by_number)[:2]:
         world.log.append(BEN, "approved", "R", {"needed": 1}, proposal)
     assert world.decide("R-3")[1] == [], "2 of 22, whoever changes them"
     _, reasons = world.decide("R-4")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from regulatory_assets.adjustments import overlays
-from regulatory_assets.adjustments.book import Ledger
+from regulatory_assets.adjustments.book import Proposals
 from regulatory_assets.adjustments.impact import impact, would_do
 from regulatory_assets.adjustments.injection import injections
 from regulatory_assets.adjustments.reviewing import to_review
@@ -82,6 +82,6 @@ def test_people_are_told_of_a_rule_that_moves_no_figure(
     found = [r.why for r in to_review(office.runner, office.log, DAY) if r.rule == "R-1"]
     assert found[0] == "is an overlay and reaches nsfr, which it does not name"
 
-    (proposal,) = Ledger(office.log.read()).of("R-1")
+    (proposal,) = Proposals(office.log.read()).of("R-1")
     (day,) = impact(office.runner, office.log, proposal.event.seq, days=[DAY]).days
     assert day.unmoved == ends, "of a rule in force the day without it is what was run"

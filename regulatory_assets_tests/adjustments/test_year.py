@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from regulatory_assets.adjustments.book import Ledger
+from regulatory_assets.adjustments.book import Proposals
 from regulatory_assets.adjustments.closing import ClosedDays
 from regulatory_assets.adjustments.days import Against, Days
 from regulatory_assets.adjustments.impact import Impact
@@ -89,7 +89,7 @@ def test_a_year_with_closed_days(sail: Engine, tmp_path: Path, calculated: Path)
     assert [(d.day, d.closed, d.document().get("closed")) for d in seen.days] == [
         (CLOSED, True, True), (JANUARY, False, None), (MARCH, False, None)
     ]  # fmt: skip
-    kept = Ledger(year.log.read()).of("R-1")[0].event.document["evidence"]
+    kept = Proposals(year.log.read()).of("R-1")[0].event.document["evidence"]
     assert kept == {"file": "memo.txt", "sha256": stated}, "the log has what was submitted"
     assert year.run() == {CLOSED}
     after = year.report(JANUARY)
