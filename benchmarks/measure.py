@@ -40,6 +40,7 @@ class Measured:
 def run(task: str, root: Path, state: Path) -> Measured:
     """Run a task to its end and measure what lies between its start and its end."""
     command = [sys.executable, "-m", "benchmarks.task", task, str(root), str(state)]
+    os.sync()  # what the task before left to be written is not this one's work
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:

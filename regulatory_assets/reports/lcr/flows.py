@@ -20,7 +20,6 @@ from regulatory_assets.bank.tables import COUNTERPARTIES, DEALS
 from regulatory_assets.ledger.arithmetic import mul_div, product
 from regulatory_assets.ledger.stages import Cited, Entry, Lookup, row_stage
 from regulatory_assets.ledger.table import ColumnType
-from regulatory_assets.regulation.expressions import value
 from regulatory_assets.reports.lcr.assignment import (
     LINE_PARAMETERS,
     SWAP,
@@ -52,9 +51,9 @@ from regulatory_assets.reports.lcr.received import OF_RECEIVED, free_share
 from regulatory_assets.reports.lcr.securities import (
     OF_ENTITY,
     OF_GRADE,
+    after_haircut,
     is_unwound,
     level_of,
-    unwind_line,
     with_sovereigns,
 )
 from regulatory_assets.reports.lcr.tables import DEPOSITORS, LCR_FLOWS
@@ -249,9 +248,8 @@ def _part_amount(p: Any) -> Column:
     operational_insured = F.least(operational, insured)
     rest = (held - operational).cast(_MONEY)
     liquid = F.col("eligible") & (F.col("level") != "none")
-    left = value(p["lcr/lines"], unwind_line(F.col("level")), "rate", F.col("regime"))
-    after_haircut = product(pledged, left)
-    posted = F.when(liquid, F.least(held, F.coalesce(after_haircut, _NOTHING))).otherwise(_NOTHING)
+    covers = F.coalesce(product(pledged, after_haircut(p, F.col("level"))), _NOTHING)
+    posted = F.when(liquid, F.least(held, covers)).otherwise(_NOTHING)
     lent, swapped = is_a("REVERSE_REPO"), is_a(SWAP)
     usable = F.col("eligible") & (F.col("received") != "none")
     exchanged = liquid & (~swapped | usable)

@@ -19,13 +19,12 @@ from regulatory_assets.bank.tables.securities import HOLDINGS, PLEDGED_POOLS
 from regulatory_assets.ledger.arithmetic import mul_div, product
 from regulatory_assets.ledger.stages import Cited, Entry, Lookup, group_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
-from regulatory_assets.regulation.expressions import value
 from regulatory_assets.reports.lcr.securities import (
     OF_ENTITY,
     OF_GRADE,
+    after_haircut,
     is_unwound,
     level_of,
-    unwind_line,
     with_sovereigns,
 )
 from regulatory_assets.reports.lookups import RATE_OF_DAY
@@ -107,8 +106,7 @@ def _of_any_level(entries: Collection[Entry]) -> Expression | None:
 )
 def pooled_holdings(holdings: DataFrame, p: Any) -> DataFrame:
     """Value and liquidity of what lies in pools (BCBS 238 para 31, convention 10)."""
-    line = unwind_line(level_of(p))
-    factor = F.when(F.col("operational_ok"), value(p["lcr/lines"], line, "rate", F.col("regime")))
+    factor = F.when(F.col("operational_ok"), after_haircut(p, level_of(p)))
     return (
         with_sovereigns(holdings)
         .where(F.col("pool_id").isNotNull())

@@ -17,7 +17,7 @@ from regulatory_assets.bank.tables.customers import RATING_SCALE
 from regulatory_assets.bank.tables.securities import SECURITY_RATINGS, SECURITY_TERMS
 from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
-from regulatory_assets.regulation.expressions import decide
+from regulatory_assets.regulation.expressions import decide, value
 from regulatory_assets.reports.lcr.scopes import ENTITY_SCOPES
 
 _STRING, _INTEGER, _BOOL = ColumnType.STRING, ColumnType.INTEGER, ColumnType.BOOLEAN
@@ -262,3 +262,9 @@ def unwind_line(level: Expression) -> Expression:
 def is_unwound(line: str) -> bool:
     """Whether a line is of what is unwound, whose factors decide more than the parts on it."""
     return line.startswith(_UNWIND)
+
+
+def after_haircut(p: Any, level: Expression) -> Expression:
+    """What the haircut of a level leaves under a row's regime; null where it is no liquid asset."""
+    lines = p["lcr/lines"].among(lambda key: is_unwound(*key))
+    return value(lines, unwind_line(level), "rate", F.col("regime"))
