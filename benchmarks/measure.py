@@ -1,7 +1,9 @@
-"""Running one task in its own process and watching it: seconds, processor seconds, memory.
+"""Running one task in its own process and measuring it: seconds, processor seconds, memory.
 
-Memory is the resident size of the whole process tree (a Java server is a child of the task),
-sampled ten times a second from ``/proc``; pages shared between processes count twice.
+Processor time and memory are those of the whole process tree (a Java server is a child of the
+task), read from ``/proc`` when the task says that it has started and that it has ended: what looks
+on meanwhile takes part of the cores. Memory is the sum of what each process had at most; pages
+shared between processes count twice.
 """
 
 from __future__ import annotations
@@ -10,15 +12,11 @@ import json
 import os
 import subprocess
 import sys
-import threading
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 _TICK = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-_EVERY = 0.1
 
 
 class TaskFailed(RuntimeError):
@@ -44,65 +42,48 @@ def run(task: str, root: Path, state: Path) -> Measured:
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
-        watch = _Watch(process.pid)
-        watch.start()
         lines: list[str] = []
-        cpu = {"started": 0.0, "measured": 0.0}
+        at: dict[str, _Tree] = {}
         found: dict[str, Any] | None = None
         assert process.stdout is not None
         for line in process.stdout:
             word, _, rest = line.partition(" ")
-            if word.strip() in cpu:
-                cpu[word.strip()] = watch.cpu_seconds()
+            if word.strip() in ("started", "measured"):
+                at[word.strip()] = _tree(process.pid)
             if word == "measured":
-                watch.stop()
                 found = json.loads(rest)
             lines.append(line)
-        watch.stop()
     if found is None or process.returncode != 0:
         raise TaskFailed(f"{task}: exit status {process.returncode}\n{''.join(lines[-40:])}")
     return Measured(
         found["seconds"],
-        cpu["measured"] - cpu["started"],
-        watch.peak,
+        at["measured"].cpu_seconds - at["started"].cpu_seconds,
+        at["measured"].peak_bytes,
         found["start"],
         found["steps"],
         found["rows"],
     )
 
 
-class _Watch(threading.Thread):
-    """Samples a process and its descendants until stopped."""
+@dataclass
+class _Tree:
+    """A process and its descendants."""
 
-    def __init__(self, pid: int) -> None:
-        super().__init__(daemon=True)
-        self.pid = pid
-        self.peak = 0
-        self._stopped = threading.Event()
-
-    def run(self) -> None:
-        while not self._stopped.is_set():
-            self.peak = max(self.peak, sum(size for size, _ in _tree(self.pid)))
-            time.sleep(_EVERY)
-
-    def stop(self) -> None:
-        self._stopped.set()
-
-    def cpu_seconds(self) -> float:
-        return sum(ticks for _, ticks in _tree(self.pid)) / _TICK
+    cpu_seconds: float = 0.0
+    peak_bytes: int = 0
 
 
-def _tree(pid: int) -> list[tuple[int, int]]:
-    """Resident bytes and processor ticks of a process and its descendants."""
-    found: list[tuple[int, int]] = []
-    waiting = [pid]
+def _tree(pid: int) -> _Tree:
+    found, waiting = _Tree(), [pid]
     while waiting:
         current = Path("/proc") / str(waiting.pop())
         try:
             fields = (current / "stat").read_text().rsplit(")", 1)[1].split()
-            found.append((int(fields[21]) * _PAGE, int(fields[11]) + int(fields[12])))
-            for thread in (current / "task").iterdir():
-                waiting += map(int, (thread / "children").read_text().split())
+            status = (current / "status").read_text()
+            children = [(task / "children").read_text() for task in (current / "task").iterdir()]
         except (OSError, IndexError):  # ended meanwhile
             continue
+        found.cpu_seconds += (int(fields[11]) + int(fields[12])) / _TICK
+        found.peak_bytes += 1024 * int(status.partition("VmHWM:")[2].split()[0])
+        waiting += (int(child) for of_thread in children for child in of_thread.split())
     return found
