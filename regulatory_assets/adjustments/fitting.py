@@ -28,9 +28,8 @@ from regulatory_assets.adjustments.rule import (
 )
 from regulatory_assets.adjustments.wording import given
 from regulatory_assets.ledger.stages import COUNTS, Stage, measures
-from regulatory_assets.ledger.table import SCALE, Column, ColumnType
+from regulatory_assets.ledger.table import DATE_PATTERN, SCALE, Column, ColumnType
 
-_ISO_DATE = re.compile("[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}")
 _NUMBERS = (ColumnType.MONEY, ColumnType.RATE, ColumnType.INTEGER, ColumnType.LONG)
 LINE = "line"
 
@@ -326,9 +325,8 @@ def convert(column: Column, value: object) -> Any:
                 raise ValueError(f"{given(value)} is neither true nor false")  # noqa: TRY004
             return value
         case ColumnType.DATE:
-            # Written as in a delivery, from the year 1000 on: what is earlier means "no date".
             with suppress(ValueError):
-                if _ISO_DATE.fullmatch(str(value)):
+                if re.fullmatch(DATE_PATTERN, str(value)):
                     return date.fromisoformat(str(value))
             raise ValueError(f"{given(value)} is no date; write it as 2026-01-31")
         case ColumnType.STRING:

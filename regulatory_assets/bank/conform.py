@@ -24,7 +24,7 @@ from regulatory_assets.bank.staging import RawLines
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.frames import OPERATION
 from regulatory_assets.ledger.lake import Lake
-from regulatory_assets.ledger.table import Column, ColumnType, Table
+from regulatory_assets.ledger.table import DATE_PATTERN, Column, ColumnType, Table
 
 REJECTED_ROWS = Table(
     name="rejected_rows",
@@ -51,7 +51,7 @@ BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001))))
 
 # ``\z`` and not ``$``: one engine lets ``$`` stand before a last line feed.
 _PATTERNS = {
-    ColumnType.DATE: (r"^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}\z", "a date YYYY-MM-DD"),
+    ColumnType.DATE: (rf"^{DATE_PATTERN}\z", "a date YYYY-MM-DD"),
     ColumnType.INTEGER: (r"^-?[0-9]{1,9}\z", "a whole number of at most 9 digits"),
     ColumnType.LONG: (r"^-?[0-9]{1,18}\z", "a whole number of at most 18 digits"),
     ColumnType.BOOLEAN: (r"^(true|false)\z", "true or false"),

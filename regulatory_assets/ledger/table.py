@@ -14,6 +14,8 @@ from typing import Literal
 import pyarrow as pa
 
 MONEY_PRECISION, RATE_PRECISION, SCALE = 28, 12, 8
+DATE_PATTERN = "[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}"
+"""How a date is written, in deliveries and in rules: what is before the year 1000 means none."""
 
 MONEY_LIMIT_DIGITS = 15
 """Delivered money stays below 10**15, so that a product with a rate fits in 38 digits."""

@@ -125,7 +125,8 @@ class RateColumns:
             for name, kind in fields["values"].pairs().items():
                 word = kind.code(_NUMBER_TYPES, "type")
                 self.values[name] = _NUMBER_TYPES[word]
-                self.shares |= {name} if word == _SHARE else set()
+                if word == _SHARE:
+                    self.shares.add(name)
         self.texts = _enumerations(fields["texts"]) if "texts" in fields else {}
         names = [*self.keys, *self.values, *self.texts, "citation", *_DATES]
         for name in names:
