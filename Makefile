@@ -53,7 +53,7 @@ test: env jars  ## All tests but the long ones.
 	@$(BIN)/python -m pytest -m "not long" -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 
 test-long: env jars  ## The long property runs.
-	@$(BIN)/python -m pytest -m long
+	@$(BIN)/python -m pytest -m "long or hypothesis" --hypothesis-profile searching
 
 lint: env  ## Style and types.
 	@$(BIN)/ruff check .

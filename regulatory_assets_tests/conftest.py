@@ -3,6 +3,9 @@
 Each process starts the embedded engine once. Apache Spark is the dearest to start and to warm up,
 so all its tests stand in one group, which one process runs; a module's other tests stay together
 for their fixtures. What takes longest is begun first.
+
+Properties draw the same examples at every run, so that a run fails by a change and not by chance;
+``--hypothesis-profile searching``, as in ``make test-long``, draws others and more of them.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from typer.testing import CliRunner
 from xdist.scheduler import LoadScopeScheduling
 
@@ -23,6 +27,11 @@ pytest_plugins = [
     "regulatory_assets_tests.fixtures_control",
     "regulatory_assets_tests.fixtures_engine",
 ]
+
+_UNTIMED = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
+settings.register_profile("repeatable", _UNTIMED, derandomize=True, print_blob=False)
+settings.register_profile("searching", _UNTIMED, max_examples=1000)
+settings.load_profile("repeatable")
 
 SPARK = "spark"
 LONGEST = (

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyspark.errors import PySparkException
 from pyspark.sql.connect import functions as F
@@ -21,7 +21,7 @@ from regulatory_assets.ledger.arithmetic import fraction, mul_div, product, rati
 from regulatory_assets.ledger.table import ColumnType
 
 ROWS = 2000
-FEW = settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=3)
 MONEY, RATE = ColumnType.MONEY, ColumnType.RATE
 SEEDS = st.integers(min_value=0, max_value=2**32)
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regulatory_assets.bank.tables import POSITIONS
@@ -123,8 +123,8 @@ def read(engine: Engine, root: Path, table: Table, posting: str) -> Stored:
 
 
 DAY = date(2026, 1, 5)
-MANY = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
-ONE = settings(MANY, max_examples=1)
+MANY = settings(max_examples=10)
+ONE = settings(max_examples=1)
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)

@@ -8,7 +8,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, Phase, example, given, seed, settings
+from hypothesis import Phase, example, given, seed, settings
 
 from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.engine import Engine
@@ -25,14 +25,6 @@ from regulatory_assets_tests.kernel.histories import (
 from regulatory_assets_tests.kernel.world import World, toy_code
 
 BOOKS, STEPS = 8, 2
-
-_REPEATABLE = settings(
-    deadline=None,
-    derandomize=True,
-    database=None,
-    print_blob=False,
-    suppress_health_check=list(HealthCheck),
-)
 
 
 def attempt(engine: Engine, template: Path, history: History, *, brief: bool = False) -> None:
@@ -63,7 +55,7 @@ def each_event(test: Callable[..., None]) -> Callable[..., None]:
     return test
 
 
-@settings(_REPEATABLE, max_examples=20 - len(EVENTS), phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=20 - len(EVENTS), phases=(Phase.explicit, Phase.generate))
 @given(history=histories(BOOKS, STEPS))
 @each_event
 def test_histories_on_sail(sail: Engine, template: Path, history: History) -> None:
@@ -76,7 +68,7 @@ def test_many_histories_on_sail(sail: Engine, template: Path, part: int) -> None
     """500 histories in parts, each of its own seed: they take hours, and need no single run."""
 
     @seed(part)
-    @settings(_REPEATABLE, max_examples=50)
+    @settings(max_examples=50)
     @given(history=histories(BOOKS, 6))
     def hold(history: History) -> None:
         attempt(sail, template, history)
