@@ -1,11 +1,13 @@
-"""Known refusals as Dagster failures: what is wrong and what to do, without a trace."""
+"""Known refusals as Dagster failures: what is wrong and what to do, without a trace; and answers
+that were lost on the way, which Dagster asks for once more."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dagster import Failure
+from dagster import Failure, RetryRequested
+from pyspark.errors.exceptions.connect import SparkConnectGrpcException
 
 from regulatory_assets.bank.delivery import DeliveryError
 from regulatory_assets.control.append_only import UnguardedError
@@ -33,12 +35,23 @@ REMEDIES: dict[type[Exception], str] = {
     UnguardedError: "Nothing was computed.",
 }
 
+UNREADABLE = "Exception deserializing response"
+"""What gRPC says where it cannot read a message that arrived."""
+
 
 @contextmanager
 def plainly() -> Iterator[None]:
-    """Turn a refusal whose cause is known into a failure that says the remedy."""
+    """Turn a refusal whose cause is known into a failure that says the remedy.
+
+    Where only the connection to the engine failed, the step is run once more: what it may have
+    written is in no register.
+    """
     try:
         yield
+    except SparkConnectGrpcException as error:
+        if error.getGrpcStatusCode().name == "UNAVAILABLE" or UNREADABLE in str(error):
+            raise RetryRequested(max_retries=1) from error
+        raise
     except tuple(REMEDIES) as error:
         remedy = next(text for kind, text in REMEDIES.items() if isinstance(error, kind))
         raise Failure(

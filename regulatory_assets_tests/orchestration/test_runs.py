@@ -21,6 +21,7 @@ from dagster import (
     AssetCheckSeverity,
     AssetKey,
     AssetRecordsFilter,
+    DagsterEventType,
     DagsterInstance,
 )
 from typer.testing import CliRunner
@@ -32,7 +33,7 @@ from regulatory_assets.bank.delivery import CONTROL_TOTALS
 from regulatory_assets.bank.tables import DEALS, DETAILS, POSITIONS
 from regulatory_assets.cli import app
 from regulatory_assets.control.events import Actor
-from regulatory_assets.engine import EngineError
+from regulatory_assets.engine import Engine, EngineError
 from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.ledger.reader import Reader
 from regulatory_assets.ledger.recall import Recall
@@ -522,6 +523,31 @@ def test_refusals_say_the_remedy_and_show_no_trace(tmp_path: Path) -> None:
         assert "columns do not fit" in unfit.failures[0]
         (early,) = run_days([FIRST], ["lcr"], instance=instance)
         assert "run lcr_components" in early.failures[0]
+
+
+def test_an_answer_that_cannot_be_read_is_asked_for_once_more(
+    sail: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """gRPC gives up a call whose message it cannot parse, here one in each step."""
+    calls = sail.session.client._stub.ExecutePlan
+    read, lost = calls._response_deserializer, [True, True]
+
+    def unreadable(message: bytes) -> Any:
+        return read(message[:5] if lost and lost.pop() else message)
+
+    monkeypatch.setattr(calls, "_response_deserializer", unreadable)
+    with new_home(tmp_path / "home") as home, DagsterInstance.ephemeral() as instance:
+        home.deliver(FIRST)
+        (failed,) = run_days([FIRST], ["fx_rates"], instance=instance)
+        assert "fx_rates: " in failed.failures[0], "lost twice is lost"
+        lost[:] = [True]
+        (result,) = run_days([FIRST], ["fx_rates"], instance=instance)
+        assert result.success, result.failures
+        (outcome,) = result.outcomes
+        assert (outcome.revision, outcome.reversed) == (1, 0)
+        assert not lost
+        events = instance.all_logs(result.run_id, of_type=DagsterEventType.STEP_UP_FOR_RETRY)
+        assert [e.step_key for e in events] == ["fx_rates"]
 
 
 RULE = """
