@@ -27,7 +27,8 @@ from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.regulation.comparison import digests, file_label, own_entries
-from regulatory_assets.regulation.parameters import AnyTable, Parameters, ParameterSet
+from regulatory_assets.regulation.parameters import Parameters, ParameterSet
+from regulatory_assets.regulation.tables import AnyTable
 
 PROPOSED = "parameters.proposed"
 SUBJECT = "parameters"

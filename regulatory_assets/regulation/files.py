@@ -6,7 +6,7 @@ day is decided in ``parameters``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.document import Node, ParameterError, read
-from regulatory_assets.regulation.tables import BASEL, Citation, Key, Row, Rule
+from regulatory_assets.regulation.tables import BASEL, Citation, Key, Reference, Row, Rule
 
 Content = TypeVar("Content", Row, Rule)
 
@@ -34,8 +34,8 @@ _NUMBER_TYPES = {
 """Words for a column's type; a share is a rate from 0 to 1."""
 
 _DESCRIBED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "rates": (("keys",), ("values", "texts")),
-    "decisions": (("inputs", "outputs"), ()),
+    "rates": (("keys",), ("values", "texts", "references")),
+    "decisions": (("inputs", "outputs"), ("references",)),
 }
 """What a Basel file says about its columns: needed, optional."""
 
@@ -132,6 +132,7 @@ class RateColumns:
         for name in names:
             if names.count(name) > 1:
                 raise fields["keys"].error(f"the column {name} stands twice", "Rename one")
+        self.references = _references(fields, (*self.keys, *self.texts))
 
     def number(self, name: str, node: Node) -> Decimal:
         """A value of a column, as its type allows."""
@@ -149,12 +150,29 @@ class DecisionColumns:
         self.outputs = _enumerations(file.fields["outputs"])
         if "regime" in self.inputs:
             raise file.fields["inputs"].error("an input is named regime", "Rename it")
+        self.references = _references(file.fields, (*self.inputs, *self.outputs))
 
 
 def _enumerations(node: Node) -> dict[str, tuple[str, ...]]:
     result = {name: values.codes() for name, values in node.pairs().items()}
     if not result:
         raise node.error("nothing is listed", "Name at least one, with its values")
+    return result
+
+
+def _references(fields: Mapping[str, Node], columns: Collection[str]) -> dict[str, Reference]:
+    """By column the parameter whose keys its values are, but for those that it excepts."""
+    if "references" not in fields:
+        return {}
+    result = {}
+    for column, node in fields["references"].pairs().items():
+        if column not in columns:
+            raise node.error(f"no column {column} has codes", f"Use one of {', '.join(columns)}")
+        told = {"parameter": node}
+        if node.kind == "map":
+            told = node.fields(("parameter", "except"))
+        excepted = told["except"].codes() if "except" in told else ()
+        result[column] = Reference(told["parameter"].text(), excepted, node.path, node.line)
     return result
 
 

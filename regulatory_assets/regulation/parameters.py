@@ -4,14 +4,13 @@ A table is described by its ``basel`` file; a file of another regime holds rows 
 the Basel row of the same key or adding one. A regime is known as soon as one file names it, and
 takes the Basel rows where it has none of its own; an unknown regime is refused. Dates are days in
 force, first and last included; what a file says at its top holds for its rows unless a row says
-otherwise.
+otherwise. What a row or rule names in another table is there for its regime on each of its days.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache, cached_property
@@ -26,20 +25,22 @@ from regulatory_assets.regulation.files import (
     ParameterFile,
     RateColumns,
 )
+from regulatory_assets.regulation.references import check_references
 from regulatory_assets.regulation.tables import (
     BASEL,
+    AnyTable,
     DecisionTable,
+    History,
     Key,
     RateTable,
     Row,
     Rule,
     Values,
+    in_force,
     moved_entries,
 )
 
 __all__ = ["BASEL", "DecisionTable", "ParameterError", "ParameterSet", "Parameters", "RateTable"]
-
-AnyTable = RateTable | DecisionTable
 
 
 class ParameterSet:
@@ -108,7 +109,7 @@ class ParameterSet:
 class Parameters:
     """Everything loaded from folders, for every day."""
 
-    def __init__(self, histories: Mapping[str, Sequence[tuple[date, AnyTable | None]]]) -> None:
+    def __init__(self, histories: Mapping[str, History]) -> None:
         self._histories = dict(histories)
 
     @classmethod
@@ -125,7 +126,9 @@ class Parameters:
                 )
             regimes[file.regime] = file
         known = dict.fromkeys([BASEL, *(regime for named in files.values() for regime in named)])
-        return cls({name: _history(named, known) for name, named in files.items()})
+        histories = {name: _history(named, known) for name, named in files.items()}
+        check_references(histories)
+        return cls(histories)
 
     @classmethod
     def default(cls) -> Parameters:
@@ -152,14 +155,13 @@ class Parameters:
         ]
         return Parameters({**self._histories, name: other})
 
-    def history(self, name: str) -> Sequence[tuple[date, AnyTable | None]]:
+    def history(self, name: str) -> History:
         """A parameter's table from each day on which something begins or ends; None: no values."""
         return self._histories[name]
 
     def is_in_force(self, name: str, day: date) -> bool:
         """Whether a known parameter has values on a day."""
-        in_force = [table for start, table in self._histories[name] if start <= day]
-        return bool(in_force) and in_force[-1] is not None
+        return in_force(self._histories[name], day) is not None
 
     def _at(self, day: date, name: str) -> AnyTable:
         if name not in self._histories:
@@ -167,8 +169,7 @@ class Parameters:
                 f"there is no parameter {name}", f"Use one of {', '.join(sorted(self.names))}"
             )
         history = self._histories[name]
-        index = bisect_right([start for start, _ in history], day) - 1
-        table = history[index][1] if index >= 0 else None
+        table = in_force(history, day)
         if table is None:
             known = next(t for _, t in history if t is not None)
             raise ParameterError(
@@ -202,9 +203,7 @@ def _paths(folders: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def _history(
-    files: Mapping[str, ParameterFile], regimes: Iterable[str]
-) -> list[tuple[date, AnyTable | None]]:
+def _history(files: Mapping[str, ParameterFile], regimes: Iterable[str]) -> History:
     """The table of every stretch of days on which nothing changes, by its first day."""
     if BASEL not in files:
         overlay = next(iter(files.values()))
@@ -221,7 +220,7 @@ def _history(
         rates = RateColumns(basel)
 
         def rate_table(merged: Mapping[str, Mapping[Key, Row]]) -> AnyTable:
-            columns = rates.keys, rates.values, rates.texts
+            columns = rates.keys, rates.values, rates.texts, rates.references
             return RateTable(basel.name, basel.path, *columns, merged)
 
         return _stretches(
@@ -231,7 +230,8 @@ def _history(
 
     def decision_table(merged: Mapping[str, Mapping[Key, Rule]]) -> AnyTable:
         rules = {regime: tuple(by_name.values()) for regime, by_name in merged.items()}
-        return DecisionTable(basel.name, basel.path, columns.inputs, columns.outputs, rules)
+        described = columns.inputs, columns.outputs, columns.references
+        return DecisionTable(basel.name, basel.path, *described, rules)
 
     return _stretches(
         {r: files[r].rules(columns) if r in files else [] for r in regimes}, decision_table
@@ -241,7 +241,7 @@ def _history(
 def _stretches(
     entries: Mapping[str, Sequence[Entry[Content]]],
     build: Callable[[Mapping[str, Mapping[Key, Content]]], AnyTable],
-) -> list[tuple[date, AnyTable | None]]:
+) -> History:
     """The merged table from each day on which something begins or ends; None: nothing in force."""
     days: set[date] = set()
     for listed in entries.values():

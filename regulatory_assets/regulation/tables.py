@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import itertools
 import json
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -66,14 +68,25 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """What the values of a column are: keys of another rate table, but for those excepted."""
+
+    parameter: str
+    excepted: tuple[str, ...]
+    path: Path
+    line: int
+
+
+@dataclass(frozen=True)
 class RateTable:
-    """Key columns to named exact numbers and texts, per regime."""
+    """Key columns to named exact numbers and texts, per regime. ``references`` are by column."""
 
     name: str
     path: Path
     key_columns: tuple[str, ...]
     types: Mapping[str, ColumnType]
     texts: Mapping[str, tuple[str, ...]]
+    references: Mapping[str, Reference]
     by_regime: Mapping[str, Mapping[Key, Row]]
 
     @property
@@ -147,12 +160,14 @@ class DecisionTable:
     """Enumerated inputs to output codes; for every combination exactly one rule decides.
 
     The check is part of construction, so an incomplete or ambiguous table cannot exist.
+    ``references`` are by input or output.
     """
 
     name: str
     path: Path
     inputs: Mapping[str, tuple[str, ...]]
     outputs: Mapping[str, tuple[str, ...]]
+    references: Mapping[str, Reference]
     by_regime: Mapping[str, Sequence[Rule]]
 
     def __post_init__(self) -> None:
@@ -263,6 +278,18 @@ class DecisionTable:
         }
         inputs = {name: sorted(self.inputs[name]) for name in names}
         return _json(["decisions", inputs, answers, decisions])
+
+
+AnyTable = RateTable | DecisionTable
+
+History = Sequence[tuple[date, AnyTable | None]]
+"""A table from each day on which something of it begins or ends; None: nothing is in force."""
+
+
+def in_force(history: History, day: date) -> AnyTable | None:
+    """The table of a day, if any."""
+    place = bisect_right([start for start, _ in history], day)
+    return history[place - 1][1] if place else None
 
 
 def _json(content: Any) -> str:
