@@ -49,14 +49,16 @@ def check(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Load every file: complete, unambiguous, cited, without overlapping dates; else say where."""
+    """Load every file: complete, unambiguous, cited, without overlapping dates, and every row that
+    one names in another is there; else say where."""
     from regulatory_assets.regulation.parameters import Parameters
 
     loaded = Parameters.load(folder) if folder else Parameters.default()
     if as_json:
         print_json(list(loaded.names))
         return
-    console.print(f"{len(loaded.names)} parameters are complete, unambiguous and cited")
+    said = "complete, unambiguous and cited, and every row that one names in another is there"
+    console.print(f"{len(loaded.names)} parameters are {said}")
 
 
 @parameters_app.command("diff")

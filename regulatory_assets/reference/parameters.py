@@ -27,6 +27,10 @@ def parameters(day: date) -> Iterator[str]:
     for name in found.names:
         table = found[name]
         yield from (f"## {name}", "")
+        for column, reference in table.references.items():
+            excepted = " and ".join(f"`{value}`" for value in reference.excepted)
+            but = f", but for {excepted}" if excepted else ""
+            yield from (f"`{column}` names rows of {reference.parameter}{but}.", "")
         yield from _rates(table) if isinstance(table, RateTable) else _decisions(table)
 
 
