@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pyspark.sql.connect import functions as F
 from typer.testing import CliRunner
 
 from regulatory_assets.bank import kinds, sample
@@ -15,6 +17,10 @@ from regulatory_assets.bank.delivery import CONTROL_TOTALS
 from regulatory_assets.bank.ecb import ecb_rate
 from regulatory_assets.cli import app
 from regulatory_assets.engine import Engine
+from regulatory_assets.ledger.graph import Graph
+from regulatory_assets.ledger.run import Runner
+from regulatory_assets.ledger.stages import StageKind
+from regulatory_assets.ledger.table import Table
 from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets_tests.bank import small_nsfr
@@ -116,3 +122,23 @@ def test_a_day_goes_through_every_table_and_no_blocking_check_fails(
     of_scope = {row["scope"]: row["ratio"] for row in rows(runner, "lcr", DAYS[0])}
     assert set(of_scope) == {*kinds.ENTITIES, kinds.GROUP}
     assert all(Decimal("1.2") < ratio < Decimal("1.8") for ratio in of_scope.values()), of_scope
+    slow = [(t.name, by) for t, by in _asked(runner.graph) if not _tells_most(runner, t, by)]
+    assert not slow, "to be found by the column that tells most rows apart (Table.selective)"
+
+
+def _asked(graph: Graph) -> Iterator[tuple[Table, tuple[str, ...]]]:
+    """Columns by which stages look for rows of tables, where these are several."""
+    asked = {(table, table.key) for table in graph.tables.values() if not table.bounded}
+    for stage in graph.stages:
+        groups = () if stage.kind is StageKind.AGGREGATE else stage.by
+        own = (groups, *(lookup.by for lookup in stage.lookups))
+        asked |= {(stage.reads, by) for by in own if {*by} <= {*stage.reads.column_names}}
+    yield from ((table, columns) for table, columns in asked if len(columns) > 1)
+
+
+def _tells_most(runner: Runner, table: Table, columns: tuple[str, ...]) -> bool:
+    """Whether no other of the columns has more than twice as many values on the day."""
+    version = runner.positions(DAYS[0]).version(table.name)
+    values = (F.countDistinct(column).alias(column) for column in columns)
+    (counted,) = runner.reader.rows(version).agg(*values).collect()
+    return max(counted) <= 2 * counted[table.most_selective(columns)]

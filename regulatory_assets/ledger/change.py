@@ -90,14 +90,14 @@ class Calculation(Joining):
     def _row_output(self, keys: DataFrame | None) -> DataFrame:
         stage, driving = self.stage, self.driving.new
         on = () if keys is None else stage.reads.key
-        rows, few = self.reader.rows(driving, keys, on, first=on[-1:]), None
+        rows, few = self.reader.rows(driving, keys, on), None
         if keys is not None:
             rows = few = self.store(rows)
         direct = self._apply(self.join(rows, self.all_places, few=few))
         if not self.lookups_layered:
             return direct
         early = self._with_supplying(self._layered_places)
-        net = self.reader.net(driving, keys, on, first=on[-1:])
+        net = self.reader.net(driving, keys, on)
         moved, touched = adjusted.of_lookups(self, early, net)
         made = self._apply(self._join_rest(moved, early, touched))
         signed = adjusted.as_signs(stage, frames.net(made, stage.writes.content))
@@ -260,7 +260,7 @@ class Calculation(Joining):
         """The previous rows of all groups or of some; who reads them next asks for the same."""
         reader, by = self.reader, self.stage.by
         if groups is None or not reader.is_large(self.previous):
-            return reader.rows(self.previous, groups, by, first=by[-1:])
+            return reader.rows(self.previous, groups, by)
         return reader.find(self.previous, groups, by, self.store)
 
     def _members(self, groups: DataFrame | None) -> DataFrame:
@@ -272,13 +272,13 @@ class Calculation(Joining):
         """
         if groups is None or self.stage.kind is StageKind.REPORT:
             by = self.stage.by
-            return self._of_days(lambda v: self.reader.rows(v, groups, by, first=by[-1:]))
+            return self._of_days(lambda v: self.reader.rows(v, groups, by))
         return self._of_days(lambda v: self.reader.find(v, groups, self.stage.by, self.store))
 
     def _net_of(self, members: DataFrame | None, groups: DataFrame | None) -> DataFrame:
         if members is None or self.stage.days is not None:
             by = self.stage.by
-            return self._of_days(lambda v: self.reader.net(v, groups, by, first=by[-1:]))
+            return self._of_days(lambda v: self.reader.net(v, groups, by))
         return self.reader.net_of(members, self.driving.new)
 
     def _of_days(self, read: Callable[[Version], DataFrame]) -> DataFrame:

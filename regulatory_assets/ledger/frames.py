@@ -47,16 +47,16 @@ def semi(
     right: DataFrame,
     on: Sequence[str],
     right_on: Sequence[str] | None = None,
-    first: Sequence[str] = (),
+    first: str | None = None,
 ) -> DataFrame:
     """The rows of ``left`` whose key stands in ``right``.
 
-    ``first`` are those of its columns to look at before all of them together. Within its scan Sail
+    ``first`` is that of its columns to look at before all of them together. Within its scan Sail
     skips what a join cannot find, but for several columns only whole row groups, and none where one
     of them is null: rows are found sooner by the one column that tells most apart.
     """
-    if first and len(first) < len(on):
-        left = semi(left, right, first)
+    if first is not None and len(on) > 1:
+        left = semi(left, right, (first,))
     keys = right.select(*(right_on or on))
     renamed, condition = _matching(on, keys, right_on or on)
     return left.join(renamed, condition, "left_semi")

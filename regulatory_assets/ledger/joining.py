@@ -210,7 +210,7 @@ class Joining:
             moved = self._moved_keys(lookup, net=self.lookups_layered)
             if not supplying:
                 named = frames.named(moved, lookup.table.key, lookup.by)
-                rows = reader.rows(driving.new, named, lookup.by, first=lookup.by[-1:])
+                rows = reader.rows(driving.new, named, lookup.by)
                 found.append(self.counted(rows).select(*columns))
                 continue
             rows = self.counted(reader.rows(driving.new))

@@ -95,9 +95,9 @@ def _standing_before(
     keys = reader.entries(previous).select(ENTRY, *table.ledger_key)  # of no other column read
     if not base:  # then no file is read that holds base rows alone
         keys = keys.where(F.col("layer") != BASE)
-    new, first = gained.where(F.col("gained") > 0), table.key[:1]
+    new = gained.where(F.col("gained") > 0)
     return (
-        reader.among(keys, previous, new, table.ledger_key, first=first)
+        reader.among(keys, previous, new, table.ledger_key)
         .groupBy(*table.ledger_key)
         .agg(F.sum(ENTRY).alias("stands"))
         .where(F.col("stands") > 0)

@@ -144,44 +144,40 @@ class Reader:
         version: Version,
         among: DataFrame | None = None,
         on: Sequence[str] = (),
-        first: Sequence[str] = (),
     ) -> DataFrame:
         """The state: each standing row of every layer once, with entry 1.
 
         Of a large table only keys that have a reversal are added up; bookings of all other keys
-        stand as they are. ``among`` restricts to the rows whose columns ``on`` stand in that frame,
-        found by those named ``first``; the restriction is by content, so the restricted entries
-        still add up.
+        stand as they are. ``among`` restricts to the rows whose columns ``on`` stand in that frame;
+        the restriction is by content, so the restricted entries still add up.
         """
-        return frames.union([self._rows(part, among, on, first) for part in _with_rows(version)])
+        return frames.union([self._rows(part, among, on) for part in _with_rows(version)])
 
     def base(
         self,
         version: Version,
         among: DataFrame | None = None,
         on: Sequence[str] = (),
-        first: Sequence[str] = (),
     ) -> DataFrame:
         """The rows before any rule, each with entry 1."""
         own = version.parts[0]
         if not own.layered:
-            return self.rows(own, among, on, first)
-        return self._rows(own, among, on, first, F.col("layer") == BASE)
+            return self.rows(own, among, on)
+        return self._rows(own, among, on, F.col("layer") == BASE)
 
     def net(
         self,
         version: Version,
         among: DataFrame | None = None,
         on: Sequence[str] = (),
-        first: Sequence[str] = (),
     ) -> DataFrame:
         """The rows after all rules, as base rows with entry 1: what stood, was taken back and
         booked anew added up by content. A table of sums adds its sums up instead."""
         if not version.layered:
-            return self.rows(version, among, on, first)
+            return self.rows(version, among, on)
         table = version.table
         if among is not None:
-            parts = (self._among(part, among, on, first) for part in _with_rows(version))
+            parts = (self._among(part, among, on) for part in _with_rows(version))
             return self.net_of(frames.union([*parts]), version)
         scan = self.entries(version)
         if table.additive or not self.is_large(version):
@@ -208,7 +204,6 @@ class Reader:
         version: Version,
         among: DataFrame | None,
         on: Sequence[str],
-        first: Sequence[str] = (),
         only: Column | None = None,
     ) -> DataFrame:
         table = version.table
@@ -216,7 +211,7 @@ class Reader:
         if among is None:
             scan = self._scan(version, version.live)
         else:
-            scan = self._among(version, among, on, first)
+            scan = self._among(version, among, on)
         if only is not None:
             scan = scan.where(only)
         if not reversing:
@@ -245,7 +240,7 @@ class Reader:
             return store(self.rows(version, among, on))
         rows = []
         for part in _with_rows(version):
-            found = self._rows(part, among, on, on[-1:])
+            found = self._rows(part, among, on)
             large = self.is_large(part)
             rows.append(self.recall.keep(part, on, found, among) if large else store(found))
         return frames.union(rows)
@@ -257,13 +252,11 @@ class Reader:
             return rows
         return self.recall.keep(version.parts[0], version.table.key, rows)
 
-    def _among(
-        self, part: Version, among: DataFrame, on: Sequence[str], first: Sequence[str]
-    ) -> DataFrame:
+    def _among(self, part: Version, among: DataFrame, on: Sequence[str]) -> DataFrame:
         """Entries of a table alone that add up to its rows of some keys."""
 
         def look(revisions: Sequence[Revision], keys: DataFrame) -> DataFrame:
-            return self.among(self._scan(part, revisions), part, keys, on, first)
+            return self.among(self._scan(part, revisions), part, keys, on)
 
         known = None
         if self.recall is not None and self.is_large(part):
@@ -276,11 +269,11 @@ class Reader:
         version: Version,
         among: DataFrame,
         on: Sequence[str],
-        first: Sequence[str],
     ) -> DataFrame:
-        """The entries of a version whose columns ``on`` stand in a frame, found by those named
-        ``first`` where it is large."""
-        return frames.semi(scan, among, on, first=first if self.is_large(version) else ())
+        """The entries of a version whose columns ``on`` stand in a frame; those of a large one are
+        found by the column that tells most apart."""
+        first = version.table.most_selective(on) if self.is_large(version) else None
+        return frames.semi(scan, among, on, first=first)
 
     def is_large(self, version: Version) -> bool:
         """Whether a plan that reads less of a version pays for itself."""
@@ -320,10 +313,10 @@ class Reader:
             taken_back = any(r.reversed for r in version.live)
             if not self.is_large(version) or (len(key) == 1 and not taken_back):
                 among = None
-            found = self.base(version, among, key, first=key[-1:]).select(*named, *taken)
+            found = self.base(version, among, key).select(*named, *taken)
             return found.withColumn(ADJUSTED, F.lit(False)) if net else found
         if among is not None:
-            found = self.net(version, among, key, first=key[-1:]).select(*named, *taken)
+            found = self.net(version, among, key).select(*named, *taken)
             return found.withColumn(ADJUSTED, F.lit(False))
         adjusted = self.adjusted_keys(version, lookup.seen)
         after = self.net(version, among=adjusted, on=key)

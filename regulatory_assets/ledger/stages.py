@@ -223,7 +223,7 @@ def group_stage(
 ) -> Callable[[RowFunction], Stage]:
     """Recomputed whole for each group that a change reaches; the written key contains ``by``.
 
-    ``by`` and the key of a lookup go from coarse to fine: rows are looked for by the last first.
+    ``by`` and the key of a lookup go from coarse to fine, see ``Table.most_selective``.
     With ``only`` the other driving rows are as if they were not there: they make no group, and a
     change of theirs reaches none.
     """
@@ -317,6 +317,7 @@ def allocation_stage(
         description=f"What rules have added in {spreads.reads.name}, spread over {reads.name} for "
         "analysis; no figure rests on it.",
         key=(*reads.key, "operation"),
+        selective=reads.most_selective(reads.key),
         group=reads.group,
         columns=(
             *(reads.column(k) for k in reads.key),

@@ -7,6 +7,7 @@ or written here, and nothing here knows an engine.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
@@ -99,6 +100,9 @@ class Table:
     key: tuple[str, ...]
     group: str
     owner: str = "team:regulatory-reporting"
+    selective: str | None = None
+    """The key column that tells most rows apart, where that is not the last; see
+    ``most_selective``."""
     bounded: bool = field(default=False)
     """True where the number of rows does not grow with the book (lines, ratios)."""
     additive: tuple[str, ...] = ()
@@ -127,6 +131,8 @@ class Table:
         missing = [k for k in self.key if k not in self.column_names]
         if missing or not self.key:
             raise ValueError(f"table {self.name}: key columns {missing or '()'} are not declared")
+        if self.selective not in (None, *self.key):
+            raise ValueError(f"table {self.name}: {self.selective} is not in its key")
         if unknown := [c for c in self.additive if c not in names or c in self.key]:
             raise ValueError(
                 f"table {self.name}: additive {unknown} are not columns beside the key"
@@ -176,6 +182,13 @@ class Table:
             if candidate.name == name:
                 return candidate
         raise KeyError(f"table {self.name} has no column {name}")
+
+    def most_selective(self, columns: Sequence[str]) -> str:
+        """The one of some columns that tells most rows apart, by which those of a large table are
+        found: the one that is said to, or the last, since columns go from coarse to fine."""
+        if self.selective is not None and self.selective in columns:
+            return self.selective
+        return next(c for c in reversed(columns) if c in self.column_names)
 
     @property
     def ledger_key(self) -> tuple[str, ...]:

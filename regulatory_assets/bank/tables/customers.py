@@ -61,6 +61,7 @@ COUNTERPARTY_RATINGS = Table(
     name="counterparty_ratings",
     description="What each agency says of a counterparty.",
     key=("counterparty_id", "agency", "term"),
+    selective="counterparty_id",
     group="sources",
     optional=True,
     references=(Reference(("counterparty_id",), COUNTERPARTIES),),

@@ -100,6 +100,7 @@ DERIVATIVE_FLOWS = Table(
     name="derivative_flows",
     description="Contractual payments of derivatives that are to come.",
     key=("trade_id", "flow"),
+    selective="trade_id",
     group="sources",
     optional=True,
     references=(Reference(("trade_id",), DERIVATIVES),),

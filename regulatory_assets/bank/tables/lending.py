@@ -70,6 +70,7 @@ CASH_FLOWS = Table(
     description="Instalments and interest of a deal that are to come; a deal in no row, or with "
     "nothing but interest, is paid at maturity.",
     key=("deal_id", "instalment"),
+    selective="deal_id",
     group="sources",
     optional=True,
     references=(Reference(("deal_id",), DEALS, blocking=False),),

@@ -60,6 +60,7 @@ SECURITY_RATINGS = Table(
     description="What each agency says of a security: one rating counts, the worse of two, the "
     "second best of more.",
     key=("security_id", "agency", "term"),
+    selective="security_id",
     group="sources",
     optional=True,
     references=(Reference(("security_id",), SECURITIES),),
@@ -123,6 +124,7 @@ FINANCING_LEGS = Table(
     description="Both legs of repos, reverse repos, securities lent or borrowed and collateral "
     "swaps (BCBS 238 paras 48, 112-115, 145-148).",
     key=("trade_id", "leg"),
+    selective="trade_id",
     group="sources",
     optional=True,
     references=(
@@ -151,6 +153,7 @@ COLLATERAL_PIECES = Table(
     name="collateral_pieces",
     description="What lies in a leg of securities, piece by piece.",
     key=("trade_id", "leg", "piece"),
+    selective="trade_id",
     group="sources",
     optional=True,
     references=(

@@ -75,7 +75,7 @@ def aml_customer_transactions(moved: DataFrame, p: Any) -> DataFrame:
 @group_stage(
     reads=AML_CUSTOMER_TRANSACTIONS,
     writes=AML_CUSTOMER_DAYS,
-    by=AML_CUSTOMER_DAYS.key,
+    by=("entity_id", "booking_date", "counterparty_id"),
     parameters=("aml/cash_thresholds",),
 )
 def aml_customer_days(moved: DataFrame, p: Any) -> DataFrame:

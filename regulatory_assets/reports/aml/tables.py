@@ -70,6 +70,7 @@ AML_CUSTOMER_DAYS = Table(
     name="aml_customer_days",
     description="A customer's day at an entity: velocity and signs of structuring.",
     key=("entity_id", "counterparty_id", "booking_date"),
+    selective="counterparty_id",
     group="aml",
     columns=(
         ACCOUNTS.column("entity_id"),

@@ -28,6 +28,7 @@ CONNECTED_DEPOSITORS = Table(
     name="connected_depositors",
     description="Small businesses and members of customer groups: what each holds, by scope.",
     key=("entity_id", "counterparty_id", "scope"),
+    selective="counterparty_id",
     group="lcr",
     columns=(
         Column("entity_id", _STRING, "Entity that is funded."),
@@ -41,12 +42,12 @@ CONNECTED_DEPOSITORS = Table(
 CONNECTED_FUNDING = Table(
     name="connected_funding",
     description="What each group of connected customers funds each scope with.",
-    key=("connected_id", "scope"),
+    key=("scope", "connected_id"),
     group="lcr",
     additive=("funding", "n_rows", "n"),
     columns=(
-        Column("connected_id", _STRING, "Group of connected customers, or who is in none."),
         Column("scope", _STRING, "Scope in which it is added up."),
+        Column("connected_id", _STRING, "Group of connected customers, or who is in none."),
         Column("funding", _MONEY, "The same at all entities of the scope.", unit=_REPORTING),
         Column("n_rows", _LONG, "Ledger rows of the group."),
         Column("n", _LONG, "Ledger rows by sign; contra and rebooking cancel."),
@@ -97,7 +98,7 @@ def connected_depositors(depositors: DataFrame, p: Any) -> DataFrame:
 connected_funding = aggregate_stage(
     reads=CONNECTED_DEPOSITORS,
     writes=CONNECTED_FUNDING,
-    by=("connected_id", "scope"),
+    by=("scope", "connected_id"),
     sums=("funding",),
 )
 
@@ -109,7 +110,7 @@ connected_funding = aggregate_stage(
     lookups=(
         Lookup(
             CONNECTED_FUNDING,
-            by=("connected_id", "scope"),
+            by=("scope", "connected_id"),
             take=("funding",),
             prefix="connected_",
         ),

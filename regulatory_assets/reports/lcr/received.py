@@ -29,6 +29,7 @@ RECEIVED_PIECES = Table(
     name="received_pieces",
     description="Securities received in trades that deals hold, piece by piece.",
     key=("trade_id", "leg", "piece"),
+    selective="trade_id",
     group="lcr",
     columns=(
         Column("trade_id", _STRING, "The trade."),

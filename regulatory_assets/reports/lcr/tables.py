@@ -64,6 +64,7 @@ LCR_FLOWS = Table(
     name="lcr_flows",
     description="One row per part of a deal: the LCR line that takes it, and its weighted amount.",
     key=("deal_id", "part", "only_in"),
+    selective="deal_id",
     group="lcr",
     columns=(
         Column("deal_id", _STRING, "Identifier of the deal."),
