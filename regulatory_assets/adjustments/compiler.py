@@ -54,15 +54,17 @@ def _literal(column: TableColumn, value: object) -> Column:
 
 def holds(condition: Condition, known: dict[str, TableColumn]) -> Column:
     """Whether a condition holds for a row: true or false, never null."""
-    return F.coalesce(_holds(condition, known), F.lit(False))
+    return F.coalesce(_filter(condition, known), F.lit(False))
 
 
-def _holds(condition: Condition, known: dict[str, TableColumn]) -> Column:
+def _filter(condition: Condition, known: dict[str, TableColumn]) -> Column:
+    """True where a condition holds, else false or null, which a filter takes alike: Sail evaluates
+    a coalesced one twice for every row."""
     match condition:
         case AllOf():
-            return _reduced([holds(c, known) for c in condition.all], True)
+            return _reduced([_filter(c, known) for c in condition.all], True)
         case AnyOf():
-            return _reduced([holds(c, known) for c in condition.any], False)
+            return _reduced([_filter(c, known) for c in condition.any], False)
         case Not():
             return ~holds(condition.not_, known)
     column = known[condition.field]
@@ -171,7 +173,7 @@ class CompiledRules:
     def hits(self, only: Collection[str] | None = None) -> Column | None:
         known = conditional(self.stage)
         wanted = [r for r in self._changing if only is None or r.id in only]
-        return _reduced([holds(r.conditions, known) for r in wanted], False) if wanted else None
+        return _reduced([_filter(r.conditions, known) for r in wanted], False) if wanted else None
 
     def apply(self, rows: DataFrame, stage: Stage, parameters: Any) -> DataFrame:
         """One pair for each row and rule that changes it; an exclusion takes back and ends."""

@@ -75,8 +75,8 @@ class RuleSet(Protocol):
         ...
 
     def hits(self, only: Collection[str] | None = None) -> Column | None:
-        """Whether a row meets the conditions of any rule, or of any of those named; nothing where
-        none of them looks at rows."""
+        """A filter: true for a row that meets the conditions of any rule, or of any of those named,
+        else false or null. Nothing where none of them looks at rows."""
         ...
 
     def differing(self, before: str) -> frozenset[str]:
