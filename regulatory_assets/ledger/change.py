@@ -42,8 +42,8 @@ class Calculation(Joining):
     """The two ways to a stage's output: all of it, or what changed."""
 
     def full(self, keys: DataFrame | None = None) -> DataFrame:
-        """The output, each row with entry 1, from the inputs as they stand; the whole one, or of a
-        row stage that of some driving keys."""
+        """The output, each row with entry 1, from the inputs as they stand; the whole one, or that
+        of some driving keys of a row stage, of some groups of a group stage."""
         match self.stage.kind:
             case StageKind.ROW:
                 return self._row_output(keys)
@@ -54,7 +54,7 @@ class Calculation(Joining):
             case StageKind.ALLOCATION:
                 return allocated.shares(self)
             case _:
-                return self._group_rows()
+                return self._group_rows(keys)
 
     def change(self) -> DataFrame:
         """The entries that take the previous output to the new one, equal pairs cancelled."""
@@ -71,7 +71,9 @@ class Calculation(Joining):
                 return self._group_change()
 
     def using(self, values: MovedValues) -> DataFrame:
-        """The driving keys of a row stage's rows that use some entries of parameters."""
+        """The driving keys of a row stage's rows that use some entries of parameters, or the groups
+        of a group stage's."""
+        key = self.stage.by or self.stage.reads.key
         stood, found = self.reader.rows(self.previous), []
         for cited in self.stage.cites:
             moved = values.get(cited.parameter, ())
@@ -83,7 +85,7 @@ class Calculation(Joining):
                 found.append(frames.semi(stood, named, cited.by))
             if moved and (others := cited.beside(moved)) is not None:
                 found.append(stood.where(others))
-        return frames.union([rows.select(*self.stage.reads.key) for rows in found]).distinct()
+        return frames.union([rows.select(*key) for rows in found]).distinct()
 
     # -- row stages -----------------------------------------------------------------------------
 

@@ -241,7 +241,8 @@ def plan_stage(
         if moved and moved.keys() <= {cited.parameter for cited in stage.cites}:
             values = _used(stage, moved)
             way = Way.CHANGE if values else Way.EMPTY
-            why = f"{_told(moved)}; {'the rows that use them' if values else 'none that it uses'}"
+            using = f"the {'groups' if stage.by else 'rows'} that use them"
+            why = f"{_told(moved)}; {using if values else 'none that it uses'}"
     return Plan(
         stage, positions.day, way, why, moves, other_days, previous, identity, rules, values
     )

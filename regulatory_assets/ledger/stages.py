@@ -112,8 +112,9 @@ class Cited:
 
     ``by`` are the written columns that name it: its regime, then its key; none where no row names
     any. ``beside`` is a condition on the written rows that use one of some entries without naming
-    it; None where no row does. Of every driving row whose result an entry decides, at least one row
-    must be found by the two, whatever values have been in force: another value reaches no others.
+    it so; None where no row does. Of every driving row, or group, whose result an entry decides, at
+    least one row must be found by the two, whatever values have been in force: another value
+    reaches no others.
     """
 
     parameter: str
@@ -219,18 +220,20 @@ def group_stage(
     by: tuple[str, ...],
     lookups: tuple[Lookup, ...] = (),
     parameters: tuple[str, ...] = (),
+    cites: tuple[Cited, ...] = (),
     only: Condition | None = None,
 ) -> Callable[[RowFunction], Stage]:
     """Recomputed whole for each group that a change reaches; the written key contains ``by``.
 
     ``by`` and the key of a lookup go from coarse to fine, see ``Table.most_selective``.
     With ``only`` the other driving rows are as if they were not there: they make no group, and a
-    change of theirs reaches none.
+    change of theirs reaches none. A changed value of a parameter that is among ``cites`` is
+    followed to the groups that use it.
     """
 
     def declare(function: RowFunction) -> Stage:
         return Stage(
-            StageKind.GROUP, reads, writes, function, lookups, parameters, by=by, only=only
+            StageKind.GROUP, reads, writes, function, lookups, parameters, cites, by, only=only
         )
 
     return declare
@@ -349,14 +352,14 @@ def _check(stage: Stage) -> None:
         if clash := taken & available:
             refuse(f"lookup {lookup.table.name} brings {sorted(clash)} again; give it a prefix")
         available |= taken
+    for cited in stage.cites:
+        if unknown := [c for c in cited.by if c not in written.column_names]:
+            refuse(f"{cited.parameter} is named by {unknown}, which it does not write")
+        if cited.parameter not in stage.parameters:
+            refuse(f"{cited.parameter} is named, but is no parameter of the stage")
     if stage.kind is StageKind.ROW:
         if lost := [k for k in read.key if k not in written.key]:
             refuse(f"its key lacks {lost} of the table it reads, so keys could stand twice")
-        for cited in stage.cites:
-            if unknown := [c for c in cited.by if c not in written.column_names]:
-                refuse(f"{cited.parameter} is named by {unknown}, which it does not write")
-            if cited.parameter not in stage.parameters:
-                refuse(f"{cited.parameter} is named, but is no parameter of the stage")
         return
     if stage.kind is StageKind.ADJUSTMENT:
         derived = stage.derivation.columns if stage.derivation else ()

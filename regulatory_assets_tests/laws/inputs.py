@@ -39,8 +39,11 @@ Rows = list[Row]
 
 ROWS, VALUES = 200, 5
 _LARGEST = Decimal(1_000_000)
-_REGIMES = Parameters.default().at(date(2026, 1, 5), ["lcr/lines"]).rates("lcr/lines").regimes
-_MEANT = {"regime": tuple(_REGIMES)}
+_KNOWN = Parameters.default().at(date(2026, 1, 5), ["lcr/lines", "aml/cash_thresholds"])
+_MEANT = {
+    "regime": _KNOWN.rates("lcr/lines").regimes,
+    "reporting_currency": [c for (c,) in _KNOWN.rates("aml/cash_thresholds").rows()],
+}
 """Values of columns that may say anything; of others most that follows is empty."""
 
 

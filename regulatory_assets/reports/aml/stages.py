@@ -7,6 +7,7 @@ Recommendation 20).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from pyspark.sql.connect import functions as F
@@ -22,8 +23,9 @@ from regulatory_assets.bank.tables import (
     FX_RATES,
 )
 from regulatory_assets.ledger.arithmetic import product, total
-from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
+from regulatory_assets.ledger.stages import Cited, Entry, Lookup, group_stage, row_stage
 from regulatory_assets.regulation.expressions import text, value
+from regulatory_assets.regulation.tables import BASEL
 from regulatory_assets.reports.aml.tables import (
     AML_CUSTOMER_DAYS,
     AML_CUSTOMER_TRANSACTIONS,
@@ -72,11 +74,19 @@ def aml_customer_transactions(moved: DataFrame, p: Any) -> DataFrame:
     )
 
 
+def _in_currency(entries: Collection[Entry]) -> Column | None:
+    """The days in a currency: a day is in its entity's, and is asked of Basel's thresholds alone,
+    whether any of its movements reaches one or not."""
+    currencies = sorted({currency for regime, currency in entries if regime == BASEL})
+    return F.col("reporting_currency").isin(*currencies) if currencies else None
+
+
 @group_stage(
     reads=AML_CUSTOMER_TRANSACTIONS,
     writes=AML_CUSTOMER_DAYS,
     by=("entity_id", "booking_date", "counterparty_id"),
     parameters=("aml/cash_thresholds",),
+    cites=(Cited("aml/cash_thresholds", beside=_in_currency),),
 )
 def aml_customer_days(moved: DataFrame, p: Any) -> DataFrame:
     """Velocity and structuring features of a customer's day (FATF Recommendation 10, 31 CFR

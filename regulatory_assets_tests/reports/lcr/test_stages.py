@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -14,17 +14,14 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from pyspark.sql.connect import functions as F
-from pyspark.sql.connect.column import Column
-from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.ingest import ingest_table
 from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.control.register import Register
 from regulatory_assets.engine import Engine
-from regulatory_assets.ledger.change import Calculation
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.lake import Lake
-from regulatory_assets.ledger.plan import Plan, Way
+from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Cited, Entry, Stage
@@ -34,9 +31,10 @@ from regulatory_assets.quality.reports.lcr import ratio_ties
 from regulatory_assets.regulation.cases import DealBank
 from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.reports.lcr import coverage
-from regulatory_assets.reports.lcr.tables import LCR_FLOWS, LCR_LINES
+from regulatory_assets.reports.lcr.tables import LCR_LINES
 from regulatory_assets.runtime import production_graph
 from regulatory_assets_tests.regulation.moved import entries, moved
+from regulatory_assets_tests.reports.following import but, differing, follow, found, standing, whole
 
 EVERY_LINE = "deal_lines"
 """The files of every line and its boundaries, by family, begin with this."""
@@ -157,7 +155,7 @@ def test_another_factor_reaches_the_parts_that_use_it(
     for bit in range(len(lines).bit_length()):
         some = {e for e in every if lines[e[1]] >> bit & 1}
         runner = replace(runner, parameters=moved("lcr/lines", some))
-        _follow(runner, stage, bank.day)
+        follow(runner, stage, bank.day)
     if name != EVERY_LINE:  # the bank in which collateral is posted for facilities
         _unwound(runner, stage, bank.day)
 
@@ -170,22 +168,11 @@ def _unwound(runner: Runner, stage: Stage, day: date) -> None:
     nothing = moved("lcr/lines", _haircuts(cited, day), lambda _: Decimal(0))
     for parameters, forgotten in ((nothing, "posted"), (Parameters.default(), "undrawn")):
         runner = replace(runner, parameters=parameters)
-        stood, whole = _standing(runner, stage, day), _whole(runner, stage, day)
-        differing = {row[_DEAL] for row in [*(stood - whole), *(whole - stood)]}
-        others = _but(cited, F.col("part") != forgotten)
-        assert differing <= _found(runner, stage, day)
-        assert not differing <= _found(runner, replace(stage, cites=(others,)), day), forgotten
-        _follow(runner, stage, day)
-
-
-def _but(cited: Cited, condition: Column) -> Cited:
-    """What uses entries beside the rows that name them, some of it forgotten."""
-
-    def beside(some: Collection[Entry]) -> Column | None:
-        found = cited.beside(some)
-        return None if found is None else found & condition
-
-    return replace(cited, beside=beside)
+        others = but(cited, F.col("part") != forgotten)
+        using = differing(runner, stage, day)
+        assert using <= found(runner, stage, day)
+        assert not using <= found(runner, replace(stage, cites=(others,)), day), forgotten
+        follow(runner, stage, day)
 
 
 def test_another_factor_reaches_pools_where_it_is_a_haircut(tmp_path: Path, sail: Engine) -> None:
@@ -197,19 +184,16 @@ def test_another_factor_reaches_pools_where_it_is_a_haircut(tmp_path: Path, sail
     (cited,) = stage.cites
     haircuts = _haircuts(cited, bank.day)
     others = moved("lcr/lines", {*entries(cited, bank.day)} - {*haircuts})
-    stood, runner = _standing(runner, stage, bank.day), replace(runner, parameters=others)
+    stood, runner = standing(runner, stage, bank.day), replace(runner, parameters=others)
     (outcome,) = runner.run_day(bank.day, "values", [stage.name])
     assert (outcome.way, outcome.rows) == (Way.EMPTY, 0)
     assert outcome.why.endswith("; none that it uses")
-    assert stood == _standing(runner, stage, bank.day) == _whole(runner, stage, bank.day)
+    assert stood == standing(runner, stage, bank.day) == whole(runner, stage, bank.day)
     runner = replace(runner, parameters=moved("lcr/lines", haircuts))
     forgetful = replace(stage, cites=(Cited("lcr/lines"),))
     assert runner.plan(forgetful, bank.day).way is Way.EMPTY
-    assert stood != _whole(runner, stage, bank.day)
-    _follow(runner, stage, bank.day)
-
-
-_DEAL = LCR_FLOWS.content.index("deal_id")
+    assert stood != whole(runner, stage, bank.day)
+    follow(runner, stage, bank.day)
 
 
 def _bank(name: str) -> DealBank:
@@ -220,42 +204,6 @@ def _bank(name: str) -> DealBank:
 def _haircuts(cited: Cited, day: date) -> list[Entry]:
     """The entries of what is unwound."""
     return [entry for entry in entries(cited, day) if entry[1].startswith("unwind_")]
-
-
-def _follow(runner: Runner, stage: Stage, day: date) -> None:
-    (outcome,) = runner.run_day(day, "values", [stage.name])
-    assert outcome.way is Way.CHANGE
-    assert outcome.rows > 0
-    assert _standing(runner, stage, day) == _whole(runner, stage, day)
-
-
-def _standing(runner: Runner, stage: Stage, day: date) -> Counter[tuple[Any, ...]]:
-    rows = rows_of_day(runner, stage.name, day)
-    return Counter(tuple(row[c] for c in stage.writes.content) for row in rows)
-
-
-def _whole(runner: Runner, stage: Stage, day: date) -> Counter[tuple[Any, ...]]:
-    """What all rows are, calculated without a look at what stands."""
-    with runner.lake.scratch() as store:
-        calculation = _calculation(runner, runner.plan(stage, day), store)
-        rows = replace(calculation, previous=Version(stage.writes, day, ())).full()
-        found = rows.select(*stage.writes.content).toArrow().to_pylist()
-    return Counter(tuple(row[c] for c in stage.writes.content) for row in found)
-
-
-def _found(runner: Runner, stage: Stage, day: date) -> set[str]:
-    """The deals that would be calculated again."""
-    plan = runner.plan(stage, day)
-    with runner.lake.scratch() as store:
-        deals = _calculation(runner, plan, store).using(plan.values)
-        return {row["deal_id"] for row in deals.toArrow().to_pylist()}
-
-
-def _calculation(
-    runner: Runner, plan: Plan, store: Callable[[DataFrame], DataFrame]
-) -> Calculation:
-    given = runner.parameters_for(plan.stage, plan.day)
-    return Calculation(plan.stage, dict(plan.moves), plan.previous, given, runner.reader, store)
 
 
 def _compare(bank: DealBank, runner: Runner) -> None:
