@@ -53,10 +53,11 @@ def semi(
 
     ``first`` is that of its columns to look at before all of them together. Within its scan Sail
     skips what a join cannot find, but for several columns only whole row groups, and none where one
-    of them is null: rows are found sooner by the one column that tells most apart.
+    of them is null: rows are found sooner by the one column that tells most apart. Of it each
+    value is asked for once: Sail compares equal ones all with all.
     """
     if first is not None and len(on) > 1:
-        left = semi(left, right, (first,))
+        left = semi(left, right.select(first).distinct(), (first,))
     keys = right.select(*(right_on or on))
     renamed, condition = _matching(on, keys, right_on or on)
     return left.join(renamed, condition, "left_semi")
