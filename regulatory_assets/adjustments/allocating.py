@@ -98,5 +98,5 @@ def shares_by(
         F.count(F.lit(1)).alias("members"), total(F.col("share")).alias("share")
     )
     ordered = sums.orderBy("operation", F.abs(F.col("share")).desc(), *by).limit(most)
-    found: list[dict[str, Any]] = ordered.toArrow().to_pylist()
+    found: list[dict[str, Any]] = frames.values(ordered)
     return found

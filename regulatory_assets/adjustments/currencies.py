@@ -26,6 +26,7 @@ from regulatory_assets.adjustments.reach import (
     named_currencies,
 )
 from regulatory_assets.adjustments.rule import Condition, Operation, Rule
+from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.ledger.table import Table
@@ -53,7 +54,7 @@ def stated(runner: Runner, rule: Rule, table: Table, column: str) -> dict[date, 
     for day in (*(d for d in every[-1:] if d not in own), *own):
         version = runner.positions(day).read(table)
         with runner.clear_errors([version]):
-            rows = runner.reader.net(version).select(column).distinct().toArrow().to_pylist()
+            rows = frames.values(runner.reader.net(version).select(column).distinct())
         found[day] = frozenset(row[column] for row in rows)
     return found
 

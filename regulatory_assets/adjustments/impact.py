@@ -26,6 +26,7 @@ from regulatory_assets.adjustments.rule import Rule, RuleError, canonical
 from regulatory_assets.adjustments.unmoved import Unmoved, unmoved
 from regulatory_assets.control.events import EventLog
 from regulatory_assets.control.register import Register
+from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.reader import Reader, Version
@@ -370,7 +371,7 @@ def _rows(reader: Reader, version: Version) -> dict[str, dict[str, Decimal | Non
     table = version.table
     if not version.chain:
         return {}
-    rows = reader.net(version).select(*table.key, *table.money).toArrow().to_pylist()
+    rows = frames.values(reader.net(version).select(*table.key, *table.money))
     return {" ".join(str(r[k]) for k in table.key): {m: r[m] for m in table.money} for r in rows}
 
 

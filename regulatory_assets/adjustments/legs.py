@@ -108,7 +108,7 @@ def left_alone(rows: DataFrame, legs: DataFrame, table: Table) -> tuple[int, tup
     if not trades:
         return 0, ()
     left = frames.attach(marked, in_part, [trade], [trade], "inner").where(_as_traded() == 0)
-    named = left.orderBy(trade, leg).limit(SHOWN).toArrow().to_pylist()
+    named = frames.values(left.orderBy(trade, leg).limit(SHOWN))
     return trades, tuple(
         f"{n[trade]} leg {n[leg]} ({n[asset]}, {f'deal {n[deal]}' if n[deal] else 'no deal'})"
         for n in named

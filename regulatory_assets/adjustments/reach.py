@@ -16,6 +16,7 @@ from typing import Any
 from pyspark.sql.connect import functions as F
 
 from regulatory_assets.adjustments.rule import Rule, number
+from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.table import Table
@@ -80,7 +81,7 @@ def measure(reader: Reader, version: Version, rules: Sequence[str]) -> dict[str,
         F.sum("__booked").alias("__booked"),
         *(total(F.abs(F.col(f"__moved_{c}"))).alias(c) for c in money),
     )
-    lines = summed.toArrow().to_pylist()
+    lines = frames.values(summed)
     for rule in rules:
         mine = [line for line in lines if line["rule_id"] == rule]
         # Each changed row is taken back once; a row that a rule adds is only booked.

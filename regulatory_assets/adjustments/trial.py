@@ -92,7 +92,7 @@ def _first(calculation: Calculation, mine: DataFrame, most: int) -> tuple[int, t
     keys = mine.select(*key).distinct()
     shown = calculation.store(keys.orderBy(*key).limit(most))
     found: dict[tuple[Any, ...], dict[int, Values]] = {}
-    for row in frames.semi(mine, shown, key).toArrow().to_pylist():
+    for row in frames.values(frames.semi(mine, shown, key)):
         side = {c: row[c] for c in calculation.stage.writes.column_names if c not in key}
         found.setdefault(tuple(row[k] for k in key), {})[row["sign"]] = side
     rows = tuple(

@@ -128,4 +128,4 @@ def _differs(reader: Reader, since: Version, upto: Version) -> bool:
     by = [c for c in table.column_names if c not in table.additive]
     summed = reader.changes(upto, since).groupBy(*by).agg(*(s.alias(n) for n, s in sums.items()))
     found = reduce(or_, (F.col(name) != 0 for name in sums))
-    return bool(summed.where(found).limit(1).toArrow().num_rows)
+    return bool(summed.where(found).limit(1).collect())

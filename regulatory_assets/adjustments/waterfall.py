@@ -16,6 +16,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.change import Calculation
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.plan import NotReady
@@ -103,7 +104,7 @@ def _rows(runner: Runner, stage: Stage, day: date) -> list[dict[str, Any]]:
         store=lambda frame: frame,
     )
     joined = calculation.join(runner.reader.rows(calculation.driving.new), calculation.all_places)
-    found: list[dict[str, Any]] = joined.drop(ENTRY).toArrow().to_pylist()
+    found: list[dict[str, Any]] = frames.values(joined.drop(ENTRY))
     return found
 
 

@@ -26,6 +26,7 @@ from regulatory_assets.bank.delivery import DeliveryError
 from regulatory_assets.bank.formats.piece import LINE, RAW_TEXT
 from regulatory_assets.bank.staging import raw_lines
 from regulatory_assets.control.register import Register
+from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.reader import Reader
 from regulatory_assets.ledger.table import Table
 
@@ -56,13 +57,13 @@ def provenance(
     found = []
     if standing.of:
         claims = all_claims(reader, register, folder, table, day, standing)
-        found = owners(claims.where(having(table, key)), table).toArrow().to_pylist()
+        found = frames.values(owners(claims.where(having(table, key)), table))
     if not found:
         named = ", ".join(f"{name} {value}" for name, value in key.items())
         raise DeliveryError(f"{table.name} has no row with {named} on {day} that was delivered")
     raw = raw_lines(folder, table, found[0][BATCH])
     lines = reader.lake.session.read.parquet(str(raw.path)).where(F.col(LINE) == found[0][LINE])
-    (row,) = conform(lines, raw.columns, raw.mapping, day).select(RAW_TEXT).toArrow().to_pylist()
+    (row,) = frames.values(conform(lines, raw.columns, raw.mapping, day).select(RAW_TEXT))
     return Provenance(
         found[0][SOURCE], raw.file_name, found[0][LINE], raw.batch, raw.sha256, row[RAW_TEXT]
     )

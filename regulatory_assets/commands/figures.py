@@ -12,6 +12,7 @@ from rich.table import Column as GridColumn
 from rich.table import Table as Grid
 
 from regulatory_assets.adjustments.book import RuleBook
+from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.runtime import Runtime, open_runtime
@@ -52,7 +53,7 @@ def show_branch(day: Day, entity: Entity = None, as_of: AsOf = None, as_json: Js
     version = version_of(runtime, "branch_summary_report", day.date(), as_of)
     warn_where_behind(runtime, day.date(), as_of)
     rows = Reader(runtime.lake).net(version)
-    whole = rows.orderBy("entity_id", "branch_id").toArrow().to_pylist()
+    whole = frames.values(rows.orderBy("entity_id", "branch_id"))
     found = [row for row in whole if entity in (None, row["entity_id"])]
     if entity is not None and not found:
         known = ", ".join(sorted({row["entity_id"] for row in whole}))
@@ -79,7 +80,7 @@ def show_aml(
     rows = Reader(runtime.lake).net(version).where(wanted)
     if entity is not None:
         rows = rows.where(F.col("entity_id") == entity)
-    found = rows.orderBy(*version.table.key).toArrow().to_pylist()
+    found = frames.values(rows.orderBy(*version.table.key))
     if customer is not None and not found:
         of = "" if entity is None else f" at {entity}"
         raise NotReady(f"no transactions of {customer}{of} are in the deliveries of {day.date()}")

@@ -15,6 +15,7 @@ from rich.table import Table as Grid
 from regulatory_assets.adjustments.releasing import Marks, document, together, told
 from regulatory_assets.commands.figures import AsOf, version_of, warn_where_behind
 from regulatory_assets.disclosure.beside import marks_by_scope
+from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.runtime import Runtime, open_runtime
@@ -164,9 +165,9 @@ def _lcr_rows(runtime: Runtime, day: date, as_of: int | None = None) -> list[dic
 def _rows(runtime: Runtime, version: Version) -> list[dict[str, Any]]:
     """The reported rows in key order, each with the ratio before any rule and the revision."""
     reader, key = Reader(runtime.lake), version.table.key
-    base = reader.base(version).toArrow().to_pylist()
+    base = frames.values(reader.base(version))
     before = {tuple(row[name] for name in key): row["ratio"] for row in base}
-    rows = reader.net(version).orderBy(*key).toArrow().to_pylist()
+    rows = frames.values(reader.net(version).orderBy(*key))
     return [
         {
             **row,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table as Grid
 
+from regulatory_assets.ledger import frames
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json, tell, waiting
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def rejected(
             standing = [d.batch for s in of_tables for of in s.of.values() for d in of]
             found = found.where(F.col("batch").isin(standing))
         ordered = found.orderBy("file_name", "batch", "line_number").limit(limit)
-        rows = ordered.select(*REJECTED_ROWS.column_names).toArrow().to_pylist()
+        rows = frames.values(ordered.select(*REJECTED_ROWS.column_names))
     if as_json:
         print_json(rows)
         return

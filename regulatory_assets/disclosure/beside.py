@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from regulatory_assets.adjustments.releasing import Marks, consumed
+from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.frames import union
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.reports.lcr.tables import LCR_SCOPE_LINES
@@ -30,7 +31,7 @@ def scope_lines(runtime: Runtime, version: Version) -> dict[str, set[tuple[str, 
     if not read:
         return found
     rows = union([reader.rows(one).select("scope", "line", "regime") for one in read])
-    for row in rows.distinct().toArrow().to_pylist():
+    for row in frames.values(rows.distinct()):
         found.setdefault(row["scope"], set()).add((row["line"], row["regime"]))
     return found
 

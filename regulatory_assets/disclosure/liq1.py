@@ -15,6 +15,7 @@ from typing import Any
 from regulatory_assets.adjustments.releasing import together
 from regulatory_assets.disclosure.beside import marks_of, scope_lines
 from regulatory_assets.disclosure.days import require
+from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.regulation.parameters import Parameters, ParameterSet
@@ -93,7 +94,7 @@ def pages(runtime: Runtime, day: date, expected: Sequence[date]) -> tuple[Page, 
     averaged = [c.day for c in version.chain[-1].inputs if c.table == LCR_SCOPE_LINES.name]
     require(averaged, expected, LIQ1.name, day)
     reader = Reader(runtime.lake)
-    base, adjusted = (read(version).toArrow().to_pylist() for read in (reader.base, reader.net))
+    base, adjusted = (frames.values(read(version)) for read in (reader.base, reader.net))
     parameters = Parameters.default().at(day, PARAMETERS, runtime.settings.rules_not_before)
     lines = scope_lines(runtime, version)
     made = make_pages(base, adjusted, tuple(expected), version.revision, parameters, lines)

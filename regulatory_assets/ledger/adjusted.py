@@ -178,7 +178,7 @@ def _inserted(calculation: Calculation) -> list[DataFrame]:
     source = [tuple(m.expected if k == name else m.row[k] for k in key) for m in made]
     asked = _keys(calculation, [dict(zip(key, k, strict=True)) for k in {*own, *source}])
     found = calculation.reader.base(calculation.driving.new, among=asked, on=key).select(*key)
-    delivered = {tuple(row[k] for k in key) for row in found.toArrow().to_pylist()}
+    delivered = {tuple(row[k] for k in key) for row in frames.values(found)}
     rows = [
         _booked(m)
         for m, mine, theirs in zip(made, own, source, strict=True)

@@ -97,7 +97,7 @@ def _residue(spread: DataFrame, ready: Mapping[int, Base]) -> Column:
     first = F.min(F.when(F.abs(F.col(_BASE)) == largest, F.col(_KEY)))
     given = spread.groupBy(_PLACE).agg(total(F.col(_SHARE)).alias("given"), first.alias("first"))
     found: Any = F
-    for row in given.toArrow().to_pylist():
+    for row in frames.values(given):
         left = ready[row[_PLACE]].allocation.amount - row["given"]
         takes = (F.col(_PLACE) == row[_PLACE]) & (F.col(_KEY) == row["first"])
         found = found.when(takes, _money(left))
@@ -144,7 +144,7 @@ def _bases(made: tuple[Allocation, ...], members: DataFrame | None) -> tuple[Bas
         total(base).alias("total"),
         F.max(F.abs(base)).alias("largest"),
     )
-    found = {row.pop(_PLACE): row for row in rows.toArrow().to_pylist()}
+    found = {row.pop(_PLACE): row for row in frames.values(rows)}
     return tuple(Base(a, **found.get(place, {})) for place, a in enumerate(made))
 
 

@@ -355,7 +355,7 @@ class Calculation(Joining):
         """Groups as Python values: the driving table is bounded, so its rows may be fetched."""
         stage = self.stage
         function: Any = stage.function
-        members = rows.select(*self.joined_columns()).toArrow().to_pylist()
+        members = frames.values(rows.select(*self.joined_columns()))
 
         def group(row: Mapping[str, Any]) -> tuple[str, ...]:
             return tuple(repr(row[c]) for c in stage.by)

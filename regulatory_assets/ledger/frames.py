@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
+from typing import Any
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
@@ -85,6 +86,12 @@ def union(frames: Sequence[DataFrame]) -> DataFrame:
     of one whose first frame surely holds nothing, as a scan of no posting does.
     """
     return reduce(lambda a, b: a.unionAll(b.select("*")), frames)
+
+
+def values(frame: DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as Python values: of a bounded table, or of few keys. Not by ``toArrow``,
+    which has the engine plan the frame once more to say its types."""
+    return [row.asDict() for row in frame.collect()]
 
 
 def negative(frame: DataFrame) -> DataFrame:

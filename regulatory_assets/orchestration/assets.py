@@ -29,6 +29,7 @@ from regulatory_assets.bank.conform import REJECTED_ROWS
 from regulatory_assets.bank.fetching import fetch_new
 from regulatory_assets.bank.ingest import Ingested, ingest_table
 from regulatory_assets.disclosure.beside import marks_by_scope
+from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.fingerprint import code_fingerprint
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import NotReady, Way
@@ -250,7 +251,7 @@ def _rejected(
                     .orderBy(F.desc("lines"), "source_table", "reasons")
                     .limit(_REASONS_SHOWN)
                 )
-                told["by_reason"] = MetadataValue.md(markdown(by_reason.toArrow().to_pylist()))
+                told["by_reason"] = MetadataValue.md(markdown(frames.values(by_reason)))
             return _materialized(version, told)
 
     return _asset(

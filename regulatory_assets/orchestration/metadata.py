@@ -17,6 +17,7 @@ from dagster import (
 )
 
 from regulatory_assets.control.register import Consumed
+from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.run import Outcome
 from regulatory_assets.ledger.stages import COUNTS, Stage, StageKind
@@ -112,7 +113,7 @@ def affected(version: Version, reader: Reader) -> dict[str, Any]:
         return {"affected_keys": last.booked}  # a key is booked once
     table = version.table
     keys = reader.changes(version, version.until(last.revision - 1)).select(*table.key).distinct()
-    rows = keys.limit(PREVIEW_ROWS).toArrow().to_pylist()
+    rows = frames.values(keys.limit(PREVIEW_ROWS))
     return {
         "affected_keys": keys.count(),
         "first_affected_keys": MetadataValue.md(markdown(rows)),
@@ -124,7 +125,7 @@ def preview(version: Version, reader: Reader) -> str:
     rows = reader.rows(version).select(*version.table.column_names)
     if version.table.bounded:
         rows = rows.orderBy(*version.table.key)
-    return markdown(rows.limit(PREVIEW_ROWS).toArrow().to_pylist())
+    return markdown(frames.values(rows.limit(PREVIEW_ROWS)))
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:

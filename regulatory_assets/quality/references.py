@@ -197,7 +197,7 @@ def _booked(day: Examination, version: Version, by: Sequence[str]) -> DataFrame:
 
 
 def _some(frame: DataFrame) -> bool:
-    return bool(frame.limit(1).toArrow().num_rows)
+    return bool(frame.limit(1).collect())
 
 
 def _rules(name: _Name, day: Examination, lacking: DataFrame) -> list[str]:
@@ -210,8 +210,7 @@ def _rules(name: _Name, day: Examination, lacking: DataFrame) -> list[str]:
         rows.where((F.col("layer") == ADJUSTMENT) & (F.col("sign") == sign)).select("rule_id")
         for rows, sign in ((taken, -1), (put, 1))
     ]
-    found = frames.union(made).distinct().toArrow()
-    return sorted(r["rule_id"] for r in found.to_pylist())
+    return sorted(row["rule_id"] for row in frames.values(frames.union(made).distinct()))
 
 
 def _keys(known: DataFrame, name: _Name) -> DataFrame:

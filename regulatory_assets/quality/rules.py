@@ -15,6 +15,7 @@ from regulatory_assets.adjustments.book import StandingRule
 from regulatory_assets.adjustments.reach import Reach, beyond_approved, beyond_limits, measure
 from regulatory_assets.adjustments.rule import number
 from regulatory_assets.adjustments.thresholds import thresholds
+from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.joining import Move
 from regulatory_assets.ledger.stages import Stage
@@ -55,7 +56,7 @@ def _given_way(stage: Stage, name: str) -> Check:
         if not made:
             return Result(True, "no rule adds a row")
         ids = F.col("rule_id").isin(sorted({m.rule_id for m in made}))
-        rows = day.rows(stage.writes).where(ids).select(name).toArrow().to_pylist()
+        rows = frames.values(day.rows(stage.writes).where(ids).select(name))
         standing = {row[name] for row in rows}
         gone = [
             f"{m.row[name]} has given way to {m.expected}; end {m.rule_id} from this day on"

@@ -55,7 +55,7 @@ def _ties(day: Examination, since: int) -> Result:
 def _compare(day: Examination, read: Reading) -> Result:
     expected = _of_sources(day, read)
     reported: Totals = defaultdict(Decimal)
-    rows = read(day.as_read(BRANCH_SUMMARY_REPORT)).toArrow().to_pylist()
+    rows = frames.values(read(day.as_read(BRANCH_SUMMARY_REPORT)))
     for row in rows:
         for name in _CHECKED:
             reported[row["entity_id"], name] += row[name]
@@ -92,11 +92,11 @@ def _of_sources(day: Examination, read: Reading) -> Totals:
         sums = rows.groupBy("entity_id", name.alias("name")).agg(
             total(F.col("reported")).alias("sum"), F.count("*").alias("count")
         )
-        for row in sums.toArrow().to_pylist():
+        for row in frames.values(sums):
             found[row["entity_id"], row["name"]] += row["sum"]
             found[row["entity_id"], count] += row["count"]
     kept = accounts.where(F.col("status") != "CLOSED").groupBy("entity_id").count()
-    for row in kept.toArrow().to_pylist():
+    for row in frames.values(kept):
         found[row["entity_id"], "accounts"] += row["count"]
     return found
 

@@ -33,7 +33,7 @@ _NOT_TOLD = "not told"
 def _heads(day: Examination, since: int) -> Result:
     unknown = F.col("country").isNotNull() & F.col("country_currency").isNull()
     rows = day.rows(SCOPES).where(unknown).select("scope", "country")
-    found = {row["scope"]: row["country"] for row in rows.toArrow().to_pylist()}
+    found = {row["scope"]: row["country"] for row in frames.values(rows)}
     said = _said(found, "scopes whose head's country has no currency", "the entity's country")
     return _result([said], len(found), "every country that is given has its currency")
 
@@ -68,7 +68,7 @@ def _issuers(day: Examination, sovereigns: DataFrame, used: DataFrame) -> dict[s
     among = sovereigns.where(F.col("sovereign").isNull() | ~country.isin(*known))
     held = frames.semi(among, used, ("security_id",))
     rows = held.select("security_id", F.coalesce(country, F.lit(_NOT_TOLD)).alias("country"))
-    return {row["security_id"]: row["country"] for row in rows.toArrow().to_pylist()}
+    return {row["security_id"]: row["country"] for row in frames.values(rows)}
 
 
 def _public_repos(day: Examination) -> DataFrame:
@@ -81,15 +81,15 @@ def _public_repos(day: Examination) -> DataFrame:
 def _partners(day: Examination, repos: DataFrame) -> dict[str, str]:
     untold = day.rows(PUBLIC_COUNTERPARTIES).where(F.col("country").isNull())
     rows = frames.semi(untold, repos, ("counterparty_id",)).select("counterparty_id")
-    return {row["counterparty_id"]: _NOT_TOLD for row in rows.toArrow().to_pylist()}
+    return {row["counterparty_id"]: _NOT_TOLD for row in frames.values(rows)}
 
 
 def _entities(day: Examination, deals: Iterable[DataFrame]) -> dict[str, str]:
-    found = [rows.select("entity_id").distinct().toArrow().to_pylist() for rows in deals]
+    found = [frames.values(rows.select("entity_id").distinct()) for rows in deals]
     of_deals = {row["entity_id"] for rows in found for row in rows}
     return {
         row["entity_id"]: _NOT_TOLD
-        for row in day.rows(ENTITY_SCOPES).select("entity_id", "at_home").toArrow().to_pylist()
+        for row in frames.values(day.rows(ENTITY_SCOPES).select("entity_id", "at_home"))
         if row["entity_id"] in of_deals and not all(p.strip() for p in row["at_home"].split("/"))
     }
 

@@ -7,6 +7,7 @@ from pyspark.sql.connect import functions as F
 from regulatory_assets.bank.tables import ENTITIES
 from regulatory_assets.bank.tables.capital import OTHER_RWA, OWN_FUNDS
 from regulatory_assets.bank.tables.deposits import ACCOUNT_HOLDERS
+from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.table import ColumnType, Table
 from regulatory_assets.quality.examination import Check, Examination, Result, verdict
@@ -29,7 +30,7 @@ def _shares(day: Examination, since: int) -> Result:
 def _scopes(table: Table) -> Check:
     def examine(day: Examination, since: int) -> Result:
         known: set[str] = set()
-        for entity in day.rows(ENTITIES).select("entity_id", "group_path").toArrow().to_pylist():
+        for entity in frames.values(day.rows(ENTITIES).select("entity_id", "group_path")):
             known |= {entity["entity_id"], *(entity["group_path"] or "").split("/")}
         found = day.keys(table, ("scope",), among=~F.col("scope").isin(*sorted(known)))
         wrong = "scopes are neither an entity nor a group of the entities"

@@ -64,11 +64,11 @@ def _solo(day: Examination, since: int) -> Result:
     lines = day.reader.rows(day.read_by(lcr_scope_lines, LCR_LINES)).select(*columns)
     booked = [
         row
-        for row in lines.toArrow().to_pylist()
+        for row in frames.values(lines)
         if row["only_in"] in (None, row["entity_id"])
         or row["entity_id"].startswith(ADJUSTMENT_PREFIX)
     ]
-    found = day.rows(LCR_SCOPE_LINES).select("scope", *columns).toArrow().to_pylist()
+    found = frames.values(day.rows(LCR_SCOPE_LINES).select("scope", *columns))
     # In Python: Sail fails to compare two columns below the joins that these rows come from.
     own = [r for r in found if r["entity_id"] in (r["scope"], ADJUSTMENT_PREFIX + r["scope"])]
     expected = Counter(tuple(row.values()) for row in booked)
@@ -87,10 +87,10 @@ def _places(day: Examination, since: int) -> Result:
     entities = {
         row["entity_id"]
         for table in (ENTITIES, ADJUSTMENT_ENTITIES)
-        for row in day.rows(table).select("entity_id").toArrow().to_pylist()
+        for row in frames.values(day.rows(table).select("entity_id"))
     }
     wrong = []
-    for row in found.orderBy("entity_id", "line").toArrow().to_pylist():
+    for row in frames.values(found.orderBy("entity_id", "line")):
         known = _component_of(row["line"], row["regime"], day.version(LCR_LINES).day)
         if row["entity_id"] not in entities:
             wrong.append(f"{row['entity_id']} is neither an entity nor a scope's adjustment entity")
@@ -152,7 +152,7 @@ def _promotable(day: Examination, lines: DataFrame, by: tuple[str, ...] = ("scop
     names = [line for (line,) in _table(_FOREIGN, day.version(LCR_LINES).day).rows()]
     most: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
     foreign = lines.where(F.col("line").isin(*names))
-    for row in foreign.select(*by, "component", "amount", "weighted").toArrow().to_pylist():
+    for row in frames.values(foreign.select(*by, "component", "amount", "weighted")):
         place = _place(row, by)
         most[*place, PROMOTED[0]] += max(row["amount"], _ZERO)
         level = row["component"].replace("hqla_", "promoted_")
@@ -207,7 +207,7 @@ def _currencies(day: Examination, since: int) -> Result:
     wrong = []
     for which, read in (("before rules ", day.reader.base), ("", day.reader.net)):
         of_lines = _totals(read(lines), "weighted", LCR_CURRENCY.key)
-        found = read(views).orderBy(*LCR_CURRENCY.key).toArrow().to_pylist()
+        found = frames.values(read(views).orderBy(*LCR_CURRENCY.key))
         of_none = {(*_place(v, LCR_CURRENCY.key), n): v[n] for v in found for n in OF_NO_LINE}
         kept = _kept(day, lcr_currency, read(lines), LCR_CURRENCY.key)
         promotable = _promotable(day, read(lines), LCR_CURRENCY.key)
@@ -222,7 +222,7 @@ def _currencies(day: Examination, since: int) -> Result:
 
 def _totals(rows: DataFrame, of: str = "amount", by: tuple[str, ...] = ("scope",)) -> Totals:
     sums: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
-    for row in rows.select(*by, "component", of).toArrow().to_pylist():
+    for row in frames.values(rows.select(*by, "component", of)):
         sums[*_place(row, by), row["component"]] += row[of]
     return sums
 
@@ -235,7 +235,7 @@ def _shares(day: Examination, stage: Stage) -> Mapping[str, Decimal]:
     """Of each scope what of its net outflows counts, as a stage has read it."""
     table = _table(_ADJUSTMENT, day.version(LCR_LINES).day)
     found = {}
-    for row in day.reader.base(day.read_by(stage, SCOPES)).toArrow().to_pylist():
+    for row in frames.values(day.reader.base(day.read_by(stage, SCOPES))):
         regime = row["regime"] if row["regime"] in table.regimes else BASEL
         kind = kind_of(row["outflow_adjustment"], table, regime)
         found[row["scope"]] = table.value(kind, "share", regime)
@@ -243,7 +243,7 @@ def _shares(day: Examination, stage: Stage) -> Mapping[str, Decimal]:
 
 
 def _faults(sums: Totals, figures: DataFrame, shares: Mapping[str, Decimal]) -> Iterator[str]:
-    found = figures.orderBy("scope").toArrow().to_pylist()
+    found = frames.values(figures.orderBy("scope"))
     yield from _operands(sums, found, ("scope",), shares=shares)
     for scope in sorted({scope for scope, _ in sums} - {figure["scope"] for figure in found}):
         yield f"{scope}: has components but no ratio"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
 
+from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.quality.examination import SHOWN, Check, Examination, Result
 from regulatory_assets.reports.lcr.customers import DEPOSITOR_SIZES
@@ -20,7 +21,7 @@ def _check(
 
     def entities(day: Examination, of: Table, which: Column | None = None) -> set[str]:
         rows = day.keys(of, ("entity_id",), among=which)
-        return {row["entity_id"] for row in rows.select("entity_id").toArrow().to_pylist()}
+        return {row["entity_id"] for row in frames.values(rows.select("entity_id"))}
 
     def examine(day: Examination, since: int) -> Result:
         lacking = entities(day, ENTITY_LIMITS, F.col(limit).isNull())

@@ -4,14 +4,15 @@ unit than its figures say."""
 from __future__ import annotations
 
 from regulatory_assets.bank.tables import ENTITIES, FX_RATES
+from regulatory_assets.ledger import frames
 from regulatory_assets.quality.examination import Check, Examination, Result
 
 
 def _own_rate(day: Examination, since: int) -> Result:
     if not day.version(ENTITIES).chain:
         return Result(True, "entities was not delivered")
-    rates = {row["currency"]: row["rate"] for row in day.rows(FX_RATES).toArrow().to_pylist()}
-    named = day.rows(ENTITIES).select("reporting_currency").distinct().toArrow().to_pylist()
+    rates = {row["currency"]: row["rate"] for row in frames.values(day.rows(FX_RATES))}
+    named = frames.values(day.rows(ENTITIES).select("reporting_currency").distinct())
     wrong = [
         f"{currency}, in which entities report, has {f'the rate {rate}' if rate else 'no rate'}"
         for currency in sorted(row["reporting_currency"] for row in named)
