@@ -100,9 +100,6 @@ class Table:
     key: tuple[str, ...]
     group: str
     owner: str = "team:regulatory-reporting"
-    selective: str | None = None
-    """The key column that tells most rows apart, where that is not the last; see
-    ``most_selective``."""
     bounded: bool = field(default=False)
     """True where the number of rows does not grow with the book (lines, ratios)."""
     additive: tuple[str, ...] = ()
@@ -117,6 +114,8 @@ class Table:
     text, and go to the vault under the key, which is the customer's pseudonymous identifier."""
     references: tuple[Reference, ...] = field(default=(), compare=False, repr=False)
     """What a source names in other sources, beyond what stages look up there."""
+    selective: str | None = field(default=None, compare=False, repr=False)
+    """The key column that tells most rows apart, where that is not the last: ``most_selective``."""
 
     def __hash__(self) -> int:  # tables are keys everywhere, and that of all columns takes long
         return hash(self.name)
