@@ -69,7 +69,7 @@ class Joining:
     parameters: Any
     reader: Reader
     store: Callable[[DataFrame], DataFrame]
-    """Writes a frame aside and reads it back; see ``Lake.scratch``."""
+    """Writes a frame aside and reads it back; see ``lake.Scratch``."""
     other_days: tuple[Move, ...] = ()
     rules: RuleSet = field(default_factory=NoRules)
     changed_rules: frozenset[str] = frozenset()

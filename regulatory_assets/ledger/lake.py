@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -45,6 +46,37 @@ _PLAIN_PATH = re.compile(r"[A-Za-z0-9._/+:-]+")
 def new_posting() -> str:
     """A fresh id for one attempt to write."""
     return uuid.uuid4().hex
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Writes a frame aside and reads it back.
+
+    For a result that is looked at twice: it is calculated once, and the engine plans the second
+    look over plain columns (over a calculated frame, planning alone can take minutes).
+    """
+
+    folder: Path
+    session: SparkSession
+
+    def __call__(self, frame: DataFrame) -> DataFrame:
+        return self._read(self._write(frame), frame)
+
+    def unless_empty(self, frame: DataFrame) -> DataFrame | None:
+        """The same; None for a frame without rows, which the files tell and no query need ask."""
+        path = self._write(frame)
+        if not any(pq.read_metadata(file).num_rows for file in path.glob("*.parquet")):
+            return None
+        return self._read(path, frame)
+
+    def _write(self, frame: DataFrame) -> Path:
+        path = self.folder / new_posting()
+        frame.write.parquet(str(path))
+        return path
+
+    def _read(self, path: Path, frame: DataFrame) -> DataFrame:
+        schema = _written_schema(path) or frame.schema
+        return self.session.read.schema(schema).parquet(str(path))
 
 
 class Lake:
@@ -122,22 +154,11 @@ class Lake:
         return [F.col(c).cast(table.type_of(c).value).alias(c) for c in stored]
 
     @contextmanager
-    def scratch(self) -> Iterator[Callable[[DataFrame], DataFrame]]:
-        """A function that writes a frame aside and reads it back; all of it is gone at the end.
-
-        For a result that is looked at twice: it is calculated once, and the engine plans the second
-        look over plain columns (over a calculated frame, planning alone can take minutes).
-        """
+    def scratch(self) -> Iterator[Scratch]:
+        """Where frames are written aside; all of it is gone at the end."""
         folder = self.root / "scratch" / new_posting()
-
-        def store(frame: DataFrame) -> DataFrame:
-            path = folder / new_posting()
-            frame.write.parquet(str(path))
-            schema = _written_schema(path) or frame.schema
-            return self.session.read.schema(schema).parquet(str(path))
-
         try:
-            yield store
+            yield Scratch(folder, self.session)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -27,6 +27,7 @@ from regulatory_assets.ledger import frames
 
 if TYPE_CHECKING:
     from regulatory_assets.control.register import Revision
+    from regulatory_assets.ledger.lake import Scratch
     from regulatory_assets.ledger.reader import Version
 
 
@@ -57,7 +58,7 @@ class _Found:
 class Recall:
     """The rows that one run has found; ``store`` writes a frame aside until the run ends."""
 
-    def __init__(self, store: Callable[[DataFrame], DataFrame]) -> None:
+    def __init__(self, store: Scratch) -> None:
         self._store = store
         self.answered = 0
         """How many looks were answered so far, wholly or in part."""
@@ -89,9 +90,9 @@ class Recall:
             known = found.knows(part, on)
             if known is None:
                 continue
-            missing = self._store(frames.anti(keys.select(*on).distinct(), known, on))
+            missing = self._store.unless_empty(frames.anti(keys.select(*on).distinct(), known, on))
             parts = [frames.semi(found.entries, keys, on)]
-            if missing.limit(1).count():
+            if missing is not None:
                 before = [r for r in part.live if r.posting in found.postings]
                 parts.append(self._store(look(before, missing)))
                 if found.on == on:
