@@ -46,10 +46,11 @@ REASONS = "reasons"
 TEXT_LIMIT = 10_000
 """A text longer than this is no identifier, name or code, but the sign of a broken file."""
 
-BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001))))
-"""What looks like nothing, and names nothing: a key of these alone is missing."""
-
 # ``\z`` and not ``$``: one engine lets ``$`` stand before a last line feed.
+_UNSEEN = r"^\p{Zs}|\p{Zs}\z|[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]"
+"""What nobody sees in a key, by which it would differ from another that looks the same: a blank at
+an end, a control or format character, a line end."""
+
 _PATTERNS = {
     ColumnType.DATE: (rf"^{DATE_PATTERN}\z", "a date YYYY-MM-DD"),
     ColumnType.INTEGER: (r"^-?[0-9]{1,9}\z", "a whole number of at most 9 digits"),
@@ -182,7 +183,7 @@ def _wrong(column: Column, required: bool, of_key: bool) -> Expression:
     if required or not column.nullable:
         rules.append((text.isNull(), "missing"))
     if of_key and column.type is ColumnType.STRING:
-        rules.append((F.btrim(text, F.lit(BLANKS)) == "", "missing"))
+        rules.append((text.rlike(_UNSEEN), "a blank at an end, or a character that nobody sees"))
     if column.type in _PATTERNS:
         pattern, meaning = _PATTERNS[column.type]
         rules.append((~text.rlike(pattern), f"not {meaning}"))

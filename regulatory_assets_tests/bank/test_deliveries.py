@@ -295,9 +295,12 @@ def test_the_order_of_columns_does_not_matter(desk: Desk) -> None:
 
 def test_a_bad_line_costs_itself_only_and_keeps_number_and_text(desk: Desk) -> None:
     lines = ["\ufeffEUR,1", "EUR,1", "", 'USD,"0.9', "GBP,1.1,x", "CHF", '"JP""Y",0.006']
-    lines += ["S\rEK,0.1", "NOK,0.1", " \t\u3000,1"]
-    assert taken(desk, HEAD + "\n".join(lines) + "\n") == (3, 7)
-    assert sorted(rates(desk)) == ["EUR", 'JP"Y', "NOK"]
+    lines += ["S\rEK,0.1", "NOK,0.1"]
+    unseen = ["\u3000", " DKK", "DKK\u00a0", "DK\x00K", "D\u200bKK", "DKK\t", "D\u2028KK"]
+    lines += [f"{key},1" for key in (*unseen, "D K")]
+    assert taken(desk, HEAD + "\n".join(lines) + "\n") == (4, 13)
+    assert sorted(rates(desk)) == ["D K", "EUR", 'JP"Y', "NOK"]
+    said = "currency: a blank at an end, or a character that nobody sees"
     unpaired = "quotation marks or line ends inside fields"
     assert desk.rejected() == {
         2: ("a byte order mark inside the file; were two files joined?", "\ufeffEUR,1"),
@@ -306,8 +309,7 @@ def test_a_bad_line_costs_itself_only_and_keeps_number_and_text(desk: Desk) -> N
         6: ("3 fields, the header has 2", "GBP,1.1,x"),
         7: ("1 fields, the header has 2", "CHF"),
         9: (unpaired, "S\rEK,0.1"),
-        11: ("currency: missing", " \t\u3000,1"),
-    }
+    } | {line: (said, f"{key},1") for line, key in enumerate(unseen, start=11)}
 
 
 def test_a_field_over_two_lines_is_two_rejected_lines(desk: Desk) -> None:
