@@ -125,7 +125,7 @@ def find_files(
 
     ``mappings`` are those installed if not given. Raises DeliveryError for a name that fits no
     source or two, for a name with another day, for a second full file of a source, and for a delta
-    that is there both plain and compressed.
+    that is there twice: plain and compressed, or under the same number.
     """
     tables = tuple(tables)
     known = [*(standard(t, mode) for t in tables for mode in ("full", "delta"))]
@@ -159,15 +159,16 @@ def find_files(
 
 def _check_once(files: Iterable[DeliveredFile]) -> None:
     """Refuse a second full file of a source: of two wholes one would replace the other unseen. And
-    changes that lie there twice, plain and compressed: it cannot be seen whether they are two."""
+    changes that lie there twice, plain and compressed, or as 1 and 01: it cannot be seen whether
+    they are two, nor which comes first."""
     whole: dict[str, DeliveredFile] = {}
     changes: dict[str, DeliveredFile] = {}
     for file in files:
-        plain = file.path.name.removesuffix(COMPRESSED)
-        if file.mode == "delta" and (other := changes.setdefault(plain, file)) is not file:
+        named = _NUMBER.sub(lambda n: str(int(n[0])), file.path.name.removesuffix(COMPRESSED))
+        if file.mode == "delta" and (other := changes.setdefault(named, file)) is not file:
             raise DeliveryError(
-                f"{file.named}: {other.path.name} is there too; remove one, or rename it if it "
-                "holds other changes"
+                f"{file.named}: {other.path.name} is there too and says the same delta; remove "
+                "one, or rename it if it holds other changes"
             )
         if file.mode == "full" and (other := whole.setdefault(file.source, file)) is not file:
             raise DeliveryError(

@@ -483,9 +483,15 @@ def test_deltas_are_applied_once_in_the_order_of_their_numbers(desk: Desk) -> No
     ]
     assert rates(desk)["EUR"] == Decimal(10)
     assert desk.take("fx_rates") == ()
-    desk.deliver("fx_rates.delta-9.csv.gz", gzip.compress(change.encode()))
-    with pytest.raises(DeliveryError, match=r"9\.csv\.gz: fx_rates\.delta-9\.csv is there too; "):
-        desk.take("fx_rates")
+    for again in ("9.csv.gz", "09.csv", "09.csv.gz"):
+        twice = desk.deliver(f"fx_rates.delta-{again}", gzip.compress(change.encode()))
+        with pytest.raises(DeliveryError) as refusal:
+            desk.take("fx_rates")
+        said = str(refusal.value)
+        assert twice.name in said
+        assert "fx_rates.delta-9.csv " in f"{said} ".replace(":", " ")
+        assert "says the same delta; remove one, or rename it" in said
+        twice.unlink()
     (desk.here / "fx_rates.delta-9.csv").unlink()
     desk.deliver("fx_rates.delta-9.csv.gz", gzip.compress(b"_operation,currency,rate\n"))
     desk.deliver("fx_rates.delta-11.csv.gz", gzip.compress(change.replace(",9", ",11").encode()))
