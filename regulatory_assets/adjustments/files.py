@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from regulatory_assets.adjustments.form import read_form
 from regulatory_assets.adjustments.rule import Rule, RuleError, each_of, parse
+from regulatory_assets.ledger.table import DATE_PATTERN, WHOLE_PATTERN
 
 
 @dataclass(frozen=True)
@@ -61,16 +63,22 @@ def _rule(place: str, document: Any) -> Rule:
 
 
 class _Strings(SafeConstructor):
-    """Decimals stay the text they are written as; a date that is none is told with its line."""
+    """Decimals stay the text they are written as. YAML has further forms of whole numbers (1_000,
+    0x1F), and times; what has one of them, or is none, is told with its line."""
 
     def construct_yaml_timestamp(self, node: Any, values: Any = None) -> Any:
         try:
+            if not re.fullmatch(DATE_PATTERN, node.value):
+                raise ValueError("write it as 2026-01-31")  # noqa: TRY301
             return super().construct_yaml_timestamp(node, values)
         except ValueError as error:
             problem = f"{node.value} is no date: {error}"
             raise ConstructorError(None, None, problem, node.start_mark) from None
 
     def construct_yaml_int(self, node: Any) -> int:
+        if not re.fullmatch(WHOLE_PATTERN, node.value):
+            problem = f"{node.value} is no whole number; write it as 1000"
+            raise ConstructorError(None, None, problem, node.start_mark)
         try:
             return int(super().construct_yaml_int(node))
         except ValueError:  # of thousands of digits

@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from regulatory_assets.adjustments.wording import given, told
+from regulatory_assets.ledger.table import DATE_PATTERN, NUMBER_PATTERN, WHOLE_PATTERN
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -70,8 +71,8 @@ def _written(text: str) -> str:
 
 
 def _whole(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError(f"{value} is not a whole number")  # noqa: TRY004
+    if isinstance(value, bool | str) and not re.fullmatch(WHOLE_PATTERN, str(value)):
+        raise ValueError(f"{given(value)} is not a whole number")
     return value
 
 
@@ -83,14 +84,10 @@ def _small(value: int) -> int:
 
 def _dated(value: Any) -> Any:
     """A bare number is no date, though seconds since 1970 could be meant by it."""
-    if isinstance(value, str) and not _ISO_DATE.fullmatch(value):
-        raise ValueError(f"{value!r} is no date; write it as 2026-01-31")
-    if not isinstance(value, str | date):
-        raise ValueError(f"{value!r} is no date; write it as 2026-01-31")  # noqa: TRY004
+    if not isinstance(value, str | date) or not re.fullmatch(DATE_PATTERN, str(value)):
+        raise ValueError(f"{given(value)} is no date; write it as 2026-01-31")
     return value
 
-
-_ISO_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 Text = Annotated[str, Field(min_length=1), AfterValidator(_written)]
 Day = Annotated[date, BeforeValidator(_dated)]
@@ -359,15 +356,9 @@ def canonical(value: Any) -> str:
 
 def number(text: object) -> Decimal:
     """A decimal as written. Raises ValueError for anything else."""
-    if isinstance(text, bool) or not isinstance(text, str | int):
-        raise ValueError(f"{given(text)} is not a number")  # noqa: TRY004
-    try:
-        found = Decimal(str(text))
-    except ArithmeticError:
-        raise ValueError(f"{given(text)} is not a number") from None
-    if not found.is_finite():
-        raise ValueError(f"{given(text)} is not a finite number")
-    return found
+    if not isinstance(text, str | int) or not re.fullmatch(NUMBER_PATTERN, str(text)):
+        raise ValueError(f"{given(text)} is not a number; write it as 1000 or '-0.25'")
+    return Decimal(text)
 
 
 def parse(document: Any, source: str) -> Rule:

@@ -18,6 +18,11 @@ MONEY_PRECISION, RATE_PRECISION, SCALE = 28, 12, 8
 DATE_PATTERN = "[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}"
 """How a date is written, in deliveries and in rules: what is before the year 1000 means none."""
 
+WHOLE_PATTERN = "-?[0-9]+"
+NUMBER_PATTERN = rf"{WHOLE_PATTERN}(\.[0-9]+)?"
+"""How people write whole numbers and decimals, in rules and in parameters: as they will be read by
+all, so with no signs between thousands, no exponent, and the digits 0 to 9."""
+
 MONEY_LIMIT_DIGITS = 15
 """Delivered money stays below 10**15, so that a product with a rate fits in 38 digits."""
 

@@ -22,12 +22,12 @@ from yaml.resolver import BaseResolver
 
 from regulatory_assets.ledger.table import (
     MONEY_PRECISION,
+    NUMBER_PATTERN,
     RATE_PRECISION,
     SCALE,
     ColumnType,
 )
 
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _DIGITS = {
     ColumnType.MONEY: (MONEY_PRECISION - SCALE, SCALE),
     ColumnType.RATE: (RATE_PRECISION - SCALE, SCALE),
@@ -148,7 +148,7 @@ class Node:
                 else 'Write a decimal number in quotes, like "0.05"',
             )
         value = self.text()
-        if not _NUMBER.fullmatch(value):
+        if not re.fullmatch(NUMBER_PATTERN, value):
             raise self.error(f"{value!r} is not a decimal number", 'Write it like "0.05"')
         before, after = _DIGITS[kind]
         whole, _, fraction = value.lstrip("-").partition(".")

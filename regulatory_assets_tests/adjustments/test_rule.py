@@ -133,7 +133,11 @@ def operation(**parts: Any) -> dict[str, Any]:
         ),
         (condition("product_type", value="BOAT"), "'BOAT' is none of CASH"),
         (condition("amount", ">", "ten"), "amount: 'ten' is not a number"),
-        (condition("amount", ">", "1e400"), "digits before the point"),
+        *(
+            (condition("amount", ">", text), f"amount: {text!r} is not a number; write it as 1000")
+            for text in ("1_000", " 5 ", "\uff15", "+5", "1e3", ".5", "5.", "NaN", "5\n")
+        ),
+        (condition("amount", ">", "9" * 5000), "digits before the point"),
         (condition("amount", ">", "0.123456789"), "more than 8 decimals"),
         (condition("maturity_date", ">", "soon"), "maturity_date: "),
         (condition("insurable", value="yes"), "neither true nor false"),
@@ -420,6 +424,10 @@ def test_a_haircut_is_what_the_factor_lacks_of_one(
         ("id: a\npriority: " + "9" * 5000, ":2: is neither YAML nor JSON (a number is too long"),
         ("id: a\nid: b", ":2: is neither YAML nor JSON"),
         ("id: a\neffective: 2026-13-45", ":2: is neither YAML nor JSON (2026-13-45 is no date: mo"),
+        ("id: a\neffective: 2026-1-5", "effective: '2026-1-5' is no date; write it as 2026-01-31"),
+        ("id: a\neffective: 2026-01-05 00:00:00", ":2: is neither YAML nor JSON (2026-01-05 00:00"),
+        ("id: a\npriority: 1_000", ":2: is neither YAML nor JSON (1_000 is no whole number; write"),
+        ("id: a\npriority: 0x1F", ":2: is neither YAML nor JSON (0x1F is no whole number; write"),
         ("id: " + "[" * 5000 + "]" * 5000, "is nested too deep to be read"),
         ("id: a\nadjustments: []\ncolour: red", "colour not known here; use id"),
     ],
