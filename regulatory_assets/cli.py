@@ -94,12 +94,7 @@ def run(
     for name in unknown((Settings, Databases, Calendar)):
         tell("warning", f"{name} is no setting; docs/reference/settings.md lists them", "yellow")
     runtime = open_runtime()
-    if not runtime.register.heads() and runtime.anchors.postings():
-        raise NotReady(
-            f"the control database registers nothing, but {runtime.anchors.path} has seen what was "
-            "registered: bring the database back from a backup, or correct "
-            "REGULATORY_ASSETS_CONTROL_URL. To begin anew, take a new folder of state"
-        )
+    runtime.require_record()
     folder = source or runtime.settings.data
     last = (to or day).date()
     days = [d for d in delivery_days(folder) if day.date() <= d <= last]

@@ -36,7 +36,7 @@ from regulatory_assets.bank.delivery import find_files
 from regulatory_assets.bank.fetching import Asking, askable
 from regulatory_assets.bank.intake import Arrivals
 from regulatory_assets.bank.tables import SOURCES
-from regulatory_assets.control.database import connect, migrate
+from regulatory_assets.control.database import LostDatabaseError, connect, migrate
 from regulatory_assets.control.events import Event, EventLog
 from regulatory_assets.control.register import Register
 from regulatory_assets.engine import Engine, start
@@ -122,6 +122,16 @@ class Runtime:
         return Anchors(
             self.database, settings.lake, settings.anchor_folder, settings.platform_key_file
         )
+
+    def require_record(self) -> None:
+        """Raise LostDatabaseError where no second record may be begun: the control database is
+        empty, and anchors have seen another. They are read only where it is."""
+        if not self.register.heads() and self.anchors.postings():
+            raise LostDatabaseError(
+                f"the control database registers nothing, but {self.anchors.path} has seen what "
+                "was registered: bring the database back from a backup, or correct "
+                "REGULATORY_ASSETS_CONTROL_URL. To begin anew, take a new folder of state"
+            )
 
     def _anchor_decision(self, event: Event) -> None:
         self.anchors.take(f"event {event.seq}: {event.kind} {event.subject}")

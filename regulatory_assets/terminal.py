@@ -56,7 +56,11 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
         from regulatory_assets.audit.anchors import AnchorError
         from regulatory_assets.bank.delivery import DeliveryError
         from regulatory_assets.control.append_only import UnguardedError
-        from regulatory_assets.control.database import DatabaseURLError, NewerDatabaseError
+        from regulatory_assets.control.database import (
+            DatabaseURLError,
+            LostDatabaseError,
+            NewerDatabaseError,
+        )
         from regulatory_assets.control.events import EventRefused
         from regulatory_assets.control.register import LostRace
         from regulatory_assets.engine import EngineError
@@ -74,6 +78,7 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
             EngineError,
             EventRefused,
             LakeError,
+            LostDatabaseError,
             LostRace,
             NewerDatabaseError,
             NotAllowed,

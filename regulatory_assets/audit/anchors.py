@@ -141,7 +141,7 @@ class Anchors:
             with self.path.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH)
                 return _lines(file.read()), self._noted()[0]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return (), self._noted()[0]
 
     def postings(self) -> frozenset[str]:

@@ -48,6 +48,10 @@ class NewerDatabaseError(Exception):
     """The database was migrated by a later version of this package."""
 
 
+class LostDatabaseError(Exception):
+    """The database registers nothing, though an anchor outside it has seen what was registered."""
+
+
 def connect(url: str | SecretStr, name: str = "control database") -> Engine:
     """An engine for ``sqlite:///path`` or ``postgresql+psycopg://...``; nothing is migrated.
 

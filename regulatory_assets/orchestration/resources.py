@@ -81,6 +81,14 @@ class RuntimeResource(ConfigurableResource):  # type: ignore[type-arg]
         return os.getpid(), self.settings.model_copy(update={"data": Path()})
 
     def runtime(self, graph: Graph) -> Runtime:
-        """The runtime of this process; nothing is started before it is used."""
+        """The runtime of this process; no engine is started before it is used.
+
+        Every run, schedule and sensor comes to it here, so a lost control database is refused here,
+        when a process first asks, and no anchor is taken of it. Raises LostDatabaseError.
+        """
         key = (*self._here, id(graph))
-        return _runtimes.setdefault(key, Runtime(self.settings, graph))
+        if key not in _runtimes:
+            opened = Runtime(self.settings, graph)
+            opened.require_record()
+            _runtimes[key] = opened
+        return _runtimes[key]

@@ -23,6 +23,7 @@ from dagster import (
     AssetRecordsFilter,
     DagsterEventType,
     DagsterInstance,
+    build_sensor_context,
 )
 from typer.testing import CliRunner
 
@@ -32,7 +33,9 @@ from regulatory_assets.audit.verification import audit
 from regulatory_assets.bank.delivery import CONTROL_TOTALS
 from regulatory_assets.bank.tables import DEALS, DETAILS, POSITIONS
 from regulatory_assets.cli import app
+from regulatory_assets.control.database import LostDatabaseError
 from regulatory_assets.control.events import Actor
+from regulatory_assets.definitions import build_definitions
 from regulatory_assets.engine import Engine, EngineError
 from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.ledger.reader import Reader
@@ -44,6 +47,7 @@ from regulatory_assets.orchestration.checks import (
     blocking_faults,
 )
 from regulatory_assets.orchestration.files import left_out
+from regulatory_assets.orchestration.jobs import WHOLE_DAY
 from regulatory_assets.orchestration.launch import DayResult, run_days
 from regulatory_assets.orchestration.resources import RuntimeResource
 from regulatory_assets.orchestration.settled import Settled, settled
@@ -608,3 +612,28 @@ def test_the_documents_of_a_calculated_day(
         ran = CliRunner().invoke(app, words.split())
         assert ran.exit_code == 1
         assert said in ran.output
+
+
+def test_nothing_that_dagster_starts_begins_a_second_record(
+    first_run: dict[date, DayResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ``run`` on the command line, with the control database lost or its URL mistyped."""
+    anchors = open_runtime().anchors.path
+    anchored = anchors.read_bytes()
+    monkeypatch.setenv("REGULATORY_ASSETS_CONTROL_URL", f"sqlite:///{tmp_path}/other")
+    definitions = build_definitions()
+    ran = definitions.resolve_job_def(WHOLE_DAY).execute_in_process(
+        partition_key=str(SECOND), asset_selection=[AssetKey("fx_rates")], raise_on_error=False
+    )
+    (step,) = [e.step_failure_data for e in ran.all_node_events if e.is_step_failure]
+    assert step.user_failure_data is not None
+    told = str(step.user_failure_data.description)
+    assert f"registers nothing, but {anchors} has seen what was registered: bring" in told
+    for name in ("delivered_files", "changed_rules", "later_days"):
+        with (
+            build_sensor_context(resources={"bank": RuntimeResource()}) as context,
+            pytest.raises(LostDatabaseError, match="correct REGULATORY_ASSETS_CONTROL_URL"),
+        ):
+            definitions.resolve_sensor_def(name)(context)
+    assert open_runtime().register.heads() == {}
+    assert anchors.read_bytes() == anchored
