@@ -30,7 +30,15 @@ from regulatory_assets.ledger.gate import DayClosed, Gate, Open
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.kept import KeptParameters
 from regulatory_assets.ledger.lake import Lake, new_posting
-from regulatory_assets.ledger.plan import Crossover, Identity, Plan, Positions, Way, plan_stage
+from regulatory_assets.ledger.plan import (
+    Crossover,
+    Identity,
+    NotReady,
+    Plan,
+    Positions,
+    Way,
+    plan_stage,
+)
 from regulatory_assets.ledger.postcheck import Counts, PostingRefused, check_posting
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.recall import Recall
@@ -164,8 +172,13 @@ class Runner:
 
         Where another writer was faster, all starts again from what is registered by then: the
         stages before may be behind it, and those that are not cost nothing.
+
+        Raises NotReady for a name of no table; one that no stage writes has nothing to be done.
         """
         wanted = None if only is None else set(only)
+        if unknown := sorted((wanted or set()) - set(self.graph.tables)):
+            known = ", ".join(sorted(s.name for s in self.graph.stages))
+            raise NotReady(f"no table {', '.join(unknown)}; stages: {known}")
         if wanted is None:
             left_out = self.positions(day).left_out()
             stages = [s for s in self.graph.stages if s.name not in left_out]

@@ -87,6 +87,8 @@ def test_an_optional_lookup_waits_for_nobody(sail: Engine, tmp_path: Path, templ
     assert set(ways().values()) == {(Way.NOTHING, 0)}
     with pytest.raises(NotReady, match="needy: notes has no rows for 2026-01-05; deliver notes"):
         ways(["needy"])
+    with pytest.raises(NotReady, match="no table markd, nots; stages: marked, needy, noted, told"):
+        ways(["nots", "marked", "markd"])
 
     late = frame(sail, NOTES, [("b", "d1", "late")])
     deliver(runner, NOTES, DAY, late, "full", "test")
