@@ -11,6 +11,7 @@ import typer
 from rich.table import Table as Grid
 
 from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json, tell, waiting
 
 if TYPE_CHECKING:
@@ -239,11 +240,14 @@ def report(day: Day, as_json: Json = False) -> None:
     """Judge a date's deliveries by what was expected of them; one page a table."""
     from regulatory_assets.orchestration.expectations import DELIVERY_REPORT
     from regulatory_assets.orchestration.launch import run_days
-    from regulatory_assets.settings import Settings
+    from regulatory_assets.runtime import open_runtime
 
+    runtime = open_runtime()
+    if not any(runtime.register.history(t.name, day.date()) for t in runtime.graph.sources):
+        raise NotReady(f"nothing is registered for {day.date()}; run it first")
     with waiting("judging", as_json) as step:
         (result,) = run_days([day.date()], on_event=step, job_name=f"{DELIVERY_REPORT}_day")
-    folder = Settings().reports / "deliveries" / day.date().isoformat()
+    folder = runtime.settings.reports / "deliveries" / day.date().isoformat()
     pages = sorted(str(path) for path in folder.glob("*.html"))
     if as_json:
         print_json({"unexpected": result.warnings, "failures": result.failures, "pages": pages})

@@ -363,6 +363,9 @@ def reported(tmp_path: Path) -> Iterator[Path]:
 def test_the_report_is_an_asset_linked_from_every_table(
     reported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    none = CliRunner().invoke(app, ["sources", "report", "--date", str(DAYS[0]), "--json"])
+    assert (none.exit_code, none.stdout) == (1, "")
+    assert f"nothing is registered for {DAYS[0]}; run it first" in none.stderr
     tables = ("--select", "entities", "--select", "fx_rates")
     assert CliRunner().invoke(app, ["run", "--date", str(DAYS[0]), *tables]).exit_code == 0
     assert not (reported / "reports").exists()  # no part of a day's run
