@@ -45,22 +45,29 @@ def all_checks(graph: Graph) -> tuple[Check, ...]:
     found += reference_checks(graph)
     found += [_sums(stage) for stage in graph.stages if stage.kind is StageKind.AGGREGATE]
     found += rule_checks(graph)
-    names = set(graph.tables)
-    declared = (*_declared(), *(tie.check() for tie in ties()))
-    found += [c for c in declared if {c.table.name, *(t.name for t in c.reads)} <= names]
-    return tuple(found)
+    return (*found, *_declared(graph))
 
 
 def against_rows(runner: Runner, stage: Stage, day: date) -> list[str]:
-    """What speaks against what rules make at a stage: the definition of its table, and rows that
-    then do not find what they name."""
+    """What speaks against what rules make at a stage: the definition of its table, what blocks the
+    table by a check of its own, and rows that then do not find what they name."""
     examination = Examination(runner.positions(day), runner.reader, runner.register)
-    schema = _schema(stage.writes).examine(examination, 0)
-    return [*([] if schema.passed else [schema.said]), *lost(runner.graph, stage, examination)]
+    own = (c for c in checks_of(_declared(runner.graph), stage.writes) if c.blocking)
+    found = [check.examine(examination, 0) for check in (_schema(stage.writes), *own)]
+    said = [result.said for result in found if not result.passed]
+    return [*said, *lost(runner.graph, stage, examination)]
 
 
-def _declared() -> Iterator[Check]:
-    """Checks found in the modules below ``quality.reports``."""
+def _declared(graph: Graph) -> Iterator[Check]:
+    """The checks found in the modules below ``quality.reports``, and the ties, of which the graph
+    has all tables."""
+    names = set(graph.tables)
+    for check in (*_of_modules(), *(tie.check() for tie in ties())):
+        if {check.table.name, *(t.name for t in check.reads)} <= names:
+            yield check
+
+
+def _of_modules() -> Iterator[Check]:
     for module in pkgutil.walk_packages(reports.__path__, reports.__name__ + "."):
         for value in vars(importlib.import_module(module.name)).values():
             if isinstance(value, Check):

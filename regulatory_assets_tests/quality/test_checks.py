@@ -14,7 +14,7 @@ from pyspark.sql.connect.column import Column
 from regulatory_assets.adjustments.book import stage_name
 from regulatory_assets.adjustments.compiler import CompiledRules
 from regulatory_assets.adjustments.files import load
-from regulatory_assets.adjustments.rule import Rule
+from regulatory_assets.adjustments.rule import Rule, parse
 from regulatory_assets.bank.generator import generate
 from regulatory_assets.bank.ingest import ingest_table
 from regulatory_assets.bank.tables.customers import COUNTERPARTY_DETAILS
@@ -25,7 +25,7 @@ from regulatory_assets.ledger.lake import new_posting
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Stage
-from regulatory_assets.quality.checks import all_checks
+from regulatory_assets.quality.checks import against_rows, all_checks
 from regulatory_assets.quality.examination import Examination, Result
 from regulatory_assets.runtime import open_runtime
 from regulatory_assets.settings import Settings
@@ -259,3 +259,26 @@ def test_an_inserted_deal_is_checked_like_a_delivered_one(runner: Runner) -> Non
         ruled = replace(runner, rules=OneRule(rule))
         assert ruled.run_stage(stage, DAY, "test").booked == 1
         assert _failed(runner, stage.name) == failing
+
+
+def test_a_rule_that_moves_the_rate_of_the_reported_currency_is_found(runner: Runner) -> None:
+    """Before it is approved, and each day; the rule of another rate is none of these."""
+    stage = runner.graph.stage("market_adjustments")
+    more = {"op": "multiply", "field": "rate", "value": "1.01"}
+    for currency, operation, found in (
+        ("EUR", more, "the rate 1.01000000"),
+        ("EUR", {"op": "exclude"}, "no rate"),
+        ("USD", more, ""),
+    ):
+        written = {
+            "id": "M-1", "stage": "market", "purpose": "methodology", "effective": str(DAY),
+            "conditions": {"field": "currency", "op": "=", "value": currency},
+            "operations": [operation], "reason": "a test", "owner": "tests",
+        }  # fmt: skip
+        ruled = replace(runner, rules=OneRule(parse(written, "a test")))
+        assert ruled.run_stage(stage, DAY, "test").rows
+        said = f"EUR, in which entities report, has {found}; end the rule that changes it, or "
+        words = [word for word in against_rows(ruled, stage, DAY) if word.startswith(said)]
+        assert len(words) == bool(found)
+        assert _failed(ruled, stage.name) == ({"own_rate"} if found else set())
+        assert _answers(ruled, "fx_rates")["own_rate"].passed

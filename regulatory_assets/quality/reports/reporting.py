@@ -1,17 +1,32 @@
 """Whether rates convert into the currency in which entities report: else every amount is in another
-unit than its figures say."""
+unit than its figures say. Asked of what was delivered, and of what rules make of it."""
 
 from __future__ import annotations
+
+from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.tables import ENTITIES, FX_RATES
 from regulatory_assets.ledger import frames
 from regulatory_assets.quality.examination import Check, Examination, Result
+from regulatory_assets.reports.adjustments import market_adjustments
 
 
-def _own_rate(day: Examination, since: int) -> Result:
+def _delivered(day: Examination, since: int) -> Result:
+    remedy = "deliver rates into the one currency in which all entities report"
+    return _own_rate(day, day.rows(FX_RATES), remedy)
+
+
+def _ruled(day: Examination, since: int) -> Result:
+    if not day.version(market_adjustments.writes).live:
+        return Result(True, "no rule acts on rates")
+    remedy = "end the rule that changes it, or submit a next version"
+    return _own_rate(day, day.reader.net(day.as_read(FX_RATES)), remedy)
+
+
+def _own_rate(day: Examination, found: DataFrame, remedy: str) -> Result:
     if not day.version(ENTITIES).chain:
         return Result(True, "entities was not delivered")
-    rates = {row["currency"]: row["rate"] for row in frames.values(day.rows(FX_RATES))}
+    rates = {row["currency"]: row["rate"] for row in frames.values(found)}
     named = frames.values(day.rows(ENTITIES).select("reporting_currency").distinct())
     wrong = [
         f"{currency}, in which entities report, has {f'the rate {rate}' if rate else 'no rate'}"
@@ -20,15 +35,17 @@ def _own_rate(day: Examination, since: int) -> Result:
     ]
     if not wrong:
         return Result(True, "every reporting currency has the rate 1", {"offending": 0})
-    said = f"{'; '.join(wrong)}; deliver rates into the one currency in which all entities report"
-    return Result(False, said, {"offending": len(wrong)})
+    return Result(False, f"{'; '.join(wrong)}; {remedy}", {"offending": len(wrong)})
 
 
-own_rate = Check(
-    FX_RATES,
+_SAID = "The currency in which entities report has the rate 1"
+
+own_rate = Check(FX_RATES, "own_rate", f"{_SAID}.", True, _delivered, (ENTITIES,))
+own_rate_after_rules = Check(
+    market_adjustments.writes,
     "own_rate",
-    "The currency in which entities report has the rate 1.",
+    f"{_SAID}, after all rules.",
     True,
-    _own_rate,
-    (ENTITIES,),
+    _ruled,
+    (FX_RATES, ENTITIES),
 )
