@@ -11,6 +11,7 @@ import time
 import uuid
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -292,22 +293,18 @@ def lake_clean(
 ) -> None:
     """Remove postings that no register row names: what crashed or overtaken runs left."""
     runtime = open_runtime()
-    grace, tables = timedelta(hours=grace_hours), runtime.graph.tables
-    unnamed = {
-        posting
-        for table in tables.values()
-        for posting in orphans(runtime.lake, runtime.register, table, grace)
-    }
-    if known := unnamed & runtime.anchors.postings():
+    lake, register, grace = runtime.lake, runtime.register, timedelta(hours=grace_hours)
+    found = {t: orphans(lake, register, t, grace) for t in runtime.graph.tables.values()}
+    if known := runtime.anchors.postings() & {*chain.from_iterable(found.values())}:
         raise NotReady(
             f"{len(known)} postings that the control database does not name were registered when "
             "an anchor was taken, so it is not the one that this lake was written with, or older; "
             "nothing was removed. Bring it back, or correct REGULATORY_ASSETS_CONTROL_URL"
         )
     removed = [
-        {"table": name, "posting": posting}
-        for name, table in tables.items()
-        for posting in clean(runtime.lake, runtime.register, table, grace)
+        {"table": table.name, "posting": posting}
+        for table, unnamed in found.items()
+        for posting in clean(lake, register, table, unnamed)
     ]
     if as_json:
         print_json(removed)

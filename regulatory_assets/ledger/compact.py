@@ -9,6 +9,7 @@ removed here.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -108,9 +109,11 @@ def orphans(lake: Lake, register: Register, table: Table, grace: timedelta) -> t
     return tuple(sorted(p for p, at in oldest.items() if p not in registered and at <= before))
 
 
-def clean(lake: Lake, register: Register, table: Table, grace: timedelta) -> tuple[str, ...]:
-    """Remove orphan postings, from the Delta table and from disk. Returns their ids."""
-    found = orphans(lake, register, table, grace)
-    if found:
-        lake.remove(table, found)
-    return found
+def clean(lake: Lake, register: Register, table: Table, found: Collection[str]) -> tuple[str, ...]:
+    """Remove orphans that were found, from the Delta table and from disk; what a slow run has
+    registered since is none any more. Returns the ids of those removed."""
+    registered = register.postings(table.name) if found else frozenset()
+    left = tuple(sorted(set(found) - registered))
+    if left:
+        lake.remove(table, left)
+    return left

@@ -220,10 +220,11 @@ def test_orphans_are_found_and_nothing_else_is_removed(world: World) -> None:
             world.deliver("rates", DAY, given, "full")
         table, now = books.RATES, timedelta(seconds=-5)
         assert orphans(world.lake, world.register, table, timedelta(hours=1)) == ()
-        assert clean(world.lake, world.register, table, timedelta(hours=1)) == ()
         (orphan,) = orphans(world.lake, world.register, table, now)
-        assert clean(world.lake, world.register, table, now) == (orphan,)
-        assert clean(world.lake, world.register, table, now) == ()
+        (late,) = world.register.postings(table.name)  # as if registered since it was found
+        assert clean(world.lake, world.register, table, [late]) == ()
+        assert clean(world.lake, world.register, table, [late, orphan]) == (orphan,)
+        assert orphans(world.lake, world.register, table, now) == ()
         assert not list(world.lake.path(table).rglob(f"*{orphan}*/*.parquet"))
         world.current[DAY].rates = opened("b").rates
         world.check(DAY, Random(1))

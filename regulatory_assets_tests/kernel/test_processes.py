@@ -114,7 +114,9 @@ def test_kill_and_run_again(world: World) -> None:
     now = timedelta(seconds=-5)
     for table in world.graph.tables.values():
         registered = world.register.postings(table.name)
-        assert not registered & set(clean(world.lake, world.register, table, now))
+        found = orphans(world.lake, world.register, table, now)
+        assert not registered & set(found)
+        assert clean(world.lake, world.register, table, found) == found
         assert orphans(world.lake, world.register, table, now) == ()
     assert_right(world)
 
