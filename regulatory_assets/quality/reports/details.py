@@ -34,8 +34,7 @@ def _undrawn(day: Examination, since: int) -> Result:
     left = day.keys(FACILITIES, FACILITIES.key, among=granted & F.col("undrawn_deal_id").isNull())
     said = (
         "granted lines have an undrawn part that no deal carries, so the LCR has no outflow of it; "
-        "deliver it as a deal (CREDIT_FACILITY, LIQUIDITY_FACILITY or UNCOMMITTED_FACILITY) and "
-        "name that in undrawn_deal_id"
+        "deliver it as a deal, named in undrawn_deal_id"
     )
     right = "a deal carries every undrawn part"
     return verdict(left.count(), left, FACILITIES.key, said, right)
