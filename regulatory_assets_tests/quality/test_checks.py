@@ -17,6 +17,7 @@ from regulatory_assets.adjustments.files import load
 from regulatory_assets.adjustments.rule import Rule, parse
 from regulatory_assets.bank.generator import generate
 from regulatory_assets.bank.ingest import ingest_table
+from regulatory_assets.bank.tables import COUNTERPARTIES
 from regulatory_assets.bank.tables.customers import COUNTERPARTY_DETAILS
 from regulatory_assets.bank.tables.securities import SECURITY_TERMS
 from regulatory_assets.bank.tables.structure import ENTITY_STRUCTURE
@@ -216,6 +217,21 @@ def test_rates_into_another_currency_than_the_reported_one_are_found(runner: Run
         "DKK, in which entities report, has no rate"
         in _answers(runner, "fx_rates")["own_rate"].said
     )
+
+
+def test_books_that_differ_within_the_group_are_found(runner: Runner) -> None:
+    """One book holds a hundred more than the other: each pair of entities is asked by itself."""
+    assert _answers(runner, "deals")["two_books"].passed
+    partners = runner.reader.rows(Version.registered(runner.register, COUNTERPARTIES, DAY))
+    within = frames.values(partners.where("partner_entity_id = 'BANK_FR'"))
+    parties = [row["counterparty_id"] for row in within]
+    of_banks = F.col("counterparty_id").isin(*parties) & (F.col("entity_id") == "BANK_DE")
+    lent = of_banks & (F.col("product_type") == "LOAN")
+    _tamper(runner, "deals", "amount", F.expr("amount + 100"), among=lent)
+    said = _answers(runner, "deals")["two_books"]
+    assert said.said.startswith("1 positions within the group differ")
+    assert "lender=BANK_DE, borrower=BANK_FR, owed_as=DEPOSIT" in said.said
+    assert "lent_more_than_owed=100.00000000" in said.said
 
 
 def test_what_names_a_deal_that_a_rule_adds_is_no_fault_of_a_source(runner: Runner) -> None:
