@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -111,3 +112,19 @@ def test_a_view_that_does_not_tie_is_found() -> None:
     assert not list(_operands({**sums, **levels}, usd, ("currency",)))
     (fault,) = _operands({**sums, **levels, ("USD", "inflow"): Decimal(1)}, usd, ("currency",))
     assert fault == "USD inflows_uncapped: 0, its parts give 1"
+
+
+def test_what_a_bank_owes_is_a_liability_and_nothing_else() -> None:
+    """The lines of deposits, own debt, deposits of a network and repos, under every regime."""
+    owing = {"DEPOSIT", "OWN_DEBT", "NETWORK_DEPOSIT", "REPO"}
+    tables = ("lcr/deposit_lines", "lcr/outflow_lines", "lcr/secured_lines")
+    day = Parameters.default().at(date(2026, 1, 31), [*tables, "lcr/liability_lines"])
+    lines = {
+        rule.then["line"]
+        for table in map(day.decisions, tables)
+        for regime in table.regimes
+        for rule in table.rules(regime)
+        if owing & {*rule.when.get("product_type", owing)}
+    }
+    liabilities = {line for (line,) in day.rates("lcr/liability_lines").rows()}
+    assert liabilities == lines - {"unclassified"}
