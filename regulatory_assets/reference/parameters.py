@@ -27,6 +27,8 @@ def parameters(day: date) -> Iterator[str]:
     for name in found.names:
         table = found[name]
         yield from (f"## {name}", "")
+        if not table.overlaid:
+            yield from ("Holds for every regime; no other file may overlay it.", "")
         for column, reference in table.references.items():
             excepted = " and ".join(f"`{value}`" for value in reference.excepted)
             but = f", but for {excepted}" if excepted else ""

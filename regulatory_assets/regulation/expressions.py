@@ -51,7 +51,7 @@ def decide(
     asked: dict[str, tuple[_Alike, ...]] = {
         name: tuple((each,) for each in values) for name, values in table.inputs.items()
     }
-    regimes = [BASEL]
+    regimes: list[str | None] = [None]
     known = _all(inputs[name].isin(*values) for name, values in table.inputs.items())
     if regime is not None:
         known = regime.isin(*table.regimes) & known
@@ -105,9 +105,9 @@ def _look_up(
     columns = [key] if isinstance(key, Column) else list(key)
     by_regime = {
         name: {asked: said(row) for asked, row in rows.items()}
-        for name, rows in table.by_regime.items()
+        for name, rows in ({BASEL: table.rows()} if regime is None else table.by_regime).items()
     }
-    regimes = (BASEL,) if regime is None else tuple(by_regime)
+    regimes = tuple(by_regime)
     keys_of: dict[tuple[_Content | None, ...], list[Key]] = {}
     for asked in dict.fromkeys(key for name in regimes for key in by_regime[name]):
         contents = tuple(by_regime[name].get(asked) for name in regimes)

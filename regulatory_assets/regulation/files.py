@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.document import Node, ParameterError, read
-from regulatory_assets.regulation.tables import BASEL, Citation, Key, Reference, Row, Rule
+from regulatory_assets.regulation.tables import BASEL, NONE, Citation, Key, Reference, Row, Rule
 
 Content = TypeVar("Content", Row, Rule)
 
@@ -34,10 +34,10 @@ _NUMBER_TYPES = {
 """Words for a column's type; a share is a rate from 0 to 1."""
 
 _DESCRIBED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "rates": (("keys",), ("values", "texts", "references")),
-    "decisions": (("inputs", "outputs"), ("references",)),
+    "rates": (("keys",), ("overlays", "values", "texts", "references")),
+    "decisions": (("inputs", "outputs"), ("overlays", "references")),
 }
-"""What a Basel file says about its columns: needed, optional."""
+"""What a Basel file says about its overlays and columns: needed, optional."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,9 @@ class ParameterFile:
         described, optional = _DESCRIBED[self.kind] if self.regime == BASEL else ((), ())
         self.fields = self.node.fields((*_HEAD, *described, self.body), ("to", *optional))
         self.fields["title"].text()
+        self.overlaid = "overlays" not in self.fields
+        if not self.overlaid:
+            self.fields["overlays"].code((NONE,), "overlays")
         if self.regime == BASEL and not self.fields[self.body].items():
             raise self.fields[self.body].error("the list is empty", f"Add {self.body}")
 

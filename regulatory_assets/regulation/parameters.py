@@ -1,10 +1,12 @@
 """Loading parameters: one YAML file per table and regime, dated, cited, merged over Basel.
 
 A table is described by its ``basel`` file; a file of another regime holds rows only, each replacing
-the Basel row of the same key or adding one. A regime is known as soon as one file names it, and
-takes the Basel rows where it has none of its own; an unknown regime is refused. Dates are days in
-force, first and last included; what a file says at its top holds for its rows unless a row says
-otherwise. What a row or rule names in another table is there for its regime on each of its days.
+the Basel row of the same key or adding one. With ``overlays: none`` in the Basel file its values
+hold for every regime, and a file of another is refused. A regime is known as soon as one file names
+it, and takes the Basel rows where it has none of its own; an unknown regime is refused. Dates are
+days in force, first and last included; what a file says at its top holds for its rows unless a row
+says otherwise. What a row or rule names in another table is there for its regime on each of its
+days.
 """
 
 from __future__ import annotations
@@ -216,12 +218,18 @@ def _history(files: Mapping[str, ParameterFile], regimes: Iterable[str]) -> Hist
             raise file.fields["kind"].error(
                 f"{basel.name} has kind {basel.kind} in {basel.path}", "Use the same kind"
             )
+        if file is not basel and not basel.overlaid:
+            raise file.fields["regime"].error(
+                f"{basel.name} is the same for every regime ({basel.path} has no overlays), so "
+                f"values of regime {file.regime} would count nowhere",
+                "Remove this file, or change the Basel file for all",
+            )
     if basel.kind == "rates":
         rates = RateColumns(basel)
 
         def rate_table(merged: Mapping[str, Mapping[Key, Row]]) -> AnyTable:
             columns = rates.keys, rates.values, rates.texts, rates.references
-            return RateTable(basel.name, basel.path, *columns, merged)
+            return RateTable(basel.name, basel.path, *columns, merged, basel.overlaid)
 
         return _stretches(
             {r: files[r].rows(rates) if r in files else [] for r in regimes}, rate_table
@@ -231,7 +239,7 @@ def _history(files: Mapping[str, ParameterFile], regimes: Iterable[str]) -> Hist
     def decision_table(merged: Mapping[str, Mapping[Key, Rule]]) -> AnyTable:
         rules = {regime: tuple(by_name.values()) for regime, by_name in merged.items()}
         described = columns.inputs, columns.outputs, columns.references
-        return DecisionTable(basel.name, basel.path, *described, rules)
+        return DecisionTable(basel.name, basel.path, *described, rules, basel.overlaid)
 
     return _stretches(
         {r: files[r].rules(columns) if r in files else [] for r in regimes}, decision_table

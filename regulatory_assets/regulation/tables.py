@@ -22,6 +22,9 @@ from regulatory_assets.regulation.document import ParameterError
 BASEL = "basel"
 """The regime whose values every other regime overlays."""
 
+NONE = "none"
+"""What a Basel file says of ``overlays`` where its values hold for every regime."""
+
 Key = tuple[str, ...]
 _T = TypeVar("_T")
 
@@ -79,7 +82,10 @@ class Reference:
 
 @dataclass(frozen=True)
 class RateTable:
-    """Key columns to named exact numbers and texts, per regime. ``references`` are by column."""
+    """Key columns to named exact numbers and texts, per regime. ``references`` are by column.
+
+    ``overlaid``: other regimes may have rows of their own, so each reader says whose it wants.
+    """
 
     name: str
     path: Path
@@ -88,21 +94,23 @@ class RateTable:
     texts: Mapping[str, tuple[str, ...]]
     references: Mapping[str, Reference]
     by_regime: Mapping[str, Mapping[Key, Row]]
+    overlaid: bool = True
 
     @property
     def regimes(self) -> tuple[str, ...]:
         return tuple(self.by_regime)
 
-    def rows(self, regime: str = BASEL) -> Mapping[Key, Row]:
-        """Every row of a regime by key, in the order of the file."""
-        return _of_regime(self.by_regime, regime, self.name, self.path)
+    def rows(self, regime: str | None = None) -> Mapping[Key, Row]:
+        """Every row of a regime by key, in the order of the file; without one, those of a table
+        that is the same for all. Refused where another regime's rows would be passed over."""
+        return _of_regime(self.by_regime, regime, self)
 
-    def row(self, key: str | Key, regime: str = BASEL) -> Row:
+    def row(self, key: str | Key, regime: str | None = None) -> Row:
         wanted = (key,) if isinstance(key, str) else tuple(key)
         rows = self.rows(regime)
         if wanted not in rows:
             raise ParameterError(
-                f"parameter {self.name} has no row {'/'.join(wanted)} for regime {regime}",
+                f"parameter {self.name} has no row {'/'.join(wanted)} for regime {regime or BASEL}",
                 "Add the row, or ask for one that exists",
                 self.path,
             )
@@ -124,11 +132,11 @@ class RateTable:
         }
         return replace(self, by_regime=by_regime)
 
-    def value(self, key: str | Key, name: str, regime: str = BASEL) -> Decimal:
+    def value(self, key: str | Key, name: str, regime: str | None = None) -> Decimal:
         self.check_column(name, self.types)
         return self.row(key, regime).values[name]
 
-    def text(self, key: str | Key, name: str, regime: str = BASEL) -> str:
+    def text(self, key: str | Key, name: str, regime: str | None = None) -> str:
         self.check_column(name, self.texts)
         return self.row(key, regime).texts[name]
 
@@ -160,7 +168,7 @@ class DecisionTable:
     """Enumerated inputs to output codes; for every combination exactly one rule decides.
 
     The check is part of construction, so an incomplete or ambiguous table cannot exist.
-    ``references`` are by input or output.
+    ``references`` are by input or output, ``overlaid`` is as in ``RateTable``.
     """
 
     name: str
@@ -169,6 +177,7 @@ class DecisionTable:
     outputs: Mapping[str, tuple[str, ...]]
     references: Mapping[str, Reference]
     by_regime: Mapping[str, Sequence[Rule]]
+    overlaid: bool = True
 
     def __post_init__(self) -> None:
         _ = self._deciding
@@ -177,15 +186,15 @@ class DecisionTable:
     def regimes(self) -> tuple[str, ...]:
         return tuple(self.by_regime)
 
-    def rules(self, regime: str = BASEL) -> Sequence[Rule]:
-        return _of_regime(self.by_regime, regime, self.name, self.path)
+    def rules(self, regime: str | None = None) -> Sequence[Rule]:
+        return _of_regime(self.by_regime, regime, self)
 
     def combinations(self) -> Iterator[dict[str, str]]:
         """Every combination of the inputs' values."""
         for combination in itertools.product(*self.inputs.values()):
             yield dict(zip(self.inputs, combination, strict=True))
 
-    def rule(self, regime: str = BASEL, **inputs: str) -> Rule:
+    def rule(self, regime: str | None = None, **inputs: str) -> Rule:
         """The rule that decides, with its citation."""
         if set(inputs) != set(self.inputs):
             raise ParameterError(
@@ -202,11 +211,11 @@ class DecisionTable:
                 )
         return self.deciding(regime)[tuple(inputs[name] for name in self.inputs)]
 
-    def deciding(self, regime: str = BASEL) -> Mapping[Key, Rule]:
+    def deciding(self, regime: str | None = None) -> Mapping[Key, Rule]:
         """The deciding rule of every combination, its values in the order of the inputs."""
-        return _of_regime(self._deciding, regime, self.name, self.path)
+        return _of_regime(self._deciding, regime, self)
 
-    def decide(self, regime: str = BASEL, **inputs: str) -> dict[str, str]:
+    def decide(self, regime: str | None = None, **inputs: str) -> dict[str, str]:
         """The output codes; inputs outside the enumerations are refused, never defaulted."""
         return dict(self.rule(regime, **inputs).then)
 
@@ -316,11 +325,17 @@ def plain(value: Decimal) -> str:
     return format(value.normalize(), "f") if value else "0"
 
 
-def _of_regime(by_regime: Mapping[str, _T], regime: str, name: str, path: Path) -> _T:
-    if regime not in by_regime:
+def _of_regime(by_regime: Mapping[str, _T], regime: str | None, table: AnyTable) -> _T:
+    if regime is None and table.overlaid:
         raise ParameterError(
-            f"parameter {name} knows no regime {regime}",
-            f"Use one of {', '.join(by_regime)}, or add a file that names {regime}",
-            path,
+            f"parameter {table.name} is asked for no regime, and each may have values of its own",
+            f"Name the regime, or write 'overlays: {NONE}' if no other may have any",
+            table.path,
         )
-    return by_regime[regime]
+    if regime not in (None, *by_regime):
+        raise ParameterError(
+            f"parameter {table.name} knows no regime {regime}",
+            f"Use one of {', '.join(by_regime)}, or add a file that names {regime}",
+            table.path,
+        )
+    return by_regime[regime or BASEL]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -60,10 +61,11 @@ def test_every_combination_is_decided_as_in_python(session: SparkSession, name: 
     ]
     frame = _frame(session, [tuple(a[c] for c in columns) for a in asked + undecided], columns)
     inputs = {column: F.col(column) for column in table.inputs}
+    for_all = replace(table, overlaid=False)
     decided = frame.select(
         *columns,
         *(decide(table, inputs, out, F.col("regime")).alias(f"out_{out}") for out in table.outputs),
-        *(decide(table, inputs, out).alias(f"basel_{out}") for out in table.outputs),
+        *(decide(for_all, inputs, out).alias(f"basel_{out}") for out in table.outputs),
         question(table, inputs).alias("asked"),
     ).collect()
     known = {
@@ -124,12 +126,16 @@ def test_one_key_column_may_be_given_alone(session: SparkSession) -> None:
     table = TABLES["test/run_off"]
     assert isinstance(table, RateTable)
     frame = _frame(session, [("stable",), ("brokered",), (None,)], ["line"])
-    rates = frame.select(value(table, F.col("line"), "rate").alias("rate")).collect()
+    rates = frame.select(
+        value(table, F.col("line"), "rate", F.lit("basel")).alias("rate")
+    ).collect()
     assert [row["rate"] for row in rates] == [Decimal("0.03"), None, None]
 
 
 def test_wrong_questions_are_refused_before_anything_runs() -> None:
     decisions, rates = TABLES["test/kind"], TABLES["test/weights"]
+    overlaid = TABLES["test/run_off"]
+    assert isinstance(overlaid, RateTable)
     assert isinstance(decisions, DecisionTable)
     assert isinstance(rates, RateTable)
     inputs = {"sector": F.col("sector"), "insured": F.col("insured")}
@@ -137,6 +143,10 @@ def test_wrong_questions_are_refused_before_anything_runs() -> None:
         decide(decisions, inputs, "colour")
     with pytest.raises(ValueError, match="needs exactly the inputs sector, insured"):
         decide(decisions, {"sector": F.col("sector")}, "line")
+    with pytest.raises(ParameterError, match="test/kind is asked for no regime"):
+        decide(decisions, inputs, "line")
+    with pytest.raises(ParameterError, match="test/run_off is asked for no regime"):
+        value(overlaid, F.col("line"), "rate")
     with pytest.raises(ValueError, match="exactly the inputs"):
         question(decisions, {"sector": F.col("sector")})
     with pytest.raises(ParameterError, match="no output colour"):
@@ -153,10 +163,11 @@ def test_expressions_stay_small(name: str) -> None:
     table = TABLES[name]
     assert isinstance(table, DecisionTable)
     inputs = {column: F.col(column) for column in table.inputs}
+    for_all = replace(table, overlaid=False)
     for output in table.outputs:
-        conditions = str(decide(table, inputs, output)).count("in(") - len(table.inputs)
-        answers = {rule.then[output] for rule in table.rules()}
-        assert conditions <= 3 * len(table.rules())
+        conditions = str(decide(for_all, inputs, output)).count("in(") - len(table.inputs)
+        answers = {rule.then[output] for rule in for_all.rules()}
+        assert conditions <= 3 * len(for_all.rules())
         assert (conditions > 0) == (len(answers) > 1)
         with_regime = str(decide(table, inputs, output, F.col("regime"))).count("in(")
         if len(table.regimes) == 1:

@@ -70,15 +70,15 @@ def test_a_folder_given_twice_is_read_once() -> None:
 )
 def test_the_value_of_the_day(parameters: Parameters, day: date, rate: str) -> None:
     table = parameters.at(day, ["test/run_off"]).rates("test/run_off")
-    assert table.value("stable", "rate") == Decimal(rate)
+    assert table.value("stable", "rate", "basel") == Decimal(rate)
 
 
 def test_a_row_that_has_ended_is_unknown(parameters: Parameters) -> None:
     last = parameters.at(date(2020, 6, 30), NAMES).rates("test/run_off")
-    assert last.value(("ends",), "rate") == Decimal("0.10")
+    assert last.value(("ends",), "rate", "basel") == Decimal("0.10")
     ended = parameters.at(date(2020, 7, 1), NAMES).rates("test/run_off")
     with pytest.raises(ParameterError, match="has no row ends for regime basel"):
-        ended.value("ends", "rate")
+        ended.value("ends", "rate", "basel")
 
 
 def test_a_day_before_everything_is_refused(parameters: Parameters) -> None:
@@ -88,12 +88,14 @@ def test_a_day_before_everything_is_refused(parameters: Parameters) -> None:
 
 def test_an_overlay_replaces_and_adds_rows(late: ParameterSet) -> None:
     table = late.rates("test/run_off")
-    assert table.value("stable", "limit") == 100000
+    assert table.value("stable", "limit", "basel") == 100000
     assert table.value("stable", "limit", "us") == 250000
     assert table.value("brokered", "rate", "us") == Decimal("0.40")
     with pytest.raises(ParameterError, match="has no row brokered for regime basel"):
-        table.value("brokered", "rate")
-    assert late.decisions("test/kind").decide(sector="BANK", insured="NO")["line"] == "other"
+        table.value("brokered", "rate", "basel")
+    assert (
+        late.decisions("test/kind").decide("basel", sector="BANK", insured="NO")["line"] == "other"
+    )
     us = late.decisions("test/kind").decide("us", sector="BANK", insured="NO")
     assert us == {"line": "less_stable", "listed": "NO"}
 
@@ -125,7 +127,15 @@ def test_a_regime_known_to_one_table_takes_the_basel_rows_of_another(late: Param
         (lambda p: p["test/run_off"].text("stable", "rate"), "has no column rate"),
         (lambda p: p["test/weights"].value("A", "weight"), "has no row A for regime basel"),
         (lambda p: p["test/kind"].decide(sector="BANK"), "was asked with sector"),
-        (lambda p: p["test/kind"].decide(sector="X", insured="NO"), "sector X is not in its"),
+        (
+            lambda p: p["test/kind"].decide("basel", sector="X", insured="NO"),
+            "sector X is not in its",
+        ),
+        (lambda p: p["test/run_off"].value("stable", "rate"), "run_off is asked for no regime"),
+        (
+            lambda p: p["test/kind"].decide(sector="BANK", insured="NO"),
+            "kind is asked for no regime",
+        ),
         (lambda p: p["test/kind"].decide("uk", sector="BANK", insured="NO"), "no regime uk"),
     ],
 )
@@ -148,16 +158,16 @@ def test_every_combination_is_decided_by_the_rule_that_covers_it(late: Parameter
         expected = "other"
         if sector == "RETAIL":
             expected = "stable" if insured == "YES" else "less_stable"
-        assert table.decide(sector=sector, insured=insured)["line"] == expected
+        assert table.decide("basel", sector=sector, insured=insured)["line"] == expected
     assert len(list(table.combinations())) == 6
 
 
 def test_a_value_knows_its_citation_and_place(late: ParameterSet) -> None:
-    row = late.rates("test/run_off").row("stable")
+    row = late.rates("test/run_off").row("stable", "basel")
     assert str(row.citation) == "BCBS 238 78: Stable with extra criteria"
     assert (row.citation.verified, row.citation.note) == (False, "a test")
     assert (row.path.name, row.line) == ("run_off.yaml", 19)
-    rule = late.decisions("test/kind").rule(sector="RETAIL", insured="NO")
+    rule = late.decisions("test/kind").rule("basel", sector="RETAIL", insured="NO")
     assert (rule.name, rule.citation.paragraph, rule.line) == ("less_stable", "79", 17)
 
 
@@ -253,7 +263,7 @@ def test_other_numbers_are_those_of_the_rows_meant(parameters: Parameters) -> No
     other = parameters.with_values("test/run_off", values)
     for day in (date(2019, 12, 31), LATE):
         before, after = parameters.at(day, NAMES), other.at(day, NAMES)
-        assert after.rates("test/run_off").value("stable", "rate") == Decimal("0.9")
+        assert after.rates("test/run_off").value("stable", "rate", "basel") == Decimal("0.9")
         moved = {("basel", "stable"), ("us", "stable")}
         assert after.moved_since(before.text) == {"test/run_off": moved}
     with pytest.raises(ParameterError, match="test/kind is not a rate table"):

@@ -149,7 +149,8 @@ def _kept(
 
 def _promotable(day: Examination, lines: DataFrame, by: tuple[str, ...] = ("scope",)) -> Totals:
     """What sovereigns in a foreign currency may bring to Level 1, and take from other levels."""
-    names = [line for (line,) in _table(_FOREIGN, day.version(LCR_LINES).day).rows()]
+    table = _table(_FOREIGN, day.version(LCR_LINES).day)
+    names = {line for regime in table.regimes for (line,) in table.rows(regime)}
     most: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
     foreign = lines.where(F.col("line").isin(*names))
     for row in frames.values(foreign.select(*by, "component", "amount", "weighted")):

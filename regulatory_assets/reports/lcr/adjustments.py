@@ -33,7 +33,8 @@ def _flow(flows: DataFrame, p: Any) -> DataFrame:
     by_day = text(p["lcr/mismatch_lines"], line, "flow", F.col("regime")).isNotNull()
     return (
         flows.withColumn(
-            "component", F.coalesce(text(lines, line, "component"), F.col("component"))
+            "component",
+            F.coalesce(text(lines, line, "component", F.col("regime")), F.col("component")),
         )
         .withColumn("factor", F.when(F.col(RECLASSIFIED), of_line).otherwise(F.col("factor")))
         .withColumn("weighted", product(F.col("amount"), F.col("factor")))

@@ -21,7 +21,7 @@ from regulatory_assets.bank.tables import (
 )
 from regulatory_assets.bank.tables.customers import RATING_SCALE
 from regulatory_assets.regulation.cases import CalculationCase, DealBank, ExpectedPart
-from regulatory_assets.regulation.parameters import Parameters, ParameterSet
+from regulatory_assets.regulation.parameters import BASEL, Parameters, ParameterSet
 from regulatory_assets.reports.lcr import coverage
 from regulatory_assets.reports.lcr.calculation import liquidity_coverage_ratio
 from regulatory_assets.reports.lcr.plain import PARAMETERS, Bank, Reading
@@ -190,16 +190,18 @@ def parameters() -> ParameterSet:
 def test_every_factor_is_the_reference_tables(parameters: ParameterSet, line: str) -> None:
     percent, component = LINES[line]
     table = parameters.rates("lcr/lines")
-    assert table.value(line, "rate") * 100 == Decimal(percent)
-    assert table.text(line, "component") == component
+    assert table.value(line, "rate", BASEL) * 100 == Decimal(percent)
+    assert table.text(line, "component", BASEL) == component
 
 
 def test_there_is_no_other_line(parameters: ParameterSet) -> None:
-    assert [key for (key,) in parameters.rates("lcr/lines").rows()] == list(LINES)
+    assert [key for (key,) in parameters.rates("lcr/lines").rows(BASEL)] == list(LINES)
 
 
 def test_caps_window_and_limit_are_the_references(parameters: ParameterSet) -> None:
-    caps = {key: row.values["share"] for (key,), row in parameters.rates("lcr/caps").rows().items()}
+    caps = {
+        key: row.values["share"] for (key,), row in parameters.rates("lcr/caps").rows(BASEL).items()
+    }
     assert caps == {
         "level2": Decimal("0.4"),
         "level2b": Decimal("0.15"),
@@ -207,7 +209,7 @@ def test_caps_window_and_limit_are_the_references(parameters: ParameterSet) -> N
     }
     assert parameters.rates("lcr/window").value("lcr", "days") == 30
     assert parameters.rates("lcr/small_business").value("lcr", "limit") == 1_000_000
-    excess = parameters.rates("lcr/lending_excess").rows()
+    excess = parameters.rates("lcr/lending_excess").rows(BASEL)
     assert {line: row.values["share"] for (line,), row in excess.items()} == {
         "lending_nonfinancial": Decimal(1),
         "loan_retail": Decimal("-0.5"),
@@ -220,9 +222,9 @@ def test_caps_window_and_limit_are_the_references(parameters: ParameterSet) -> N
     bands = Parameters.default().at(DAY, ["lcr/risk_weight_bands"]).rates("lcr/risk_weight_bands")
     assert parameters.rates("lcr/mortgage_pools").value("rmbs", "average_ltv") == Decimal("0.8")
     foreign = parameters.rates("lcr/foreign_sovereigns")
-    assert {row.values["rate"] for row in foreign.rows().values()} == {Decimal(1)}
+    assert {row.values["rate"] for row in foreign.rows(BASEL).values()} == {Decimal(1)}
     assert {(f"foreign_sovereign_{of}",) for of in ("level2a", "level2b", "none")} == {
-        *foreign.rows()
+        *foreign.rows(BASEL)
     }
     assert bands.value("ZERO", "risk_weight") == 0
     assert bands.value("TWENTY", "risk_weight") == Decimal("0.2")
@@ -230,8 +232,10 @@ def test_caps_window_and_limit_are_the_references(parameters: ParameterSet) -> N
 
 @pytest.mark.parametrize("line", ["out_of_scope_maturity", "trade_finance", "unclassified"])
 def test_what_nobody_has_read_says_so(parameters: ParameterSet, line: str) -> None:
-    assert not parameters.rates("lcr/lines").row(line).citation.verified
-    read = {r.name: r.citation.verified for r in parameters.decisions("lcr/security_level").rules()}
+    assert not parameters.rates("lcr/lines").row(line, BASEL).citation.verified
+    read = {
+        r.name: r.citation.verified for r in parameters.decisions("lcr/security_level").rules(BASEL)
+    }
     assert (read["rmbs_high"], read["rmbs_band"]) == (True, False)
 
 

@@ -16,7 +16,7 @@ from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.quality.reports.lcr import _operands
 from regulatory_assets.regulation.cases import load_cases
-from regulatory_assets.regulation.parameters import Parameters
+from regulatory_assets.regulation.parameters import BASEL, Parameters
 from regulatory_assets.reports.lcr.coverage import cases
 from regulatory_assets.reports.lcr.currency import currency_views
 
@@ -103,7 +103,7 @@ def test_a_view_that_does_not_tie_is_found() -> None:
     p = parameters.at(case.day, parameters.names)
     views = list(currency_views(case.rows, case.reporting_currency, p, case.regime))
     sums = {
-        (currency, p.rates("lcr/lines").text(line, "component")): amount
+        (currency, p.rates("lcr/lines").text(line, "component", BASEL)): amount
         for currency, lines in (("USD", {"own_debt": Decimal(30)}),)
         for line, amount in lines.items()
     }
@@ -126,5 +126,5 @@ def test_what_a_bank_owes_is_a_liability_and_nothing_else() -> None:
         for rule in table.rules(regime)
         if owing & {*rule.when.get("product_type", owing)}
     }
-    liabilities = {line for (line,) in day.rates("lcr/liability_lines").rows()}
+    liabilities = {line for (line,) in day.rates("lcr/liability_lines").rows(BASEL)}
     assert liabilities == lines - {"unclassified"}

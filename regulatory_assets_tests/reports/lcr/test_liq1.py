@@ -20,7 +20,7 @@ from regulatory_assets.disclosure.files import WRITERS
 from regulatory_assets.disclosure.liq1 import NOTES, PARAMETERS, Page, make_pages, pages
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.plan import NotReady
-from regulatory_assets.regulation.parameters import Parameters
+from regulatory_assets.regulation.parameters import BASEL, Parameters
 from regulatory_assets.reports.lcr.liq1 import NOWHERE, liq1
 from regulatory_assets.reports.lcr.quarter import lcr_quarter
 from regulatory_assets.runtime import Runtime
@@ -182,8 +182,8 @@ def test_every_line_of_the_ratio_has_a_row_of_its_kind() -> None:
     """Stock in row 1, outflows below row 16, inflows below row 20; nothing else anywhere."""
     template, assigned = SET.rates("lcr/liq1_rows"), SET.rates("lcr/liq1_lines")
     tops = {"outflow": "16", "inflow": "20"}
-    assert set(assigned.rows()) == {*SET.rates("lcr/lines").rows(), ("lending_excess",)}
-    for (line,), row in SET.rates("lcr/lines").rows().items():
+    assert set(assigned.rows()) == {*SET.rates("lcr/lines").rows(BASEL), ("lending_excess",)}
+    for (line,), row in SET.rates("lcr/lines").rows(BASEL).items():
         top = last = assigned.text(line, "row")
         while top != NOWHERE:
             last, top = top, template.text(top, "part_of")
@@ -195,7 +195,9 @@ def test_every_line_of_the_ratio_has_a_row_of_its_kind() -> None:
 def test_the_template_has_23_rows_and_totals_only_of_what_is_below() -> None:
     template = SET.rates("lcr/liq1_rows")
     assert [row for (row,) in template.rows()] == [str(n) for n in range(1, 24)]
-    taken = {SET.rates("lcr/liq1_lines").text(line, "row") for (line,) in SET["lcr/lines"].rows()}
+    taken = {
+        SET.rates("lcr/liq1_lines").text(line, "row") for (line,) in SET["lcr/lines"].rows(BASEL)
+    }
     totals = {row.texts["part_of"] for row in template.rows().values()} - {NOWHERE}
     assert totals == {"2", "5", "10", "16", "20"}
     assert not taken & totals

@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from regulatory_assets.bank.tables import DEALS, PRODUCT_TYPES, SECTORS
-from regulatory_assets.regulation.parameters import Parameters
+from regulatory_assets.regulation.parameters import BASEL, Parameters
 from regulatory_assets.regulation.tables import Key, Row
 from regulatory_assets.reports.lcr.calculation import liquidity_coverage_ratio
 from regulatory_assets.reports.lcr.plain import MEMO, PARAMETERS, Bank, Reading, window
@@ -283,7 +283,7 @@ def test_every_part_of_every_deal_goes_to_exactly_one_line(product: str) -> None
         assert len({part.part for part in found}) == len(found)
         assert sum(p.amount for p in found if p.part not in MEMO) == amount
         for part in found:
-            assert part.component == lines.text(part.line, "component")
+            assert part.component == lines.text(part.line, "component", BASEL)
             refused = sector is None and _needs_sector(product) and part.part not in MEMO
             assert (part.line == "unclassified") == refused
 
