@@ -1,12 +1,12 @@
 """Loading parameters: one YAML file per table and regime, dated, cited, merged over Basel.
 
-A table is described by its ``basel`` file; a file of another regime holds rows only, each replacing
-the Basel row of the same key or adding one. With ``overlays: none`` in the Basel file its values
-hold for every regime, and a file of another is refused. A regime is known as soon as one file names
-it, and takes the Basel rows where it has none of its own; an unknown regime is refused. Dates are
-days in force, first and last included; what a file says at its top holds for its rows unless a row
-says otherwise. What a row or rule names in another table is there for its regime on each of its
-days.
+A table is described by its ``basel`` file; a file of another regime, in a folder of its name, holds
+rows only, each replacing the Basel row of the same key or adding one. A Basel file that says
+``overlays: none`` holds for every regime, and a file of another is refused. A regime is known as
+soon as one file names it, and takes the Basel rows where it has none of its own; an unknown regime
+is refused. Dates are days in force, first and last included; what a file says at its top holds for
+its rows unless a row says otherwise. What a row or rule names in another table is there for its
+regime on each of its days.
 """
 
 from __future__ import annotations
@@ -120,6 +120,7 @@ class Parameters:
         files: dict[str, dict[str, ParameterFile]] = {}
         for path in _paths(folders):
             file = ParameterFile(path)
+            _check_folder(file)
             regimes = files.setdefault(file.name, {})
             if file.regime in regimes:
                 raise file.node.error(
@@ -203,6 +204,17 @@ def _paths(folders: Iterable[Path]) -> list[Path]:
             raise ParameterError("only *.yaml files are read", "Rename it to .yaml", path)
         found.update(dict.fromkeys(sorted(folder.rglob("*.yaml"))))
     return list(found)
+
+
+def _check_folder(file: ParameterFile) -> None:
+    """A regime's files stand in a folder of its name: by a slip in either there would be one regime
+    more, and the one that was meant would keep the Basel values."""
+    folder = file.path.resolve().parent.name
+    if file.regime not in (BASEL, folder):
+        raise file.fields["regime"].error(
+            f"a file of regime {file.regime} stands in the folder {folder}",
+            f"Name the regime as the folder, or move the file into a folder {file.regime}",
+        )
 
 
 def _history(files: Mapping[str, ParameterFile], regimes: Iterable[str]) -> History:

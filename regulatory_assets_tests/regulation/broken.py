@@ -10,7 +10,8 @@ GOOD = FOLDER / "good"
 
 def broken(folder: str) -> list[str]:
     """The names of the broken files of a folder, one per kind of error."""
-    return sorted(path.stem for path in (FOLDER / folder).glob("*.yaml"))
+    found = (FOLDER / folder).rglob("*.yaml")
+    return sorted(str(path.relative_to(FOLDER / folder).with_suffix("")) for path in found)
 
 
 def broken_file(folder: str, name: str, into: Path) -> tuple[Path, str, int]:
@@ -19,5 +20,6 @@ def broken_file(folder: str, name: str, into: Path) -> tuple[Path, str, int]:
     lines = text.splitlines()
     line = next(number for number, content in enumerate(lines, 1) if content.endswith("# here"))
     copy = into / f"{name}.yaml"
+    copy.parent.mkdir(exist_ok=True)
     copy.write_text(text)
     return copy, lines[0].removeprefix("# ").removesuffix(" # here"), line

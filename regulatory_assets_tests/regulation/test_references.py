@@ -87,10 +87,11 @@ def test_a_regime_may_name_what_it_has_alone(regime: str, refused: bool, tmp_pat
     columns = "keys: [line]\nreferences: {line: test/run_off}"
     for path, line, said in (("basel", "stable", columns), (regime, "brokered", "")):
         text = NAMING.format(regime=path, columns=said, line=line)
-        (tmp_path / f"{path}.yaml").write_text(text)
+        (tmp_path / path).mkdir()
+        (tmp_path / path / "naming.yaml").write_text(text)
     if not refused:
         Parameters.load([GOOD, tmp_path])
         return
     with pytest.raises(ParameterError, match="regime uk, on 2016-01-01") as caught:
         Parameters.load([GOOD, tmp_path])
-    assert (caught.value.path, caught.value.line) == (tmp_path / "uk.yaml", 8)
+    assert (caught.value.path, caught.value.line) == (tmp_path / "uk" / "naming.yaml", 8)
