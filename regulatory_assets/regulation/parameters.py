@@ -142,6 +142,12 @@ class Parameters:
     def names(self) -> tuple[str, ...]:
         return tuple(self._histories)
 
+    @property
+    def regimes(self) -> tuple[str, ...]:
+        """Basel, and every regime that a file names."""
+        known = (table for history in self._histories.values() for _, table in history if table)
+        return tuple(dict.fromkeys(regime for table in known for regime in table.regimes))
+
     def at(self, day: date, names: Iterable[str], not_before: date = date.min) -> ParameterSet:
         """The declared tables as they are in force on a day.
 

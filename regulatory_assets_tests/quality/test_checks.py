@@ -234,6 +234,29 @@ def test_books_that_differ_within_the_group_are_found(runner: Runner) -> None:
     assert "lent_more_than_owed=100.00000000" in said.said
 
 
+def test_a_regime_that_no_file_names_is_found(runner: Runner) -> None:
+    """As delivered, asked of every entity; where a rule says it, before the rule is approved."""
+    assert _answers(runner, "entities")["regimes"].passed
+    stage = runner.graph.stage("entity_adjustments")
+    written = {
+        "id": "E-1", "stage": "entity", "purpose": "methodology", "effective": str(DAY),
+        "conditions": {"field": "entity_id", "op": "=", "value": "BANK_DE"},
+        "operations": [{"op": "set", "field": "regime", "value": "basell"}],
+        "reason": "a test", "owner": "tests",
+    }  # fmt: skip
+    ruled = replace(runner, rules=OneRule(parse(written, "a test")))
+    assert ruled.run_stage(stage, DAY, "test").rows
+    (said,) = against_rows(ruled, stage, DAY)
+    assert "BANK_DE (basell); end the rule that says it, or " in said
+    assert "regimes" in _failed(ruled, stage.name)
+    assert _answers(ruled, "entities")["regimes"].passed
+    idle = F.col("entity_id") == "BANK_FR"
+    _tamper(runner, "entities", "regime", F.lit("basell"), among=idle)
+    said = _answers(runner, "entities")["regimes"].said
+    assert said.startswith("1 entities follow a regime that no parameter file names, for instance")
+    assert "BANK_FR (basell); deliver one of basel, " in said
+
+
 def test_what_names_a_deal_that_a_rule_adds_is_no_fault_of_a_source(runner: Runner) -> None:
     """Its parts stand in the adjustment layer; the deal does not stand before rules."""
     added = F.col("deal_id") == "MAN-R-1-1"
