@@ -24,14 +24,25 @@ LAST_DAY = date.max
 
 _HEAD = ("parameter", "kind", "title", "regime", "from")
 _DATES = ("from", "to")
-_SHARE = "share"
-_NUMBER_TYPES = {
-    "rate": ColumnType.RATE,
-    _SHARE: ColumnType.RATE,
-    "money": ColumnType.MONEY,
-    "integer": ColumnType.INTEGER,
+
+
+@dataclass(frozen=True)
+class _Number:
+    """A type of a column's numbers: how they are kept, and between which bounds they make sense."""
+
+    kind: ColumnType
+    least: Decimal = Decimal("-Infinity")
+    most: Decimal = Decimal("Infinity")
+    bounds: str = ""
+
+
+_NUMBERS = {
+    "rate": _Number(ColumnType.RATE),
+    "share": _Number(ColumnType.RATE, Decimal(0), Decimal(1), bounds="from 0 to 1"),
+    "money": _Number(ColumnType.MONEY),
+    "count": _Number(ColumnType.INTEGER, Decimal(1), bounds="from 1 on"),
 }
-"""Words for a column's type; a share is a rate from 0 to 1."""
+"""By the word for it in a file."""
 
 _DESCRIBED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "rates": (("keys",), ("overlays", "values", "texts", "references")),
@@ -122,14 +133,11 @@ class RateColumns:
     def __init__(self, file: ParameterFile) -> None:
         fields = file.fields
         self.keys = fields["keys"].codes()
-        self.values: dict[str, ColumnType] = {}
-        self.shares: set[str] = set()
+        self._words: dict[str, str] = {}
         if "values" in fields:
-            for name, kind in fields["values"].pairs().items():
-                word = kind.code(_NUMBER_TYPES, "type")
-                self.values[name] = _NUMBER_TYPES[word]
-                if word == _SHARE:
-                    self.shares.add(name)
+            for name, word in fields["values"].pairs().items():
+                self._words[name] = word.code(_NUMBERS, "type")
+        self.values = {name: _NUMBERS[word].kind for name, word in self._words.items()}
         self.texts = _enumerations(fields["texts"]) if "texts" in fields else {}
         names = [*self.keys, *self.values, *self.texts, "citation", *_DATES]
         for name in names:
@@ -140,8 +148,10 @@ class RateColumns:
     def number(self, name: str, node: Node) -> Decimal:
         """A value of a column, as its type allows."""
         found = node.decimal(self.values[name])
-        if name in self.shares and not 0 <= found <= 1:
-            raise node.error(f"{name} {found} is no share", "Write a number from 0 to 1")
+        word = self._words[name]
+        number = _NUMBERS[word]
+        if not number.least <= found <= number.most:
+            raise node.error(f"{name} {found} is no {word}", f"Write a number {number.bounds}")
         return found
 
 

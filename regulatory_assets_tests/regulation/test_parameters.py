@@ -215,7 +215,7 @@ def test_spelling_does_not_change_the_hash(
     [
         {"run_off": ('rate: "0.03"', 'rate: "0.04"')},
         {"run_off": ("to: 2020-06-30", "to: 2030-06-30")},
-        {"run_off": ("days: integer", "days: rate")},
+        {"run_off": ("days: count", "days: rate")},
         {"kind": ('then: {line: other, listed: "NO"}', 'then: {line: other, listed: "YES"}')},
         {"weights": ("keys: [class, band]", "keys: [band, class]")},
     ],
@@ -232,7 +232,7 @@ def test_content_changes_the_hash(
         ({"run_off": ('rate: "0.03"', 'rate: "0.04"')}, {("basel", "stable")}),
         ({"run_off": ('rate: "0.03"', 'rate: "0.0300"')}, set()),
         ({"run_off": ("to: 2020-06-30", "to: 2030-06-30")}, None),
-        ({"run_off": ("days: integer", "days: rate")}, None),
+        ({"run_off": ("days: count", "days: rate")}, None),
         (
             {"kind": ('then: {line: other, listed: "NO"}', 'then: {line: other, listed: "YES"}')},
             None,
