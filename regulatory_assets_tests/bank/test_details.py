@@ -130,6 +130,9 @@ class TestGenerated:
             if piece["trade_id"] in deals:
                 named = deals[piece["trade_id"]]["security_id"]
                 assert classes[piece["security_id"]] == classes[named]
+                kind, weight, *_ = classes[named]
+                by_terms = kind in ("RMBS", "EQUITY") or (kind == "SOVEREIGN" and weight != "0")
+                assert piece["security_id"] == named or not by_terms  # of one level
             if piece["trade_id"] in free:
                 assert piece["reusable"] == "true"
                 assert piece["recallable"] == "false"

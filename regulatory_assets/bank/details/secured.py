@@ -12,7 +12,12 @@ import pyarrow as pa
 from regulatory_assets.bank.book import CHUNK, Book
 from regulatory_assets.bank.details.securities import VARIANTS, units
 from regulatory_assets.bank.draw import Bools, Ints
-from regulatory_assets.bank.kinds import CURRENCIES, ENTITIES, REPORTING_CURRENCY
+from regulatory_assets.bank.kinds import (
+    CURRENCIES,
+    ENTITIES,
+    REPORTING_CURRENCY,
+    SECURITY_VARIANTS,
+)
 from regulatory_assets.bank.positions import REPO, SECTORS, day_number
 from regulatory_assets.bank.rows import codes, dates, identifiers, money
 
@@ -20,6 +25,15 @@ LONGEST = 90
 """Days of the longest trade with an end."""
 PIECES = 3
 """The most pieces in a leg."""
+
+_TERMS_DECIDE = np.array(
+    [
+        v.asset_class in ("RMBS", "EQUITY")
+        or (v.asset_class == "SOVEREIGN" and v.risk_weight != "0")
+        for v in SECURITY_VARIANTS
+    ]
+)
+"""Of which class two securities may differ in level: by their mortgages, index or country."""
 
 _TRADES = ("repo", "reverse repo", "intragroup repo", "intragroup reverse repo")
 _DIRECTIONS, _GIVEN, _RECEIVED = ("GIVEN", "RECEIVED"), 0, 1
@@ -73,7 +87,7 @@ def leg_rows(book: Book, day: date) -> Iterator[pa.Table]:
 
 
 def piece_rows(book: Book, day: date) -> Iterator[pa.Table]:
-    """One to three securities of one class in a leg; their values are the leg's."""
+    """One to three securities of one class and level in a leg; their values are the leg's."""
     for places in book.places_of(_TRADES):
         found = book.before_treasury(day, places)
         deals, at = found.deals, found.at
@@ -82,7 +96,8 @@ def piece_rows(book: Book, day: date) -> Iterator[pa.Table]:
         part = deals.collateral // count
         last = number == count[who] - 1
         value = np.where(last, deals.collateral[who] - number * part[who], part[who])
-        security = (deals.security[who] + number * VARIANTS) % book.securities
+        other = np.where(_TERMS_DECIDE[deals.security[who] % VARIANTS], 0, number * VARIANTS)
+        security = (deals.security[who] + other) % book.securities
         quantity = units(book, day, security, value)
         given = (deals.product == REPO)[who]
         reusable = given | deals.eligible[who] | book.draw.chance(400, "reusable", at.key)[who]
