@@ -54,7 +54,10 @@ def _unclassified(day: Examination, since: int) -> Result:
     key = LCR_FLOWS.key
     missing = F.col("factor").isNull() | F.col("weighted").isNull()
     found = day.keys(LCR_FLOWS, key, among=(F.col("line") == "unclassified") | missing)
-    wrong = "parts of deals have no LCR line or factor"
+    wrong = (
+        "parts of deals have no LCR line or factor (where piece_levels has pieces of a secured "
+        "trade that are of another level than its deal's security: deliver a deal for each level)"
+    )
     return verdict(found.count(), found, key, wrong, "every part of every deal has its line")
 
 

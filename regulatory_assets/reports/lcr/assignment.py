@@ -167,7 +167,7 @@ def _question(p: Any) -> Column:
         .when((part == INTEREST) & decided_by(interest), question(interest, paid))
         .when(
             F.col("product_type").isin("REPO", "REVERSE_REPO") & part.isin("whole", INTEREST),
-            question(p["lcr/secured_lines"], secured),
+            F.coalesce(question(p["lcr/secured_lines"], secured), _NOWHERE),
         )
     )
     for table, inputs in others:

@@ -4,7 +4,8 @@ What a deal looks up is prepared elsewhere: what is insured in ``insurance`` and
 deposit can leave in ``calling``, whose deposits are added up in ``customers``, the level of a
 security in ``securities``, how much of it is free in ``holdings``, what is repaid when in
 ``instalments``, whether a loan performs in ``lending``, what a trade has received in ``received``,
-where scopes differ in ``treatment``. No factor stands here.
+whether its collateral is of one level in ``collateral``, where scopes differ in ``treatment``. No
+factor stands here.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from regulatory_assets.reports.lcr.assignment import (
     with_line,
 )
 from regulatory_assets.reports.lcr.calling import OF_CALLS, by_terms
+from regulatory_assets.reports.lcr.collateral import OF_COLLATERAL, is_of_one_level
 from regulatory_assets.reports.lcr.customers import DEPOSITOR_SIZES
 from regulatory_assets.reports.lcr.holdings import FREE_HOLDINGS
 from regulatory_assets.reports.lcr.instalments import (
@@ -95,6 +97,7 @@ def _covered(entries: Collection[Entry]) -> Column | None:
         OF_PUBLIC,
         OF_GRADE,
         OF_RECEIVED,
+        OF_COLLATERAL,
         Lookup(FREE_HOLDINGS, by=("deal_id",), take=("free", "operational_ok"), optional=True),
         OF_CALLS,
         OF_LOAN,
@@ -187,8 +190,10 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
         "pledged": product(F.col("collateral_value"), F.col("rate")),
         "operational": product(F.col("operational_amount"), F.col("rate")),
     }
+    secured = is_a(SWAP) | decided_by(p["lcr/secured_lines"])
     second = {
-        "level": F.coalesce("level", F.lit("none")),
+        # Of several levels it has none, not even that of what is not liquid: no line takes it.
+        "level": F.when(~secured | is_of_one_level(), F.coalesce("level", F.lit("none"))),
         "insured": insured,
         "all_insured": F.coalesce("shared_all_insured", "all_insured"),
         "operational": F.least(F.coalesce("operational", _NOTHING), F.col("held")),

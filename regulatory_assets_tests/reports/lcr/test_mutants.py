@@ -171,6 +171,7 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "whether it may be used again is not looked at": (Tables, "free_share", _piece(reusable=True)),
     "whether it was is not": (Tables, "free_share", _piece(reused_quantity=Decimal(0))),
     "whether its owner can have it back is not": (Tables, "free_share", _piece(recallable=False)),
+    "all collateral is of one level": (Tables, "is_of_one_level", lambda *_: True),
     "coupons of the stock come in": (Bank, "_in_stock", lambda *_: False),
     "interest counts nowhere": (Bank, "_pieces", _without_interest),
     "interest runs off as the repo does": (Bank, "_line", _interest_of_funding),

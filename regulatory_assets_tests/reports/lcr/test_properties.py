@@ -236,7 +236,7 @@ def _bank(deal: dict[str, Any], flows: Sequence[dict[str, Any]] = ()) -> Bank:
         "deals": [deal],
         "cash_flows": flows,
         "financing_legs": [LEG],
-        "collateral_pieces": [PIECE],
+        "collateral_pieces": [PIECE] if deal["product_type"] == "COLLATERAL_SWAP" else [],
     }
     return Bank(rows, DAY, Reading(SET))
 
@@ -250,7 +250,7 @@ PIECE |= {
     "market_value": Decimal(50),
     "quantity": Decimal(1),
 }
-"""What a swap has received; of other deals nobody asks for it."""
+"""What a swap has received."""
 DUES = (None, DAY, DAY + timedelta(days=30), DAY + timedelta(days=31))
 SECURITIES = (("ONE", "TWO", "NONE"), ("ONE", "TWO", "NONE", "OWN", "FOREIGN"))
 """Those that tell kinds of collateral apart, and those that tell holdings apart."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -27,7 +27,7 @@ from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Cited, Entry, Stage
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.quality.examination import Examination
-from regulatory_assets.quality.reports.lcr import ratio_ties
+from regulatory_assets.quality.reports.lcr import ratio_ties, unclassified
 from regulatory_assets.regulation.cases import DealBank
 from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.reports.lcr import coverage
@@ -194,6 +194,49 @@ def test_another_factor_reaches_pools_where_it_is_a_haircut(tmp_path: Path, sail
     assert runner.plan(forgetful, bank.day).way is Way.EMPTY
     assert stood != whole(runner, stage, bank.day)
     follow(runner, stage, bank.day)
+
+
+def test_a_piece_of_another_level_reaches_its_deal(tmp_path: Path, sail: Engine) -> None:
+    """A piece moves to a security of the deal's level and back to one without: the line follows
+    (BCBS 238 paras 114-115), each time as a whole calculation has it, and the check says so."""
+    bank = _of_deals(_bank(EVERY_LINE), ("MIX5", "SU11"))
+    runner = run_bank(bank, tmp_path, sail, only="lcr_flows")
+    beside = ("received_pieces", "received_collateral")
+    names = ("piece_levels", "collateral_levels", "lcr_flows")
+    pieces = runner.graph.tables["collateral_pieces"]
+    columns = ",".join(pieces.column_names)
+
+    def line() -> str:
+        rows = rows_of_day(runner, "lcr_flows", bank.day)
+        (row,) = (r for r in rows if (r["deal_id"], r["part"]) == ("MIX5", "whole"))
+        return str(row["line"])
+
+    assert line() == "secured_funding_level2a"
+    for number, (security, expected) in enumerate(
+        {"OTHER": "unclassified", "GOV20": "secured_funding_level2a"}.items(), start=1
+    ):
+        moved_piece = f"_operation,{columns}\nupsert,MIX5,2,1,{security},1,40,true,0,false\n"
+        file = tmp_path / str(bank.day) / f"collateral_pieces.delta-{number:03}.csv"
+        file.write_text(moved_piece)
+        ingest_table(runner, tmp_path, pieces, bank.day)
+        ways = {o.table: o.way for o in runner.run_day(bank.day, "moved", [*beside, *names])}
+        for stage in map(runner.graph.stage, names):
+            assert ways[stage.name] is Way.CHANGE
+            assert standing(runner, stage, bank.day) == whole(runner, stage, bank.day)
+        day = Examination(runner.positions(bank.day), runner.reader, runner.register)
+        told = unclassified.examine(day, 0)
+        assert (line(), told.passed) == (expected, expected != "unclassified")
+        assert told.passed or ("deliver a deal for each" in told.said and "MIX5" in told.said)
+
+
+def _of_deals(bank: DealBank, deals: Collection[str]) -> DealBank:
+    """A bank with some of its deals alone, whose trades have their names."""
+    named = {"deals": "deal_id", "financing_legs": "trade_id", "collateral_pieces": "trade_id"}
+    rows = {
+        table: [r for r in found if table not in named or r[named[table]] in deals]
+        for table, found in bank.rows.items()
+    }
+    return replace(bank, rows=rows)
 
 
 def _bank(name: str) -> DealBank:

@@ -96,7 +96,7 @@ class Bank(Tables):
         return str(counterparty["partner_entity_id"]) if counterparty else ""
 
     def _parts(self, deal: Deal, regime: str, sector: str, only_in: str | None) -> Iterator[Part]:
-        level = self.level(deal, regime)
+        level = self.level(deal, regime) if self.is_of_one_level(deal, regime) else "unknown"
         deal = self._by_terms(deal, sector in ("RETAIL", "SMALL_BUSINESS"))
         known = {
             "product_type": deal["product_type"],
@@ -321,7 +321,7 @@ class Bank(Tables):
         if kind == "SECURITY" and deal["deal_id"] in self.free:
             free = self.free[deal["deal_id"]]
             return {"free": free, "pledged": held - free}
-        liquid = deal["eligible"] and known["level"] != "none"
+        liquid = deal["eligible"] and known["level"] not in ("none", "unknown")
         pledged = self.held(deal, "collateral_value")
         if kind in self.reading.parameters.decisions("lcr/facility_lines").inputs["product_type"]:
             posted = ZERO
@@ -382,7 +382,7 @@ class Bank(Tables):
             return f"unwind_{known['level']}"
         if part == "interest" and known["product_type"] in (*_BORROWED, "SECURITY"):
             return self.reading.rule("lcr/interest_lines", regime, known).then["line"]
-        if known.get("received") == "unknown" and part == "whole":
+        if "unknown" in (known["level"], known.get("received")) and part == "whole":
             return "unclassified"
         kind = "SECURITY" if part == "collateral" else known["product_type"]
         table = {"DEPOSIT": "lcr/deposit_lines", "LOAN": "lcr/loan_lines"}.get(kind)

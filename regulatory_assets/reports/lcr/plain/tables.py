@@ -56,11 +56,12 @@ class Tables:
         told = rows.get("counterparty_details", ())
         self.abroad = {row["counterparty_id"]: row["country"] for row in told}
         self.received: dict[str | None, list[Deal]] = {}
-        received = (r for r in rows.get("financing_legs", ()) if r["direction"] == "RECEIVED")
-        swap_of = {(leg["trade_id"], leg["leg"]): leg["deal_id"] for leg in received}
+        self.given: dict[str | None, list[Deal]] = {}
+        legs = {(leg["trade_id"], leg["leg"]): leg for leg in rows.get("financing_legs", ())}
         for piece in rows.get("collateral_pieces", ()):
-            swap = swap_of.get((piece["trade_id"], piece["leg"]))
-            self.received.setdefault(swap, []).append(piece)
+            leg = legs[piece["trade_id"], piece["leg"]]
+            side = self.received if leg["direction"] == "RECEIVED" else self.given
+            side.setdefault(leg["deal_id"], []).append(piece)
         self.funding: dict[tuple[str, str], Decimal] = {}
         self.insured: dict[str, Decimal] = {}
         self.all_insured: set[str] = set()
@@ -222,6 +223,16 @@ class Tables:
             if known
             else "none"
         )
+
+    def is_of_one_level(self, deal: Deal, regime: str) -> bool:
+        """Whether all pieces of a secured trade have the level of its security: of a swap those
+        given, as what it has received has a level of its own."""
+        both = (self.given, self.received)
+        sides = {"REPO": both, "REVERSE_REPO": both, "COLLATERAL_SWAP": (self.given,)}
+        of_kind, own = sides.get(deal["product_type"], ()), self.level(deal, regime)
+        pieces = (piece for side in of_kind for piece in side.get(deal["deal_id"], ()))
+        alone = ({**deal, "security_id": piece["security_id"]} for piece in pieces)
+        return all(self.level(piece, regime) == own for piece in alone)
 
     def grade(self, deal: Deal, regime: str) -> dict[str, str]:
         """What decides the level of a deal's security; nothing where it has none."""
