@@ -18,7 +18,7 @@ from regulatory_assets.bank.tables.securities import COLLATERAL_PIECES, FINANCIN
 from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.reports.lcr.assignment import SWAP
-from regulatory_assets.reports.lcr.scopes import ENTITY_SCOPES
+from regulatory_assets.reports.lcr.scopes import ENTITY_SCOPES, listed
 from regulatory_assets.reports.lcr.securities import (
     OF_GRADE,
     SECURITY_GRADES,
@@ -113,9 +113,7 @@ def _told(level: Expression) -> Expression:
 def collateral_levels(pieces: DataFrame, p: Any) -> DataFrame:
     """One piece of another level is enough."""
     differing = F.when(F.col("level") != F.col("deal_level"), F.col("regime"))
-    found = pieces.groupBy("deal_id").agg(F.collect_set(differing).alias("regimes"))
-    named = F.array_join(F.sort_array("regimes"), "/")
-    return found.withColumn("differing", F.when(F.size("regimes") > 0, named))
+    return pieces.groupBy("deal_id").agg(listed(differing).alias("differing"))
 
 
 OF_COLLATERAL = Lookup(COLLATERAL_LEVELS, by=("deal_id",), take=("differing",), optional=True)

@@ -17,7 +17,7 @@ from regulatory_assets.bank.tables.customers import CUSTOMER_GROUPS
 from regulatory_assets.ledger.stages import Lookup, aggregate_stage, group_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.reports.lcr.limits import OF_LIMITS
-from regulatory_assets.reports.lcr.scopes import scopes_of
+from regulatory_assets.reports.lcr.scopes import listed, scopes_of
 from regulatory_assets.reports.lcr.tables import DEPOSITORS
 
 _STRING, _MONEY, _LONG = ColumnType.STRING, ColumnType.MONEY, ColumnType.LONG
@@ -121,9 +121,4 @@ def depositor_sizes(members: DataFrame, p: Any) -> DataFrame:
     """From how much funding on a small business is a corporate (BCBS 238 paras 89-92)."""
     limit = F.coalesce(F.col("limit_small_business"), F.lit(0).cast(_MONEY.value))
     large = F.when(F.col("connected_funding") >= limit, F.col("scope"))
-    scopes = F.array_join(F.sort_array(F.collect_set(large)), "/")
-    return (
-        members.groupBy("entity_id", "counterparty_id")
-        .agg(scopes.alias("scopes"))
-        .withColumn("large_scopes", F.when(F.col("scopes") != "", F.col("scopes")))
-    )
+    return members.groupBy("entity_id", "counterparty_id").agg(listed(large).alias("large_scopes"))

@@ -81,6 +81,11 @@ ENTITY_SCOPES = Table(
 )  # fmt: skip
 
 
+def listed(names: Column) -> Column:
+    """A group's names, each once and in order, separated by '/'; null where there is none."""
+    return F.nullif(F.array_join(F.sort_array(F.collect_set(names)), "/"), F.lit(""))
+
+
 def scopes_of(entity: str, path: str) -> Column:
     """The scopes of an entity: itself, then those of consolidation above it, outermost first."""
     return F.split(F.concat_ws("/", F.col(entity), F.col(path)), "/")
