@@ -67,13 +67,13 @@ class _Strings(SafeConstructor):
     0x1F), and times; what has one of them, or is none, is told with its line."""
 
     def construct_yaml_timestamp(self, node: Any, values: Any = None) -> Any:
-        try:
-            if not re.fullmatch(DATE_PATTERN, node.value):
-                raise ValueError("write it as 2026-01-31")  # noqa: TRY301
-            return super().construct_yaml_timestamp(node, values)
-        except ValueError as error:
-            problem = f"{node.value} is no date: {error}"
-            raise ConstructorError(None, None, problem, node.start_mark) from None
+        why = "write it as 2026-01-31"
+        if re.fullmatch(DATE_PATTERN, node.value):
+            try:
+                return super().construct_yaml_timestamp(node, values)
+            except ValueError as error:
+                why = str(error)
+        raise ConstructorError(None, None, f"{node.value} is no date: {why}", node.start_mark)
 
     def construct_yaml_int(self, node: Any) -> int:
         if not re.fullmatch(WHOLE_PATTERN, node.value):
