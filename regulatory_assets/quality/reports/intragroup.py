@@ -22,14 +22,12 @@ def _two_books(day: Examination, since: int) -> Result:
         owed = F.when(kind.isin(liability, *held), liability).otherwise(owed)
     parties = day.rows(COUNTERPARTIES).where(F.col("partner_entity_id").isNotNull())
     known = frames.semi(parties, day.rows(ENTITIES), ("partner_entity_id",), ("entity_id",))
-    party = known.select(F.col("counterparty_id").alias("party"), "partner_entity_id")
     deals = day.rows(DEALS).select(
         "entity_id", "counterparty_id", "product_type", "currency", "amount"
     )
-    within = frames.attach(
-        deals.withColumn("owed_as", owed).where(F.col("owed_as").isNotNull()),
-        party, ("counterparty_id",), ("party",), "inner",
-    )  # fmt: skip
+    both = deals.withColumn("owed_as", owed).where(F.col("owed_as").isNotNull())
+    by_party, party = ("counterparty_id",), known.select("counterparty_id", "partner_entity_id")
+    within = frames.attach(both, party, by_party, by_party, "inner")
     lent, partner, amount = kind.isin(*assets), F.col("partner_entity_id"), F.col("amount")
     sides = within.select(
         F.when(lent, entity).otherwise(partner).alias("lender"),
