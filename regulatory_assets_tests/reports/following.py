@@ -11,6 +11,7 @@ from typing import Any
 from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
+from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.change import Calculation
 from regulatory_assets.ledger.plan import Plan, Way
 from regulatory_assets.ledger.reader import Version
@@ -44,7 +45,7 @@ def found(runner: Runner, stage: Stage, day: date) -> set[tuple[Any, ...]]:
     plan = runner.plan(stage, day)
     with runner.lake.scratch() as store:
         keys = _calculation(runner, plan, store).using(plan.values)
-        return {tuple(row.values()) for row in keys.toArrow().to_pylist()}
+        return {tuple(row.values()) for row in frames.values(keys)}
 
 
 def differing(runner: Runner, stage: Stage, day: date) -> set[tuple[Any, ...]]:
@@ -66,7 +67,7 @@ def but(cited: Cited, condition: Column) -> Cited:
 
 
 def _rows(stage: Stage, rows: DataFrame) -> Counter[tuple[Any, ...]]:
-    content = rows.select(*stage.writes.content).toArrow().to_pylist()
+    content = frames.values(rows.select(*stage.writes.content))
     return Counter(tuple(row.values()) for row in content)
 
 
