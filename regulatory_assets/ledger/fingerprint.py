@@ -28,7 +28,7 @@ def code_fingerprint(stage: Stage, engine: str) -> str:
     digest = hashlib.sha256(engine.encode())
     declaration = (
         stage.kind.value,
-        stage.reads.name,
+        [table.name for table in stage.drives],
         [(c.name, c.type.value) for c in stage.writes.columns],
         stage.writes.key,
         [(lookup.table.name, lookup.by, lookup.take, lookup.prefix) for lookup in stage.lookups],

@@ -79,6 +79,11 @@ class Joining:
         return self.moves[self.stage.reads.name]
 
     @property
+    def drives(self) -> tuple[Move, ...]:
+        """The driving table, and those that an aggregate adds up with it."""
+        return tuple(self.moves[table.name] for table in self.stage.drives)
+
+    @property
     def lookups_layered(self) -> bool:
         """Whether rules may have changed what the stage looks up."""
         return any(self.moves[lookup.table.name].new.layered for lookup in self.stage.lookups)

@@ -142,7 +142,8 @@ class Derivation:
 
 @dataclass(frozen=True)
 class Stage:
-    """One calculation: it reads one driving table and lookups, and writes one table."""
+    """One calculation: it reads one driving table and lookups, and writes one table. An aggregate
+    may add up ``also`` others."""
 
     kind: StageKind
     reads: Table
@@ -161,6 +162,7 @@ class Stage:
     leaves: bool = False
     spreads: Stage | None = None
     named: tuple[tuple[str, str], ...] = ()
+    also: tuple[Table, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self)
@@ -172,10 +174,15 @@ class Stage:
 
     @property
     def inputs(self) -> tuple[Table, ...]:
-        """The driving table, then each lookup table once, then what is spread."""
+        """The driving tables, then each lookup table once, then what is spread."""
         spread = () if self.spreads is None else (self.spreads.writes,)
         lookups = (lookup.table for lookup in self.lookups)
-        return tuple(dict.fromkeys((self.reads, *lookups, *spread)))
+        return tuple(dict.fromkeys((*self.drives, *lookups, *spread)))
+
+    @property
+    def drives(self) -> tuple[Table, ...]:
+        """The driving table, and those that an aggregate adds up with it."""
+        return (self.reads, *self.also)
 
     @property
     def ruled(self) -> bool:
@@ -203,14 +210,20 @@ def row_stage(
 
 
 def aggregate_stage(
-    *, reads: Table, writes: Table, by: tuple[str, ...], sums: tuple[str, ...]
+    *,
+    reads: Table,
+    writes: Table,
+    by: tuple[str, ...],
+    sums: tuple[str, ...],
+    also: tuple[Table, ...] = (),
 ) -> Stage:
     """Sums by group. The written table holds ``by``, ``sums``, ``n_rows`` and ``n``.
 
     ``n_rows`` counts the ledger rows of the group (the group's row exists while it is positive),
-    ``n`` counts them by sign (a contra and its rebooking cancel).
+    ``n`` counts them by sign (a contra and its rebooking cancel). ``also`` are tables with the same
+    columns whose rows are added up with those of ``reads``; a day may lack any of them.
     """
-    return Stage(StageKind.AGGREGATE, reads, writes, by=by, sums=sums)
+    return Stage(StageKind.AGGREGATE, reads, writes, by=by, sums=sums, also=also)
 
 
 def group_stage(
@@ -385,6 +398,8 @@ def _check(stage: Stage) -> None:
         refuse("only a report stage may take its whole table as one group")
     if stage.kind is StageKind.REPORT and not read.bounded:
         refuse(f"a report stage reads a bounded table, {read.name} grows with the book")
+    if stage.also and stage.kind is not StageKind.AGGREGATE:
+        refuse("only an aggregate adds up several tables")
     if stage.kind is StageKind.AGGREGATE:
         _check_aggregate(stage, refuse)
 
@@ -401,8 +416,12 @@ def _check_aggregate(stage: Stage, refuse: Callable[[str], None]) -> None:
         refuse(f"the written columns must be {(*stage.by, *stage.sums, *COUNTS)}")
     if written.key != stage.by:
         refuse("the written key must be the group columns")
+    for read in stage.drives:
+        for name in (*stage.by, *stage.sums):
+            if name not in read.column_names or read.type_of(name) is not written.type_of(name):
+                refuse(f"{name} of {read.name} must be a column of the same type")
     for name in stage.sums:
-        if {stage.reads.type_of(name), written.type_of(name)} != {ColumnType.MONEY}:
+        if written.type_of(name) is not ColumnType.MONEY:
             refuse(f"{name} is summed and must be money in both tables")
     if any(written.type_of(name) is not ColumnType.LONG for name in COUNTS):
         refuse(f"{COUNTS} must be long")

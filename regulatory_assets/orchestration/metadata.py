@@ -62,14 +62,15 @@ def column_lineage(stage: Stage) -> TableColumnLineage | None:
     Group columns and sums of an aggregate; group columns of a group or report stage; of a row
     stage the key columns of the table it reads, which its own key must contain.
     """
-    read = AssetKey(stage.reads.name)
     if stage.kind is StageKind.ROW:
         certain: Sequence[str] = stage.reads.key
     else:
         certain = (*stage.by, *stage.sums)
-    deps = {name: [TableColumnDep(read, name)] for name in certain}
+    read = [AssetKey(table.name) for table in stage.drives]
+    deps = {name: [TableColumnDep(key, name) for key in read] for name in certain}
     if stage.kind is StageKind.AGGREGATE:
-        deps |= {name: [TableColumnDep(read, key) for key in stage.by] for name in COUNTS}
+        counted = [TableColumnDep(key, name) for key in read for name in stage.by]
+        deps |= dict.fromkeys(COUNTS, counted)
     return TableColumnLineage(deps) if deps else None
 
 

@@ -79,7 +79,8 @@ def stages(graph: Graph) -> Iterator[str]:
             f"`{lookup.table.name}` by {', '.join(lookup.by)}: {', '.join(lookup.take)}"
             for lookup in stage.lookups
         ]
-        rows = [("kind", stage.kind.value), ("reads", f"`{stage.reads.name}`")]
+        read = ", ".join(f"`{table.name}`" for table in stage.drives)
+        rows = [("kind", stage.kind.value), ("reads", read)]
         rows += [("lookup", text) for text in lookups]
         rows += [("parameter", f"`{name}`") for name in stage.parameters]
         if stage.by:

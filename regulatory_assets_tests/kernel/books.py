@@ -97,6 +97,13 @@ FLOWS = Table("flows", "Parts of deals.", _FLOW_COLUMNS, ("book", "id", "part"),
 ADJUSTED = Table(
     "adjusted", "Parts with contra rows.", _FLOW_COLUMNS, ("book", "id", "part"), "books"
 )
+NOTED = Table(
+    "noted",
+    "What is known of customers without deals.",
+    (_BOOK, _CUSTOMER, _KIND, _PART, _column("amount", _MONEY)),
+    ("book", "customer"),
+    "books",
+)
 LINES = Table(
     "lines",
     "Sums by kind and part.",
@@ -217,7 +224,16 @@ def adjusted(rows: DataFrame, _: Any) -> DataFrame:
     )
 
 
-lines = aggregate_stage(reads=ADJUSTED, writes=LINES, by=("book", "kind", "part"), sums=("amount",))
+@row_stage(reads=CUSTOMERS, writes=NOTED)
+def noted(customers: DataFrame, _: Any) -> DataFrame:
+    """A row of its own for each customer, where sums are of deals else."""
+    one = F.lit(1).cast(_MONEY.value)
+    return customers.withColumns({"part": F.lit("noted"), "amount": one})
+
+
+lines = aggregate_stage(
+    reads=ADJUSTED, writes=LINES, by=("book", "kind", "part"), sums=("amount",), also=(NOTED,)
+)
 
 
 @report_stage(reads=LINES, writes=REPORT, by=("book",), parameters=("factor",))
@@ -244,7 +260,7 @@ def trend(rows: Sequence[ReportRow], _: Any) -> Iterable[ReportRow]:
     yield {"book": rows[0]["book"], "amount": amount, "days": days}
 
 
-GRAPH = Graph(SOURCES, (held, flows, adjusted, lines, report, trend))
+GRAPH = Graph(SOURCES, (held, flows, adjusted, noted, lines, report, trend))
 
 
 @dataclass(frozen=True)

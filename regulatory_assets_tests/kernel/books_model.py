@@ -97,7 +97,8 @@ READS = {
     "held": ("deals", "rates", "customers"),
     "flows": ("deals", "rates", "customers", "held"),
     "adjusted": ("flows",),
-    "lines": ("adjusted",),
+    "noted": ("customers",),
+    "lines": ("adjusted", "noted"),
     "report": ("lines",),
 }
 """The stages in order, each with what it reads."""
@@ -116,8 +117,10 @@ def stage(name: str, inputs: Mapping[str, State], settings: Settings) -> State:
         return _flows(given, inputs["held"], settings)
     if name == "adjusted":
         return _adjusted(inputs["flows"])
+    if name == "noted":
+        return _noted(inputs["customers"])
     if name == "lines":
-        return _lines(inputs["adjusted"])
+        return _lines(inputs["adjusted"], inputs["noted"])
     return _report(inputs["lines"], settings)
 
 
@@ -199,10 +202,16 @@ def _adjusted(flows: State) -> State:
     return Counter(rows)
 
 
-def _lines(adjusted: State) -> State:
+def _noted(customers: State) -> State:
+    rows = customers.elements()
+    return Counter((*row[:5], row[5], "noted", exact(Decimal(1))) for row in rows)
+
+
+def _lines(adjusted: State, noted: State) -> State:
     sums: dict[Row, list[Decimal | int]] = defaultdict(lambda: [Decimal(0), 0, 0])
-    for row in adjusted.elements():
-        layer, sign, rule, book, _, part, _, kind, _, amount = row
+    of_deals = [(*row[:4], row[7], row[5], row[9]) for row in adjusted.elements()]
+    of_customers = [(*row[:4], *row[5:]) for row in noted.elements()]
+    for layer, sign, rule, book, kind, part, amount in (*of_deals, *of_customers):
         group = sums[layer, rule, book, kind, part]
         assert isinstance(sign, int)
         if isinstance(amount, Decimal):

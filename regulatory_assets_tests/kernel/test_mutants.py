@@ -114,6 +114,11 @@ def net_count(patch: Patch) -> None:
     patch.setattr(Calculation, "_aggregate_rows", mutant)
 
 
+def first_table_alone(patch: Patch) -> None:
+    """An aggregate of several tables follows the first of them."""
+    patch.setattr(Calculation, "drives", property(lambda self: (self.driving,)))
+
+
 def plain_equality(patch: Patch) -> None:
     """Keys are compared with =, to which null is equal to nothing."""
 
@@ -278,6 +283,7 @@ MUTANTS: tuple[tuple[Callable[[Patch], None], Callable[[World], None]], ...] = (
     (superseding_full_run, new_code),
     (replacing_full_run, new_code),
     (net_count, begin),
+    (first_table_alone, new_kind),
     (plain_equality, null_keys),
     (cutoff_without_bookkeeping, empty_history),
     (lost_trigger, new_kind),
