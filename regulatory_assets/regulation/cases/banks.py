@@ -5,8 +5,10 @@ The whole file is one bank on one day, to be calculated once; a case is a group 
 identifiers are unique in the file. ``defaults`` fills columns that a row leaves out; a column that
 is given nowhere is null, or refused where the table forbids it. Rows that all cases need stand
 under ``tables``. ``parts`` lists every part of the case's deals, memo parts too, in reporting
-currency; a part of amount zero is left out. Where the scopes of an entity treat a deal differently,
-each part says ``only_in`` which. ``results`` gives, where present, the results by scope::
+currency; a part of amount zero is left out. What no deal stands for (a facility, a netting set) is
+named like one, by the first key column of its row. Where the scopes of an entity treat a deal
+differently, each part says ``only_in`` which. ``results`` gives, where present, the results by
+scope::
 
     cases: deals
     title: A small bank
@@ -54,11 +56,12 @@ class ExpectedPart:
 
 @dataclass(frozen=True)
 class DealCase:
-    """Some deals of a bank and every part that they must give."""
+    """Some deals of a bank and every part that they must give; of what no deal stands for too."""
 
     name: str
     why: str
-    deal_ids: tuple[str, ...]
+    names: tuple[str, ...]
+    """The first key column of each row of the case: what a part may belong to."""
     parts: tuple[ExpectedPart, ...]
     place: str
 
@@ -111,20 +114,22 @@ class _Bank:
         return DealBank(self.path, title, day, self.rows, cases, results)
 
     def _case(self, name: str, node: Node) -> DealCase:
-        fields = node.fields(("case", "why", "deals", "parts"), self.tables)
-        before = len(self.rows["deals"])
-        for table in self.tables:
-            if table in fields:
-                self._add(table, fields[table])
-        deal_ids = tuple(row["deal_id"] for row in self.rows["deals"][before:])
+        fields = node.fields(("case", "why", "parts"), self.tables)
+        names: dict[str, None] = {}
+        for name_of_table, table in self.tables.items():
+            if name_of_table in fields:
+                before = len(self.rows[name_of_table])
+                self._add(name_of_table, fields[name_of_table])
+                added = self.rows[name_of_table][before:]
+                names |= dict.fromkeys(str(row[table.key[0]]) for row in added)
         parts: dict[tuple[str, str, str | None], ExpectedPart] = {}
         for item in fields["parts"].items():
-            part = _part(item, deal_ids)
+            part = _part(item, tuple(names))
             key = part.deal_id, part.part, part.only_in
             if key in parts:
                 raise item.error(f"{part.deal_id} {part.part} stands twice", "Keep one of the two")
             parts[key] = part
-        return DealCase(name, fields["why"].text(), deal_ids, tuple(parts.values()), node.place)
+        return DealCase(name, fields["why"].text(), tuple(names), tuple(parts.values()), node.place)
 
     def _add(self, name: str, rows: Node) -> None:
         table = self.tables[name]
@@ -155,10 +160,10 @@ class _Bank:
         return row
 
 
-def _part(node: Node, deal_ids: Sequence[str]) -> ExpectedPart:
+def _part(node: Node, names: Sequence[str]) -> ExpectedPart:
     fields = node.fields(_PART, ("only_in",))
     return ExpectedPart(
-        fields["deal_id"].code(deal_ids, "deal"),
+        fields["deal_id"].code(names, "deal"),
         fields["part"].text(),
         fields["line"].text(),
         fields["amount"].decimal(ColumnType.MONEY),

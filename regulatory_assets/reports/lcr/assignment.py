@@ -2,7 +2,7 @@
 
 Every family of deals has its decision table; here stands what a part asks it. All tables' answers
 are one table of rows that parts are joined with. What the parts are and how much they are belongs
-to ``flows``.
+to ``flows``, what no deal stands for to ``positions``.
 """
 
 from __future__ import annotations
@@ -44,10 +44,13 @@ _OF_REGIME = "/"
 _NOWHERE = F.lit("unclassified")
 
 
-def with_line(parts: DataFrame, p: Any) -> DataFrame:
+def with_line(parts: DataFrame, question: Column, p: Any) -> DataFrame:
     """Parts with ``line``, ``component``, ``factor`` and whether the line is ``dated``: looked at
-    by day (12 CFR 249.30(b)). A part without an amount, or that no line takes, is unclassified."""
-    asked = F.concat(F.col("regime"), F.lit(_OF_REGIME), _question(p))
+    by day (12 CFR 249.30(b)). A part without an amount, or that no line takes, is unclassified.
+
+    ``question`` is what each asks the decision table of its family, or the line that it knows.
+    """
+    asked = F.concat(F.col("regime"), F.lit(_OF_REGIME), question)
     asking = parts.withColumn("__asked", F.when(F.col("amount").isNotNull(), asked))
     # The few rows stand left: of parts the engine cannot tell how many they are, and would keep
     # them all in memory to look into.
@@ -103,8 +106,8 @@ def _in_stock() -> Column:
     return is_a("SECURITY") & liquid & usable
 
 
-def _question(p: Any) -> Column:
-    """What a part asks the decision table of its family; some know their line themselves."""
+def question_of_part(p: Any) -> Column:
+    """What a part of a deal asks the table of its family; some know their line themselves."""
     part = F.col("part")
     sector, window, level = F.col("sector"), F.col("window"), F.col("level")
     held_asset = F.when(part == "collateral", "SECURITY").otherwise(F.col("product_type"))

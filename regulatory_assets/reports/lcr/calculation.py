@@ -85,6 +85,22 @@ def ratio_of(
     }
 
 
+def within_currency(
+    lines: Iterable[Mapping[str, Any]], parameters: ParameterSet, regime: str
+) -> list[Mapping[str, Any]]:
+    """The lines of one currency, netted within it: payments of netting sets that are on the other
+    side over all currencies stand on their own (convention 12, lcr/currency_lines)."""
+    turned, known = parameters.rates("lcr/currency_lines"), parameters.rates("lcr/lines")
+    found: list[Mapping[str, Any]] = []
+    for row in lines:
+        if (row["line"],) in turned.rows():
+            line = turned.text(row["line"], "turned")
+            of_line = {"line": line, "component": known.text(line, "component", regime)}
+            row = {**row, **of_line, "amount": -row["amount"], "weighted": -row["weighted"]}
+        found.append(row)
+    return found
+
+
 def _net(
     amount: Mapping[str, Decimal], parameters: ParameterSet, regime: str, bank: str
 ) -> Mapping[str, Decimal]:
@@ -129,7 +145,8 @@ def _promoted(
         if not held:
             continue
         moved = moved or dict.fromkeys(PROMOTED, _ZERO)
-        net = _net(_sums(own, parameters, regime), parameters, regime, bank)
+        of_currency = within_currency(own, parameters, regime)
+        net = _net(_sums(of_currency, parameters, regime), parameters, regime, bank)
         need = max(net["net_outflows"], _ZERO)
         for line in sorted({row["line"] for row in held}, key=turns.__getitem__):
             amount = sum((r["amount"] for r in held if r["line"] == line), _ZERO)

@@ -122,11 +122,10 @@ def deciding() -> dict[Entry, list[str]]:
     for bank in cases().banks:
         reading = Reading(Parameters.default().at(bank.day, PARAMETERS))
         book = Bank(bank.rows, bank.day, reading)
-        deals = {deal["deal_id"]: deal for deal in bank.rows["deals"]}
         for case in bank.cases:
             reading.used.clear()
-            for deal_id in case.deal_ids:
-                list(book.parts(deals[deal_id]))
+            for name in case.names:
+                list(book.parts_of(name))
             for entry in reading.used:
                 found.setdefault(entry, []).append(case.name)
     return found
@@ -155,11 +154,8 @@ def _views(case: CurrencyCase, parameters: ParameterSet) -> Mapping[str, Mapping
 def _failing(bank: DealBank, parameters: ParameterSet) -> Iterator[str]:
     """The cases of a bank that give other parts than expected, and the ratios that differ."""
     book = Bank(bank.rows, bank.day, Reading(parameters))
-    given: dict[str, list[Part]] = {}
-    for deal in bank.rows["deals"]:
-        given[deal["deal_id"]] = list(book.parts(deal))
     for case in bank.cases:
-        own = (part for deal_id in case.deal_ids for part in given[deal_id])
+        own = (part for name in case.names for part in book.parts_of(name))
         if {_content(part) for part in own} != {_content(part) for part in case.parts}:
             yield case.name
     for scope, result in bank.results.items():

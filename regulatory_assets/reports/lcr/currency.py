@@ -15,7 +15,7 @@ from regulatory_assets.ledger.arithmetic import ratio
 from regulatory_assets.ledger.stages import ReportRow, report_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.regulation.parameters import ParameterSet
-from regulatory_assets.reports.lcr.calculation import liquidity_coverage_ratio
+from regulatory_assets.reports.lcr.calculation import liquidity_coverage_ratio, within_currency
 from regulatory_assets.reports.lcr.mismatch import WHOLE
 from regulatory_assets.reports.lcr.stages import (
     REGIME_OF_SCOPE,
@@ -79,7 +79,7 @@ def currency_views(
     least = Fraction(total) * Fraction(p.rates("lcr/significant_currency").value("lcr", "share"))
     for currency, amount in sorted(liabilities.items()):
         if currency == reporting_currency or (amount > 0 and amount >= least):
-            own = [row for row in lines if row["currency"] == currency]
+            own = within_currency([row for row in lines if row["currency"] == currency], p, regime)
             yield {
                 "currency": currency,
                 "liabilities": amount,
@@ -96,6 +96,7 @@ def currency_views(
     parameters=(
         "lcr/cap_excess",
         "lcr/caps",
+        "lcr/currency_lines",
         "lcr/foreign_sovereigns",
         "lcr/lending_excess",
         "lcr/liability_lines",

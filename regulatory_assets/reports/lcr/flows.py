@@ -26,6 +26,7 @@ from regulatory_assets.reports.lcr.assignment import (
     SWAP,
     decided_by,
     is_a,
+    question_of_part,
     with_line,
 )
 from regulatory_assets.reports.lcr.calling import OF_CALLS, by_terms
@@ -152,7 +153,8 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     )
     whole = (F.col("part") == "whole") & F.col("piece").isNull()
     present = whole | (F.col("amount") != 0) | F.col("held").isNull()
-    taken = with_line(parts.where(present), p).withColumn("due_day", due_day(p))
+    taken = with_line(parts.where(present), question_of_part(p), p)
+    taken = taken.withColumn("due_day", due_day(p))
     return taken.withColumns(
         {"part": part_name(), "weighted": product(F.col("amount"), F.col("factor"))}
     )

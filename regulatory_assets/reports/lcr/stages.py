@@ -1,8 +1,8 @@
-"""From the parts of deals to the ratio.
+"""From the parts of deals, and what no deal stands for, to the ratio.
 
-lcr_flows -> lcr_lines -> lcr_scope_lines -> lcr_components -> lcr. The parts and their lines are
-those of ``flows``, the arithmetic of the last two is that of ``calculation``; no number of the
-regulation stands here.
+lcr_flows and the tables beside it -> lcr_lines -> lcr_scope_lines -> lcr_components -> lcr. The
+parts and their lines are those of ``flows`` and ``positions``, the arithmetic of the last two is
+that of ``calculation``; no number of the regulation stands here.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from regulatory_assets.reports.lcr.scopes import SCOPES, scopes_of
 from regulatory_assets.reports.lcr.tables import (
     ADJUSTMENT_ENTITIES,
     COMPONENTS,
+    FLOWS_BESIDE_DEALS,
     LCR,
     LCR_COMPONENTS,
     LCR_FLOWS,
@@ -38,7 +39,11 @@ from regulatory_assets.reports.lcr.tables import (
 )
 
 lcr_lines = aggregate_stage(
-    reads=LCR_FLOWS, writes=LCR_LINES, by=LCR_LINES.key, sums=("amount", "weighted")
+    reads=LCR_FLOWS,
+    also=FLOWS_BESIDE_DEALS,
+    writes=LCR_LINES,
+    by=LCR_LINES.key,
+    sums=("amount", "weighted"),
 )
 
 
@@ -113,6 +118,7 @@ def bank_of(row: ReportRow, p: Any, regime: str) -> str:
     lookups=(REGIME_OF_SCOPE, TRANSFERABLE),
     parameters=(
         "lcr/caps",
+        "lcr/currency_lines",
         "lcr/foreign_sovereigns",
         "lcr/lending_excess",
         "lcr/limited_transfer",

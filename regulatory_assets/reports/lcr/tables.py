@@ -60,36 +60,84 @@ _DUE_DAY = Column(
 
 _REGIME = Column("regime", _STRING, "Regime whose parameters were applied.", nullable=True)
 
-LCR_FLOWS = Table(
-    name="lcr_flows",
-    description="One row per part of a deal: the LCR line that takes it, and its weighted amount.",
-    key=("deal_id", "part", "only_in"),
-    selective="deal_id",
-    group="lcr",
-    columns=(
-        Column("deal_id", _STRING, "Identifier of the deal."),
-        Column("part", _STRING, "Part of the deal that one line takes."),
-        _ONLY_IN,
-        Column("entity_id", _STRING, "Entity that books the deal."),
-        Column(
-            "partner_entity_id", _STRING, "Group entity on the other side, if any.", nullable=True
-        ),
-        Column("currency", _STRING, "ISO 4217 code of the deal."),
-        _REGIME,
-        Column("component", _STRING, "Part of the ratio that the line enters."),
-        Column("line", _STRING, "LCR line; its factor and paragraph are in lcr/lines."),
-        _DUE_DAY,
-        _money("amount", "Amount of the part.", nullable=True),
-        Column(
-            "factor",
-            _RATE,
-            "Run-off, inflow or (1 - haircut) factor.",
-            unit="fraction",
-            nullable=True,
-        ),
-        _money("weighted", "Amount times factor.", nullable=True),
+_FLOW_COLUMNS = (
+    Column("entity_id", _STRING, "Entity in whose books it stands."),
+    Column("partner_entity_id", _STRING, "Group entity on the other side, if any.", nullable=True),
+    Column("currency", _STRING, "ISO 4217 code of what was delivered."),
+    _REGIME,
+    Column("component", _STRING, "Part of the ratio that the line enters."),
+    Column("line", _STRING, "LCR line; its factor and paragraph are in lcr/lines."),
+    _DUE_DAY,
+    _money("amount", "Amount of the part.", nullable=True),
+    Column(
+        "factor", _RATE, "Run-off, inflow or (1 - haircut) factor.", unit="fraction", nullable=True
     ),
+    _money("weighted", "Amount times factor.", nullable=True),
 )
+
+
+def _flows(name: str, description: str, *key: Column) -> Table:
+    """A table whose rows are taken by LCR lines, each told by ``key``, of which the first column
+    tells most apart, and the scope that alone treats it so. ``lcr_lines`` adds such tables up."""
+    names = tuple(column.name for column in key)
+    return Table(
+        name=name,
+        description=description,
+        key=(*names, _ONLY_IN.name),
+        selective=names[0],
+        group="lcr",
+        columns=(*key, _ONLY_IN, *(c for c in _FLOW_COLUMNS if c.name not in names)),
+    )
+
+
+LCR_FLOWS = _flows(
+    "lcr_flows",
+    "One row per part of a deal: the LCR line that takes it, and its weighted amount.",
+    Column("deal_id", _STRING, "Identifier of the deal."),
+    Column("part", _STRING, "Part of the deal that one line takes."),
+)
+
+LCR_FACILITY_FLOWS = _flows(
+    "lcr_facility_flows",
+    "What is not drawn of lines that no deal carries: debt that it backs, and the rest.",
+    Column("facility_id", _STRING, "Identifier of the line."),
+    Column("part", _STRING, "backed or rest."),
+)
+
+LCR_DEBT_FLOWS = _flows(
+    "lcr_debt_flows",
+    "Instruments issued that no deal carries, due when their holders can first be paid.",
+    Column("instrument_id", _STRING, "Identifier of the instrument."),
+)
+
+LCR_DERIVATIVE_FLOWS = _flows(
+    "lcr_derivative_flows",
+    "Payments of derivatives in the window, on the side on which their netting set is.",
+    Column("trade_id", _STRING, "The trade."),
+    Column("flow", ColumnType.INTEGER, "Number of the payment."),
+)
+
+LCR_COLLATERAL_FLOWS = _flows(
+    "lcr_collateral_flows",
+    "Collateral that the other parties of netting sets may ask for.",
+    Column("netting_set_id", _STRING, "Identifier of the set."),
+    Column("part", _STRING, "downgrade, excess or uncalled."),
+)
+
+LCR_VALUATION_FLOWS = _flows(
+    "lcr_valuation_flows",
+    "The largest net collateral flow of the look-back period, by entity.",
+    Column("entity_id", _STRING, "Entity whose collateral moved."),
+)
+
+FLOWS_BESIDE_DEALS = (
+    LCR_FACILITY_FLOWS,
+    LCR_DEBT_FLOWS,
+    LCR_DERIVATIVE_FLOWS,
+    LCR_COLLATERAL_FLOWS,
+    LCR_VALUATION_FLOWS,
+)
+"""What lines take beside deals (``positions``)."""
 
 OF_LINES = (
     "hqla_level1",

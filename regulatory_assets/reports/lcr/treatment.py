@@ -1,4 +1,5 @@
-"""A deal as the scopes of its entity treat it: once, or once for each where they differ.
+"""A deal, or another position, as the scopes of its entity treat it: once, or once for each where
+they differ.
 
 What makes scopes differ is found before, in small tables: their regimes (``scopes``) and where a
 depositor's group is large (``customers``).
@@ -14,6 +15,13 @@ from regulatory_assets.reports.lcr.customers import SMALL
 from regulatory_assets.reports.lcr.insurance import is_deposit
 
 
+def by_regime(positions: DataFrame) -> DataFrame:
+    """Each position once, or once for every scope of its entity where their regimes differ: with
+    ``only_in`` and the ``regime`` of that scope (convention 13)."""
+    seen = _of_scopes(positions, F.col("mixed"))
+    return seen.withColumn("regime", F.coalesce(_regime_of_scope(), F.col("regime")))
+
+
 def as_treated(deals: DataFrame) -> DataFrame:
     """Each deal once, or once for every scope of its entity where these do not agree on it.
 
@@ -21,24 +29,31 @@ def as_treated(deals: DataFrame) -> DataFrame:
     (convention 8). A group's regime is its head's, but retail and small business deposits keep
     that of the entity that took them (convention 13).
     """
-    scopes, scope, own = F.split(F.col("scopes"), "/"), F.col("only_in"), F.col("regime")
+    scopes, scope = F.split(F.col("scopes"), "/"), F.col("only_in")
     large = F.when(is_deposit() & (F.col("sector") == SMALL), F.split(F.col("large_scopes"), "/"))
     host = is_retail_deposit() & large.isNull()
     differ = (F.col("mixed") & ~host) | (F.size(large) < F.size(scopes))
-    alike = F.array(F.lit(None).cast("string"))
     corporate = large.isNotNull() & (scope.isNull() | F.array_contains(large, scope))
-    place = F.array_position(scopes, scope).cast("int")
-    of_scope = F.when(
-        scope.isNotNull() & ~is_retail_deposit(),
-        F.element_at(F.split(F.col("regimes"), "/"), place),
-    )
+    of_scope = F.when(~is_retail_deposit(), _regime_of_scope())
     return (
-        deals.withColumn(
-            "only_in", F.explode(F.when(F.coalesce(differ, F.lit(False)), scopes).otherwise(alike))
-        )
+        _of_scopes(deals, differ)
         .withColumn("sector", F.when(corporate, F.lit("CORPORATE")).otherwise(F.col("sector")))
-        .withColumn("regime", F.coalesce(of_scope, own))
+        .withColumn("regime", F.coalesce(of_scope, F.col("regime")))
     )
+
+
+def _of_scopes(rows: DataFrame, differ: Column) -> DataFrame:
+    """Rows with ``only_in``: for every scope of the entity where they differ, else empty."""
+    scopes, alike = F.split(F.col("scopes"), "/"), F.array(F.lit(None).cast("string"))
+    seen = F.when(F.coalesce(differ, F.lit(False)), scopes).otherwise(alike)
+    return rows.withColumn("only_in", F.explode(seen))
+
+
+def _regime_of_scope() -> Column:
+    """The regime of the scope that alone sees a row; null where all do."""
+    place = F.array_position(F.split(F.col("scopes"), "/"), F.col("only_in")).cast("int")
+    found = F.element_at(F.split(F.col("regimes"), "/"), place)
+    return F.when(F.col("only_in").isNotNull(), found)
 
 
 def is_retail_deposit() -> Column:

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from regulatory_assets.regulation.parameters import BASEL
+from regulatory_assets.reports.lcr.plain.beside import Beside, Position
 from regulatory_assets.reports.lcr.plain.reading import (
     ZERO,
     Deal,
@@ -18,7 +19,6 @@ from regulatory_assets.reports.lcr.plain.reading import (
     window,
     yes,
 )
-from regulatory_assets.reports.lcr.plain.tables import Tables
 
 _FINANCIAL = ("BANK", "OTHER_FINANCIAL", "OTHER_LEGAL_ENTITY")
 _OPEN = ("LOAN", "MARGIN_LOAN")
@@ -38,8 +38,55 @@ _ORDER = (
 _FAMILIES = ("asset", "facility", "inflow", "lending", "outflow", "secured", "swap")
 
 
-class Bank(Tables):
+class Bank(Beside):
     """A small bank, one deal at a time."""
+
+    def parts_of(self, name: str) -> Iterator[Part]:
+        """The parts of a deal, or of what no deal stands for."""
+        for deal in self.deals:
+            if deal["deal_id"] == name:
+                yield from self.parts(deal)
+        for position in self.positions(name):
+            yield from self._taken(position)
+
+    def _taken(self, position: Position) -> Iterator[Part]:
+        """A position as all scopes of the entity see it, or as each does where they differ."""
+        of_scope = {s: self.regime_of(s) for s in self.scopes[position.entity_id]}
+        if len(set(of_scope.values())) == 1:
+            yield self._part_of(position, of_scope.popitem()[1], None)
+            return
+        for scope, regime in of_scope.items():
+            yield self._part_of(position, regime, scope)
+
+    def _part_of(self, position: Position, regime: str, only_in: str | None) -> Part:
+        asked = {**vars(position), "days_past_due": 0}
+        counterparty = self.counterparties.get(position.counterparty_id or "", {})
+        known = {
+            "product_type": position.product_type,
+            "sector": position.sector or str(counterparty.get("sector", "NONE")),
+            "window": window(asked, self.day, self.reading, regime),
+            "locked": "YES",
+            "scheme": "NO",
+            "level": "none",
+        }
+        facilities = self.reading.parameters.decisions("lcr/facility_lines").inputs["product_type"]
+        part = "undrawn" if position.product_type in facilities else position.part
+        part = "less_stable" if position.product_type == "DEPOSIT" else part
+        line = position.line or self._line(part, known, regime)
+        row, due = self.reading.row("lcr/lines", line, regime), position.maturity_date
+        paid = None if due is None else max((due - self.day).days, 1)
+        return Part(
+            position.name,
+            position.part,
+            position.entity_id,
+            line,
+            row.texts["component"],
+            position.amount,
+            product(position.amount, row.values["rate"]),
+            only_in,
+            position.currency,
+            paid if self._by_day(line, regime) else None,
+        )
 
     def parts(self, deal: Deal) -> Iterator[Part]:
         """The parts as all scopes of the entity see them, or as each does where they differ."""
@@ -68,14 +115,22 @@ class Bank(Tables):
 
     def lines_of(self, scope: str) -> list[Part]:
         """The parts that a scope reports: of deals of its entities with parties outside."""
-        return [
-            part
-            for deal in self.deals
-            if scope in self.scopes[deal["entity_id"]]
-            and scope not in self.scopes.get(self.partner(deal), ())
-            for part in self.parts(deal)
-            if part.only_in in (None, scope)
+        positions = [p for name in self.position_names() for p in self.positions(name)]
+        found = [
+            part for deal in self.deals if self._is_of(scope, deal) for part in self.parts(deal)
         ]
+        found += [
+            part
+            for position in positions
+            if self._is_of(scope, vars(position))
+            for part in self._taken(position)
+        ]
+        return [part for part in found if part.only_in in (None, scope)]
+
+    def _is_of(self, scope: str, deal: Deal) -> bool:
+        """Whether a scope has one side of a deal alone."""
+        inside = scope in self.scopes.get(self.partner(deal), ())
+        return scope in self.scopes[deal["entity_id"]] and not inside
 
     def rows_of(self, scope: str) -> Iterator[dict[str, Any]]:
         """The parts that a scope reports, with whose they are."""

@@ -25,10 +25,11 @@ class Tables:
     """The tables of a small bank by their keys, its depositors' insured amounts, free holdings."""
 
     def __init__(self, rows: Rows, day: date, reading: Reading) -> None:
-        self.day, self.reading = day, reading
+        self.day, self.reading, self.rows = day, reading, rows
         self.deals = rows["deals"]
         self.rates = {row["currency"]: row["rate"] for row in rows["fx_rates"]}
         self.regimes = {row["entity_id"]: row["regime"] for row in rows["entities"]}
+        self.reporting = {r["entity_id"]: r["reporting_currency"] for r in rows["entities"]}
         self.counterparties = {row["counterparty_id"]: row for row in rows["counterparties"]}
         self.securities = {row["security_id"]: row for row in rows["securities"]}
         self.scopes = {

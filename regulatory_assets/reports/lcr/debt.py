@@ -1,0 +1,57 @@
+"""When the holders of instruments issued can be paid: own_debt -> lcr_debt_flows.
+
+An instrument that a deal carries is due as that deal says and does not belong here.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.bank.tables.capital import OWN_DEBT
+from regulatory_assets.ledger.arithmetic import product
+from regulatory_assets.ledger.stages import row_stage
+from regulatory_assets.reports.lcr.positions import (
+    BY_LINE,
+    OF_SCOPES,
+    POSITION_PARAMETERS,
+    with_flows,
+)
+from regulatory_assets.reports.lcr.tables import LCR_DEBT_FLOWS
+from regulatory_assets.reports.lookups import RATE_OF_DAY
+
+NEVER = date.max
+"""When the holder of a perpetual instrument without a call can be paid."""
+
+
+@row_stage(
+    reads=OWN_DEBT,
+    writes=LCR_DEBT_FLOWS,
+    lookups=(RATE_OF_DAY, OF_SCOPES),
+    parameters=POSITION_PARAMETERS,
+    cites=BY_LINE,
+)
+def lcr_debt_flows(instruments: DataFrame, p: Any) -> DataFrame:
+    """Instruments issued by the day of first payment (BCBS 238 paras 86, 109-111, convention 3).
+
+    That is maturity, the first day on which the holder may return it, or a first call that is
+    expected, whichever comes first. Of instruments sold to retail customers alone the holders are
+    retail; of others it does not matter who they are.
+    """
+    called = F.when(F.col("call_expected"), F.col("call_date"))
+    retail = F.col("retail_only")
+    positions = instruments.where(F.col("deal_id").isNull()).withColumns(
+        {
+            "product_type": F.when(retail, "DEPOSIT").otherwise("OWN_DEBT"),
+            "sector": F.when(retail, "RETAIL"),
+            "partner_entity_id": F.lit(None).cast("string"),
+            "maturity_date": F.coalesce(
+                F.array_min(F.array("maturity_date", "put_date", called)), F.lit(NEVER)
+            ),
+            "amount": product(F.col("outstanding"), F.col("rate")),
+        }
+    )
+    return with_flows(positions, p)

@@ -1,0 +1,79 @@
+"""Positions that no deal stands for, each with the line that takes it.
+
+Facilities, instruments issued, netting sets and collateral that has moved are delivered in tables
+of their own. What of these is due, and how much, is said where each is read; what they have in
+common stands here: whose they are, how scopes see them, which line takes them. A row of theirs
+stands beside the parts of deals (``flows``), and ``lcr_lines`` adds all up.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column
+from pyspark.sql.connect.dataframe import DataFrame
+
+from regulatory_assets.bank.tables import COUNTERPARTIES
+from regulatory_assets.ledger.arithmetic import product
+from regulatory_assets.ledger.stages import Cited, Lookup
+from regulatory_assets.regulation.answers import question
+from regulatory_assets.reports.lcr.assignment import (
+    LINE_PARAMETERS,
+    decided_by,
+    is_a,
+    with_line,
+)
+from regulatory_assets.reports.lcr.instalments import last_of_window
+from regulatory_assets.reports.lcr.scopes import ENTITY_SCOPES
+from regulatory_assets.reports.lcr.treatment import by_regime
+
+POSITION_PARAMETERS = (*LINE_PARAMETERS, "lcr/window")
+
+OF_SCOPES = Lookup(ENTITY_SCOPES, by=("entity_id",), take=("regime", "scopes", "regimes", "mixed"))
+OF_PARTY = Lookup(COUNTERPARTIES, by=("counterparty_id",), take=("sector", "partner_entity_id"))
+
+BY_LINE = (Cited("lcr/lines", ("regime", "line")),)
+"""No other row follows from the factor of a line than those on it."""
+
+
+def with_flows(positions: DataFrame, p: Any, known_line: Column | None = None) -> DataFrame:
+    """Positions with their line and weighted amount, in every scope that sees them otherwise.
+
+    They have a ``product_type``, an ``amount`` in reporting currency, the ``maturity_date`` on
+    which it is due (empty where it has none), and what ``OF_SCOPES`` and ``OF_PARTY`` bring.
+    ``known_line`` is the line of those that know it themselves.
+    """
+    due, today = F.col("maturity_date"), F.lit(p.day)
+    window = (
+        F.when(decided_by(p["lcr/inflow_lines"]) & (due <= today), "OVERDUE")
+        .when(due.isNull(), "OPEN")
+        .when(due <= last_of_window(p), "WITHIN")
+        .otherwise("BEYOND")
+    )
+    sector = F.coalesce(F.col("sector"), F.lit("NONE"))
+    told = by_regime(positions).withColumns({"window": window, "sector": sector})
+    asked = _question(p)
+    taken = with_line(told, asked if known_line is None else F.coalesce(known_line, asked), p)
+    days = F.greatest(F.datediff(due, today), F.lit(1))
+    return taken.withColumns(
+        {
+            "due_day": F.when(F.col("dated"), days),
+            "weighted": product(F.col("amount"), F.col("factor")),
+        }
+    )
+
+
+def _question(p: Any) -> Column:
+    """What a position asks the table of its family; all of a facility is not drawn."""
+    kind = {"product_type": F.col("product_type"), "window": F.col("window")}
+    sector = {"sector": F.col("sector")}
+    undrawn = sector | {"product_type": F.col("product_type"), "part": F.lit("undrawn")}
+    # Sold to retail customers alone, as a deposit that nobody insures (para 110).
+    deposit = {"part": F.lit("less_stable"), "window": F.col("window"), "locked": F.lit("YES")}
+    return (
+        F.when(is_a("DEPOSIT"), question(p["lcr/deposit_lines"], sector | deposit))
+        .when(decided_by(p["lcr/facility_lines"]), question(p["lcr/facility_lines"], undrawn))
+        .when(decided_by(p["lcr/inflow_lines"]), question(p["lcr/inflow_lines"], kind))
+        .otherwise(question(p["lcr/outflow_lines"], kind))
+    )
