@@ -45,7 +45,8 @@ OWN_DEBT = Table(
     columns=(
         text("instrument_id", "Identifier of the instrument.", classification="public"),
         text("entity_id", "The issuer.", classification="public"),
-        text("deal_id", "Deal of the kind OWN_DEBT that carries it; empty where deals do not.",
+        text("deal_id", "Deal of the kind OWN_DEBT that carries it and then counts; empty where "
+             "none does.",
              nullable=True),
         text(
             "ranking",

@@ -98,7 +98,8 @@ DERIVATIVES = Table(
 
 DERIVATIVE_FLOWS = Table(
     name="derivative_flows",
-    description="Contractual payments of derivatives that are to come.",
+    description="Contractual payments of derivatives that are to come; of an option those of its "
+    "exercise.",
     key=("trade_id", "flow"),
     selective="trade_id",
     group="sources",

@@ -127,19 +127,19 @@ FACILITIES = Table(
         text("direction", "Granted by the entity, or received.", allowed=("GRANTED", "RECEIVED")),
         text(
             "kind",
-            "What it serves; of a liquidity line only what backs debt due within 30 days.",
+            "What it serves; a liquidity line or note issuance facility backs a customer's debt.",
             allowed=("CREDIT", "LIQUIDITY", "TRADE_FINANCE", "GUARANTEE", "NOTE_ISSUANCE"),
         ),
         text("drawn_deal_id", "Deal that holds what is drawn; empty if nothing is.",
              nullable=True),
-        text("undrawn_deal_id", "Deal that holds what is not drawn; empty where deals do not "
-             "carry it.", nullable=True),
+        text("undrawn_deal_id", "Deal that holds what is not drawn and then counts; empty where no "
+             "deal carries it.", nullable=True),
         text("currency", "ISO 4217 code of the amounts."),
         money("facility_limit", "The limit: drawn and undrawn together."),
         money("drawn", "Drawn so far."),
         money("undrawn", "Still to be drawn."),
-        money("backed_debt", "Debt due within 30 days that a liquidity line backs.",
-              nullable=True),
+        money("backed_debt", "Debt due within 30 days that it backs; empty where that is not told, "
+              "as of hedge funds, money market funds and vehicles.", nullable=True),
         text(
             "cancellable",
             "Whether, and on which condition, the grantor may end it at any time.",

@@ -1,5 +1,4 @@
-"""What only the delivered details can know: whole shares of joint accounts, scopes that exist, what
-of them no deal carries."""
+"""What only the delivered details can know: whole shares of joint accounts, scopes that exist."""
 
 from __future__ import annotations
 
@@ -8,7 +7,6 @@ from pyspark.sql.connect import functions as F
 from regulatory_assets.bank.tables import ENTITIES
 from regulatory_assets.bank.tables.capital import OTHER_RWA, OWN_FUNDS
 from regulatory_assets.bank.tables.deposits import ACCOUNT_HOLDERS
-from regulatory_assets.bank.tables.lending import FACILITIES
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.table import ColumnType, Table
@@ -27,17 +25,6 @@ def _shares(day: Examination, since: int) -> Result:
     wrong = held.where((F.col("given") > 0) & ~in_parts)
     said = "joint accounts have shares that are not whole or not all given"
     return verdict(wrong.count(), wrong, by, said, "the shares of every joint account are whole")
-
-
-def _undrawn(day: Examination, since: int) -> Result:
-    granted = (F.col("direction") == "GRANTED") & (F.col("undrawn") > 0)
-    left = day.keys(FACILITIES, FACILITIES.key, among=granted & F.col("undrawn_deal_id").isNull())
-    said = (
-        "granted lines have an undrawn part that no deal carries, so the LCR has no outflow of it; "
-        "deliver it as a deal, named in undrawn_deal_id"
-    )
-    right = "a deal carries every undrawn part"
-    return verdict(left.count(), left, FACILITIES.key, said, right)
 
 
 def _scopes(table: Table) -> Check:
@@ -59,14 +46,6 @@ whole_shares = Check(
     "The shares of a joint account's holders are given for all and add up to one, or for none.",
     True,
     _shares,
-)
-undrawn_lines = Check(
-    FACILITIES,
-    "undrawn",
-    "A deal carries what is undrawn of a granted line: outflows are those of deals (BCBS 238 paras "
-    "126-131).",
-    False,
-    _undrawn,
 )
 scopes_of_own_funds = _scopes(OWN_FUNDS)
 scopes_of_other_rwa = _scopes(OTHER_RWA)

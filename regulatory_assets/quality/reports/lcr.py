@@ -47,6 +47,7 @@ Totals = Mapping[tuple[str, ...], Decimal]
 
 _ZERO, _ONE = Decimal(0), Decimal(1)
 _LINES, UNCLASSIFIED = "lcr/lines", "unclassified"
+_TURNED = "lcr/currency_lines"
 _FOREIGN, _ADJUSTMENT = "lcr/foreign_sovereigns", "lcr/outflow_adjustment"
 
 
@@ -210,7 +211,7 @@ def _currencies(day: Examination, since: int) -> Result:
     shares = _shares(day, lcr_currency)
     wrong = []
     for which, read in (("before rules ", day.reader.base), ("", day.reader.net)):
-        of_lines = _totals(read(lines), "weighted", LCR_CURRENCY.key)
+        of_lines = _within_currencies(day, read(lines))
         found = frames.values(read(views).orderBy(*LCR_CURRENCY.key))
         of_none = {(*_place(v, LCR_CURRENCY.key), n): v[n] for v in found for n in OF_NO_LINE}
         kept = _kept(day, lcr_currency, read(lines), LCR_CURRENCY.key)
@@ -222,6 +223,17 @@ def _currencies(day: Examination, since: int) -> Result:
         wrong += [f"{which}{scope}: has lines but no view" for scope in sorted(without)]
     said = "; ".join(wrong) or "the operands of every view are the sums of its currency's lines"
     return Result(not wrong, said, {"offending": len(wrong)})
+
+
+def _within_currencies(day: Examination, lines: DataFrame) -> Totals:
+    """The components in each currency; lines that a view turns round go to the other side."""
+    by, table = LCR_CURRENCY.key, _table(_TURNED, day.version(LCR_LINES).day)
+    sums = dict(_totals(lines, "weighted", by))
+    turned = lines.where(F.col("line").isin(*(line for (line,) in table.rows())))
+    for (*place, _), amount in _totals(turned, "weighted", by).items():
+        for component in ("outflow", "inflow"):
+            sums[*place, component] = sums.get((*place, component), _ZERO) - amount
+    return sums
 
 
 def _totals(rows: DataFrame, of: str = "amount", by: tuple[str, ...] = ("scope",)) -> Totals:

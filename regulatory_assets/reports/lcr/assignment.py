@@ -41,7 +41,8 @@ LINE_PARAMETERS = (
 )
 _DECIDING = tuple(n for n in LINE_PARAMETERS if n not in ("lcr/lines", "lcr/mismatch_lines"))
 _OF_REGIME = "/"
-_NOWHERE = F.lit("unclassified")
+UNCLASSIFIED = "unclassified"
+_NOWHERE = F.lit(UNCLASSIFIED)
 
 
 def with_line(parts: DataFrame, question: Column, p: Any) -> DataFrame:

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.tables.capital import OWN_DEBT
@@ -27,6 +28,14 @@ NEVER = date.max
 """When the holder of a perpetual instrument without a call can be paid."""
 
 
+def first_payment() -> Column:
+    """The day on which an instrument's holder can first be paid: at maturity, when he may return
+    it, or at a first call that is expected (convention 3)."""
+    called = F.when(F.col("call_expected"), F.col("call_date"))
+    known = F.array_min(F.array("maturity_date", "put_date", called))
+    return F.coalesce(known, F.lit(NEVER))
+
+
 @row_stage(
     reads=OWN_DEBT,
     writes=LCR_DEBT_FLOWS,
@@ -37,20 +46,16 @@ NEVER = date.max
 def lcr_debt_flows(instruments: DataFrame, p: Any) -> DataFrame:
     """Instruments issued by the day of first payment (BCBS 238 paras 86, 109-111, convention 3).
 
-    That is maturity, the first day on which the holder may return it, or a first call that is
-    expected, whichever comes first. Of instruments sold to retail customers alone the holders are
-    retail; of others it does not matter who they are.
+    Of instruments sold to retail customers alone the holders are retail; of others it does not
+    matter who they are.
     """
-    called = F.when(F.col("call_expected"), F.col("call_date"))
     retail = F.col("retail_only")
     positions = instruments.where(F.col("deal_id").isNull()).withColumns(
         {
             "product_type": F.when(retail, "DEPOSIT").otherwise("OWN_DEBT"),
             "sector": F.when(retail, "RETAIL"),
             "partner_entity_id": F.lit(None).cast("string"),
-            "maturity_date": F.coalesce(
-                F.array_min(F.array("maturity_date", "put_date", called)), F.lit(NEVER)
-            ),
+            "maturity_date": first_payment(),
             "amount": product(F.col("outstanding"), F.col("rate")),
         }
     )

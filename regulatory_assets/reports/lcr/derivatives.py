@@ -32,12 +32,11 @@ _OPTIONS = ("OPTION_BOUGHT", "OPTION_SOLD")
 OFFSET = "_offset"
 """Ends the name of a line of payments whose currency is on the other side than their set."""
 
-_SET = (
-    Column("netting_set_id", _STRING, "Set under a master agreement; empty where a trade is netted "
-           "by itself.", nullable=True),
-    Column("lone_trade_id", _STRING, "That trade; empty in a set.", nullable=True),
-)  # fmt: skip
-_BY_SET = tuple(column.name for column in _SET)
+_NETTING = Column(
+    "netting",
+    _STRING,
+    "SET and the netting set under a master agreement, else TRADE and the trade alone.",
+)
 _CURRENCY = Column("currency", _STRING, "ISO 4217 code of the payments.")
 _NET = Column("net", _MONEY, "Paid less received in the window.", unit="reporting currency",
               nullable=True)  # fmt: skip
@@ -51,7 +50,7 @@ DERIVATIVE_PAYMENTS = Table(
     columns=(
         Column("trade_id", _STRING, "The trade."),
         Column("flow", ColumnType.INTEGER, "Number of the payment."),
-        *_SET,
+        _NETTING,
         Column("entity_id", _STRING, "Entity that trades.", nullable=True),
         Column("counterparty_id", _STRING, "The other party.", nullable=True),
         _CURRENCY,
@@ -64,18 +63,17 @@ DERIVATIVE_PAYMENTS = Table(
 NETTED_SETS = Table(
     name="netted_sets",
     description="What each netting set pays or receives in the window, over all currencies.",
-    key=_BY_SET,
+    key=("netting",),
     group="lcr",
-    columns=(*_SET, _NET),
+    columns=(_NETTING, _NET),
 )
 
 NETTED_CURRENCIES = Table(
     name="netted_currencies",
     description="What each netting set pays or receives in the window in each currency.",
-    key=(*_BY_SET, "currency"),
+    key=("currency", "netting"),
     group="lcr",
-    selective="lone_trade_id",
-    columns=(*_SET, _CURRENCY, _NET),
+    columns=(_CURRENCY, _NETTING, _NET),
 )
 
 
@@ -111,8 +109,9 @@ def derivative_payments(flows: DataFrame, p: Any) -> DataFrame:
     worth = product(F.col("amount"), F.col("rate"))
     return flows.where(counts & exercised).withColumns(
         {
-            "netting_set_id": F.when(agreed, F.col("of_netting_set_id")),
-            "lone_trade_id": F.when(~agreed, F.col("trade_id")),
+            "netting": F.when(agreed, F.concat(F.lit("SET "), "of_netting_set_id")).otherwise(
+                F.concat(F.lit("TRADE "), "trade_id")
+            ),
             "entity_id": F.col("of_entity_id"),
             "counterparty_id": F.col("of_counterparty_id"),
             "paid": F.when(paid, worth).otherwise(-worth).cast(_MONEY.value),
@@ -120,16 +119,16 @@ def derivative_payments(flows: DataFrame, p: Any) -> DataFrame:
     )
 
 
-@group_stage(reads=DERIVATIVE_PAYMENTS, writes=NETTED_SETS, by=_BY_SET)
+@group_stage(reads=DERIVATIVE_PAYMENTS, writes=NETTED_SETS, by=("netting",))
 def netted_sets(payments: DataFrame, p: Any) -> DataFrame:
     """The net amount of a set in reporting currency (BCBS 238 paras 116, 158)."""
-    return payments.groupBy(*_BY_SET).agg(total(F.col("paid")).alias("net"))
+    return payments.groupBy("netting").agg(total(F.col("paid")).alias("net"))
 
 
-@group_stage(reads=DERIVATIVE_PAYMENTS, writes=NETTED_CURRENCIES, by=(*_BY_SET, "currency"))
+@group_stage(reads=DERIVATIVE_PAYMENTS, writes=NETTED_CURRENCIES, by=("currency", "netting"))
 def netted_currencies(payments: DataFrame, p: Any) -> DataFrame:
     """The net amount within a currency, for the views of single ones (convention 12)."""
-    return payments.groupBy(*_BY_SET, "currency").agg(total(F.col("paid")).alias("net"))
+    return payments.groupBy("currency", "netting").agg(total(F.col("paid")).alias("net"))
 
 
 @row_stage(
@@ -138,8 +137,8 @@ def netted_currencies(payments: DataFrame, p: Any) -> DataFrame:
     lookups=(
         OF_SCOPES,
         OF_PARTY,
-        Lookup(NETTED_SETS, by=_BY_SET, take=("net",), prefix="set_"),
-        Lookup(NETTED_CURRENCIES, by=(*_BY_SET, "currency"), take=("net",), prefix="currency_"),
+        Lookup(NETTED_SETS, by=("netting",), take=("net",), prefix="set_"),
+        Lookup(NETTED_CURRENCIES, by=("currency", "netting"), take=("net",), prefix="currency_"),
     ),
     parameters=POSITION_PARAMETERS,
     cites=BY_LINE,

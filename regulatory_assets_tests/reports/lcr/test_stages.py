@@ -28,6 +28,14 @@ from regulatory_assets.ledger.stages import Cited, Entry, Stage
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.quality.reports.lcr import ratio_ties, unclassified
+from regulatory_assets.quality.reports.positions import (
+    carried_debt,
+    classified_debt,
+    classified_facilities,
+    collateral_once,
+    derivatives_once,
+    valuation_once,
+)
 from regulatory_assets.regulation.cases import DealBank
 from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.reports.lcr import coverage
@@ -248,6 +256,42 @@ def _bank(name: str) -> DealBank:
 def _haircuts(cited: Cited, day: date) -> list[Entry]:
     """The entries of what is unwound."""
     return [entry for entry in entries(cited, day) if entry[1].startswith("unwind_")]
+
+
+def test_what_stands_in_deals_as_well_counts_twice_and_is_told(
+    tmp_path: Path, sail: Engine
+) -> None:
+    """Net amounts as deals beside the flows they are made of; a deal that is due later than the
+    holder of its instrument can be paid; a line of a customer whom nobody knows."""
+    bank = _bank("beside_deals")
+    like = bank.rows["deals"][0] | {"counterparty_id": None, "maturity_date": None}
+    kinds = {
+        "NET": "DERIVATIVE_INFLOW",
+        "LESS": "DOWNGRADE_COLLATERAL",
+        "MOVED": "MARKET_VALUATION",
+    }
+    twice = [like | {"deal_id": n, "product_type": kind} for n, kind in kinds.items()]
+    rows = dict(bank.rows) | {"deals": [*bank.rows["deals"], *twice]}
+    early = {"put_date": date(2026, 3, 1)}
+    rows["own_debt"] = [r | (early if r["deal_id"] else {}) for r in rows["own_debt"]]
+    unknown = {"counterparty_id": "NOBODY"}
+    rows["facilities"] = [
+        r | (unknown if r["facility_id"] == "F1" else {}) for r in rows["facilities"]
+    ]
+    runner = run_bank(replace(bank, rows=rows), tmp_path, sail, only="lcr_lines")
+    day = Examination(runner.positions(bank.day), runner.reader, runner.register)
+    asked = (derivatives_once, collateral_once, valuation_once, carried_debt, classified_facilities)
+    said = [check.examine(day, 0) for check in asked]
+    assert not any(result.passed for result in said)
+    examples = [result.facts["examples"] for result in said]
+    assert examples == [
+        "entity_id=E1, line=derivatives",
+        "entity_id=E1, line=downgrade_collateral",
+        "entity_id=E1, line=market_valuation",
+        "instrument_id=OD10, deal_id=DEBT, first_payment=2026-03-01, maturity_date=2026-03-02",
+        "facility_id=F1, part=rest, only_in=None",
+    ]
+    assert classified_debt.examine(day, 0).passed
 
 
 def _part(row: Mapping[str, Any]) -> str:

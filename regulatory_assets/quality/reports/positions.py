@@ -1,0 +1,80 @@
+"""Of what no deal stands for: each has its line, and what a deal carries does not count twice."""
+
+from __future__ import annotations
+
+from pyspark.sql.connect import functions as F
+
+from regulatory_assets.bank.tables import DEALS
+from regulatory_assets.bank.tables.capital import OWN_DEBT
+from regulatory_assets.ledger import frames
+from regulatory_assets.ledger.table import Table
+from regulatory_assets.quality.examination import Check, Examination, Result, verdict
+from regulatory_assets.reports.lcr.assignment import UNCLASSIFIED
+from regulatory_assets.reports.lcr.debt import first_payment
+from regulatory_assets.reports.lcr.tables import (
+    LCR_COLLATERAL_FLOWS,
+    LCR_DEBT_FLOWS,
+    LCR_DERIVATIVE_FLOWS,
+    LCR_FACILITY_FLOWS,
+    LCR_FLOWS,
+    LCR_VALUATION_FLOWS,
+)
+
+
+def _classified(table: Table) -> Check:
+    def examine(day: Examination, since: int) -> Result:
+        missing = F.col("factor").isNull() | F.col("weighted").isNull()
+        found = day.keys(table, table.key, among=(F.col("line") == UNCLASSIFIED) | missing)
+        said = "rows have no LCR line or factor (is the counterparty's sector told, and the rate?)"
+        return verdict(found.count(), found, table.key, said, "every row has its line")
+
+    said = "Every row has an LCR line and its factor."
+    return Check(table, "classified", said, True, examine)
+
+
+def _counted_once(table: Table) -> Check:
+    """By entity and line; flows of derivatives are net on one side or the other."""
+    by = ("entity_id", "line")
+
+    def examine(day: Examination, since: int) -> Result:
+        derivative = F.startswith("line", F.lit("derivative_"))
+        what = F.when(derivative, "derivatives").otherwise(F.col("line"))
+        both = [day.keys(t, by).select("entity_id", what.alias("line")) for t in (table, LCR_FLOWS)]
+        twice = frames.semi(both[0], both[1], by).distinct()
+        said = "lines of entities stand in deals and in tables of their own; deliver one of the two"
+        return verdict(twice.count(), twice, by, said, "nothing is delivered in both ways")
+
+    said = "What the source has netted or added up, as deals, is not delivered in detail as well."
+    return Check(table, "counted_once", said, True, examine, (LCR_FLOWS,))
+
+
+def _carried_debt(day: Examination, since: int) -> Result:
+    carried = day.rows(OWN_DEBT).where(F.col("deal_id").isNotNull())
+    told = carried.select("instrument_id", "deal_id", first_payment().alias("first_payment"))
+    deals = day.rows(DEALS).select("deal_id", "maturity_date")
+    both = frames.attach(told, deals, ("deal_id",), ("deal_id",), "inner")
+    late = both.where(F.col("maturity_date") > F.col("first_payment"))
+    shown = ("instrument_id", "deal_id", "first_payment", "maturity_date")
+    said = "instruments can be paid before their deal is due; deliver the deal with that day"
+    return verdict(late.count(), late, shown, said, "deals are due when holders can be paid")
+
+
+classified_facilities = _classified(LCR_FACILITY_FLOWS)
+classified_debt = _classified(LCR_DEBT_FLOWS)
+classified_derivatives = _classified(LCR_DERIVATIVE_FLOWS)
+classified_collateral = _classified(LCR_COLLATERAL_FLOWS)
+classified_valuation = _classified(LCR_VALUATION_FLOWS)
+
+derivatives_once = _counted_once(LCR_DERIVATIVE_FLOWS)
+collateral_once = _counted_once(LCR_COLLATERAL_FLOWS)
+valuation_once = _counted_once(LCR_VALUATION_FLOWS)
+
+carried_debt = Check(
+    OWN_DEBT,
+    "first_payment",
+    "The deal that carries an instrument is due no later than its holder can be paid (convention "
+    "3).",
+    False,
+    _carried_debt,
+    (DEALS,),
+)
