@@ -17,6 +17,7 @@ from regulatory_assets.reports.lcr.tables import (
     LCR_DERIVATIVE_FLOWS,
     LCR_FACILITY_FLOWS,
     LCR_FLOWS,
+    LCR_POSTED_FLOWS,
     LCR_VALUATION_FLOWS,
 )
 
@@ -63,10 +64,12 @@ classified_facilities = _classified(LCR_FACILITY_FLOWS)
 classified_debt = _classified(LCR_DEBT_FLOWS)
 classified_derivatives = _classified(LCR_DERIVATIVE_FLOWS)
 classified_collateral = _classified(LCR_COLLATERAL_FLOWS)
+classified_posted = _classified(LCR_POSTED_FLOWS)
 classified_valuation = _classified(LCR_VALUATION_FLOWS)
 
 derivatives_once = _counted_once(LCR_DERIVATIVE_FLOWS)
 collateral_once = _counted_once(LCR_COLLATERAL_FLOWS)
+posted_once = _counted_once(LCR_POSTED_FLOWS)
 valuation_once = _counted_once(LCR_VALUATION_FLOWS)
 
 carried_debt = Check(

@@ -15,16 +15,17 @@ from typing import Any
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
-from regulatory_assets.bank.tables import ENTITIES
 from regulatory_assets.bank.tables.derivatives import COLLATERAL_FLOWS, NETTING_SETS
 from regulatory_assets.ledger.arithmetic import fraction, product
-from regulatory_assets.ledger.stages import Lookup, ReportRow, report_stage, row_stage
+from regulatory_assets.ledger.stages import ReportRow, report_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.reports.lcr.positions import (
     BY_LINE,
+    IN_REPORTING_CURRENCY,
     OF_PARTY,
     OF_SCOPES,
     POSITION_PARAMETERS,
+    reporting_currency,
     with_flows,
 )
 from regulatory_assets.reports.lcr.tables import LCR_COLLATERAL_FLOWS, LCR_VALUATION_FLOWS
@@ -43,9 +44,6 @@ COLLATERAL_SWINGS = Table(
                unit="reporting currency"),
     ),
 )  # fmt: skip
-
-NO_CURRENCY = "XXX"
-"""ISO 4217 for none: that of an entity that nobody has told of, which fails a check."""
 
 _NO_TEXT = F.lit(None).cast("string")
 _PRODUCTS = {
@@ -125,10 +123,7 @@ def months_before(day: date, months: int) -> date:
 @row_stage(
     reads=COLLATERAL_SWINGS,
     writes=LCR_VALUATION_FLOWS,
-    lookups=(
-        OF_SCOPES,
-        Lookup(ENTITIES, by=("entity_id",), take=("reporting_currency",)),
-    ),
+    lookups=(OF_SCOPES, IN_REPORTING_CURRENCY),
     parameters=POSITION_PARAMETERS,
     cites=BY_LINE,
 )
@@ -137,7 +132,7 @@ def lcr_valuation_flows(swings: DataFrame, p: Any) -> DataFrame:
     positions = swings.withColumns(
         {
             "product_type": F.lit("MARKET_VALUATION"),
-            "currency": F.coalesce("reporting_currency", F.lit(NO_CURRENCY)),
+            "currency": reporting_currency(),
             "sector": _NO_TEXT,
             "partner_entity_id": _NO_TEXT,
             "maturity_date": F.lit(None).cast("date"),

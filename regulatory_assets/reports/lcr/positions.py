@@ -14,7 +14,7 @@ from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
-from regulatory_assets.bank.tables import COUNTERPARTIES
+from regulatory_assets.bank.tables import COUNTERPARTIES, ENTITIES
 from regulatory_assets.ledger.arithmetic import product
 from regulatory_assets.ledger.stages import Cited, Lookup
 from regulatory_assets.regulation.answers import question
@@ -32,6 +32,12 @@ POSITION_PARAMETERS = (*LINE_PARAMETERS, "lcr/window")
 
 OF_SCOPES = Lookup(ENTITY_SCOPES, by=("entity_id",), take=("regime", "scopes", "regimes", "mixed"))
 OF_PARTY = Lookup(COUNTERPARTIES, by=("counterparty_id",), take=("sector", "partner_entity_id"))
+
+IN_REPORTING_CURRENCY = Lookup(ENTITIES, by=("entity_id",), take=("reporting_currency",))
+"""For what is netted over currencies."""
+
+_NO_CURRENCY = "XXX"
+"""ISO 4217 for none: that of an entity that nobody has told of, which fails a check."""
 
 BY_LINE = (Cited("lcr/lines", ("regime", "line")),)
 """No other row follows from the factor of a line than those on it."""
@@ -62,6 +68,11 @@ def with_flows(positions: DataFrame, p: Any, known_line: Column | None = None) -
             "weighted": product(F.col("amount"), F.col("factor")),
         }
     )
+
+
+def reporting_currency() -> Column:
+    """What ``IN_REPORTING_CURRENCY`` brings."""
+    return F.coalesce("reporting_currency", F.lit(_NO_CURRENCY))
 
 
 def _question(p: Any) -> Column:

@@ -124,6 +124,13 @@ LCR_COLLATERAL_FLOWS = _flows(
     Column("part", _STRING, "downgrade, excess or uncalled."),
 )
 
+LCR_POSTED_FLOWS = _flows(
+    "lcr_posted_flows",
+    "Collateral that each entity has posted to each counterparty, net, and that may lose value.",
+    Column("counterparty_id", _STRING, "The other party."),
+    Column("entity_id", _STRING, "Entity that has posted it."),
+)
+
 LCR_VALUATION_FLOWS = _flows(
     "lcr_valuation_flows",
     "The largest net collateral flow of the look-back period, by entity.",
@@ -135,6 +142,7 @@ FLOWS_BESIDE_DEALS = (
     LCR_DEBT_FLOWS,
     LCR_DERIVATIVE_FLOWS,
     LCR_COLLATERAL_FLOWS,
+    LCR_POSTED_FLOWS,
     LCR_VALUATION_FLOWS,
 )
 """What lines take beside deals (``positions``)."""

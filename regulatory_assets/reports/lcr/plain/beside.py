@@ -44,6 +44,7 @@ class Beside(Tables):
         yield from self._debt(name)
         yield from self._payments(name)
         yield from self._needs(name)
+        yield from self._posted(name)
         yield from self._valuation(name)
 
     def position_names(self) -> Iterator[str]:
@@ -51,7 +52,8 @@ class Beside(Tables):
         columns = {"facilities": "facility_id", "own_debt": "instrument_id",
                    "derivative_flows": "trade_id", "netting_sets": "netting_set_id",
                    "collateral_flows": "entity_id"}  # fmt: skip
-        names = (row[c] for table, c in columns.items() for row in self.rows.get(table, ()))
+        names = [row[c] for table, c in columns.items() for row in self.rows.get(table, ())]
+        names += [row["counterparty_id"] for row in self.rows.get("netting_sets", ())]
         return iter(dict.fromkeys(names))
 
     def _facility(self, name: str) -> Iterator[Position]:
@@ -140,6 +142,30 @@ class Beside(Tables):
                 if amount:
                     yield Position(name, part, kind, row["entity_id"], row["currency"], amount,
                                    counterparty_id=row["counterparty_id"])  # fmt: skip
+
+    def _posted(self, name: str) -> Iterator[Position]:
+        """What each entity has posted to a counterparty beyond what it may use again of it."""
+        sets = {r["netting_set_id"]: r for r in self.rows.get("netting_sets", ())}
+        net: dict[str, Decimal] = {}
+        for row in self.rows.get("margin_balances", ()):
+            of_set = sets[row["netting_set_id"]]
+            entity, amount = (
+                of_set["entity_id"],
+                product(row["amount"], self.rates[row["currency"]]),
+            )
+            held = {"entity_id": entity, "security_id": row["security_id"]}
+            if of_set["counterparty_id"] != name or row["security_id"] is None:
+                continue
+            if self.level(held, self.regimes[entity]) == "level1":
+                continue
+            if row["direction"] == "POSTED":
+                net[entity] = net.get(entity, ZERO) + amount
+            elif row["reusable"] and not row["segregated"]:
+                net[entity] = net.get(entity, ZERO) - amount
+        for entity, amount in net.items():
+            if amount > 0:
+                yield Position(name, "whole", "VALUATION_COLLATERAL", entity,
+                               self.reporting[entity], amount, counterparty_id=name)  # fmt: skip
 
     def _valuation(self, name: str) -> Iterator[Position]:
         """What moved in the worst of all periods that lie in the look-back."""
