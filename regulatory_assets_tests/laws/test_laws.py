@@ -238,12 +238,14 @@ class Copy:
 def test_following_other_values_is_full(
     sail: Engine, tmp_path: Path, stage: Stage, cited: Cited
 ) -> None:
-    """Other numbers in every second entry, followed to the rows that use it and back again; those
-    of entries that no row uses reach none. Where nothing is kept of what was, all is recalculated.
-    """
+    """Other numbers in every second entry, one that rows name among them, followed to the rows that
+    use it and back again; those of entries that no row uses reach none. Where nothing is kept of
+    what was, all is recalculated."""
     follow, whole = Copy(sail, tmp_path / "follow"), Copy(sail, tmp_path / "whole")
     before = follow.rows(stage)
-    every = entries(cited, DAY)
+    places = [("entry", *stage.writes.content).index(column) for column in cited.by]
+    named = {tuple(row[place] for place in places) for row in before}
+    every = sorted(entries(cited, DAY), key=lambda entry: entry not in named)
     idle = [entry for entry in every if not cited.uses([entry])]
     for some, way in ((idle, Way.EMPTY), (every[::2], Way.CHANGE)):
         if some:
