@@ -6,7 +6,7 @@ rows only, each replacing the Basel row of the same key or adding one. A Basel f
 soon as one file names it, and takes the Basel rows where it has none of its own; an unknown regime
 is refused. Dates are days in force, first and last included; what a file says at its top holds for
 its rows unless a row says otherwise. What a row or rule names in another table is there for its
-regime on each of its days.
+regime on each of its days, and so is, in the table as merged, what the head asks of its rows.
 """
 
 from __future__ import annotations
@@ -244,14 +244,18 @@ def _history(files: Mapping[str, ParameterFile], regimes: Iterable[str]) -> Hist
             )
     if basel.kind == "rates":
         rates = RateColumns(basel)
+        asked = rates.requirements
+        rows = {r: files[r].rows(rates) if r in files else [] for r in regimes}
+        days = ((entry.key, entry.first, entry.last) for entry in rows[BASEL])
+        asked.check_days(basel.name, days, basel.period({}))
 
         def rate_table(merged: Mapping[str, Mapping[Key, Row]]) -> AnyTable:
+            for regime, of_regime in merged.items():
+                asked.check_rows(basel.name, regime, of_regime)
             columns = rates.keys, rates.values, rates.texts, rates.references
             return RateTable(basel.name, basel.path, *columns, merged, basel.overlaid)
 
-        return _stretches(
-            {r: files[r].rows(rates) if r in files else [] for r in regimes}, rate_table
-        )
+        return _stretches(rows, rate_table)
     columns = DecisionColumns(basel)
 
     def decision_table(merged: Mapping[str, Mapping[Key, Rule]]) -> AnyTable:
