@@ -151,7 +151,7 @@ def _untransferable(
     (BCBS 238 paras 36, 171, convention 13), by level, with a row for each where there is one.
 
     An entity's net outflows are those that stand in the group's ratio too: flows inside the group
-    are in neither. It covers them with its most liquid assets first (lcr/limited_transfer).
+    are in neither. Which assets cover them first is a choice (lcr/limited_transfer).
     """
     kept: dict[str, list[Mapping[str, Any]]] = {}
     for row in lines:
@@ -161,7 +161,8 @@ def _untransferable(
     for own in kept.values():
         totals = _sums(own, parameters, regime) | _promoted(own, parameters, regime, bank)
         need = max(_net(totals, parameters, regime, bank)["net_outflows"], _ZERO)
-        for level in _LEVELS:
+        first = parameters.rates("lcr/limited_transfer").text("covers_first", "is", regime)
+        for level in _LEVELS if first == "most_liquid" else reversed(_LEVELS):
             held = max(_held(totals, level), _ZERO)
             covering = min(held, need)
             need -= covering

@@ -68,6 +68,7 @@ OF_COMPONENTS = (
     "lcr/caps",
     "lcr/foreign_sovereigns",
     "lcr/lending_excess",
+    "lcr/limited_transfer",
     "lcr/outflow_adjustment",
     "lcr/window",
 )
