@@ -51,7 +51,7 @@ from regulatory_assets.quality import released as quality
 from regulatory_assets.quality.checks import against_rows
 from regulatory_assets.quality.expectations.suite import thresholds
 from regulatory_assets.quality.ties import ties
-from regulatory_assets.regulation.parameters import ParameterError, Parameters, ParameterSet
+from regulatory_assets.regulation.parameters import Parameters, ParameterSet
 from regulatory_assets.settings import Databases, Settings
 
 
@@ -69,25 +69,6 @@ class Rules:
 def production_graph() -> Graph:
     """The source tables and every stage found below ``regulatory_assets.reports``."""
     return discover(reports, SOURCES, beside=(REJECTED_ROWS,))
-
-
-def check_declared(parameters: Parameters, graph: Graph) -> None:
-    """Refuses that a stage declares a parameter of which there is no file, among those of a report.
-
-    Reports of which there is no file at all are not asked for. Raises ParameterError with the place
-    of the stage, if it is a function.
-    """
-    known = {name.partition("/")[0] for name in parameters.names}
-    for stage in graph.stages:
-        for name in stage.parameters:
-            if name.partition("/")[0] in known and name not in parameters.names:
-                code = getattr(stage.function, "__code__", None)
-                raise ParameterError(
-                    f"the stage {stage.name} reads {name}, of which there is no file",
-                    f"Add the file of {name}, or leave it out of what the stage declares",
-                    code and Path(code.co_filename),
-                    code and code.co_firstlineno,
-                )
 
 
 @dataclass(frozen=True)

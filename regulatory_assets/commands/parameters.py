@@ -51,12 +51,13 @@ def check(
 ) -> None:
     """Load every file: complete, unambiguous, cited, without overlapping dates, and every row that
     one names in another or a calculation needs is there; else say where. Of a report with files
-    here there is every file that its stages read."""
+    here there is every file that its stages read, in force on the same days."""
     from regulatory_assets.regulation.parameters import Parameters
-    from regulatory_assets.runtime import check_declared, production_graph
+    from regulatory_assets.reports.declared import check_declared
+    from regulatory_assets.runtime import production_graph
 
     loaded = Parameters.load(folder) if folder else Parameters.default()
-    check_declared(loaded, production_graph())
+    check_declared(loaded, production_graph().stages)
     if as_json:
         print_json(list(loaded.names))
         return

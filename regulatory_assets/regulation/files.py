@@ -34,15 +34,22 @@ class _Number:
     kind: ColumnType
     least: Decimal
     most: Decimal = Decimal("Infinity")
+    reached: bool = True
+
+    def takes(self, value: Decimal) -> bool:
+        return self.least <= value <= self.most and (self.reached or value < self.most)
 
     @property
     def bounds(self) -> str:
-        return f"from {self.least} {f'to {self.most}' if self.most.is_finite() else 'on'}"
+        if not self.most.is_finite():
+            return f"from {self.least} on"
+        return f"from {self.least} to {'' if self.reached else 'below '}{self.most}"
 
 
 _NUMBERS = {
     "rate": _Number(ColumnType.RATE, Decimal(0)),
     "share": _Number(ColumnType.RATE, Decimal(0), Decimal(1)),
+    "part": _Number(ColumnType.RATE, Decimal(0), Decimal(1), reached=False),
     "signed_share": _Number(ColumnType.RATE, Decimal(-1), Decimal(1)),
     "money": _Number(ColumnType.MONEY, Decimal(0)),
     "count": _Number(ColumnType.INTEGER, Decimal(1)),
@@ -162,7 +169,7 @@ class RateColumns:
         found = node.decimal(self.values[name])
         word = self._words[name]
         number = _NUMBERS[word]
-        if not number.least <= found <= number.most:
+        if not number.takes(found):
             raise node.error(
                 f"{name} {found} is not of the type {word}", f"Write a number {number.bounds}"
             )

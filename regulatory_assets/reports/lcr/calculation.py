@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from regulatory_assets.ledger.arithmetic import fraction, ratio
-from regulatory_assets.regulation.parameters import BASEL, ParameterError, ParameterSet
+from regulatory_assets.regulation.parameters import BASEL, ParameterSet
 from regulatory_assets.reports.lcr.mismatch import WHOLE, add_on, net_outflows, profile_of
 from regulatory_assets.reports.lcr.tables import COMPONENTS, PROMOTED, UNTRANSFERABLE
 
@@ -215,7 +215,7 @@ def _caps(
         level2_of, level2b_of = (_share(name, parameters, regime) for name in _STATED)
         first = max(level2a + level2b - _of(level1, level2_of), _ZERO)
         return max(level2b - first - _of(level1 + level2a, level2b_of), _ZERO), first
-    of_level2b, of_level2 = (_part(name, parameters, regime) for name in ("level2b", "level2"))
+    of_level2b, of_level2 = (_share(name, parameters, regime) for name in ("level2b", "level2"))
     cap_level2b = max(
         level2b - _of(level1 + level2a, of_level2b / (1 - of_level2b)),
         level2b - _of(level1, of_level2b / (1 - of_level2)),
@@ -227,20 +227,6 @@ def _caps(
 
 def _share(name: str, parameters: ParameterSet, regime: str) -> Fraction:
     return Fraction(parameters.rates("lcr/caps").value(name, "share", regime))
-
-
-def _part(cap: str, parameters: ParameterSet, regime: str) -> Fraction:
-    """A share of the stock. Raises ParameterError for the whole, beside which nothing stands."""
-    share = _share(cap, parameters, regime)
-    if share == 1:
-        row = parameters.rates("lcr/caps").row(cap, regime)
-        raise ParameterError(
-            f"the cap {cap} is all of the stock, for which Annex 1 has no multiplier",
-            "Write a share below 1",
-            row.path,
-            row.line,
-        )
-    return share
 
 
 def _of(amount: Decimal, share: Fraction) -> Decimal:
