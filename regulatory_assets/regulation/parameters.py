@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache, cached_property
 from pathlib import Path
@@ -36,6 +37,7 @@ from regulatory_assets.regulation.tables import (
     Key,
     RateTable,
     Row,
+    Rows,
     Rule,
     Values,
     in_force,
@@ -156,13 +158,18 @@ class Parameters:
         force = max(day, not_before)
         return ParameterSet(day, {name: self._at(force, name) for name in names}, force)
 
-    def with_values(self, name: str, values: Values) -> Parameters:
-        """The same with other numbers in a rate table, on every day: what would be with them."""
+    def with_rows(self, name: str, instead: Rows) -> Parameters:
+        """The same with others instead of the rows of a rate table, on every day: what would be
+        with them. They are not checked."""
         other = [
-            (start, None if table is None else _rates(table).with_values(values))
+            (start, None if table is None else _rates(table).with_rows(instead))
             for start, table in self.history(name)
         ]
         return Parameters({**self._histories, name: other})
+
+    def with_values(self, name: str, values: Values) -> Parameters:
+        """The same with other numbers."""
+        return self.with_rows(name, lambda *at: replace(at[-1], values=values(*at)))
 
     def history(self, name: str) -> History:
         """A parameter's table from each day on which something begins or ends; None: no values."""
