@@ -50,14 +50,18 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Load every file: complete, unambiguous, cited, without overlapping dates, and every row that
-    one names in another is there; else say where."""
+    one names in another or a calculation needs is there; else say where. Of a report with files
+    here there is every file that its stages read, in force on the same days."""
     from regulatory_assets.regulation.parameters import Parameters
+    from regulatory_assets.reports.declared import check_declared
+    from regulatory_assets.runtime import production_graph
 
     loaded = Parameters.load(folder) if folder else Parameters.default()
+    check_declared(loaded, production_graph().stages)
     if as_json:
         print_json(list(loaded.names))
         return
-    said = "complete, unambiguous and cited, and every row that one names in another is there"
+    said = "complete, unambiguous and cited, and every row that one names or a stage needs is there"
     console.print(f"{len(loaded.names)} parameters are {said}")
 
 

@@ -16,12 +16,13 @@ _LCR = """\
 What each line is worth, where that is written, whether somebody has read it there, and the worked
 examples that hold a deal of the line (`regulatory_assets/reports/lcr/cases/`). A factor is what is
 left of an asset after its haircut, the run-off of an outflow, the share of an inflow that counts. A
-regime stands beside the lines that it changes or adds."""
+regime stands beside the lines that it changes or adds. Liabilities (`lcr/liability_lines`) decide
+which currencies are significant."""
 
 
 def lines(day: date) -> Iterator[str]:
     """Every line with factor, citation and the worked examples that hold a deal of it."""
-    parameters = Parameters.default().at(day, ["lcr/lines"])
+    parameters = Parameters.default().at(day, ["lcr/lines", "lcr/liability_lines"])
     using: dict[str, dict[str, None]] = {}
     for bank in coverage.cases().banks:
         for case in bank.cases:
@@ -34,22 +35,24 @@ def lines(day: date) -> Iterator[str]:
         for taken in views.rows:
             using.setdefault(taken["line"], {})[views.name] = None
     yield from (_LCR, "")
-    rates = parameters.rates("lcr/lines")
+    rates, owed = parameters.rates("lcr/lines"), parameters.rates("lcr/liability_lines")
     by_component: dict[str, list[tuple[str, ...]]] = {}
     for (line,), regime, row in own(rates.regimes, rates.rows):
         rate = f"{plain(row.values['rate'] * 100)} %"
-        found = (f"`{line}`", regime, rate, *cited(row.citation), row.citation.note)
+        liability = "yes" if (line,) in owed.rows(regime) else "no"
+        found = (f"`{line}`", regime, rate, liability, *cited(row.citation), row.citation.note)
         cells = (*found, _named(list(using.get(line, {}))))
         by_component.setdefault(row.texts["component"], []).append(cells)
-    head = ("line", "regime", "factor", "citation", "verified", "note", "cases")
+    head = ("line", "regime", "factor", "liability", "citation", "verified", "note", "cases")
     for component, rows in by_component.items():
         yield from (f"## {component}", "")
         yield from grid(head, rows)
 
 
 _COVERAGE = """\
-A number is proved by the cases that fail when it alone is raised by the smallest step, a rule by
-the cases in which it decides. A test fails where an entry has none."""
+A number is proved by the cases that fail when it alone is raised by the smallest step, a row that
+has none by those that fail when it says another code or, where it only names a line, is not there;
+a rule by the cases in which it decides. A test fails where an entry has none."""
 
 
 def proofs(day: date) -> Iterator[str]:
@@ -67,6 +70,21 @@ def proofs(day: date) -> Iterator[str]:
                 _named(coverage.proving(parameters, number)),
             )
             for number in coverage.numbers(parameters)
+        ),
+    )
+    yield from ("## Rows without numbers", "")
+    for name, reason in coverage.UNASKED.items():
+        yield from (f"Not asked for one by one is `{name}`: {reason}.", "")
+    yield from grid(
+        ("parameter", "entry", "says", "cases"),
+        (
+            (
+                f"`{code.table}`",
+                f"{', '.join(code.key)}",
+                ", ".join(code.row.texts.values()) or "is named",
+                _named(coverage.proving(parameters, code)),
+            )
+            for code in coverage.codes(parameters)
         ),
     )
     yield from ("## Rules", "")

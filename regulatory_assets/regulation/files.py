@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.document import Node, ParameterError, read
+from regulatory_assets.regulation.requirements import ASKED, Requirements
 from regulatory_assets.regulation.tables import BASEL, NONE, Citation, Key, Reference, Row, Rule
 
 Content = TypeVar("Content", Row, Rule)
@@ -31,24 +32,35 @@ class _Number:
     """A type of a column's numbers: how they are kept, and between which bounds they make sense."""
 
     kind: ColumnType
-    least: Decimal = Decimal("-Infinity")
+    least: Decimal
     most: Decimal = Decimal("Infinity")
-    bounds: str = ""
+    reached: bool = True
+
+    def takes(self, value: Decimal) -> bool:
+        return self.least <= value <= self.most and (self.reached or value < self.most)
+
+    @property
+    def bounds(self) -> str:
+        if not self.most.is_finite():
+            return f"from {self.least} on"
+        return f"from {self.least} to {'' if self.reached else 'below '}{self.most}"
 
 
 _NUMBERS = {
-    "rate": _Number(ColumnType.RATE),
-    "share": _Number(ColumnType.RATE, Decimal(0), Decimal(1), bounds="from 0 to 1"),
-    "money": _Number(ColumnType.MONEY),
-    "count": _Number(ColumnType.INTEGER, Decimal(1), bounds="from 1 on"),
+    "rate": _Number(ColumnType.RATE, Decimal(0)),
+    "share": _Number(ColumnType.RATE, Decimal(0), Decimal(1)),
+    "part": _Number(ColumnType.RATE, Decimal(0), Decimal(1), reached=False),
+    "signed_share": _Number(ColumnType.RATE, Decimal(-1), Decimal(1)),
+    "money": _Number(ColumnType.MONEY, Decimal(0)),
+    "count": _Number(ColumnType.INTEGER, Decimal(1)),
 }
 """By the word for it in a file."""
 
 _DESCRIBED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "rates": (("keys",), ("overlays", "values", "texts", "references")),
+    "rates": (("keys",), ("overlays", "values", "texts", "references", *ASKED)),
     "decisions": (("inputs", "outputs"), ("overlays", "references")),
 }
-"""What a Basel file says about its overlays and columns: needed, optional."""
+"""What a Basel file says about its overlays, columns and rows: needed, optional."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +140,7 @@ class ParameterFile:
 
 
 class RateColumns:
-    """What the Basel file of a rate table says about its columns."""
+    """What the Basel file of a rate table says about its columns, and asks of its rows."""
 
     def __init__(self, file: ParameterFile) -> None:
         fields = file.fields
@@ -144,14 +156,23 @@ class RateColumns:
             if names.count(name) > 1:
                 raise fields["keys"].error(f"the column {name} stands twice", "Rename one")
         self.references = _references(fields, (*self.keys, *self.texts))
+        for key in self.keys:
+            if key in self.references and self.references[key].parameter == file.name:
+                raise fields["references"].error(
+                    f"the key {key} refers to its own table", "Let another column name its rows"
+                )
+        refers = any(key in self.references for key in self.keys)
+        self.requirements = Requirements.read(fields, self.values, self.texts, refers)
 
     def number(self, name: str, node: Node) -> Decimal:
         """A value of a column, as its type allows."""
         found = node.decimal(self.values[name])
         word = self._words[name]
         number = _NUMBERS[word]
-        if not number.least <= found <= number.most:
-            raise node.error(f"{name} {found} is no {word}", f"Write a number {number.bounds}")
+        if not number.takes(found):
+            raise node.error(
+                f"{name} {found} is not of the type {word}", f"Write a number {number.bounds}"
+            )
         return found
 
 

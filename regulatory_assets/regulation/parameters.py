@@ -6,7 +6,7 @@ rows only, each replacing the Basel row of the same key or adding one. A Basel f
 soon as one file names it, and takes the Basel rows where it has none of its own; an unknown regime
 is refused. Dates are days in force, first and last included; what a file says at its top holds for
 its rows unless a row says otherwise. What a row or rule names in another table is there for its
-regime on each of its days.
+regime on each of its days, and so is, in the table as merged, what the head asks of its rows.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache, cached_property
 from pathlib import Path
@@ -36,6 +37,7 @@ from regulatory_assets.regulation.tables import (
     Key,
     RateTable,
     Row,
+    Rows,
     Rule,
     Values,
     in_force,
@@ -156,13 +158,18 @@ class Parameters:
         force = max(day, not_before)
         return ParameterSet(day, {name: self._at(force, name) for name in names}, force)
 
-    def with_values(self, name: str, values: Values) -> Parameters:
-        """The same with other numbers in a rate table, on every day: what would be with them."""
+    def with_rows(self, name: str, instead: Rows) -> Parameters:
+        """The same with others instead of the rows of a rate table, on every day: what would be
+        with them. They are not checked."""
         other = [
-            (start, None if table is None else _rates(table).with_values(values))
+            (start, None if table is None else _rates(table).with_rows(instead))
             for start, table in self.history(name)
         ]
         return Parameters({**self._histories, name: other})
+
+    def with_values(self, name: str, values: Values) -> Parameters:
+        """The same with other numbers."""
+        return self.with_rows(name, lambda *at: replace(at[-1], values=values(*at)))
 
     def history(self, name: str) -> History:
         """A parameter's table from each day on which something begins or ends; None: no values."""
@@ -244,14 +251,18 @@ def _history(files: Mapping[str, ParameterFile], regimes: Iterable[str]) -> Hist
             )
     if basel.kind == "rates":
         rates = RateColumns(basel)
+        asked = rates.requirements
+        rows = {r: files[r].rows(rates) if r in files else [] for r in regimes}
+        days = ((entry.key, entry.first, entry.last) for entry in rows[BASEL])
+        asked.check_days(basel.name, days, basel.period({}))
 
         def rate_table(merged: Mapping[str, Mapping[Key, Row]]) -> AnyTable:
+            for regime, of_regime in merged.items():
+                asked.check_rows(basel.name, regime, of_regime)
             columns = rates.keys, rates.values, rates.texts, rates.references
             return RateTable(basel.name, basel.path, *columns, merged, basel.overlaid)
 
-        return _stretches(
-            {r: files[r].rows(rates) if r in files else [] for r in regimes}, rate_table
-        )
+        return _stretches(rows, rate_table)
     columns = DecisionColumns(basel)
 
     def decision_table(merged: Mapping[str, Mapping[Key, Rule]]) -> AnyTable:

@@ -1,5 +1,6 @@
 """What parameters name in each other: values of a column that are keys of another rate table.
 
+A table may name its own rows: each then stands under the one that it names, and none under itself.
 Only the check belongs here; how a file says so is in ``files``. What counts is what rows and rules
 in force say, and no value of an enumeration that none of them uses.
 """
@@ -22,14 +23,16 @@ from regulatory_assets.regulation.tables import (
 
 def check_references(histories: Mapping[str, History]) -> None:
     """Refuses a value that on some day, for some regime, is no key of the table that its column
-    refers to, and a reference to anything but a rate table with one key column.
+    refers to, a reference to anything but a rate table with one key column, and a circle of rows.
 
     Raises ParameterError with the place of the row or rule, or of the reference.
     """
-    for history in histories.values():
+    for name, history in histories.items():
         for column, reference in _one_of(history).references.items():
             _check_kind(reference, histories)
             _check_values(column, reference, history, histories[reference.parameter])
+            if reference.parameter == name:
+                _check_circles(column, history)
 
 
 def _check_kind(reference: Reference, histories: Mapping[str, History]) -> None:
@@ -64,6 +67,27 @@ def _check_values(column: str, reference: Reference, history: History, referred:
                     entry.path,
                     entry.line,
                 )
+
+
+def _check_circles(column: str, history: History) -> None:
+    for _, table in history:
+        if not isinstance(table, RateTable):
+            continue
+        for regime in table.regimes:
+            rows = {value: row for (value,), row in table.rows(regime).items()}
+            for first, row in rows.items():
+                passed, value = [first], row.texts[column]
+                while value in rows and value not in passed:
+                    passed.append(value)
+                    value = rows[value].texts[column]
+                if value == first:
+                    raise ParameterError(
+                        f"{column} of {table.name} goes in a circle: "
+                        f"{' -> '.join([*passed, first])}, regime {regime}",
+                        "Let one of these rows name none of the others",
+                        row.path,
+                        row.line,
+                    )
 
 
 def _said(table: AnyTable, column: str, regime: str) -> Iterator[tuple[str, Row | Rule]]:

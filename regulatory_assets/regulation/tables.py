@@ -57,6 +57,9 @@ class Row:
 Values = Callable[[str, Key, Row], Mapping[str, Decimal]]
 """The numbers of a row, by its regime and key."""
 
+Rows = Callable[[str, Key, Row], Row | None]
+"""What stands instead of a row, by its regime and key; None: nothing."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -118,16 +121,16 @@ class RateTable:
 
     def among(self, wanted: Callable[[Key], bool]) -> RateTable:
         """The same table with some of its keys: shorter to plan where no others are asked for."""
-        by_regime = {
-            regime: {key: row for key, row in rows.items() if wanted(key)}
-            for regime, rows in self.by_regime.items()
-        }
-        return replace(self, by_regime=by_regime)
+        return self.with_rows(lambda _, key, row: row if wanted(key) else None)
 
-    def with_values(self, values: Values) -> RateTable:
-        """The same table with other numbers."""
+    def with_rows(self, instead: Rows) -> RateTable:
+        """The same table with others instead of its rows."""
         by_regime = {
-            regime: {k: replace(row, values=values(regime, k, row)) for k, row in rows.items()}
+            regime: {
+                key: other
+                for key, row in rows.items()
+                if (other := instead(regime, key, row)) is not None
+            }
             for regime, rows in self.by_regime.items()
         }
         return replace(self, by_regime=by_regime)

@@ -32,9 +32,6 @@ LATE = date(2026, 1, 31)
             "qatar_fc, on 2018-05-01",
         ),
         ("line: unwind_level1", "liq1_lines", "lines", "line: unwind_level1", "basel"),
-        ('row: "3"', "liq1_rows", "liq1_lines", "line: retail_stable", "basel"),
-        ("band: TWENTY", "risk_weight_bands", "security_level", "rule: sovereign_domestic", ""),
-        ("conditions: MET", "stress_declines", "security_level", "rule: sovereign_twenty", ""),
     ],
 )
 def test_a_row_that_others_name_cannot_be_removed(

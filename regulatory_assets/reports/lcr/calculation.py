@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from regulatory_assets.ledger.arithmetic import fraction, ratio
-from regulatory_assets.regulation.parameters import BASEL, ParameterError, ParameterSet
+from regulatory_assets.regulation.parameters import BASEL, ParameterSet
 from regulatory_assets.reports.lcr.mismatch import WHOLE, add_on, net_outflows, profile_of
 from regulatory_assets.reports.lcr.tables import COMPONENTS, PROMOTED, UNTRANSFERABLE
 
@@ -168,7 +168,7 @@ def _untransferable(
     (BCBS 238 paras 36, 171, convention 13), by level, with a row for each where there is one.
 
     An entity's net outflows are those that stand in the group's ratio too: flows inside the group
-    are in neither. It covers them with its most liquid assets first (lcr/limited_transfer).
+    are in neither. Which assets cover them first is a choice (lcr/limited_transfer).
     """
     kept: dict[str, list[Mapping[str, Any]]] = {}
     for row in lines:
@@ -178,7 +178,8 @@ def _untransferable(
     for own in kept.values():
         totals = _sums(own, parameters, regime) | _promoted(own, parameters, regime, bank)
         need = max(_net(totals, parameters, regime, bank)["net_outflows"], _ZERO)
-        for level in _LEVELS:
+        first = parameters.rates("lcr/limited_transfer").text("covers_first", "is", regime)
+        for level in _LEVELS if first == "most_liquid" else reversed(_LEVELS):
             held = max(_held(totals, level), _ZERO)
             covering = min(held, need)
             need -= covering
@@ -231,7 +232,7 @@ def _caps(
         level2_of, level2b_of = (_share(name, parameters, regime) for name in _STATED)
         first = max(level2a + level2b - _of(level1, level2_of), _ZERO)
         return max(level2b - first - _of(level1 + level2a, level2b_of), _ZERO), first
-    of_level2b, of_level2 = (_part(name, parameters, regime) for name in ("level2b", "level2"))
+    of_level2b, of_level2 = (_share(name, parameters, regime) for name in ("level2b", "level2"))
     cap_level2b = max(
         level2b - _of(level1 + level2a, of_level2b / (1 - of_level2b)),
         level2b - _of(level1, of_level2b / (1 - of_level2)),
@@ -243,20 +244,6 @@ def _caps(
 
 def _share(name: str, parameters: ParameterSet, regime: str) -> Fraction:
     return Fraction(parameters.rates("lcr/caps").value(name, "share", regime))
-
-
-def _part(cap: str, parameters: ParameterSet, regime: str) -> Fraction:
-    """A share of the stock. Raises ParameterError for the whole, beside which nothing stands."""
-    share = _share(cap, parameters, regime)
-    if share == 1:
-        row = parameters.rates("lcr/caps").row(cap, regime)
-        raise ParameterError(
-            f"the cap {cap} is all of the stock, for which Annex 1 has no multiplier",
-            "Write a share below 1",
-            row.path,
-            row.line,
-        )
-    return share
 
 
 def _of(amount: Decimal, share: Fraction) -> Decimal:

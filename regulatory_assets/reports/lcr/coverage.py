@@ -1,14 +1,15 @@
 """Which worked example proves which entry of a parameter.
 
-A number is proved by a case that fails when the number alone changes; a rule by a case in which it
-decides. Cases are evaluated in plain Python. The rows of LIQ1 are a layout and decide no figure of
-the ratio: they are not asked for here.
+A number is proved by a case that fails when the number alone changes, a row without numbers by one
+that fails when it says another code or, where it only names a line, is not there; a rule by a case
+in which it decides. Cases are evaluated in plain Python. The rows of LIQ1 are a layout and decide
+no figure of the ratio: they are not asked for here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -52,6 +53,26 @@ UNREACHABLE = {
 """Rules for combinations that no deal has, by file and name; they refuse what must not happen."""
 
 
+UNASKED = {
+    "lcr/country_currencies": "a list, taken whole from ISO 4217",
+    "lcr/mismatch_lines": "only some of its lines have a flow with a date in a case",
+}
+"""Tables without numbers whose rows are not held against cases one by one."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """One row of a rate table that has no numbers."""
+
+    table: str
+    key: Key
+    row: Row
+
+    @property
+    def entry(self) -> Entry:
+        return self.row.path, self.row.line
+
+
 @dataclass(frozen=True)
 class Number:
     """One number of one entry of a rate table."""
@@ -68,31 +89,57 @@ class Number:
 
 def numbers(parameters: ParameterSet) -> Iterator[Number]:
     """Every number in force that decides a figure, each once though several regimes share it."""
-    for name in PARAMETERS:
-        table = parameters[name]
-        if isinstance(table, RateTable):
-            seen: set[Entry] = set()
-            for regime in table.regimes:
-                for key, row in table.rows(regime).items():
-                    if (row.path, row.line) not in seen:
-                        seen.add((row.path, row.line))
-                        yield from (Number(name, key, column, row) for column in table.types)
+    for table in _rate_tables(parameters):
+        for key, row in _own_rows(table):
+            yield from (Number(table.name, key, column, row) for column in table.types)
+
+
+def codes(parameters: ParameterSet) -> Iterator[Code]:
+    """Every row in force that decides a figure without a number, each once."""
+    for table in _rate_tables(parameters):
+        if not table.types and table.name not in UNASKED:
+            yield from (Code(table.name, key, row) for key, row in _own_rows(table))
+
+
+def _rate_tables(parameters: ParameterSet) -> Iterator[RateTable]:
+    tables = (parameters[name] for name in PARAMETERS)
+    return (table for table in tables if isinstance(table, RateTable))
+
+
+def _own_rows(table: RateTable) -> Iterator[tuple[Key, Row]]:
+    seen: set[Entry] = set()
+    for regime in table.regimes:
+        for key, row in table.rows(regime).items():
+            if (row.path, row.line) not in seen:
+                seen.add((row.path, row.line))
+                yield key, row
 
 
 def changed(number: Number, by: Decimal) -> Parameters:
     """The parameters with one number raised by an amount, in every regime that shares it."""
-
-    def values(regime: str, key: Key, row: Row) -> Mapping[str, Decimal]:
-        if (row.path, row.line) != number.entry:
-            return row.values
-        return {**row.values, number.column: row.values[number.column] + by}
-
-    return Parameters.default().with_values(number.table, values)
+    value = number.row.values[number.column] + by
+    other = replace(number.row, values={**number.row.values, number.column: value})
+    return _instead(number, other)
 
 
-def failing(number: Number | None = None, by: Decimal = Decimal(0)) -> list[str]:
-    """The cases that fail when a number is raised by an amount; without one, as things are."""
-    known = Parameters.default() if number is None else changed(number, by)
+def otherwise(code: Code, parameters: ParameterSet) -> Parameters:
+    """The parameters with one row that says another code of each enumeration; without the row,
+    where it says none."""
+    texts = parameters.rates(code.table).texts
+    said = {c: next(t for t in texts[c] if t != own) for c, own in code.row.texts.items()}
+    return _instead(code, replace(code.row, texts=said) if said else None)
+
+
+def _instead(entry: Number | Code, other: Row | None) -> Parameters:
+    def instead(regime: str, key: Key, row: Row) -> Row | None:
+        return other if (row.path, row.line) == entry.entry else row
+
+    return Parameters.default().with_rows(entry.table, instead)
+
+
+def failing(known: Parameters | None = None) -> list[str]:
+    """The cases that fail with some parameters; with those at hand if none are given."""
+    known = known or Parameters.default()
     found: list[str] = []
     for case in cases().calculations:
         parameters = known.at(case.day, PARAMETERS)
@@ -111,9 +158,12 @@ def failing(number: Number | None = None, by: Decimal = Decimal(0)) -> list[str]
     return found
 
 
-def proving(parameters: ParameterSet, number: Number) -> list[str]:
-    """The cases that fail when a number is raised by the smallest step of its type."""
-    return failing(number, SMALLEST[parameters.rates(number.table).types[number.column]])
+def proving(parameters: ParameterSet, entry: Number | Code) -> list[str]:
+    """The cases that fail when a number is raised by the smallest step of its type, or a row
+    without numbers says otherwise."""
+    if isinstance(entry, Code):
+        return failing(otherwise(entry, parameters))
+    return failing(changed(entry, SMALLEST[parameters.rates(entry.table).types[entry.column]]))
 
 
 def deciding() -> dict[Entry, list[str]]:

@@ -23,14 +23,12 @@ from regulatory_assets.bank.tables.customers import RATING_SCALE
 from regulatory_assets.regulation.cases import CalculationCase, DealBank, ExpectedPart
 from regulatory_assets.regulation.parameters import (
     BASEL,
-    ParameterError,
     Parameters,
     ParameterSet,
 )
 from regulatory_assets.reports.lcr import coverage
 from regulatory_assets.reports.lcr.calculation import liquidity_coverage_ratio
 from regulatory_assets.reports.lcr.plain import PARAMETERS, Bank, Reading
-from regulatory_assets_tests.regulation.moved import moved
 
 CASES = coverage.cases()
 DAY = date(2026, 1, 31)
@@ -68,6 +66,7 @@ OF_COMPONENTS = (
     "lcr/caps",
     "lcr/foreign_sovereigns",
     "lcr/lending_excess",
+    "lcr/limited_transfer",
     "lcr/outflow_adjustment",
     "lcr/window",
 )
@@ -394,11 +393,3 @@ def test_the_parts_of_a_deal_sum_to_its_amount(
     deals = {deal["deal_id"]: deal for deal in bank.rows["deals"]}
     for (deal_id, _), total in sums.items():
         assert total == deals[deal_id]["amount"] * rates[deals[deal_id]["currency"]]
-
-
-@pytest.mark.parametrize("cap", ["level2", "level2b"])
-def test_a_cap_that_is_the_whole_stock_is_refused_with_its_place(cap: str) -> None:
-    """Annex 1 divides by what is left beside it."""
-    whole = moved("lcr/caps", [(BASEL, cap)], lambda _: Decimal(1))
-    with pytest.raises(ParameterError, match=rf"caps\.yaml:\d+: the cap {cap} is all of the stock"):
-        liquidity_coverage_ratio([], whole.at(DAY, PARAMETERS))

@@ -13,12 +13,13 @@ import pytest
 import regulatory_assets
 from regulatory_assets.regulation.parameters import DecisionTable, Parameters, RateTable
 from regulatory_assets.reports.lcr import coverage
-from regulatory_assets.reports.lcr.coverage import SMALLEST, UNREACHABLE, Number
+from regulatory_assets.reports.lcr.coverage import SMALLEST, UNASKED, UNREACHABLE, Code, Number
 from regulatory_assets.reports.lcr.plain import PARAMETERS as NAMES
 
 DAY = date(2026, 1, 31)
 PARAMETERS = Parameters.default().at(DAY, NAMES)
 NUMBERS = list(coverage.numbers(PARAMETERS))
+CODES = list(coverage.codes(PARAMETERS))
 PACKAGE = Path(regulatory_assets.__file__).parent
 CALCULATION = ("reports", "regulation")
 PLAIN = {Decimal(0), Decimal(1)}
@@ -33,10 +34,15 @@ def test_every_case_holds_in_plain_python() -> None:
 @pytest.mark.parametrize("sign", [1, -1], ids=["more", "less"])
 def test_a_changed_number_fails_a_case(number: Number, sign: int) -> None:
     step = SMALLEST[PARAMETERS.rates(number.table).types[number.column]]
-    assert coverage.failing(number, sign * step)
+    assert coverage.failing(coverage.changed(number, sign * step))
 
 
-def test_every_number_of_the_files_is_asked_for() -> None:
+@pytest.mark.parametrize("code", CODES, ids=lambda c: f"{c.table}:{'-'.join(c.key)}")
+def test_a_row_without_numbers_that_says_otherwise_fails_a_case(code: Code) -> None:
+    assert coverage.proving(PARAMETERS, code)
+
+
+def test_every_row_of_the_files_is_asked_for() -> None:
     """All tables of the report but the layout of LIQ1, which a test of its own looks at."""
     names = {name for name in Parameters.default().names if name.startswith("lcr/")}
     assert names - set(NAMES) == {"lcr/liq1_lines", "lcr/liq1_rows"}
@@ -44,11 +50,11 @@ def test_every_number_of_the_files_is_asked_for() -> None:
     entries = {
         (row.path, row.line)
         for table in tables
-        if isinstance(table, RateTable) and table.types  # some hold codes only
+        if isinstance(table, RateTable) and table.name not in UNASKED
         for regime in table.regimes
         for row in table.rows(regime).values()
     }
-    assert {number.entry for number in NUMBERS} == entries
+    assert {entry.entry for entry in (*NUMBERS, *CODES)} == entries
 
 
 def test_every_rule_decides_in_a_case() -> None:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+import regulatory_assets.reports.lcr
 from regulatory_assets.bank.ingest import ingest_table
 from regulatory_assets.engine import Engine
 from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.quality.reports.lcr import _of_lines, _operands
 from regulatory_assets.regulation.parameters import Parameters
-from regulatory_assets.reports.lcr.calculation import ADD_ON
+from regulatory_assets.reports.lcr.calculation import ADD_ON, component_totals
 from regulatory_assets.reports.lcr.currency import currency_views
 from regulatory_assets.reports.lcr.tables import UNTRANSFERABLE
 
 from .test_stages import BANKS, rows_of_day, run_bank
 
 (BANK,) = (bank for bank in BANKS if bank.path.stem == "transfer")
+PARAMETERS_OF_LCR = Path(regulatory_assets.reports.lcr.__file__).parent / "parameters"
 LEFT_OUT = {
     "G": ("0", "75", "20"),
     "SUB": ("0", "50", "20"),
@@ -80,6 +85,32 @@ def test_a_view_counts_up_to_the_outflows_in_its_currency() -> None:
     parameters = Parameters.default().at(BANK.day, Parameters.default().names)
     views = {v["currency"]: v["hqla"] for v in currency_views(rows, "EUR", parameters, "basel")}
     assert views == {"USD": Decimal(30), "EUR": Decimal(10)}
+
+
+@pytest.mark.parametrize(
+    ("first", "left_out"),
+    [("most_liquid", ("0", "30", "50")), ("least_liquid", ("80", "0", "0"))],
+)
+def test_which_assets_cover_the_outflows_first_is_a_choice(
+    first: str, left_out: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Of 100, 85 and 50 as they count 155 cover the outflows: by their order 30 and 50 are left,
+    or 80 of Level 1."""
+    folder = shutil.copytree(PARAMETERS_OF_LCR, tmp_path / "parameters")
+    file = folder / "limited_transfer.yaml"
+    file.write_text(file.read_text().replace("    is: most_liquid\n", f"    is: {first}\n"))
+    assert f"    is: {first}\n" in file.read_text()
+    known = Parameters.load([folder])
+    rows = [
+        {"entity_id": "E", "consolidation": "group", "transferable": False,
+         "line": line, "amount": Decimal(weighted), "weighted": Decimal(weighted)}
+        for line, weighted in (
+            ("level1_cash", 100), ("level2a_security", 85), ("level2b_other", 50),
+            ("wholesale_other", 155),
+        )
+    ]  # fmt: skip
+    totals = component_totals(rows, known.at(BANK.day, known.names), "basel")
+    assert tuple(totals[name] for name in UNTRANSFERABLE) == tuple(map(Decimal, left_out))
 
 
 def test_what_does_not_tie_is_found() -> None:
