@@ -58,6 +58,6 @@ def test_a_bank_has_complete_typed_rows(tmp_path: Path) -> None:
     assert second["maturity_date"] is None
     assert second["security_id"] is None
     assert [row["currency"] for row in bank.rows["fx_rates"]] == ["EUR"]
-    assert bank.cases[0].names == ("D1", "D2")
+    assert bank.cases[0].names == ("C1", "D1", "D2")
     assert bank.parts[0].weighted == Decimal("1.5")
     assert bank.results == {"E1": {"hqla": Decimal("2.5"), "ratio": None}}

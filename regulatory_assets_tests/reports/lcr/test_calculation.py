@@ -20,6 +20,7 @@ from regulatory_assets.bank.tables import (
     SECTORS,
 )
 from regulatory_assets.bank.tables.customers import RATING_SCALE
+from regulatory_assets.bank.tables.lending import FACILITIES
 from regulatory_assets.regulation.cases import CalculationCase, DealBank, ExpectedPart
 from regulatory_assets.regulation.parameters import (
     BASEL,
@@ -29,8 +30,10 @@ from regulatory_assets.regulation.parameters import (
 from regulatory_assets.reports.lcr import coverage
 from regulatory_assets.reports.lcr.calculation import liquidity_coverage_ratio
 from regulatory_assets.reports.lcr.plain import PARAMETERS, Bank, Reading
+from regulatory_assets.runtime import production_graph
 
 CASES = coverage.cases()
+DELIVERED = production_graph().tables
 DAY = date(2026, 1, 31)
 TABLES = (
     "asset_lines",
@@ -51,9 +54,12 @@ OTHERS = (
     "lines",
     "cap_excess",
     "caps",
+    "currency_lines",
     "deposit_insurance",
+    "facility_kinds",
     "foreign_sovereigns",
     "lending_excess",
+    "market_valuation",
     "mortgage_pools",
     "outflow_adjustment",
     "risk_weight_bands",
@@ -64,6 +70,7 @@ NAMES = tuple(f"lcr/{name}" for name in (*TABLES, *OTHERS))
 OF_COMPONENTS = (
     "lcr/cap_excess",
     "lcr/caps",
+    "lcr/currency_lines",
     "lcr/foreign_sovereigns",
     "lcr/lending_excess",
     "lcr/limited_transfer",
@@ -120,6 +127,7 @@ network_deposit 25 outflow
 structured_vehicle 100 outflow
 other_contractual_outflow 100 outflow
 derivative_outflow 100 outflow
+derivative_outflow_offset 100 outflow
 downgrade_collateral 100 outflow
 valuation_collateral 20 outflow
 excess_collateral 100 outflow
@@ -161,6 +169,7 @@ security_maturing 100 inflow
 margin_loan 50 inflow
 short_cover_lending 0 inflow
 derivative_inflow 100 inflow
+derivative_inflow_offset 100 inflow
 other_contractual_inflow 0 inflow
 operational_placement 0 inflow
 facility_received 0 inflow
@@ -213,6 +222,8 @@ def test_caps_window_and_limit_are_the_references(parameters: ParameterSet) -> N
         "inflows": Decimal("0.75"),
     }
     assert parameters.rates("lcr/window").value("lcr", "days") == 30
+    look_back = parameters.rates("lcr/market_valuation").row("lcr", BASEL).values
+    assert look_back == {"months": 24, "days": 30}
     assert parameters.rates("lcr/small_business").value("lcr", "limit") == 1_000_000
     excess = parameters.rates("lcr/lending_excess").rows(BASEL)
     assert {line: row.values["share"] for (line,), row in excess.items()} == {
@@ -256,6 +267,10 @@ def test_enumerations_are_those_of_the_source_tables(parameters: ParameterSet) -
     for name in FAMILIES:
         covered += parameters.decisions(f"lcr/{name}_lines").inputs["product_type"]
     assert sorted(covered) == sorted(PRODUCT_TYPES)
+    kinds = parameters.decisions("lcr/facility_kinds")
+    asked = {name: FACILITIES.column(name).allowed for name in ("direction", "kind", "cancellable")}
+    assert {name: kinds.inputs[name] for name in asked} == asked
+    assert {*kinds.outputs["product_type"]} < {*PRODUCT_TYPES}
     levels = parameters.decisions("lcr/security_level").outputs["level"]
     for name in ("asset_lines", "secured_lines"):
         assert parameters.decisions(f"lcr/{name}").inputs["level"] == levels
@@ -270,7 +285,9 @@ def test_every_decided_line_exists_and_every_line_is_decided(parameters: Paramet
         for regime in table.regimes
         for rule in table.rules(regime)
     }
-    assert decided == {line for line in LINES if not line.startswith("unwind_")}
+    known_by_themselves = {line for line in LINES if line.startswith("unwind_")}
+    known_by_themselves |= {line for (line,) in parameters.rates("lcr/currency_lines").rows()}
+    assert decided == {*LINES} - known_by_themselves
 
 
 # The arithmetic.
@@ -327,6 +344,18 @@ def _weighted(part: ExpectedPart, parameters: ParameterSet, regime: str) -> Deci
     return product.quantize(CENT, ROUND_HALF_UP)
 
 
+def _owners(bank: DealBank) -> Mapping[str, Mapping[str, Any]]:
+    """By the name of a part's deal, or of what no deal stands for: whose it is, with whom."""
+    tables = ("deals", "facilities", "own_debt", "derivatives", "netting_sets", "collateral_flows")
+    found = {
+        row[DELIVERED[name].key[0]]: {"counterparty_id": None, **row}
+        for name in tables
+        for row in bank.rows.get(name, ())
+    }
+    posted = {row["counterparty_id"]: row for row in bank.rows.get("netting_sets", ())}
+    return posted | found
+
+
 @pytest.mark.parametrize("line", LINES)
 def test_every_line_has_a_deal(line: str) -> None:
     assert any(part.line == line for bank in CASES.banks for part in bank.parts)
@@ -340,7 +369,7 @@ def test_every_weighted_amount_is_amount_times_factor(
     retail customers have deposited keeps the entity's."""
     parameters = Parameters.default().at(bank.day, ["lcr/lines"])
     book = Bank(bank.rows, bank.day, Reading(Parameters.default().at(bank.day, PARAMETERS)))
-    booked = {deal["deal_id"]: deal["entity_id"] for deal in bank.rows["deals"]}
+    booked = {name: row["entity_id"] for name, row in _owners(bank).items()}
     for part in parts:
         retail = part.line.startswith(("retail_", "small_business_"))
         scope = booked[part.deal_id] if retail or part.only_in is None else part.only_in
@@ -352,8 +381,8 @@ def test_the_results_of_a_bank_follow_from_its_parts(bank: DealBank) -> None:
     """The add-on for maturity mismatch does not: parts do not say when they are due."""
     parameters = Parameters.default().at(bank.day, OF_RATIO)
     book = Bank(bank.rows, bank.day, Reading(Parameters.default().at(bank.day, PARAMETERS)))
-    deals = {deal["deal_id"]: deal for deal in bank.rows["deals"]}
-    entity = {deal["deal_id"]: deal["entity_id"] for deal in bank.rows["deals"]}
+    deals = _owners(bank)
+    entity = {name: row["entity_id"] for name, row in deals.items()}
     for scope, expected in bank.results.items():
         rows = [
             {"line": part.line, "amount": part.amount, "weighted": part.weighted}
@@ -390,6 +419,12 @@ def test_the_parts_of_a_deal_sum_to_its_amount(
         if not part.part.startswith(MEMO):  # also a piece of one
             place = part.deal_id, part.only_in
             sums[place] = sums.get(place, Decimal(0)) + part.amount
-    deals = {deal["deal_id"]: deal for deal in bank.rows["deals"]}
-    for (deal_id, _), total in sums.items():
-        assert total == deals[deal_id]["amount"] * rates[deals[deal_id]["currency"]]
+    amounts = {"deals": "amount", "facilities": "undrawn", "own_debt": "outstanding"}
+    held = {
+        row[DELIVERED[name].key[0]]: row[amount] * rates[row["currency"]]
+        for name, amount in amounts.items()
+        for row in bank.rows.get(name, ())
+    }
+    for (name, _), total in sums.items():
+        if name in held:  # what is netted, or is the worst of many, is no delivered amount
+            assert total == held[name]
