@@ -68,7 +68,7 @@ def test_show_prints_value_citation_and_what_is_unverified() -> None:
     assert "days 30" in shown
     as_json = _run("show", "lcr/limited_transfer", "--date", "2026-01-07", "--json").stdout
     read = {entry["name"]: entry["verified"] for entry in json.loads(as_json)}
-    assert read == {"counts_up_to": True, "covers_first": False}
+    assert read == {"counts_up_to": True, "covers_first": False, "trades_unwound": False}
 
 
 def test_check_loads_the_files_or_says_where_they_are_wrong(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from regulatory_assets.reports.lcr.plain.tables import Tables
 
 LINE, PIECES = Bank._line, Bank._pieces
 SCHEME, SOVEREIGN, PROMOTED = Tables._scheme, Tables._sovereign, calculation._promoted
+KEPT = calculation._untransferable
 OF_PART, BY_TERMS, MINIMUM = Bank._of_part, Bank._by_terms, Bank._minimum
 OF_SWAP, FREE_SHARE = Bank._of_swap, Tables.free_share
 
@@ -76,6 +78,19 @@ def _level_kept(lines: Any, *seen: Any) -> dict[str, Decimal]:
     """What is Level 1 stays in its other level too."""
     found = PROMOTED(lines, *seen)
     return {name: max(amount, Decimal(0)) for name, amount in found.items()}
+
+
+def _unwound_whole(*seen: Any) -> dict[str, Decimal]:
+    """Trades of an entity that keeps its liquidity are undone whatever counts of its stock."""
+    return {name: amount for name, amount in KEPT(*seen).items() if "unwind" not in name}
+
+
+def _least_liquid(levels: Any, amount: Decimal) -> dict[str, Decimal]:
+    taken = {}
+    for level in reversed(calculation._LEVELS):
+        taken[level] = min(max(levels[level], Decimal(0)), amount)
+        amount -= taken[level]
+    return taken
 
 
 def _as_if_held(self: Bank, deal: Any, part: str) -> dict[str, str]:
@@ -176,6 +191,18 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "interest counts nowhere": (Bank, "_pieces", _without_interest),
     "interest runs off as the repo does": (Bank, "_line", _interest_of_funding),
     "multipliers of the caps are Basel's": (calculation, "_STATED", ("none", "none")),
+    "trades are undone whole where they are kept": (
+        calculation,
+        "_untransferable",
+        _unwound_whole,
+    ),
+    "all that is kept counts after unwinding": (calculation, "_share_of", lambda *_: Fraction(1)),
+    "what is kept counts after unwinding nowhere": (
+        calculation,
+        "_share_of",
+        lambda *_: Fraction(0),
+    ),
+    "the least liquid counts of what is kept": (calculation, "_most_liquid", _least_liquid),
     "what is promoted counts twice": (calculation, "_promoted", _level_kept),
 }
 
