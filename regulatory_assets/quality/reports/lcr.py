@@ -24,7 +24,7 @@ from regulatory_assets.quality.examination import (
     verdict,
 )
 from regulatory_assets.regulation.parameters import BASEL, Parameters, RateTable
-from regulatory_assets.reports.lcr.adjustments import line_adjustments
+from regulatory_assets.reports.lcr.adjustments import flow_adjustments, line_adjustments
 from regulatory_assets.reports.lcr.calculation import ADD_ON, EXCESS, NO_COMPONENT, OF_NO_LINE
 from regulatory_assets.reports.lcr.currency import LCR_CURRENCY, lcr_currency
 from regulatory_assets.reports.lcr.mismatch import kind_of
@@ -53,9 +53,10 @@ _FOREIGN, _ADJUSTMENT = "lcr/foreign_sovereigns", "lcr/outflow_adjustment"
 
 
 def _unclassified(day: Examination, since: int) -> Result:
+    """After all rules, so that one mends a part for which nothing better is delivered."""
     key = LCR_FLOWS.key
     missing = F.col("factor").isNull() | F.col("weighted").isNull()
-    found = day.keys(LCR_FLOWS, key, among=(F.col("line") == "unclassified") | missing)
+    found = day.left(LCR_FLOWS, key, among=(F.col("line") == UNCLASSIFIED) | missing)
     wrong = (
         "parts of deals have no LCR line or factor (where piece_levels has pieces of a secured "
         "trade that are of another level than its deal's security: deliver a deal for each level)"
@@ -314,9 +315,13 @@ def _operands(
 
 
 unclassified = Check(
-    LCR_FLOWS, "classified", "Every part of a deal has an LCR line and its factor.", True,
+    LCR_LINES,
+    "classified",
+    "Every part of a deal has an LCR line and its factor, after all rules.",
+    True,
     _unclassified,
-)  # fmt: skip
+    (LCR_FLOWS, flow_adjustments.writes),
+)
 solo_ties = Check(
     LCR_SCOPE_LINES,
     "solo_ties",
