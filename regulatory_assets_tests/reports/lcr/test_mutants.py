@@ -133,6 +133,14 @@ def _swap(**wrong: str) -> Callable[..., dict[str, str]]:
     return lambda *seen: OF_SWAP(*seen) | wrong
 
 
+def _of_one_kind(self: Bank, deal: Any, sector: str, regime: str) -> dict[str, str]:
+    """Securities that differ in anything that decides a level are of several levels."""
+    securities = ({**deal, **piece} for piece in self.received.get(deal["deal_id"], ()))
+    kinds = {tuple(self.grade(security, regime).values()) for security in securities}
+    unlike = {"received": "unknown", "usable": "NO"} if len(kinds) > 1 else {}
+    return OF_SWAP(self, deal, sector, regime) | unlike
+
+
 def _piece(**wrong: Any) -> Callable[..., Decimal]:
     """Trades with some columns of what they have received as they are not."""
 
@@ -183,6 +191,7 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "re-use and recall are not looked at": (Tables, "free_share", lambda *_: Decimal(1)),
     "swaps with central banks run off": (Bank, "_of_swap", _swap(counterparty="OTHER")),
     "what swaps have received is Level 1": (Bank, "_of_swap", _swap(received="level1")),
+    "what swaps have received is of one kind": (Bank, "_of_swap", _of_one_kind),
     "whether it may be used again is not looked at": (Tables, "free_share", _piece(reusable=True)),
     "whether it was is not": (Tables, "free_share", _piece(reused_quantity=Decimal(0))),
     "whether its owner can have it back is not": (Tables, "free_share", _piece(recallable=False)),
