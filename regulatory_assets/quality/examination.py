@@ -77,6 +77,12 @@ class Examination:
         counted = (entries if among is None else entries.where(among)).groupBy(*by)
         return counted.agg(F.sum(ENTRY).alias("rows")).where(F.col("rows") > 0)
 
+    def left(self, table: Table, by: tuple[str, ...], among: Column) -> DataFrame:
+        """``keys`` of some rows after all rules: without those that rules have taken back."""
+        entries = self.reader.entries(self.as_read(table)).where(among)
+        counted = entries.groupBy(*by).agg(F.sum(F.col(ENTRY) * F.col("sign")).alias("rows"))
+        return counted.where(F.col("rows") > 0)
+
     def read_by(self, reader: Stage, table: Table) -> Version:
         """The version of ``table``, with what adjusts it, that a stage has read last."""
         last = self.version(reader.writes).chain[-1]

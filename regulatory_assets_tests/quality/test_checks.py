@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
+from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.adjustments.book import stage_name
 from regulatory_assets.adjustments.compiler import CompiledRules
@@ -84,20 +85,14 @@ def _tamper(
     wanted = wanted if among is None else among
     row = runner.reader.rows(version).where(wanted).orderBy(*table.key).limit(1)
     entries = frames.union([frames.negative(row), row.withColumn(column, value)])
-    posting = new_posting()
+    _post(runner, version, entries, 1 + miscount, 1)
+
+
+def _post(runner: Runner, version: Version, entries: DataFrame, booked: int, back: int) -> None:
+    table, posting, last = version.table, new_posting(), version.chain[-1]
     runner.lake.append(table, DAY, posting, entries.select("entry", *table.content))
-    last = version.chain[-1]
-    runner.register.commit(
-        [
-            replace(
-                last,
-                revision=last.revision + 1,
-                posting=posting,
-                booked=1 + miscount,
-                reversed=1,
-            )
-        ]
-    )
+    told = {"posting": posting, "booked": booked, "reversed": back}
+    runner.register.commit([replace(last, revision=last.revision + 1, **told)])
 
 
 def test_the_sample_passes_every_check_but_the_rejected_line(runner: Runner) -> None:
@@ -113,7 +108,6 @@ def test_the_sample_passes_every_check_but_the_rejected_line(runner: Runner) -> 
         ("lcr_lines", "weighted", "weighted + 0.00000001", {"sums"}),
         ("lcr_lines", "n", "n + 1L", {"sums"}),
         ("lcr_lines", "entity_id", "'NOBODY'", {"sums"}),
-        ("lcr_flows", "line", "'unclassified'", {"classified"}),
         ("lcr", "hqla", "hqla + 0.00000001", {"ties"}),
         ("scopes", "country_currency", "CAST(NULL AS STRING)", {"countries"}),
         ("lcr", "outflows", "outflows + 0.00000001", {"ties"}),
@@ -145,6 +139,24 @@ def test_a_tampered_row_is_found(
     _tamper(runner, table, column, F.expr(value))
     assert _failed(runner, table) == failing
     assert _failed(runner, table, since=before) == failing, "also when only changes are looked at"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("line", "'unclassified'"), ("factor", "CAST(NULL AS DECIMAL(12,8))")]
+)
+def test_a_part_without_a_line_or_factor_is_found_until_a_rule_takes_it_back(
+    runner: Runner, column: str, value: str
+) -> None:
+    """A rule on the deal has contras among the parts, beside the row that it does away with."""
+    assert _failed(runner, "lcr_lines") == set()
+    _tamper(runner, "lcr_flows", column, F.expr(value))
+    assert _failed(runner, "lcr_lines") == {"classified"}
+    version = Version.registered(runner.register, runner.graph.tables["lcr_flows"], DAY)
+    wrong = F.col("factor").isNull() | (F.col("line") == "unclassified")
+    of_rule = {"layer": F.lit("adjustment"), "sign": F.lit(-1), "rule_id": F.lit("R-1")}
+    contra = runner.reader.rows(version).where(wrong).withColumns(of_rule)
+    _post(runner, version, contra, 1, 0)
+    assert _failed(runner, "lcr_lines") == set()
 
 
 def test_a_solo_line_that_is_not_the_entitys_line_is_found(runner: Runner) -> None:

@@ -24,7 +24,7 @@ from regulatory_assets.quality.examination import (
     verdict,
 )
 from regulatory_assets.regulation.parameters import BASEL, Parameters, RateTable
-from regulatory_assets.reports.lcr.adjustments import line_adjustments
+from regulatory_assets.reports.lcr.adjustments import flow_adjustments, line_adjustments
 from regulatory_assets.reports.lcr.calculation import ADD_ON, EXCESS, NO_COMPONENT, OF_NO_LINE
 from regulatory_assets.reports.lcr.currency import LCR_CURRENCY, lcr_currency
 from regulatory_assets.reports.lcr.mismatch import kind_of
@@ -40,21 +40,24 @@ from regulatory_assets.reports.lcr.tables import (
     LCR_SCOPE_LINES,
     PROMOTED,
     UNTRANSFERABLE,
+    UNTRANSFERABLE_UNWIND,
 )
 
 Totals = Mapping[tuple[str, ...], Decimal]
 """By the columns of a place, the component last."""
 
 _ZERO, _ONE = Decimal(0), Decimal(1)
+_UNWIND = "unwind_"
 _LINES, UNCLASSIFIED = "lcr/lines", "unclassified"
 _TURNED = "lcr/currency_lines"
 _FOREIGN, _ADJUSTMENT = "lcr/foreign_sovereigns", "lcr/outflow_adjustment"
 
 
 def _unclassified(day: Examination, since: int) -> Result:
+    """After all rules, so that one mends a part for which nothing better is delivered."""
     key = LCR_FLOWS.key
     missing = F.col("factor").isNull() | F.col("weighted").isNull()
-    found = day.keys(LCR_FLOWS, key, among=(F.col("line") == "unclassified") | missing)
+    found = day.left(LCR_FLOWS, key, among=(F.col("line") == UNCLASSIFIED) | missing)
     wrong = (
         "parts of deals have no LCR line or factor (where piece_levels has pieces of a secured "
         "trade that are of another level than its deal's security: deliver a deal for each level)"
@@ -138,16 +141,21 @@ def _components(day: Examination, since: int) -> Result:
 def _kept(
     day: Examination, stage: Stage, lines: DataFrame, by: tuple[str, ...] = ("scope",)
 ) -> Totals:
-    """What entities hold in groups that they may not pass on, as a stage has read it."""
+    """What entities hold in groups that they may not pass on, as a stage has read it; and how much
+    may at most be left out of what their trades unwind: that, and what they hold."""
     structure = day.reader.base(day.read_by(stage, ENTITY_STRUCTURE))
     keeping = structure.where(~F.col("transferable")).select("entity_id")
     in_groups = lines.where(F.col("consolidation") == "group")
     theirs = frames.semi(in_groups, keeping, ("entity_id",))
     held: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
     for place, amount in _totals(theirs, "weighted", ("entity_id", *by)).items():
-        held[place[1:]] += max(amount, _ZERO)
+        unwound = place[-1].startswith(_UNWIND)
+        held[place[1:]] += abs(amount) if unwound else max(amount, _ZERO)
     for place, amount in _promotable(day, theirs, by).items():
         held[*place[:-1], place[-1].replace("promoted_", "hqla_")] += max(amount, _ZERO)
+    for place, amount in [*held.items()]:
+        if place[-1].startswith("hqla_"):
+            held[*place[:-1], place[-1].replace("hqla_", _UNWIND)] += amount
     return held
 
 
@@ -177,6 +185,10 @@ def _of_lines(
             most = kept.get((scope, _level(component)), _ZERO)
             if not _ZERO <= found <= most:
                 yield f"{scope} {component}: {found}, its entities keep {most}"
+        elif component in UNTRANSFERABLE_UNWIND:
+            most = kept.get((scope, _level(component)), _ZERO)
+            if abs(found) > most:
+                yield f"{scope} {component}: {found}, its entities unwind {most}"
         elif component in PROMOTED:
             most = (promotable or {}).get(place, _ZERO)
             if not min(most, _ZERO) <= found <= max(most, _ZERO):
@@ -189,6 +201,8 @@ def _of_lines(
 
 def _level(untransferable: str) -> str:
     """The component of lines that an untransferable one is part of."""
+    if untransferable in UNTRANSFERABLE_UNWIND:
+        return untransferable.removeprefix("untransferable_")
     return untransferable.replace("untransferable_", "hqla_")
 
 
@@ -293,23 +307,33 @@ def _operands(
             ADD_ON: of(ADD_ON),
             "net_outflows": fraction(net, *share.as_integer_ratio()),
         }
-        for component, promoted in zip(UNTRANSFERABLE, PROMOTED, strict=True):
+        for component, unwind in zip(UNTRANSFERABLE, UNTRANSFERABLE_UNWIND, strict=True):
             level = _level(component)
+            promoted = level.replace("hqla_", "promoted_")
             name, most = level.removeprefix("hqla_"), of(level) + of(promoted) - of(component)
             moved = (promotable or {}).get((*place, promoted), _ZERO)
             least = most - (kept or {}).get((*place, level), _ZERO) + min(moved, _ZERO)
             most += max(moved, _ZERO)
             if not least <= figure[name] <= most:
                 yield f"{' '.join(place)} {name}: {figure[name]}, its parts give {most}"
+            adjusted = figure[name] + of(_level(unwind)) - of(unwind)
+            kept_back = (kept or {}).get((*place, _level(unwind)), _ZERO)
+            name = f"adjusted_{name}"
+            if abs(figure[name] - adjusted) > kept_back:
+                yield f"{' '.join(place)} {name}: {figure[name]}, its parts give {adjusted}"
         for name, amount in expected.items():
             if figure[name] != amount:
                 yield f"{' '.join(place)} {name}: {figure[name]}, its parts give {amount}"
 
 
 unclassified = Check(
-    LCR_FLOWS, "classified", "Every part of a deal has an LCR line and its factor.", True,
+    LCR_LINES,
+    "classified",
+    "Every part of a deal has an LCR line and its factor, after all rules.",
+    True,
     _unclassified,
-)  # fmt: skip
+    (LCR_FLOWS, flow_adjustments.writes),
+)
 solo_ties = Check(
     LCR_SCOPE_LINES,
     "solo_ties",

@@ -14,7 +14,12 @@ from typing import Any
 from regulatory_assets.ledger.arithmetic import fraction, ratio
 from regulatory_assets.regulation.parameters import BASEL, ParameterSet
 from regulatory_assets.reports.lcr.mismatch import WHOLE, add_on, net_outflows, profile_of
-from regulatory_assets.reports.lcr.tables import COMPONENTS, PROMOTED, UNTRANSFERABLE
+from regulatory_assets.reports.lcr.tables import (
+    COMPONENTS,
+    PROMOTED,
+    UNTRANSFERABLE,
+    UNTRANSFERABLE_UNWIND,
+)
 
 NO_COMPONENT = ("lending", "out_of_scope", "unclassified")
 """Components of lines that enter no total; ``lending`` does so only through its excess, and
@@ -62,7 +67,12 @@ def ratio_of(
         level: _held(amount, level) - amount.get(f"untransferable_{level}", _ZERO)
         for level in _LEVELS
     }
-    adjusted = {level: stock[level] + amount[f"unwind_{level}"] for level in _LEVELS}
+    adjusted = {
+        level: stock[level]
+        + amount[f"unwind_{level}"]
+        - amount.get(f"untransferable_unwind_{level}", _ZERO)
+        for level in _LEVELS
+    }
     cap_level2b, cap_level2 = _caps(**adjusted, parameters=parameters, regime=regime)
     if parameters.rates("lcr/cap_excess").text("lcr", "excess", regime) == "greater":
         unadjusted = _caps(**stock, parameters=parameters, regime=regime)
@@ -114,7 +124,7 @@ def component_totals(
 ) -> dict[str, Decimal]:
     """What the lines of one scope add up to, by component, and what is of no line: the lending
     excess, foreign-currency sovereigns that are Level 1, and liquid assets that may not leave their
-    entity."""
+    entity, with the unwinding of its trades."""
     totals = _sums(lines, parameters, regime)
     promoted = _promoted(lines, parameters, regime, bank)
     return {**totals, **promoted, **_untransferable(lines, parameters, regime, bank)}
@@ -165,26 +175,53 @@ def _untransferable(
     lines: Iterable[Mapping[str, Any]], parameters: ParameterSet, regime: str, bank: str
 ) -> dict[str, Decimal]:
     """Liquid assets in a group beyond the net outflows of an entity that may not pass them on
-    (BCBS 238 paras 36, 171, convention 13), by level, with a row for each where there is one.
+    (BCBS 238 paras 36, 171, convention 13), by level, with a row for each where there is one; and
+    what does not count of the unwinding of its trades.
 
     An entity's net outflows are those that stand in the group's ratio too: flows inside the group
-    are in neither. Which assets cover them first is a choice (lcr/limited_transfer).
+    are in neither. Which assets cover them first is a choice (lcr/limited_transfer). The share of
+    its assets that counts is that of its adjusted amounts too, in the same order; where one is
+    short, as much of what lacks.
     """
     kept: dict[str, list[Mapping[str, Any]]] = {}
     for row in lines:
         if row.get("transferable") is False and row["consolidation"] == "group":
             kept.setdefault(row["entity_id"], []).append(row)
-    beyond = dict.fromkeys(UNTRANSFERABLE if kept else (), _ZERO)
+    beyond = dict.fromkeys((*UNTRANSFERABLE, *UNTRANSFERABLE_UNWIND) if kept else (), _ZERO)
     for own in kept.values():
+        first = parameters.rates("lcr/limited_transfer").text("covers_first", "is", regime)
+        order = _LEVELS if first == "most_liquid" else _LEVELS[::-1]
         totals = _sums(own, parameters, regime) | _promoted(own, parameters, regime, bank)
         need = max(_net(totals, parameters, regime, bank)["net_outflows"], _ZERO)
-        first = parameters.rates("lcr/limited_transfer").text("covers_first", "is", regime)
-        for level in _LEVELS if first == "most_liquid" else reversed(_LEVELS):
-            held = max(_held(totals, level), _ZERO)
-            covering = min(held, need)
-            need -= covering
-            beyond[f"untransferable_{level}"] += held - covering
+        held = {level: max(_held(totals, level), _ZERO) for level in order}
+        adjusted = {level: held[level] + totals[f"unwind_{level}"] for level in order}
+        covering = _first_of(held, need)
+        share = _share_of(_positive(covering), _positive(held))
+        counted = _first_of(adjusted, _of(_positive(adjusted), share))
+        for level in order:
+            surplus = held[level] - covering[level]
+            after = counted[level] + _of(min(adjusted[level], _ZERO), share)
+            beyond[f"untransferable_{level}"] += surplus
+            beyond[f"untransferable_unwind_{level}"] += adjusted[level] - after - surplus
     return beyond
+
+
+def _first_of(levels: Mapping[str, Decimal], amount: Decimal) -> dict[str, Decimal]:
+    """An amount, or as much as there is, taken from the levels in their order."""
+    taken: dict[str, Decimal] = {}
+    for level, held in levels.items():
+        taken[level] = min(max(held, _ZERO), amount)
+        amount -= taken[level]
+    return taken
+
+
+def _positive(levels: Mapping[str, Decimal]) -> Decimal:
+    return sum((max(amount, _ZERO) for amount in levels.values()), _ZERO)
+
+
+def _share_of(covering: Decimal, held: Decimal) -> Fraction:
+    """The share of what is held that counts: the whole where nothing is held to be left out."""
+    return Fraction(covering) / Fraction(held) if held else Fraction(1)
 
 
 def _sums(

@@ -1,8 +1,9 @@
-"""Whether the pieces of a secured trade have the level of its deal's security.
+"""The level of the pieces of a secured trade: that of its deal's security, or of what a swap has
+received.
 
 collateral_pieces -> piece_levels -> collateral_levels. A deal is taken whole by the level of its
 security, so that no line is right for one that holds pieces of another: ``flows`` leaves it
-unclassified. How much of a trade is free, and what a swap has received, belongs to ``received``.
+unclassified. How much of a trade is free belongs to ``received``.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from regulatory_assets.reports.lcr.securities import (
 
 _STRING, _INTEGER = ColumnType.STRING, ColumnType.INTEGER
 _OF_DEAL = "deal_"
+_IS = " "
+"""Between a regime and a level."""
 
 PIECE_LEVELS = Table(
     name="piece_levels",
@@ -42,7 +45,12 @@ PIECE_LEVELS = Table(
         Column("regime", _STRING, "Regime of a scope of the deal's entity."),
         Column("deal_id", _STRING, "Deal that holds the trade."),
         Column("level", _STRING, "Level of the piece (lcr/security_level)."),
-        Column("deal_level", _STRING, "That of the deal's security."),
+        Column(
+            "deal_level",
+            _STRING,
+            "That of the deal's security; empty where a swap has received the piece.",
+            nullable=True,
+        ),
     ),
 )
 
@@ -58,6 +66,13 @@ COLLATERAL_LEVELS = Table(
             _STRING,
             "Regimes under which some piece is of another level than the deal's security, "
             "separated by '/'; empty where none is.",
+            nullable=True,
+        ),
+        Column(
+            "received",
+            _STRING,
+            "What a swap has received: the regimes under which it is all of one level, each with "
+            "this level, separated by '/'; empty where there is none.",
             nullable=True,
         ),
     ),
@@ -94,14 +109,13 @@ def piece_levels(pieces: DataFrame, p: Any) -> DataFrame:
 
     The security of a swap's deal is what it gives: what it has received is of its own level.
     """
-    of_swap = F.col("deal_product_type") == SWAP
-    of_its_level = ~of_swap | (F.col("direction") == "GIVEN")
+    of_its_own = (F.col("deal_product_type") == SWAP) & (F.col("direction") == "RECEIVED")
     regimes = F.array_distinct(F.split(F.col("regimes"), "/"))
-    told = with_sovereigns(with_sovereigns(pieces.where(of_its_level)), _OF_DEAL)
+    told = with_sovereigns(with_sovereigns(pieces), _OF_DEAL)
     return (
         told.withColumn("regime", F.explode(regimes))
         .withColumn("level", _told(level_of(p)))
-        .withColumn("deal_level", _told(level_of(p, _OF_DEAL)))
+        .withColumn("deal_level", F.when(~of_its_own, _told(level_of(p, _OF_DEAL))))
     )
 
 
@@ -113,13 +127,35 @@ def _told(level: Expression) -> Expression:
 def collateral_levels(pieces: DataFrame, p: Any) -> DataFrame:
     """One piece of another level is enough."""
     differing = F.when(F.col("level") != F.col("deal_level"), F.col("regime"))
-    return pieces.groupBy("deal_id").agg(listed(differing).alias("differing"))
+    own = F.when(F.col("deal_level").isNull(), F.col("level"))
+    alike = F.concat("regime", F.lit(_IS), F.min(own))
+    of_regime = pieces.groupBy("deal_id", "regime").agg(
+        F.max(differing).alias("differs"),
+        F.when(F.min(own) == F.max(own), alike).alias("received"),
+    )
+    return of_regime.groupBy("deal_id").agg(
+        listed(F.col("differs")).alias("differing"), listed(F.col("received")).alias("received")
+    )
 
 
-OF_COLLATERAL = Lookup(COLLATERAL_LEVELS, by=("deal_id",), take=("differing",), optional=True)
+OF_COLLATERAL = Lookup(
+    COLLATERAL_LEVELS,
+    by=("deal_id",),
+    take=("differing", "received"),
+    prefix="pieces_",
+    optional=True,
+)
 
 
 def is_of_one_level() -> Expression:
     """Whether all that is told of a deal's collateral has the level of its security."""
-    regimes = F.split(F.col("differing"), "/")
+    regimes = F.split(F.col("pieces_differing"), "/")
     return ~F.coalesce(F.array_contains(regimes, F.col("regime")), F.lit(False))
+
+
+def received_level() -> Expression:
+    """The level of all that a swap has received under a row's regime; null where pieces differ, or
+    none is told."""
+    told = F.concat(F.lit("/"), F.col("pieces_received"), F.lit("/"))
+    of_regime = F.split_part(told, F.concat(F.lit("/"), F.col("regime"), F.lit(_IS)), F.lit(2))
+    return F.nullif(F.split_part(of_regime, F.lit("/"), F.lit(1)), F.lit(""))

@@ -3,9 +3,9 @@
 What a deal looks up is prepared elsewhere: what is insured in ``insurance`` and ``joint``, when a
 deposit can leave in ``calling``, whose deposits are added up in ``customers``, the level of a
 security in ``securities``, how much of it is free in ``holdings``, what is repaid when in
-``instalments``, whether a loan performs in ``lending``, what a trade has received in ``received``,
-whether its collateral is of one level in ``collateral``, where scopes differ in ``treatment``. No
-factor stands here.
+``instalments``, whether a loan performs in ``lending``, what is free of what a trade has received
+in ``received``, the level of its collateral in ``collateral``, where scopes differ in
+``treatment``. No factor stands here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from regulatory_assets.reports.lcr.assignment import (
     with_line,
 )
 from regulatory_assets.reports.lcr.calling import OF_CALLS, by_terms
-from regulatory_assets.reports.lcr.collateral import OF_COLLATERAL, is_of_one_level
+from regulatory_assets.reports.lcr.collateral import OF_COLLATERAL, is_of_one_level, received_level
 from regulatory_assets.reports.lcr.customers import DEPOSITOR_SIZES
 from regulatory_assets.reports.lcr.holdings import FREE_HOLDINGS
 from regulatory_assets.reports.lcr.instalments import (
@@ -186,7 +186,7 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
     first = {
         "window": window,
         "level": level_of(p),
-        "received": level_of(p, "received_"),
+        "received": received_level(),
         "sector": F.coalesce(F.col("sector"), F.lit("NONE")),
         "held": product(F.col("amount"), F.col("rate")),
         "pledged": product(F.col("collateral_value"), F.col("rate")),
@@ -200,8 +200,7 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
         "all_insured": F.coalesce("shared_all_insured", "all_insured"),
         "operational": F.least(F.coalesce("operational", _NOTHING), F.col("held")),
     }
-    told = with_sovereigns(with_sovereigns(deals), "received_")
-    return told.withColumns(first).withColumns(second)
+    return with_sovereigns(deals).withColumns(first).withColumns(second)
 
 
 def _parts(p: Any) -> Column:

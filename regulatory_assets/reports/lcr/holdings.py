@@ -128,7 +128,9 @@ def pool_pledges(pooled: DataFrame, p: Any) -> DataFrame:
     """What a pool must be worth is taken from the least liquid first (para 31, convention 10).
 
     Among equally liquid ones the order is that of the deals. Of a pool of which nothing is known
-    everything counts as pledged.
+    everything counts as pledged. Sovereigns that may be Level 1 up to the outflows in their
+    currency (para 50(e)) are as liquid here as without: what is Level 1 follows from the flows, and
+    these from what is pledged (convention 18, decision 0018).
     """
     first = Window.partitionBy("pool_id").orderBy("liquidity", "deal_id")
     up_to_here = first.rowsBetween(Window.unboundedPreceding, Window.currentRow)

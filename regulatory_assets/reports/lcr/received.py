@@ -1,8 +1,8 @@
-"""Securities received in secured trades: how much of them is free, and what decides their level.
+"""Securities received in secured trades: how much of them is free.
 
 collateral_pieces -> received_pieces -> received_collateral. Where nothing is told of a trade's
-pieces, all that it has received is taken for free; what a swap has received is told here alone.
-Which line follows belongs to ``flows``.
+pieces, all that it has received is taken for free. Of which level they are belongs to
+``collateral``, which line follows to ``flows``.
 """
 
 from __future__ import annotations
@@ -17,12 +17,10 @@ from regulatory_assets.bank.tables.securities import COLLATERAL_PIECES, FINANCIN
 from regulatory_assets.ledger.arithmetic import mul_div, product, total
 from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
-from regulatory_assets.reports.lcr.securities import OF_GRADE, SECURITY_GRADES
 
 _STRING, _MONEY, _RATE = ColumnType.STRING, ColumnType.MONEY, ColumnType.RATE
 _BOOL = ColumnType.BOOLEAN
 _NOTHING = F.lit(0).cast(_MONEY.value)
-_GRADE = tuple(SECURITY_GRADES.column(name) for name in OF_GRADE.take)
 _REUSED = Column("reused", _BOOL, "The entity has used some of it again.")
 
 RECEIVED_PIECES = Table(
@@ -36,7 +34,6 @@ RECEIVED_PIECES = Table(
         Column("leg", ColumnType.INTEGER, "Its leg of securities received."),
         Column("piece", ColumnType.INTEGER, "Number of the piece in the leg."),
         Column("deal_id", _STRING, "Deal that holds the trade."),
-        *_GRADE,
         Column("value", _MONEY, "Market value.", unit="leg currency"),
         Column("free", _MONEY, "Of it what the entity may use again, has not, and its owner cannot "
                "have back within 30 days (BCBS 238 para 31).", unit="leg currency"),
@@ -46,12 +43,11 @@ RECEIVED_PIECES = Table(
 
 RECEIVED_COLLATERAL = Table(
     name="received_collateral",
-    description="What a deal has received; of its level, all that its pieces agree on.",
+    description="How much of the securities that a deal has received is free.",
     key=("deal_id",),
     group="lcr",
     columns=(
         Column("deal_id", _STRING, "Deal that holds the trade."),
-        *(Column(c.name, _STRING, c.description, nullable=True) for c in _GRADE),
         Column("free", _RATE, "What is free, in all that it has received.", unit="fraction"),
         _REUSED,
     ),
@@ -61,10 +57,7 @@ RECEIVED_COLLATERAL = Table(
 @row_stage(
     reads=COLLATERAL_PIECES,
     writes=RECEIVED_PIECES,
-    lookups=(
-        Lookup(FINANCING_LEGS, by=("trade_id", "leg"), take=("deal_id", "direction")),
-        OF_GRADE,
-    ),
+    lookups=(Lookup(FINANCING_LEGS, by=("trade_id", "leg"), take=("deal_id", "direction")),),
 )
 def received_pieces(pieces: DataFrame, p: Any) -> DataFrame:
     """What lies in the legs that are received (BCBS 238 paras 31, 113, convention 10)."""
@@ -81,14 +74,8 @@ def received_pieces(pieces: DataFrame, p: Any) -> DataFrame:
 
 @group_stage(reads=RECEIVED_PIECES, writes=RECEIVED_COLLATERAL, by=("deal_id",))
 def received_collateral(pieces: DataFrame, p: Any) -> DataFrame:
-    """Securities that differ in what decides their level have no level together."""
-
-    def agreed(name: str) -> Expression:
-        alike = (F.min(name) == F.max(name)) & (F.count(name) == F.count("*"))
-        return F.when(alike, F.min(name)).alias(name)
-
+    """The share of the market value of all pieces (BCBS 238 para 31)."""
     found = pieces.groupBy("deal_id").agg(
-        *(agreed(name) for name in OF_GRADE.take),
         total(F.col("value")).alias("all"),
         total(F.col("free")).alias("left"),
         F.max("reused").alias("reused"),
@@ -100,7 +87,7 @@ def received_collateral(pieces: DataFrame, p: Any) -> DataFrame:
 OF_RECEIVED = Lookup(
     RECEIVED_COLLATERAL,
     by=("deal_id",),
-    take=(*OF_GRADE.take, "free", "reused"),
+    take=("free", "reused"),
     prefix="received_",
     optional=True,
 )

@@ -247,6 +247,12 @@ UNTRANSFERABLE = ("untransferable_level1", "untransferable_level2a", "untransfer
 """What does not count of the levels in a group, as it may not leave its entity and this has no need
 of it (paragraph 171); there are such rows where a group has an entity that keeps its liquidity."""
 
+UNTRANSFERABLE_UNWIND = tuple(
+    name.replace("untransferable_", "untransferable_unwind_") for name in UNTRANSFERABLE
+)
+"""What does not count of the unwinding of such an entity's trades, beside ``UNTRANSFERABLE``; of
+either sign."""
+
 PROMOTED = ("promoted_level1", "promoted_level2a", "promoted_level2b")
 """Sovereigns in a foreign currency that are Level 1 up to the outflows in it, and what that takes
 from the level that they have without (paragraph 50(e)); there are such rows where a scope has any.
@@ -264,7 +270,7 @@ LCR_COMPONENTS = Table(
             "component",
             _STRING,
             "Part of the ratio.",
-            allowed=(*COMPONENTS, *PROMOTED, *UNTRANSFERABLE),
+            allowed=(*COMPONENTS, *PROMOTED, *UNTRANSFERABLE, *UNTRANSFERABLE_UNWIND),
         ),
         Column("consolidation", _STRING, "solo or group."),
         Column("reporting_currency", _STRING, "ISO 4217 code of the amount."),

@@ -88,9 +88,10 @@ def test_what_does_not_tie_is_found() -> None:
 
     def operands(level1: int, level2a: int, by_component: bool) -> list[str]:
         names = ("lending_excess", "outflows", "inflows", "inflows_uncapped", "net_outflows",
-                 "cap_level2b", "cap_level2", "level2b", ADD_ON)  # fmt: skip
+                 "cap_level2b", "cap_level2", "level2b", "adjusted_level2b", ADD_ON)  # fmt: skip
         figure = dict.fromkeys(names, Decimal(0)) | {"scope": "G", "hqla": level1 + level2a}
-        figure |= {"level1": Decimal(level1), "level2a": Decimal(level2a)}
+        for adjusted in ("", "adjusted_"):
+            figure |= {f"{adjusted}level1": Decimal(level1), f"{adjusted}level2a": Decimal(level2a)}
         if by_component:
             return list(_operands(lines | most, [figure], ("scope",)))
         return list(_operands(lines, [figure], ("scope",), {}, most))
@@ -102,7 +103,8 @@ def test_what_does_not_tie_is_found() -> None:
 
     def net(amount: str, share: str) -> list[str]:
         names = ("lending_excess", "inflows", "inflows_uncapped", "hqla", "cap_level2b",
-                 "cap_level2", "level1", "level2a", "level2b", ADD_ON)  # fmt: skip
+                 "cap_level2", "level1", "level2a", "level2b", "adjusted_level1",
+                 "adjusted_level2a", "adjusted_level2b", ADD_ON)  # fmt: skip
         figure = dict.fromkeys(names, Decimal(0)) | {"scope": "G", "outflows": Decimal(100)}
         figure |= {"net_outflows": Decimal(amount)}
         sums = {("G", "outflow"): Decimal(100)}

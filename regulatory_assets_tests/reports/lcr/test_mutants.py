@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from regulatory_assets.reports.lcr.plain.tables import Tables
 
 LINE, PIECES = Bank._line, Bank._pieces
 SCHEME, SOVEREIGN, PROMOTED = Tables._scheme, Tables._sovereign, calculation._promoted
+KEPT = calculation._untransferable
 OF_PART, BY_TERMS, MINIMUM = Bank._of_part, Bank._by_terms, Bank._minimum
 OF_SWAP, FREE_SHARE = Bank._of_swap, Tables.free_share
 
@@ -78,6 +80,19 @@ def _level_kept(lines: Any, *seen: Any) -> dict[str, Decimal]:
     return {name: max(amount, Decimal(0)) for name, amount in found.items()}
 
 
+def _unwound_whole(*seen: Any) -> dict[str, Decimal]:
+    """Trades of an entity that keeps its liquidity are undone whatever counts of its stock."""
+    return {name: amount for name, amount in KEPT(*seen).items() if "unwind" not in name}
+
+
+def _least_liquid(levels: Any, amount: Decimal) -> dict[str, Decimal]:
+    taken = {}
+    for level in reversed(levels):
+        taken[level] = min(max(levels[level], Decimal(0)), amount)
+        amount -= taken[level]
+    return taken
+
+
 def _as_if_held(self: Bank, deal: Any, part: str) -> dict[str, str]:
     return {} if part == "collateral" else OF_PART(self, deal, part)
 
@@ -116,6 +131,14 @@ def _more_than_is_owed(self: Bank, deal: Any) -> Decimal:
 
 def _swap(**wrong: str) -> Callable[..., dict[str, str]]:
     return lambda *seen: OF_SWAP(*seen) | wrong
+
+
+def _of_one_kind(self: Bank, deal: Any, sector: str, regime: str) -> dict[str, str]:
+    """Securities that differ in anything that decides a level are of several levels."""
+    securities = ({**deal, **piece} for piece in self.received.get(deal["deal_id"], ()))
+    kinds = {tuple(self.grade(security, regime).values()) for security in securities}
+    unlike = {"received": "unknown", "usable": "NO"} if len(kinds) > 1 else {}
+    return OF_SWAP(self, deal, sector, regime) | unlike
 
 
 def _piece(**wrong: Any) -> Callable[..., Decimal]:
@@ -168,6 +191,7 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "re-use and recall are not looked at": (Tables, "free_share", lambda *_: Decimal(1)),
     "swaps with central banks run off": (Bank, "_of_swap", _swap(counterparty="OTHER")),
     "what swaps have received is Level 1": (Bank, "_of_swap", _swap(received="level1")),
+    "what swaps have received is of one kind": (Bank, "_of_swap", _of_one_kind),
     "whether it may be used again is not looked at": (Tables, "free_share", _piece(reusable=True)),
     "whether it was is not": (Tables, "free_share", _piece(reused_quantity=Decimal(0))),
     "whether its owner can have it back is not": (Tables, "free_share", _piece(recallable=False)),
@@ -176,6 +200,18 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "interest counts nowhere": (Bank, "_pieces", _without_interest),
     "interest runs off as the repo does": (Bank, "_line", _interest_of_funding),
     "multipliers of the caps are Basel's": (calculation, "_STATED", ("none", "none")),
+    "trades are undone whole where they are kept": (
+        calculation,
+        "_untransferable",
+        _unwound_whole,
+    ),
+    "all that is kept counts after unwinding": (calculation, "_share_of", lambda *_: Fraction(1)),
+    "what is kept counts after unwinding nowhere": (
+        calculation,
+        "_share_of",
+        lambda *_: Fraction(0),
+    ),
+    "the least liquid counts of what is kept": (calculation, "_first_of", _least_liquid),
     "what is promoted counts twice": (calculation, "_promoted", _level_kept),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +15,8 @@ import pytest
 from pydantic import SecretStr
 from pyspark.sql.connect import functions as F
 
+from regulatory_assets.adjustments.compiler import CompiledRules
+from regulatory_assets.adjustments.rule import parse
 from regulatory_assets.bank.ingest import ingest_table
 from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.control.register import Register
@@ -23,10 +25,11 @@ from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.lake import Lake
 from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.reader import Version
+from regulatory_assets.ledger.rules import NoRules, RuleSet
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Cited, Entry, Stage
 from regulatory_assets.ledger.table import Table
-from regulatory_assets.quality.examination import Examination
+from regulatory_assets.quality.examination import Examination, Result
 from regulatory_assets.quality.reports.lcr import ratio_ties, unclassified
 from regulatory_assets.quality.reports.positions import (
     carried_debt,
@@ -205,6 +208,26 @@ def test_another_factor_reaches_pools_where_it_is_a_haircut(tmp_path: Path, sail
     follow(runner, stage, bank.day)
 
 
+@dataclass(frozen=True)
+class Mended:
+    """A rule that gives a trade a line on every day until it is withdrawn."""
+
+    withdrawn: bool = False
+
+    def at(self, stage: Stage, day: date) -> RuleSet:
+        if stage.name != "flow_adjustments":
+            return NoRules()
+        written = {
+            "id": "R-1", "stage": "flow", "purpose": "methodology", "effective": str(day),
+            "conditions": {"field": "deal_id", "op": "=", "value": "MIX5"},
+            "operations": [{"op": "reclassify", "value": "secured_funding_other"}],
+            "reason": "a test", "owner": "tests",
+        }  # fmt: skip
+        rule = parse(written, "a test")
+        rules = () if self.withdrawn else (rule,)
+        return CompiledRules(stage, rules, lambda _: {rule.id: rule.digest})
+
+
 def test_a_piece_of_another_level_reaches_its_deal(tmp_path: Path, sail: Engine) -> None:
     """A piece moves to a security of the deal's level and back to one without: the line follows
     (BCBS 238 paras 114-115), each time as a whole calculation has it, and the check says so."""
@@ -216,9 +239,13 @@ def test_a_piece_of_another_level_reaches_its_deal(tmp_path: Path, sail: Engine)
     columns = ",".join(pieces.column_names)
 
     def line() -> str:
-        rows = rows_of_day(runner, "lcr_flows", bank.day)
-        (row,) = (r for r in rows if (r["deal_id"], r["part"]) == ("MIX5", "whole"))
+        base = runner.reader.base(runner.positions(bank.day).version("lcr_flows"))
+        (row,) = base.where("deal_id = 'MIX5' and part = 'whole'").toArrow().to_pylist()
         return str(row["line"])
+
+    def classified() -> Result:
+        day = Examination(runner.positions(bank.day), runner.reader, runner.register)
+        return unclassified.examine(day, 0)
 
     assert line() == "secured_funding_level2a"
     for number, (security, expected) in enumerate(
@@ -232,10 +259,13 @@ def test_a_piece_of_another_level_reaches_its_deal(tmp_path: Path, sail: Engine)
         for stage in map(runner.graph.stage, names):
             assert ways[stage.name] is Way.CHANGE
             assert standing(runner, stage, bank.day) == whole(runner, stage, bank.day)
-        day = Examination(runner.positions(bank.day), runner.reader, runner.register)
-        told = unclassified.examine(day, 0)
+        told = classified()
         assert (line(), told.passed) == (expected, expected != "unclassified")
         assert told.passed or ("deliver a deal for each" in told.said and "MIX5" in told.said)
+        for rules in (Mended(), Mended(withdrawn=True)) if not told.passed else ():
+            replace(runner, rules=rules).run_day(bank.day, "ruled", ["flow_adjustments"])
+            assert classified().passed is not rules.withdrawn
+            assert line() == "unclassified", "as the deal was delivered"
 
 
 def _of_deals(bank: DealBank, deals: Collection[str]) -> DealBank:

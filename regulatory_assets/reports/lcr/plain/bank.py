@@ -225,17 +225,17 @@ class Bank(Beside):
         return bool(deal["product_type"] == "SECURITY" and liquid and usable and free)
 
     def _of_swap(self, deal: Deal, sector: str, regime: str) -> dict[str, str]:
-        """What a swap has received, by its pieces, which must be alike (para 113)."""
+        """What a swap has received, by its pieces, which must be of one level (para 113)."""
         pieces = self.received.get(deal["deal_id"], [])
-        securities = [{**deal, "security_id": piece["security_id"]} for piece in pieces]
-        alike = len({tuple(self.grade(s, regime).items()) for s in securities}) == 1
-        received = self.level(securities[0], regime) if alike else "unknown"
+        securities = ({**deal, "security_id": piece["security_id"]} for piece in pieces)
+        levels = {self.level(security, regime) for security in securities}
+        received = levels.pop() if len(levels) == 1 else "unknown"
         reused = any(piece["reused_quantity"] for piece in pieces)
         central = sector == "CENTRAL_BANK" and self.whose(deal, sector) == "DOMESTIC"
         return {
             "given": self.level(deal, regime),
             "received": received,
-            "usable": yes(deal["eligible"] and alike and received != "none"),
+            "usable": yes(deal["eligible"] and received not in ("none", "unknown")),
             "reused": yes(reused),
             "counterparty": "CENTRAL_BANK" if central else "OTHER",
         }
