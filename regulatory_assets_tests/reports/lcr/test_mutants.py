@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from regulatory_assets.reports.lcr import calculation, coverage
+from regulatory_assets.reports.lcr import calculation, coverage, currency
 from regulatory_assets.reports.lcr.plain.bank import Bank
+from regulatory_assets.reports.lcr.plain.beside import Beside
 from regulatory_assets.reports.lcr.plain.tables import Tables
 
 LINE, PIECES = Bank._line, Bank._pieces
 SCHEME, SOVEREIGN, PROMOTED = Tables._scheme, Tables._sovereign, calculation._promoted
-KEPT = calculation._untransferable
+KEPT, POSITIONS = calculation._untransferable, Beside.positions
 OF_PART, BY_TERMS, MINIMUM = Bank._of_part, Bank._by_terms, Bank._minimum
 OF_SWAP, FREE_SHARE = Bank._of_swap, Tables.free_share
 
@@ -155,6 +156,24 @@ def _piece(**wrong: Any) -> Callable[..., Decimal]:
     return share
 
 
+def _beside(table: str, **wrong: Any) -> Callable[..., Any]:
+    """Positions of tables beside deals with some columns as they are not."""
+
+    def positions(self: Beside, name: str) -> Iterator[Any]:
+        rows = self.rows
+        self.rows = {**rows, table: [row | wrong for row in rows.get(table, ())]}
+        try:
+            yield from [*POSITIONS(self, name)]
+        finally:
+            self.rows = rows
+
+    return positions
+
+
+def _set_without_agreement(self: Beside, trade_id: str) -> tuple[str, str]:
+    return "set", self._trade(trade_id)["netting_set_id"] or trade_id
+
+
 MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "joint accounts count for the customer alone": (Tables, "_claims", _customer_alone),
     "each holder has all of a joint account": (Tables, "_claims", _each_all),
@@ -212,6 +231,30 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
         lambda *_: Fraction(0),
     ),
     "the least liquid counts of what is kept": (calculation, "_first_of", _least_liquid),
+    "every trade is netted by itself": (Beside, "_set", lambda self, trade: ("trade", trade)),
+    "sets need no agreement": (Beside, "_set", _set_without_agreement),
+    "options are always exercised": (
+        Beside,
+        "positions",
+        _beside("derivatives", in_the_money=True),
+    ),
+    "all of a line backs debt": (Beside, "positions", _beside("facilities", backed_debt=None)),
+    "what a deal carries counts again": (
+        Beside,
+        "positions",
+        _beside("facilities", undrawn_deal_id=None),
+    ),
+    "every call is expected": (Beside, "positions", _beside("own_debt", call_expected=True)),
+    "all that is received may be used again": (
+        Beside,
+        "positions",
+        _beside("margin_balances", reusable=True, segregated=False),
+    ),
+    "no view turns payments round": (
+        currency,
+        "within_currency",
+        lambda lines, *_: list(lines),
+    ),
     "what is promoted counts twice": (calculation, "_promoted", _level_kept),
 }
 
