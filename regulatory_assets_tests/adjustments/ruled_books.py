@@ -263,7 +263,7 @@ def scenario(
         flows,
         lambda row: {"currency": currencies.get((row["book"], row["id"]))},
     )
-    tables["lines"] = ruled("line_adjustments", books_model._lines(tables["flows"]))
+    tables["lines"] = ruled("line_adjustments", books_model._lines(tables["flows"], State()))
     tables["report"] = books_model._report(tables["lines"], settings)
     return tables
 
