@@ -17,9 +17,13 @@ from regulatory_assets.reports.lcr.tables import (
     LCR_DERIVATIVE_FLOWS,
     LCR_FACILITY_FLOWS,
     LCR_FLOWS,
+    LCR_LINES,
     LCR_POSTED_FLOWS,
     LCR_VALUATION_FLOWS,
 )
+
+_NETTED = (LCR_DERIVATIVE_FLOWS, LCR_COLLATERAL_FLOWS, LCR_POSTED_FLOWS, LCR_VALUATION_FLOWS)
+"""Tables of which a source may deliver the net amounts instead; others name the deal itself."""
 
 
 def _classified(table: Table) -> Check:
@@ -33,20 +37,18 @@ def _classified(table: Table) -> Check:
     return Check(table, "classified", said, True, examine)
 
 
-def _counted_once(table: Table) -> Check:
+def _counted_once(day: Examination, since: int) -> Result:
     """By entity and line; flows of derivatives are net on one side or the other."""
     by = ("entity_id", "line")
-
-    def examine(day: Examination, since: int) -> Result:
-        derivative = F.startswith("line", F.lit("derivative_"))
-        what = F.when(derivative, "derivatives").otherwise(F.col("line"))
-        both = [day.keys(t, by).select("entity_id", what.alias("line")) for t in (table, LCR_FLOWS)]
-        twice = frames.semi(both[0], both[1], by).distinct()
-        said = "lines of entities stand in deals and in tables of their own; deliver one of the two"
-        return verdict(twice.count(), twice, by, said, "nothing is delivered in both ways")
-
-    said = "What the source has netted or added up, as deals, is not delivered in detail as well."
-    return Check(table, "counted_once", said, True, examine, (LCR_FLOWS,))
+    derivative = F.startswith("line", F.lit("derivative_"))
+    line = F.when(derivative, "derivatives").otherwise(F.col("line")).alias("line")
+    told = [day.keys(t, by).select("entity_id", line) for t in _NETTED if day.version(t).live]
+    if not told:
+        return Result(True, "nothing is delivered in detail")
+    of_deals = day.keys(LCR_FLOWS, by).select("entity_id", line)
+    twice = frames.semi(frames.union(told), of_deals, by).distinct()
+    said = "lines of entities stand in deals and in tables of their own; deliver one of the two"
+    return verdict(twice.count(), twice, by, said, "nothing is delivered in both ways")
 
 
 def _carried_debt(day: Examination, since: int) -> Result:
@@ -67,11 +69,14 @@ classified_collateral = _classified(LCR_COLLATERAL_FLOWS)
 classified_posted = _classified(LCR_POSTED_FLOWS)
 classified_valuation = _classified(LCR_VALUATION_FLOWS)
 
-derivatives_once = _counted_once(LCR_DERIVATIVE_FLOWS)
-collateral_once = _counted_once(LCR_COLLATERAL_FLOWS)
-posted_once = _counted_once(LCR_POSTED_FLOWS)
-valuation_once = _counted_once(LCR_VALUATION_FLOWS)
-
+counted_once = Check(
+    LCR_LINES,  # which follows both: what it reads moves without the tables beside deals
+    "counted_once",
+    "What the source has netted or added up, as deals, is not delivered in detail as well.",
+    True,
+    _counted_once,
+    (LCR_FLOWS, *_NETTED),
+)
 carried_debt = Check(
     OWN_DEBT,
     "first_payment",

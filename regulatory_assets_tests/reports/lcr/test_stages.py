@@ -35,9 +35,7 @@ from regulatory_assets.quality.reports.positions import (
     carried_debt,
     classified_debt,
     classified_facilities,
-    collateral_once,
-    derivatives_once,
-    valuation_once,
+    counted_once,
 )
 from regulatory_assets.regulation.cases import DealBank
 from regulatory_assets.regulation.parameters import Parameters
@@ -310,13 +308,12 @@ def test_what_stands_in_deals_as_well_counts_twice_and_is_told(
     ]
     runner = run_bank(replace(bank, rows=rows), tmp_path, sail, only="lcr_lines")
     day = Examination(runner.positions(bank.day), runner.reader, runner.register)
-    asked = (derivatives_once, collateral_once, valuation_once, carried_debt, classified_facilities)
+    asked = (counted_once, carried_debt, classified_facilities)
     said = [check.examine(day, 0) for check in asked]
     assert not any(result.passed for result in said)
     examples = [result.facts["examples"] for result in said]
     assert examples == [
-        "entity_id=E1, line=derivatives",
-        "entity_id=E1, line=downgrade_collateral",
+        "entity_id=E1, line=derivatives; entity_id=E1, line=downgrade_collateral; "
         "entity_id=E1, line=market_valuation",
         "instrument_id=OD10, deal_id=DEBT, first_payment=2026-03-01, maturity_date=2026-03-02",
         "facility_id=F1, part=rest, only_in=None",
