@@ -29,7 +29,7 @@ from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.quality.checks import against_rows, all_checks
 from regulatory_assets.quality.examination import Examination, Result
-from regulatory_assets.runtime import open_runtime
+from regulatory_assets.runtime import open_runtime, production_graph
 from regulatory_assets.settings import Settings
 from regulatory_assets_tests.bank import small_bank
 from regulatory_assets_tests.bank.small_bank import DAYS, delivered
@@ -157,6 +157,22 @@ def test_a_part_without_a_line_or_factor_is_found_until_a_rule_takes_it_back(
     contra = runner.reader.rows(version).where(wrong).withColumns(of_rule)
     _post(runner, version, contra, 1, 0)
     assert _failed(runner, "lcr_lines") == set()
+
+
+def test_what_a_check_reads_moves_in_the_run_of_its_table() -> None:
+    """Else a run would leave it unasked about what has moved, and the next one ask in vain."""
+    graph = production_graph()
+    writers = {stage.name: stage for stage in graph.stages}
+    elsewhere = {
+        (check.table.name, check.name, read.name)
+        for check in all_checks(graph)
+        for read in check.reads
+        if read.name in writers and read != check.table
+        if check.table.name not in writers
+        or read.name not in graph.ancestors(writers[check.table.name])
+    }
+    # Entities move everything that is reported.
+    assert elsewhere == {("line_adjustments", "places", "adjustment_entities")}
 
 
 def test_a_solo_line_that_is_not_the_entitys_line_is_found(runner: Runner) -> None:
