@@ -23,7 +23,7 @@ from regulatory_assets.ledger.stages import StageKind
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination
-from regulatory_assets_tests.bank import small_nsfr
+from regulatory_assets_tests.bank import small_nsfr, small_positions
 from regulatory_assets_tests.bank.small_bank import DAYS
 from regulatory_assets_tests.bank.small_lcr import read, scopes, text_of
 from regulatory_assets_tests.bank.test_generator import WRITTEN, by_id, bytes_of
@@ -122,6 +122,12 @@ def test_a_day_goes_through_every_table_and_no_blocking_check_fails(
     of_scope = {row["scope"]: row["ratio"] for row in rows(runner, "lcr", DAYS[0])}
     assert set(of_scope) == {*kinds.ENTITIES, kinds.GROUP}
     assert all(Decimal("1.2") < ratio < Decimal("1.8") for ratio in of_scope.values()), of_scope
+    for name, expected in small_positions.flows(DATA / DAYS[0].isoformat()).items():
+        taken = rows(runner, name, DAYS[0])
+        for component, amount in zip(("outflow", "inflow"), expected, strict=True):
+            weighted = [row["weighted"] for row in taken if row["component"] == component]
+            # The package rounds the worth of each in reporting currency.
+            assert abs(sum(weighted, Decimal(0)) - amount) < Decimal("0.00001"), name
     slow = [(t.name, by) for t, by in _asked(runner.graph) if not _tells_most(runner, t, by)]
     assert not slow, "to be found by the column that tells most rows apart (Table.selective)"
 
