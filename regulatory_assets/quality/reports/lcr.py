@@ -219,6 +219,13 @@ def _ratio(day: Examination, since: int) -> Result:
     return Result(not wrong, said, {"offending": len(wrong)})
 
 
+def _every_scope(day: Examination, since: int) -> Result:
+    by = ("scope",)
+    left = frames.anti(day.rows(SCOPES).select(*by), day.keys(LCR, by), by)
+    said = "scopes have no line, so their ratio is not defined; deliver their deals"
+    return verdict(left.count(), left, by, said, "every scope has its figures")
+
+
 def _currencies(day: Examination, since: int) -> Result:
     """Before any rule and after all rules, each by itself; a currency without a view has no say."""
     lines, views = day.read_by(lcr_currency, LCR_SCOPE_LINES), day.as_read(LCR_CURRENCY)
@@ -366,6 +373,14 @@ ratio_ties = Check(
     True,
     _ratio,
     (LCR_COMPONENTS,),
+)
+scopes_reported = Check(
+    LCR,
+    "scopes",
+    "Every entity and every group of entities has a row; without any line it has none.",
+    False,
+    _every_scope,
+    (SCOPES,),
 )
 currencies_tie = Check(
     LCR_CURRENCY,

@@ -30,7 +30,7 @@ from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Cited, Entry, Stage
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.quality.examination import Examination, Result
-from regulatory_assets.quality.reports.lcr import ratio_ties, unclassified
+from regulatory_assets.quality.reports.lcr import ratio_ties, scopes_reported, unclassified
 from regulatory_assets.quality.reports.positions import (
     carried_debt,
     classified_debt,
@@ -290,7 +290,8 @@ def test_what_stands_in_deals_as_well_counts_twice_and_is_told(
     tmp_path: Path, sail: Engine
 ) -> None:
     """Net amounts as deals beside the flows they are made of; a deal that is due later than the
-    holder of its instrument can be paid; a line of a customer whom nobody knows."""
+    holder of its instrument can be paid; a line of a customer whom nobody knows; an entity that has
+    nothing at all."""
     bank = _bank("beside_deals")
     like = bank.rows["deals"][0] | {"counterparty_id": None, "maturity_date": None}
     kinds = {
@@ -306,9 +307,11 @@ def test_what_stands_in_deals_as_well_counts_twice_and_is_told(
     rows["facilities"] = [
         r | (unknown if r["facility_id"] == "F1" else {}) for r in rows["facilities"]
     ]
-    runner = run_bank(replace(bank, rows=rows), tmp_path, sail, only="lcr_lines")
+    idle = {"entity_id": "IDLE", "name": "Without deals"}
+    rows["entities"] = [*bank.rows["entities"], bank.rows["entities"][0] | idle]
+    runner = run_bank(replace(bank, rows=rows), tmp_path, sail, only="lcr")
     day = Examination(runner.positions(bank.day), runner.reader, runner.register)
-    asked = (counted_once, carried_debt, classified_facilities)
+    asked = (counted_once, carried_debt, classified_facilities, scopes_reported)
     said = [check.examine(day, 0) for check in asked]
     assert not any(result.passed for result in said)
     examples = [result.facts["examples"] for result in said]
@@ -317,6 +320,7 @@ def test_what_stands_in_deals_as_well_counts_twice_and_is_told(
         "entity_id=E1, line=market_valuation",
         "instrument_id=OD10, deal_id=DEBT, first_payment=2026-03-01, maturity_date=2026-03-02",
         "facility_id=F1, part=rest, only_in=None",
+        "scope=IDLE",
     ]
     assert classified_debt.examine(day, 0).passed
 
