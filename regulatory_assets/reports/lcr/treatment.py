@@ -17,8 +17,9 @@ from regulatory_assets.reports.lcr.insurance import is_deposit
 
 def by_regime(positions: DataFrame) -> DataFrame:
     """Each position once, or once for every scope of its entity where their regimes differ: with
-    ``only_in`` and the ``regime`` of that scope (convention 13)."""
-    seen = _of_scopes(positions, F.col("mixed"))
+    ``only_in`` and the ``regime`` of that scope. A retail deposit keeps that of the entity
+    (convention 13)."""
+    seen = _of_scopes(positions, F.col("mixed") & ~is_retail_deposit())
     return seen.withColumn("regime", F.coalesce(_regime_of_scope(), F.col("regime")))
 
 

@@ -51,7 +51,8 @@ class Bank(Beside):
 
     def _taken(self, position: Position) -> Iterator[Part]:
         """A position as all scopes of the entity see it, or as each does where they differ."""
-        of_scope = {s: self.regime_of(s) for s in self.scopes[position.entity_id]}
+        host = self.regimes[position.entity_id] if position.product_type == "DEPOSIT" else None
+        of_scope = {s: host or self.regime_of(s) for s in self.scopes[position.entity_id]}
         if len(set(of_scope.values())) == 1:
             yield self._part_of(position, of_scope.popitem()[1], None)
             return
