@@ -422,11 +422,12 @@ class TestDelivered:
 
     def test_an_undelivered_table_is_no_fault(self, desk: Desk) -> None:
         generate(desk.deliveries, 800, [desk.day], SEED)
+        asked = ("general_ledger", "collateral_pieces", "derivatives", "margin_balances")
         for table in GENERATED:
-            if table.name in ("general_ledger", "collateral_pieces", "entities", "derivatives"):
+            if table.name in (*asked, "entities"):
                 ingest_table(desk.runner, desk.deliveries, table, desk.day)
         day, said = desk.day, {}
-        for name in ("general_ledger", "collateral_pieces", "derivatives"):
+        for name in asked:
             said |= {(name, n): r for n, r in self.answers(desk, day, name).items()}
         assert said["general_ledger", "deals"].said == "deals was not delivered"
         facts = {"tolerance": "1.00", "severity": "warns"}
@@ -435,6 +436,10 @@ class TestDelivered:
         unset = said["derivatives", "netting_sets_of_netting_set_id"]
         assert (unset.passed, unset.said) == (True, "netting_sets was not delivered")
         assert not said["derivatives", "counterparties_of_counterparty_id"].passed
+        # But where what was delivered is in no figure without it, that is told.
+        alone = said["margin_balances", "with_netting_sets"]
+        assert not alone.passed
+        assert alone.said.startswith("netting_sets was not delivered, so the LCR has no outflow")
 
 
 def test_details_conform_on_spark_as_on_sail(

@@ -40,7 +40,7 @@ OWN_DEBT = Table(
     optional=True,
     references=(
         Reference(("entity_id",), ENTITIES),
-        Reference(("deal_id",), DEALS, blocking=False),
+        Reference(("deal_id",), DEALS),
     ),
     columns=(
         text("instrument_id", "Identifier of the instrument.", classification="public"),

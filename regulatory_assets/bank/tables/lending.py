@@ -118,7 +118,7 @@ FACILITIES = Table(
         Reference(("entity_id",), ENTITIES),
         Reference(("counterparty_id",), COUNTERPARTIES),
         Reference(("drawn_deal_id",), DEALS, blocking=False),
-        Reference(("undrawn_deal_id",), DEALS, blocking=False),
+        Reference(("undrawn_deal_id",), DEALS),
     ),
     columns=(
         text("facility_id", "Identifier of the line."),

@@ -1,4 +1,5 @@
-"""Of what no deal stands for: each has its line, and what a deal carries does not count twice."""
+"""Of what no deal stands for: each has its line, what it needs was delivered with it, and what a
+deal carries does not count twice."""
 
 from __future__ import annotations
 
@@ -6,6 +7,12 @@ from pyspark.sql.connect import functions as F
 
 from regulatory_assets.bank.tables import DEALS
 from regulatory_assets.bank.tables.capital import OWN_DEBT
+from regulatory_assets.bank.tables.derivatives import (
+    DERIVATIVE_FLOWS,
+    DERIVATIVES,
+    MARGIN_BALANCES,
+    NETTING_SETS,
+)
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.quality.examination import Check, Examination, Result, verdict
@@ -51,6 +58,36 @@ def _counted_once(day: Examination, since: int) -> Result:
     return verdict(twice.count(), twice, by, said, "nothing is delivered in both ways")
 
 
+def _needed(table: Table, known: Table, what: str) -> Check:
+    """Both are optional; where one was delivered alone, nothing is calculated of it."""
+
+    def examine(day: Examination, since: int) -> Result:
+        if not day.version(table).live or day.version(known).chain:
+            return Result(True, "what is delivered is calculated")
+        said = (
+            f"{known.name} was not delivered, so the LCR has no {what}; deliver it with "
+            f"{table.name}, or neither and the net amounts as deals"
+        )
+        return Result(False, said)
+
+    said = f"Without {known.name} nothing is calculated of them."
+    return Check(table, f"with_{known.name}", said, True, examine, (known,))
+
+
+def _parties_of_sets(day: Examination, since: int) -> Result:
+    by, parties = ("netting_set_id",), ("entity_id", "counterparty_id")
+    if not day.version(NETTING_SETS).chain:
+        return Result(True, f"{NETTING_SETS.name} was not delivered")
+    named = [F.col(c).alias(f"set_{c}") for c in parties]
+    sets = day.rows(NETTING_SETS).where("master_agreement").select(*by, *named)
+    both = frames.attach(day.rows(DERIVATIVES), sets, by, by, "inner")
+    same = [F.col(c) == F.col(f"set_{c}") for c in parties]
+    wrong = both.where(~(same[0] & same[1]))
+    said = "trades are netted in sets of another entity or counterparty"
+    shown = ("trade_id", *by)
+    return verdict(wrong.count(), wrong, shown, said, "trades have the parties of their sets")
+
+
 def _carried_debt(day: Examination, since: int) -> Result:
     carried = day.rows(OWN_DEBT).where(F.col("deal_id").isNotNull())
     told = carried.select("instrument_id", "deal_id", first_payment().alias("first_payment"))
@@ -77,6 +114,20 @@ counted_once = Check(
     _counted_once,
     (LCR_FLOWS, *_NETTED),
 )
+
+derivatives_delivered = _needed(DERIVATIVE_FLOWS, DERIVATIVES, "flows of derivatives")
+netting_sets_delivered = _needed(MARGIN_BALANCES, NETTING_SETS, "outflow of posted collateral")
+
+parties_of_sets = Check(
+    DERIVATIVES,
+    "parties",
+    "A trade that is netted has the entity and the counterparty of its netting set (BCBS 238 para "
+    "116).",
+    True,
+    _parties_of_sets,
+    (NETTING_SETS,),
+)
+
 carried_debt = Check(
     OWN_DEBT,
     "first_payment",

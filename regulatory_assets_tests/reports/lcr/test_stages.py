@@ -29,6 +29,7 @@ from regulatory_assets.ledger.rules import NoRules, RuleSet
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Cited, Entry, Stage
 from regulatory_assets.ledger.table import Table
+from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination, Result
 from regulatory_assets.quality.reports.lcr import ratio_ties, scopes_reported, unclassified
 from regulatory_assets.quality.reports.positions import (
@@ -36,6 +37,7 @@ from regulatory_assets.quality.reports.positions import (
     classified_debt,
     classified_facilities,
     counted_once,
+    parties_of_sets,
 )
 from regulatory_assets.regulation.cases import DealBank
 from regulatory_assets.regulation.parameters import Parameters
@@ -291,7 +293,8 @@ def test_what_stands_in_deals_as_well_counts_twice_and_is_told(
 ) -> None:
     """Net amounts as deals beside the flows they are made of; a deal that is due later than the
     holder of its instrument can be paid; a line of a customer whom nobody knows; an entity that has
-    nothing at all."""
+    nothing at all. A line and an instrument that say a deal carries them, which nobody delivers; a
+    trade in another's set."""
     bank = _bank("beside_deals")
     like = bank.rows["deals"][0] | {"counterparty_id": None, "maturity_date": None}
     kinds = {
@@ -303,16 +306,21 @@ def test_what_stands_in_deals_as_well_counts_twice_and_is_told(
     rows = dict(bank.rows) | {"deals": [*bank.rows["deals"], *twice]}
     early = {"put_date": date(2026, 3, 1)}
     rows["own_debt"] = [r | (early if r["deal_id"] else {}) for r in rows["own_debt"]]
-    unknown = {"counterparty_id": "NOBODY"}
-    rows["facilities"] = [
-        r | (unknown if r["facility_id"] == "F1" else {}) for r in rows["facilities"]
-    ]
+    rows["own_debt"] = [*rows["own_debt"], rows["own_debt"][0] | {"deal_id": "NOWHERE"}]
+    rows["own_debt"][-1] |= {"instrument_id": "LOST"}
+    wrong = {"F1": {"counterparty_id": "NOBODY"}, "F13": {"undrawn_deal_id": "NOWHERE"}}
+    rows["facilities"] = [r | wrong.get(r["facility_id"], {}) for r in rows["facilities"]]
+    other = {"T2": {"counterparty_id": "CORPORATE"}, "T6": {"counterparty_id": "CORPORATE"}}
+    rows["derivatives"] = [r | other.get(r["trade_id"], {}) for r in rows["derivatives"]]
     idle = {"entity_id": "IDLE", "name": "Without deals"}
     rows["entities"] = [*bank.rows["entities"], bank.rows["entities"][0] | idle]
     runner = run_bank(replace(bank, rows=rows), tmp_path, sail, only="lcr")
     day = Examination(runner.positions(bank.day), runner.reader, runner.register)
-    asked = (counted_once, carried_debt, classified_facilities, scopes_reported)
-    said = [check.examine(day, 0) for check in asked]
+    asked = (counted_once, carried_debt, classified_facilities, scopes_reported, parties_of_sets)
+    carried = {("facilities", "deals_of_undrawn_deal_id"), ("own_debt", "deals_of_deal_id")}
+    named = [c for c in all_checks(runner.graph) if (c.table.name, c.name) in carried]
+    assert all(check.blocking for check in named)
+    said = [check.examine(day, 0) for check in (*asked, *named)]
     assert not any(result.passed for result in said)
     examples = [result.facts["examples"] for result in said]
     assert examples == [
@@ -321,6 +329,9 @@ def test_what_stands_in_deals_as_well_counts_twice_and_is_told(
         "instrument_id=OD10, deal_id=DEBT, first_payment=2026-03-01, maturity_date=2026-03-02",
         "facility_id=F1, part=rest, only_in=None",
         "scope=IDLE",
+        "trade_id=T2, netting_set_id=N1",
+        "undrawn_deal_id=NOWHERE",
+        "deal_id=NOWHERE",
     ]
     assert classified_debt.examine(day, 0).passed
 
