@@ -42,6 +42,7 @@ def lcr_facility_flows(facilities: DataFrame, p: Any) -> DataFrame:
 
     Of a line that backs a customer's debt, what must be refinanced in the window is a liquidity
     facility (para 129), or all of it where the debt is not told; the rest is a credit facility.
+    Whenever a line ends, what is delivered of it counts.
     """
     undrawn = product(F.col("undrawn"), F.col("rate"))
     debt = F.coalesce(product(F.col("backed_debt"), F.col("rate")), undrawn)

@@ -163,9 +163,11 @@ OF_LINES = (
 """The components that lines enter, and those of lines that enter no total."""
 
 _LINE_COLUMNS = (
-    Column("entity_id", _STRING, "Entity that books the deals, or a scope's adjustment entity."),
+    Column(
+        "entity_id", _STRING, "Entity in whose books it stands, or a scope's adjustment entity."
+    ),
     Column("partner_entity_id", _STRING, "Group entity on the other side, if any.", nullable=True),
-    Column("currency", _STRING, "ISO 4217 code of the deals."),
+    Column("currency", _STRING, "ISO 4217 code of what was delivered."),
     _ONLY_IN,
     _REGIME,
     Column("component", _STRING, "Part of the ratio that the line enters.", allowed=OF_LINES),
@@ -224,7 +226,7 @@ LCR_SCOPE_LINES = Table(
         Column("reporting_currency", _STRING, "ISO 4217 code of the amounts."),
         *_LINE_COLUMNS,
         *_LINE_SUMS,
-        Column("n", _LONG, "Parts of deals behind the line; what a rule adds counts as one."),
+        Column("n", _LONG, "Rows of flows behind the line; what a rule adds counts as one."),
     ),
 )
 
