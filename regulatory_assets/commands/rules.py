@@ -219,7 +219,7 @@ def try_rule(
     for row in found.rows:
         before, after = row.before or {}, row.after or {}
         for name in dict.fromkeys((*before, *after)):
-            key = " ".join(str(v) for v in row.key.values())
+            key = " ".join(str(v) for v in row.key.values() if v is not None)
             was, now = (_value(side, name) for side in (row.before, row.after))
             grid.add_row(key, name, was, now)
     console.print(grid)
