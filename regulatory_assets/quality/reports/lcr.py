@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.tables import ENTITIES
@@ -25,6 +26,7 @@ from regulatory_assets.quality.examination import (
 )
 from regulatory_assets.regulation.parameters import BASEL, Parameters, RateTable
 from regulatory_assets.reports.lcr.adjustments import flow_adjustments, line_adjustments
+from regulatory_assets.reports.lcr.assignment import UNCLASSIFIED
 from regulatory_assets.reports.lcr.calculation import ADD_ON, EXCESS, NO_COMPONENT, OF_NO_LINE
 from regulatory_assets.reports.lcr.currency import LCR_CURRENCY, lcr_currency
 from regulatory_assets.reports.lcr.mismatch import kind_of
@@ -48,16 +50,21 @@ Totals = Mapping[tuple[str, ...], Decimal]
 
 _ZERO, _ONE = Decimal(0), Decimal(1)
 _UNWIND = "unwind_"
-_LINES, UNCLASSIFIED = "lcr/lines", "unclassified"
+_LINES = "lcr/lines"
 _TURNED = "lcr/currency_lines"
 _FOREIGN, _ADJUSTMENT = "lcr/foreign_sovereigns", "lcr/outflow_adjustment"
+
+
+def without_line() -> Column:
+    """Whether a row of flows has no line, or lacks what its line should give it."""
+    missing = F.col("factor").isNull() | F.col("weighted").isNull()
+    return (F.col("line") == UNCLASSIFIED) | missing
 
 
 def _unclassified(day: Examination, since: int) -> Result:
     """After all rules, so that one mends a part for which nothing better is delivered."""
     key = LCR_FLOWS.key
-    missing = F.col("factor").isNull() | F.col("weighted").isNull()
-    found = day.left(LCR_FLOWS, key, among=(F.col("line") == UNCLASSIFIED) | missing)
+    found = day.left(LCR_FLOWS, key, among=without_line())
     wrong = (
         "parts of deals have no LCR line or factor (where piece_levels has pieces of a secured "
         "trade that are of another level than its deal's security: deliver a deal for each level)"

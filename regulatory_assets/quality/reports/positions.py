@@ -16,7 +16,7 @@ from regulatory_assets.bank.tables.derivatives import (
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.quality.examination import Check, Examination, Result, verdict
-from regulatory_assets.reports.lcr.assignment import UNCLASSIFIED
+from regulatory_assets.quality.reports.lcr import without_line
 from regulatory_assets.reports.lcr.debt import first_payment
 from regulatory_assets.reports.lcr.tables import (
     LCR_COLLATERAL_FLOWS,
@@ -35,8 +35,7 @@ _NETTED = (LCR_DERIVATIVE_FLOWS, LCR_COLLATERAL_FLOWS, LCR_POSTED_FLOWS, LCR_VAL
 
 def _classified(table: Table) -> Check:
     def examine(day: Examination, since: int) -> Result:
-        missing = F.col("factor").isNull() | F.col("weighted").isNull()
-        found = day.keys(table, table.key, among=(F.col("line") == UNCLASSIFIED) | missing)
+        found = day.keys(table, table.key, among=without_line())
         said = "rows have no LCR line or factor (is the counterparty's sector told, and the rate?)"
         return verdict(found.count(), found, table.key, said, "every row has its line")
 
