@@ -14,11 +14,9 @@ from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.tables.capital import OWN_DEBT
 from regulatory_assets.ledger.arithmetic import product
-from regulatory_assets.ledger.stages import row_stage
 from regulatory_assets.reports.lcr.positions import (
-    BY_LINE,
-    OF_SCOPES,
-    POSITION_PARAMETERS,
+    NO_PARTY,
+    position_stage,
     with_flows,
 )
 from regulatory_assets.reports.lcr.tables import LCR_DEBT_FLOWS
@@ -36,12 +34,10 @@ def first_payment() -> Column:
     return F.coalesce(known, F.lit(NEVER))
 
 
-@row_stage(
+@position_stage(
     reads=OWN_DEBT,
     writes=LCR_DEBT_FLOWS,
-    lookups=(RATE_OF_DAY, OF_SCOPES),
-    parameters=POSITION_PARAMETERS,
-    cites=BY_LINE,
+    lookups=(RATE_OF_DAY,),
 )
 def lcr_debt_flows(instruments: DataFrame, p: Any) -> DataFrame:
     """Instruments issued by the day of first payment (BCBS 238 paras 86, 109-111, convention 3).
@@ -52,9 +48,9 @@ def lcr_debt_flows(instruments: DataFrame, p: Any) -> DataFrame:
     retail = F.col("retail_only")
     positions = instruments.where(F.col("deal_id").isNull()).withColumns(
         {
+            **NO_PARTY,
             "product_type": F.when(retail, "DEPOSIT").otherwise("OWN_DEBT"),
             "sector": F.when(retail, "RETAIL"),
-            "partner_entity_id": F.lit(None).cast("string"),
             "maturity_date": first_payment(),
             "amount": product(F.col("outstanding"), F.col("rate")),
         }

@@ -18,10 +18,8 @@ from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.reports.lcr.instalments import last_of_window
 from regulatory_assets.reports.lcr.positions import (
-    BY_LINE,
     OF_PARTY,
-    OF_SCOPES,
-    POSITION_PARAMETERS,
+    position_stage,
     with_flows,
 )
 from regulatory_assets.reports.lcr.tables import LCR_DERIVATIVE_FLOWS
@@ -29,7 +27,7 @@ from regulatory_assets.reports.lookups import RATE_OF_DAY
 
 _STRING, _MONEY = ColumnType.STRING, ColumnType.MONEY
 _OPTIONS = ("OPTION_BOUGHT", "OPTION_SOLD")
-OFFSET = "_offset"
+_OFFSET = "_offset"
 """Ends the name of a line of payments whose currency is on the other side than their set."""
 
 _NETTING = Column(
@@ -131,17 +129,14 @@ def netted_currencies(payments: DataFrame, p: Any) -> DataFrame:
     return payments.groupBy("currency", "netting").agg(total(F.col("paid")).alias("net"))
 
 
-@row_stage(
+@position_stage(
     reads=DERIVATIVE_PAYMENTS,
     writes=LCR_DERIVATIVE_FLOWS,
     lookups=(
-        OF_SCOPES,
         OF_PARTY,
         Lookup(NETTED_SETS, by=("netting",), take=("net",), prefix="set_"),
         Lookup(NETTED_CURRENCIES, by=("currency", "netting"), take=("net",), prefix="currency_"),
     ),
-    parameters=POSITION_PARAMETERS,
-    cites=BY_LINE,
 )
 def lcr_derivative_flows(payments: DataFrame, p: Any) -> DataFrame:
     """Payments on the side of their set: outflows where it pays more than it receives (BCBS 238
@@ -160,4 +155,4 @@ def lcr_derivative_flows(payments: DataFrame, p: Any) -> DataFrame:
             "maturity_date": F.when(F.col("due_date") > F.lit(p.day), F.col("due_date")),
         }
     )
-    return with_flows(positions, p, F.when(turned, F.concat(line, F.lit(OFFSET))))
+    return with_flows(positions, p, F.when(turned, F.concat(line, F.lit(_OFFSET))))

@@ -13,14 +13,11 @@ from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.tables.lending import FACILITIES
 from regulatory_assets.ledger.arithmetic import product
-from regulatory_assets.ledger.stages import row_stage
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.expressions import decide
 from regulatory_assets.reports.lcr.positions import (
-    BY_LINE,
     OF_PARTY,
-    OF_SCOPES,
-    POSITION_PARAMETERS,
+    position_stage,
     with_flows,
 )
 from regulatory_assets.reports.lcr.tables import LCR_FACILITY_FLOWS
@@ -30,12 +27,11 @@ _MONEY = ColumnType.MONEY.value
 _BACKING = ("LIQUIDITY", "NOTE_ISSUANCE")
 
 
-@row_stage(
+@position_stage(
     reads=FACILITIES,
     writes=LCR_FACILITY_FLOWS,
-    lookups=(RATE_OF_DAY, OF_SCOPES, OF_PARTY),
-    parameters=(*POSITION_PARAMETERS, "lcr/facility_kinds"),
-    cites=BY_LINE,
+    lookups=(RATE_OF_DAY, OF_PARTY),
+    parameters=("lcr/facility_kinds",),
 )
 def lcr_facility_flows(facilities: DataFrame, p: Any) -> DataFrame:
     """What is not drawn of lines granted and received (BCBS 238 paras 126-131, 134-138, 149).

@@ -17,14 +17,14 @@ from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.tables.derivatives import COLLATERAL_FLOWS, NETTING_SETS
 from regulatory_assets.ledger.arithmetic import fraction, product
-from regulatory_assets.ledger.stages import ReportRow, report_stage, row_stage
+from regulatory_assets.ledger.stages import ReportRow, report_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.reports.lcr.positions import (
-    BY_LINE,
     IN_REPORTING_CURRENCY,
+    NO_DATE,
+    NO_PARTY,
     OF_PARTY,
-    OF_SCOPES,
-    POSITION_PARAMETERS,
+    position_stage,
     reporting_currency,
     with_flows,
 )
@@ -45,7 +45,6 @@ COLLATERAL_SWINGS = Table(
     ),
 )  # fmt: skip
 
-_NO_TEXT = F.lit(None).cast("string")
 _PRODUCTS = {
     "downgrade": "DOWNGRADE_COLLATERAL",
     "excess": "EXCESS_COLLATERAL",
@@ -53,12 +52,10 @@ _PRODUCTS = {
 }
 
 
-@row_stage(
+@position_stage(
     reads=NETTING_SETS,
     writes=LCR_COLLATERAL_FLOWS,
-    lookups=(RATE_OF_DAY, OF_SCOPES, OF_PARTY),
-    parameters=POSITION_PARAMETERS,
-    cites=BY_LINE,
+    lookups=(RATE_OF_DAY, OF_PARTY),
 )
 def lcr_collateral_flows(sets: DataFrame, p: Any) -> DataFrame:
     """Collateral due on a downgrade, held in excess, or not yet called (BCBS 238 paras 118, 120,
@@ -78,7 +75,7 @@ def lcr_collateral_flows(sets: DataFrame, p: Any) -> DataFrame:
         .withColumn("part", F.col("__part.part"))
         .withColumn("product_type", F.col("__part.product_type"))
         .withColumn("amount", product(F.col("__part.needed"), F.col("rate")))
-        .withColumn("maturity_date", F.lit(None).cast("date"))
+        .withColumn("maturity_date", NO_DATE)
         .where((F.col("amount") != 0) | F.col("amount").isNull())
     )
     return with_flows(positions.drop("__part"), p)
@@ -120,22 +117,19 @@ def months_before(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
-@row_stage(
+@position_stage(
     reads=COLLATERAL_SWINGS,
     writes=LCR_VALUATION_FLOWS,
-    lookups=(OF_SCOPES, IN_REPORTING_CURRENCY),
-    parameters=POSITION_PARAMETERS,
-    cites=BY_LINE,
+    lookups=(IN_REPORTING_CURRENCY,),
 )
 def lcr_valuation_flows(swings: DataFrame, p: Any) -> DataFrame:
     """What changes of market values may take, by what they have taken (BCBS 238 para 123)."""
     positions = swings.withColumns(
         {
+            **NO_PARTY,
             "product_type": F.lit("MARKET_VALUATION"),
             "currency": reporting_currency(),
-            "sector": _NO_TEXT,
-            "partner_entity_id": _NO_TEXT,
-            "maturity_date": F.lit(None).cast("date"),
+            "maturity_date": NO_DATE,
         }
     )
     return with_flows(positions, p)

@@ -8,6 +8,7 @@ stands beside the parts of deals (``flows``), and ``lcr_lines`` adds all up.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pyspark.sql.connect import functions as F
@@ -16,7 +17,8 @@ from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.tables import COUNTERPARTIES, ENTITIES
 from regulatory_assets.ledger.arithmetic import product
-from regulatory_assets.ledger.stages import Cited, Lookup
+from regulatory_assets.ledger.stages import Cited, Lookup, RowFunction, Stage, row_stage
+from regulatory_assets.ledger.table import Table
 from regulatory_assets.regulation.answers import question
 from regulatory_assets.reports.lcr.assignment import (
     LINE_PARAMETERS,
@@ -28,9 +30,7 @@ from regulatory_assets.reports.lcr.instalments import last_of_window
 from regulatory_assets.reports.lcr.scopes import ENTITY_SCOPES
 from regulatory_assets.reports.lcr.treatment import by_regime
 
-POSITION_PARAMETERS = (*LINE_PARAMETERS, "lcr/window")
-
-OF_SCOPES = Lookup(ENTITY_SCOPES, by=("entity_id",), take=("regime", "scopes", "regimes", "mixed"))
+_OF_SCOPES = Lookup(ENTITY_SCOPES, by=("entity_id",), take=("regime", "scopes", "regimes", "mixed"))
 OF_PARTY = Lookup(COUNTERPARTIES, by=("counterparty_id",), take=("sector", "partner_entity_id"))
 
 IN_REPORTING_CURRENCY = Lookup(ENTITIES, by=("entity_id",), take=("reporting_currency",))
@@ -39,15 +39,36 @@ IN_REPORTING_CURRENCY = Lookup(ENTITIES, by=("entity_id",), take=("reporting_cur
 _NO_CURRENCY = "XXX"
 """ISO 4217 for none: that of an entity that nobody has told of, which fails a check."""
 
-BY_LINE = (Cited("lcr/lines", ("regime", "line")),)
-"""No other row follows from the factor of a line than those on it."""
+NO_DATE = F.lit(None).cast("date")
+NO_PARTY = dict.fromkeys(("sector", "partner_entity_id"), F.lit(None).cast("string"))
+"""In place of what ``OF_PARTY`` brings, where nobody stands on the other side."""
+
+
+def position_stage(
+    *,
+    reads: Table,
+    writes: Table,
+    lookups: tuple[Lookup, ...],
+    parameters: tuple[str, ...] = (),
+) -> Callable[[RowFunction], Stage]:
+    """A row stage whose function ends in ``with_flows``, with what that looks at.
+
+    No other row follows from the factor of a line than those on it.
+    """
+    return row_stage(
+        reads=reads,
+        writes=writes,
+        lookups=(_OF_SCOPES, *lookups),
+        parameters=(*LINE_PARAMETERS, "lcr/window", *parameters),
+        cites=(Cited("lcr/lines", ("regime", "line")),),
+    )
 
 
 def with_flows(positions: DataFrame, p: Any, known_line: Column | None = None) -> DataFrame:
     """Positions with their line and weighted amount, in every scope that sees them otherwise.
 
     They have a ``product_type``, an ``amount`` in reporting currency, the ``maturity_date`` on
-    which it is due (empty where it has none), and what ``OF_SCOPES`` and ``OF_PARTY`` bring.
+    which it is due (``NO_DATE`` where it has none), and what ``OF_PARTY`` brings or ``NO_PARTY``.
     ``known_line`` is the line of those that know it themselves.
     """
     due, today = F.col("maturity_date"), F.lit(p.day)

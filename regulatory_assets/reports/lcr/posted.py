@@ -16,11 +16,10 @@ from regulatory_assets.ledger.arithmetic import product, total
 from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.reports.lcr.positions import (
-    BY_LINE,
     IN_REPORTING_CURRENCY,
+    NO_DATE,
     OF_PARTY,
-    OF_SCOPES,
-    POSITION_PARAMETERS,
+    position_stage,
     reporting_currency,
     with_flows,
 )
@@ -90,12 +89,10 @@ def posted_collateral(margins: DataFrame, p: Any) -> DataFrame:
     )
 
 
-@row_stage(
+@position_stage(
     reads=POSTED_COLLATERAL,
     writes=LCR_POSTED_FLOWS,
-    lookups=(OF_SCOPES, OF_PARTY, IN_REPORTING_CURRENCY),
-    parameters=POSITION_PARAMETERS,
-    cites=BY_LINE,
+    lookups=(OF_PARTY, IN_REPORTING_CURRENCY),
 )
 def lcr_posted_flows(collateral: DataFrame, p: Any) -> DataFrame:
     """What is posted net may have to be topped up as it loses value (BCBS 238 para 119)."""
@@ -103,7 +100,7 @@ def lcr_posted_flows(collateral: DataFrame, p: Any) -> DataFrame:
         {
             "product_type": F.lit("VALUATION_COLLATERAL"),
             "currency": reporting_currency(),
-            "maturity_date": F.lit(None).cast("date"),
+            "maturity_date": NO_DATE,
             "amount": F.col("posted"),
         }
     )
