@@ -48,9 +48,9 @@ class Calculation(Joining):
             case StageKind.ROW:
                 return self._row_output(keys)
             case StageKind.AGGREGATE:
-                found = [m.new for m in self.drives if m is self.driving or not m.new.empty]
-                sums = self._sums([self.reader.entries(version) for version in found])
-                return self._aggregate_rows(sums)
+                versions = [move.new for move in self.drives]
+                entries = self.reader.entries_of(versions, self.stage.summed)
+                return self._aggregate_rows(self._sums(entries))
             case StageKind.ADJUSTMENT:
                 return adjusted.by_rules(self)
             case StageKind.ALLOCATION:
@@ -298,7 +298,8 @@ class Calculation(Joining):
 
     def _aggregate_change(self) -> DataFrame:
         stage, reader = self.stage, self.reader
-        change = self._sums([reader.changes(m.new, m.old) for m in self.drives if m.changed])
+        moved = [reader.changes(m.new, m.old) for m in self.drives if m.changed]
+        change = self._sums(frames.union([rows.select(*stage.summed) for rows in moved]))
         key = (*stage.by, "layer", "rule_id")
         old = reader.rows(self.previous, among=change, on=key)
         content = stage.writes.content
@@ -315,18 +316,15 @@ class Calculation(Joining):
         both = [new.select(ENTRY, *content), frames.negative(old).select(ENTRY, *content)]
         return frames.net(frames.union(both), content)
 
-    def _sums(self, entries: Sequence[DataFrame]) -> DataFrame:
-        """Signed sums and counts by group, of the entries of all tables. Signs are applied by CASE:
-        products of decimals and integers are typed differently by the engines."""
-        by = (*self.stage.by, "layer", "rule_id")
-        columns = (ENTRY, "sign", *by, *self.stage.sums)
+    def _sums(self, entries: DataFrame) -> DataFrame:
+        """Signed sums and counts by group. Signs are applied by CASE: products of decimals and
+        integers are typed differently by the engines."""
         signed = F.col(ENTRY) * F.col("sign")
 
         def amount(name: str) -> Column:
             return F.when(signed > 0, F.col(name)).otherwise(-F.col(name))
 
-        together = frames.union([of_table.select(*columns) for of_table in entries])
-        return together.groupBy(*by).agg(
+        return entries.groupBy(*self.stage.by, "layer", "rule_id").agg(
             *(total(amount(c)).alias(c) for c in self.stage.sums),
             F.sum(ENTRY).cast("bigint").alias(LEDGER_ROWS),
             F.sum(signed).cast("bigint").alias("n"),

@@ -129,6 +129,13 @@ class Reader:
         """Raw entries whose sum is the state; for readers that add up and need no netting."""
         return frames.union([self._scan(part, part.live) for part in _with_rows(version)])
 
+    def entries_of(self, versions: Sequence[Version], columns: Sequence[str]) -> DataFrame:
+        """Raw entries of several tables that are added up together, some columns of each. Of those
+        without any rows none is read but the first."""
+        first, *others = versions
+        read = [first, *(version for version in others if not version.empty)]
+        return frames.union([self.entries(version).select(*columns) for version in read])
+
     def changes(self, version: Version, since: Version) -> DataFrame:
         """Raw entries posted after an earlier version; equal pairs are not yet cancelled."""
         old = {part.table.name: part.revision for part in since.parts}

@@ -20,8 +20,8 @@ from typing import Any, Protocol
 from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
+from regulatory_assets.ledger.table import LEDGER_COLUMNS, ColumnType, Table
 from regulatory_assets.ledger.table import Column as TableColumn
-from regulatory_assets.ledger.table import ColumnType, Table
 
 Entry = tuple[str, ...]
 """A row of a table of parameters: its regime, then its key."""
@@ -183,6 +183,11 @@ class Stage:
     def drives(self) -> tuple[Table, ...]:
         """The driving table, and those that an aggregate adds up with it."""
         return (self.reads, *self.also)
+
+    @property
+    def summed(self) -> tuple[str, ...]:
+        """What an aggregate looks at of the entries that it adds up."""
+        return (*LEDGER_COLUMNS, *self.by, *self.sums)
 
     @property
     def ruled(self) -> bool:

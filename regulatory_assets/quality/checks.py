@@ -14,7 +14,6 @@ from datetime import date
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
-from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import total
@@ -118,7 +117,8 @@ def _sums(stage: Stage) -> Check:
     by = (*stage.by, "layer", "rule_id") if stage.writes.bounded else ()
 
     def examine(day: Examination, since: int) -> Result:
-        read = _summed(stage, day)
+        versions = [day.read_by(stage, table) for table in stage.drives]
+        read = day.reader.entries_of(versions, stage.summed)
         counts_up = F.col(frames.ENTRY) == F.col("sign")
         signed = [
             total(F.when(counts_up, F.col(c)).otherwise(-F.col(c))).alias(c) for c in stage.sums
@@ -140,14 +140,6 @@ def _sums(stage: Stage) -> Check:
 
     what = f"{', '.join(stage.sums)} of {', '.join(table.name for table in stage.drives)}"
     return Check(stage.writes, "sums", f"Adds up to {what}, exactly.", True, examine, stage.drives)
-
-
-def _summed(stage: Stage, day: Examination) -> DataFrame:
-    """The entries of all tables that an aggregate adds up, those without any rows apart."""
-    columns = (frames.ENTRY, "sign", "layer", "rule_id", *stage.by, *stage.sums)
-    first, *others = (day.read_by(stage, table) for table in stage.drives)
-    found = [first, *(version for version in others if not version.empty)]
-    return frames.union([day.reader.entries(version).select(*columns) for version in found])
 
 
 def _long(column: Column) -> Column:
