@@ -37,11 +37,11 @@ class FilePattern:
     also: tuple[str, ...] = ()
 
     def matches(self, name: str) -> bool:
-        return name in self.also or self._match(name) is not None
+        return name in self.also or self._expression.fullmatch(name) is not None
 
     def day(self, name: str) -> date | None:
         """The date in a file's name, where the pattern has one. Raises ValueError for no day."""
-        match = self._match(name)
+        match = self._expression.fullmatch(name)
         if match is None or self.shape is None:
             return None
         written, parts = match["day"], ("yyyy", "MM", "dd")
@@ -50,10 +50,6 @@ class FilePattern:
             int(written[at : at + len(part)]) for at, part in zip(places, parts, strict=True)
         )
         return date(year, month, of_month)
-
-    def _match(self, name: str) -> re.Match[str] | None:
-        whole = self._expression.fullmatch(name)
-        return whole or self._expression.fullmatch(name.removesuffix(COMPRESSED))
 
     @cached_property
     def _expression(self) -> re.Pattern[str]:
@@ -65,7 +61,7 @@ class FilePattern:
                 pieces.append(f"(?P<day>{self.shape.pattern})")
             else:
                 pieces.append(re.escape(piece))
-        return re.compile("".join(pieces))
+        return re.compile(f"{''.join(pieces)}(?:{re.escape(COMPRESSED)})?")
 
 
 @dataclass(frozen=True)

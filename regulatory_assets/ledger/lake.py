@@ -112,8 +112,10 @@ class Lake:
             return
         path = self.path(table)
         path.mkdir(parents=True, exist_ok=True)
-        if not DeltaTable.is_deltatable(str(path)):
-            DeltaTable.create(
+        if _is_created(path):
+            created = delta_table(path)
+        else:
+            created = DeltaTable.create(
                 str(path),
                 schema=Schema.from_arrow(table.arrow_schema),
                 mode="ignore",
@@ -122,7 +124,7 @@ class Lake:
                 partition_by=list(PARTITION_COLUMNS),
                 configuration={"delta.dataSkippingStatsColumns": ",".join(table.key)},
             )
-        stored = {f.name: str(f.type) for f in delta_table(path).schema().fields}
+        stored = {f.name: str(f.type) for f in created.schema().fields}
         wanted = {f.name: str(f.type) for f in Schema.from_arrow(table.arrow_schema).fields}
         if stored != wanted:
             different = sorted(set(stored.items()) ^ set(wanted.items()))
@@ -133,7 +135,7 @@ class Lake:
         self._created.add(table.name)
 
     def _holds(self, table: Table) -> bool:
-        return table.name in self._created or DeltaTable.is_deltatable(str(self.path(table)))
+        return table.name in self._created or _is_created(self.path(table))
 
     def append(self, table: Table, day: date, posting: str, entries: DataFrame) -> None:
         """Write entries as one posting. An empty frame leaves no data file."""
@@ -207,6 +209,12 @@ class Lake:
             f"{table.name}: {len(missing)} data file(s) of registered postings are missing, first "
             f"{missing[0]}. Restore them from backup; no figure is computed without them. ({error})"
         )
+
+
+def _is_created(path: Path) -> bool:
+    """Whether a Delta log holds anything. Delta-rs takes milliseconds to say so, for each table of
+    every process."""
+    return any((path / "_delta_log").glob("[0-9]*"))
 
 
 def delta_table(path: Path) -> DeltaTable:

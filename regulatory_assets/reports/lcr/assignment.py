@@ -25,21 +25,22 @@ from regulatory_assets.reports.lcr.securities import unwind_line
 
 SWAP = "COLLATERAL_SWAP"
 
-LINE_PARAMETERS = (
+OF_LINES = ("lcr/lines", "lcr/mismatch_lines")
+"""What is said of each line."""
+
+_FAMILIES = (
     "lcr/asset_lines",
     "lcr/deposit_lines",
     "lcr/facility_lines",
     "lcr/inflow_lines",
     "lcr/interest_lines",
     "lcr/lending_lines",
-    "lcr/lines",
     "lcr/loan_lines",
-    "lcr/mismatch_lines",
     "lcr/outflow_lines",
     "lcr/secured_lines",
     "lcr/swap_lines",
 )
-_DECIDING = tuple(n for n in LINE_PARAMETERS if n not in ("lcr/lines", "lcr/mismatch_lines"))
+LINE_PARAMETERS = (*OF_LINES, *_FAMILIES)
 _OF_REGIME = "/"
 UNCLASSIFIED = "unclassified"
 _NOWHERE = F.lit(UNCLASSIFIED)
@@ -71,7 +72,7 @@ def decided_by(table: Any) -> Column:
 
 
 def _answers(p: Any) -> pa.Table:
-    """Every question with its line, by regime."""
+    """Every question with its line, by regime, of the families that a stage has declared."""
     rows = list(_lines_of_questions(p))
     factor = pa.array([row[3] for row in rows], ColumnType.RATE.arrow)
     columns = dict(
@@ -81,11 +82,12 @@ def _answers(p: Any) -> pa.Table:
 
 
 def _lines_of_questions(p: Any) -> Iterator[tuple[str, str, str, Decimal, bool]]:
-    lines, dated = p.rates("lcr/lines"), p.rates("lcr/mismatch_lines")
+    lines, dated = (p.rates(name) for name in OF_LINES)
+    families = [name for name in _FAMILIES if name in p.names]
     for regime in lines.regimes:
         of_regime = lines.rows(regime)
         asked = [(line, line) for (line,) in of_regime]  # some parts know their line themselves
-        for name in _DECIDING:
+        for name in families:
             asked += answers(p.decisions(name), "line", regime)
         for said, line in asked:
             if row := of_regime.get((line,)):

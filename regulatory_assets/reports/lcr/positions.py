@@ -21,7 +21,7 @@ from regulatory_assets.ledger.stages import Cited, Lookup, RowFunction, Stage, r
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.regulation.answers import question
 from regulatory_assets.reports.lcr.assignment import (
-    LINE_PARAMETERS,
+    OF_LINES,
     decided_by,
     is_a,
     with_line,
@@ -35,6 +35,9 @@ OF_PARTY = Lookup(COUNTERPARTIES, by=("counterparty_id",), take=("sector", "part
 
 IN_REPORTING_CURRENCY = Lookup(ENTITIES, by=("entity_id",), take=("reporting_currency",))
 """For what is netted over currencies."""
+
+_FAMILIES = ("lcr/deposit_lines", "lcr/facility_lines", "lcr/inflow_lines", "lcr/outflow_lines")
+"""Those of what ``_question`` asks."""
 
 _NO_CURRENCY = "XXX"
 """ISO 4217 for none: that of an entity that nobody has told of, which fails a check."""
@@ -59,7 +62,7 @@ def position_stage(
         reads=reads,
         writes=writes,
         lookups=(_OF_SCOPES, *lookups),
-        parameters=(*LINE_PARAMETERS, "lcr/window", *parameters),
+        parameters=(*OF_LINES, *_FAMILIES, "lcr/window", *parameters),
         cites=(Cited("lcr/lines", ("regime", "line")),),
     )
 
