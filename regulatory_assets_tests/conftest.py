@@ -75,10 +75,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """What has been imported and collected lives as long as the process: the search for garbage
-    leaves it out, and looks for what tests leave less often than it would."""
+    leaves it out."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000)
 
 
 def pytest_unconfigure() -> None:
