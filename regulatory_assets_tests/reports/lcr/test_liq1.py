@@ -238,12 +238,11 @@ def test_a_row_says_its_formula_citation_and_what_is_unverified() -> None:
     assert "operational_uninsured x 25 % (BCBS 238 93-103)" in rows[6].formula
     assert rows[16].formula == "row 2 + row 5 + row 9 + row 10 + row 14 + row 15"
     assert rows[3].citation == "BCBS d400 LIQ1 row 3"
-    assert rows[1].unverified[0] == "lcr/liq1_rows 1"
-    assert "lcr/lines retail_stable" not in rows[3].unverified
-    assert "own_debt" in rows[8].formula
-    assert rows[8].unverified == (), "the scope has no debt of its own"
-    (with_debt,) = make_pages(_rows(), [], DAYS, 2, SET, {"BANK": {("own_debt", "basel")}})
-    assert {r.number: r for r in with_debt.rows}[8].unverified == ("lcr/lines own_debt",)
+    assert rows[3].unverified == ("lcr/liq1_lines retail_term_locked",), "its other lines were read"
+    assert "trade_finance" in rows[15].formula
+    assert rows[15].unverified == (), "the scope has no trade finance"
+    (with_it,) = make_pages(_rows(), [], DAYS, 2, SET, {"BANK": {("trade_finance", "basel")}})
+    assert {r.number: r for r in with_it.rows}[15].unverified == ("lcr/lines trade_finance",)
 
 
 class _Cells(HTMLParser):
