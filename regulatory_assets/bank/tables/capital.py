@@ -45,12 +45,13 @@ OWN_DEBT = Table(
     columns=(
         text("instrument_id", "Identifier of the instrument.", classification="public"),
         text("entity_id", "The issuer.", classification="public"),
-        text("deal_id", "Deal of the kind OWN_DEBT that carries it and then counts; empty where "
-             "none does.",
+        text("deal_id", "Deal that carries it and then counts, of the kind COVERED_DEBT where its "
+             "ranking is COVERED, else OWN_DEBT; empty where none does.",
              nullable=True),
         text(
             "ranking",
-            "Place in the order of creditors.",
+            "Place in the order of creditors; COVERED is secured by a pool of the issuer's own, as "
+            "covered bonds and asset-backed securities are (BCBS 238 para 124).",
             allowed=("COVERED", "SENIOR", "SUBORDINATED", "TIER_2", "ADDITIONAL_TIER_1"),
             classification="public",
         ),
@@ -64,7 +65,8 @@ OWN_DEBT = Table(
         flag("call_expected", "The market, or the issuer's repute, expects the call."),
         day("put_date", "First day on which the holder may return it; empty if never.",
             nullable=True, classification="public"),
-        flag("retail_only", "Sold to retail customers alone and held by them (BCBS 238 para 110)."),
+        flag("retail_only", "Sold to retail customers alone and held by them (BCBS 238 para 110); "
+             "of covered debt it does not matter."),
     ),
 )  # fmt: skip
 

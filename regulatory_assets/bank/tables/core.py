@@ -26,6 +26,8 @@ PRODUCT_TYPES = (
     "LOAN",
     # Funding and placements beside deposits.
     "OWN_DEBT",
+    # Secured by a pool of the issuer's own: covered bonds and other structured financing.
+    "COVERED_DEBT",
     "NETWORK_DEPOSIT",
     "OPERATIONAL_PLACEMENT",
     "MARGIN_LOAN",

@@ -40,16 +40,19 @@ def first_payment() -> Column:
     lookups=(RATE_OF_DAY,),
 )
 def lcr_debt_flows(instruments: DataFrame, p: Any) -> DataFrame:
-    """Instruments issued by the day of first payment (BCBS 238 paras 86, 109-111, convention 3).
+    """Instruments issued by the day of first payment (BCBS 238 paras 86, 109-111, 124,
+    convention 3).
 
-    Of instruments sold to retail customers alone the holders are retail; of others it does not
-    matter who they are.
+    Of unsecured instruments sold to retail customers alone the holders are retail (para 110); of
+    others it does not matter who they are. Those that a pool secures are debt products (para 124).
     """
-    retail = F.col("retail_only")
+    covered = F.col("ranking") == "COVERED"
+    retail = F.col("retail_only") & ~covered
+    kind = F.when(covered, "COVERED_DEBT").when(retail, "DEPOSIT").otherwise("OWN_DEBT")
     positions = instruments.where(F.col("deal_id").isNull()).withColumns(
         {
             **NO_PARTY,
-            "product_type": F.when(retail, "DEPOSIT").otherwise("OWN_DEBT"),
+            "product_type": kind,
             "sector": F.when(retail, "RETAIL"),
             "maturity_date": first_payment(),
             "amount": product(F.col("outstanding"), F.col("rate")),

@@ -97,7 +97,7 @@ def instalments_due(flows: DataFrame, p: Any) -> DataFrame:
     )
 
 
-_LENT, _BORROWED = ("LOAN", "MARGIN_LOAN"), ("OWN_DEBT", "NETWORK_DEPOSIT")
+_LENT, _BORROWED = ("LOAN", "MARGIN_LOAN"), ("OWN_DEBT", "COVERED_DEBT", "NETWORK_DEPOSIT")
 _DIVIDED = ("DEPOSIT", "REPO", "REVERSE_REPO")
 """Deals with parts of their own, each of which is due or later."""
 _IS_LENT = F.col("product_type").isin(*_LENT)

@@ -149,7 +149,10 @@ def is_deposit() -> Expression:
 def _funds() -> Expression:
     """What a customer is known to hold of an entity's debt, or has lent it against securities, is
     funding beside its deposits (BCBS 238 paras 89-92)."""
-    return F.col("product_type").isin("OWN_DEBT", "REPO") & F.col("counterparty_id").isNotNull()
+    return (
+        F.col("product_type").isin("OWN_DEBT", "COVERED_DEBT", "REPO")
+        & F.col("counterparty_id").isNotNull()
+    )
 
 
 @group_stage(

@@ -123,6 +123,7 @@ facility_other 100 outflow
 lending_financial 100 outflow
 lending_nonfinancial 100 lending
 own_debt 100 outflow
+covered_debt 100 outflow
 network_deposit 25 outflow
 structured_vehicle 100 outflow
 other_contractual_outflow 100 outflow

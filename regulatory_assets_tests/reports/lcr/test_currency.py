@@ -116,7 +116,7 @@ def test_a_view_that_does_not_tie_is_found() -> None:
 
 def test_what_a_bank_owes_is_a_liability_and_nothing_else() -> None:
     """The lines of deposits, own debt, deposits of a network and repos, under every regime."""
-    owing = {"DEPOSIT", "OWN_DEBT", "NETWORK_DEPOSIT", "REPO"}
+    owing = {"DEPOSIT", "OWN_DEBT", "COVERED_DEBT", "NETWORK_DEPOSIT", "REPO"}
     tables = ("lcr/deposit_lines", "lcr/outflow_lines", "lcr/secured_lines")
     day = Parameters.default().at(date(2026, 1, 31), [*tables, "lcr/liability_lines"])
     lines = {

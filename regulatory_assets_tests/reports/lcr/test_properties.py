@@ -377,7 +377,7 @@ def _needs_sector(product: str) -> bool:
     )
 
 
-LENT, BORROWED = ("LOAN", "MARGIN_LOAN"), ("OWN_DEBT", "NETWORK_DEPOSIT")
+LENT, BORROWED = ("LOAN", "MARGIN_LOAN"), ("OWN_DEBT", "COVERED_DEBT", "NETWORK_DEPOSIT")
 DIVIDED = ("DEPOSIT", "REPO", "REVERSE_REPO")
 instalments = st.lists(st.tuples(st.integers(-3, 60), st.integers(1, 10**8)), min_size=1)
 

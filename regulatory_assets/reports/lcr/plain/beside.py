@@ -79,9 +79,11 @@ class Beside(Tables):
             days = [row["maturity_date"], row["put_date"]]
             days += [row["call_date"]] if row["call_expected"] else []
             first = min((day for day in days if day is not None), default=date.max)
-            retail = row["retail_only"]
+            covered = row["ranking"] == "COVERED"
+            retail = row["retail_only"] and not covered
+            unsecured = "DEPOSIT" if retail else "OWN_DEBT"
             yield Position(
-                name, "whole", "DEPOSIT" if retail else "OWN_DEBT",
+                name, "whole", "COVERED_DEBT" if covered else unsecured,
                 row["entity_id"], row["currency"],
                 product(row["outstanding"], self.rates[row["currency"]]), first,
                 sector="RETAIL" if retail else None,

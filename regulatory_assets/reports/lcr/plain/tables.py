@@ -74,7 +74,7 @@ class Tables:
         for row in sorted(rows.get("account_holders", ()), key=lambda r: r["counterparty_id"]):
             self.holders.setdefault(row["account_id"], []).append(row)
         for deal in rows["deals"]:
-            if deal["product_type"] in ("DEPOSIT", "OWN_DEBT", "REPO"):
+            if deal["product_type"] in ("DEPOSIT", "OWN_DEBT", "COVERED_DEBT", "REPO"):
                 customer = deal["entity_id"], deal["counterparty_id"]
                 self.funding[customer] = self.funding.get(customer, ZERO) + self.held(deal)
         self._insure([d for d in rows["deals"] if d["product_type"] == "DEPOSIT"])
