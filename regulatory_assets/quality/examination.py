@@ -7,6 +7,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import reduce
 from operator import and_
 from pathlib import Path
@@ -178,7 +179,12 @@ def verdict(
         return Result(True, right, {"offending": 0})
     rows = offending.select(*shown).orderBy(*shown).limit(SHOWN).collect()
     examples = "; ".join(
-        ", ".join(f"{name}={value}" for name, value in row.asDict().items()) for row in rows
+        ", ".join(f"{name}={_plain(value)}" for name, value in row.asDict().items()) for row in rows
     )
     facts: dict[str, int | str] = {"offending": count, "examples": examples}
     return Result(False, f"{count} {wrong}, for instance {examples}", facts)
+
+
+def _plain(value: object) -> object:
+    """Zero of money is written 0.00000000, not 0E-8."""
+    return f"{value:f}" if isinstance(value, Decimal) else value

@@ -34,6 +34,7 @@ from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination, Result
+from regulatory_assets.quality.reports.positions import delivered_before
 from regulatory_assets.quality.ties import TIES, ties, ties_of
 from regulatory_assets.regulation.document import ParameterError
 from regulatory_assets_tests.bank.desk import Desk
@@ -369,7 +370,7 @@ class TestDelivered:
             ("financing_legs", "value", "value + 0.01", {"cash"}),
             ("collateral_pieces", "market_value", "market_value - 0.01", {"pieces"}),
             ("collateral_pieces", "security_id", "'NOBODY'", {"securities_of_security_id"}),
-            ("facilities", "drawn", "drawn + 0.01", {"drawn"}),
+            ("facilities", "drawn", "drawn + 0.01", {"drawn", "limit"}),
             ("account_holders", "share", "0.95", {"shares"}),
             ("own_funds", "scope", "'NOBODY'", {"scopes"}),
             ("loans", "collateral_type", "'NOTHING'", {"schema"}),
@@ -435,11 +436,34 @@ class TestDelivered:
         assert said["collateral_pieces", "pieces"].said == "financing_legs was not delivered"
         unset = said["derivatives", "netting_sets_of_netting_set_id"]
         assert (unset.passed, unset.said) == (True, "netting_sets was not delivered")
+        sets = said["derivatives", "sets"]
+        assert not sets.passed, "each trade by itself: more than the set pays, and receives"
+        assert "netting_sets was not delivered: each trade is netted by itself" in sets.said
         assert not said["derivatives", "counterparties_of_counterparty_id"].passed
         # But where what was delivered is in no figure without it, that is told.
         alone = said["margin_balances", "with_netting_sets"]
         assert not alone.passed
         assert alone.said.startswith("netting_sets was not delivered, so the LCR has no outflow")
+
+    def test_what_was_delivered_the_day_before_is_missed(self, desk: Desk) -> None:
+        """Of what no deal stands for: the figures are lower without it, and nothing else says so.
+        A header says that there is none any more."""
+        entities = ",".join(desk.table("entities").column_names)
+        heads = {n: ",".join(desk.table(n).column_names) for n in ("facilities", "own_debt")}
+        desk.next_day()
+        # On the second day one is missed; on the third the day before lacked it already.
+        for present, missed in ((heads, None), (["own_debt"], True), (["own_debt"], False)):
+            before = desk.day
+            desk.next_day()
+            desk.deliver("entities.csv", f"{entities}\nE,E,,basel,EUR\n")
+            for name in present:
+                desk.deliver(f"{name}.csv", f"{heads[name]}\n")
+            for name in ("entities", *present):
+                desk.take(name)
+            told = delivered_before.examine(self.examination(desk, desk.day), 0)
+            assert missed is None or told.passed != missed
+            if missed:
+                assert told.said.startswith(f"facilities was delivered on {before} and not today")
 
 
 def test_details_conform_on_spark_as_on_sail(

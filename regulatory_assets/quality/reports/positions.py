@@ -1,24 +1,31 @@
-"""Of what no deal stands for: each has its line, what it needs was delivered with it, and what a
-deal carries does not count twice."""
+"""Of what no deal stands for: each has its line, what it needs was delivered with it, no table less
+than the day before, what a deal carries does not count twice, and no row contradicts itself."""
 
 from __future__ import annotations
 
-from pyspark.sql.connect import functions as F
+from functools import reduce
+from operator import and_
 
-from regulatory_assets.bank.tables import DEALS
+from pyspark.sql.connect import functions as F
+from pyspark.sql.connect.column import Column
+
+from regulatory_assets.bank.tables import DEALS, ENTITIES
 from regulatory_assets.bank.tables.capital import OWN_DEBT
 from regulatory_assets.bank.tables.derivatives import (
+    COLLATERAL_FLOWS,
     DERIVATIVE_FLOWS,
     DERIVATIVES,
     MARGIN_BALANCES,
     NETTING_SETS,
 )
+from regulatory_assets.bank.tables.lending import FACILITIES
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.quality.examination import Check, Examination, Result, verdict
 from regulatory_assets.quality.reports.lcr import without_line
 from regulatory_assets.reports.lcr.debt import first_payment
 from regulatory_assets.reports.lcr.tables import (
+    LCR,
     LCR_COLLATERAL_FLOWS,
     LCR_DEBT_FLOWS,
     LCR_DERIVATIVE_FLOWS,
@@ -31,6 +38,28 @@ from regulatory_assets.reports.lcr.tables import (
 
 _NETTED = (LCR_DERIVATIVE_FLOWS, LCR_COLLATERAL_FLOWS, LCR_POSTED_FLOWS, LCR_VALUATION_FLOWS)
 """Tables of which a source may deliver the net amounts instead; others name the deal itself."""
+
+_BESIDE_DEALS = (
+    FACILITIES,
+    OWN_DEBT,
+    NETTING_SETS,
+    MARGIN_BALANCES,
+    DERIVATIVES,
+    DERIVATIVE_FLOWS,
+    COLLATERAL_FLOWS,
+)
+"""Source tables whose amounts stand in no deal."""
+
+_PROMISES = (
+    "CREDIT_FACILITY",
+    "LIQUIDITY_FACILITY",
+    "LENDING_COMMITMENT",
+    "UNCOMMITTED_FACILITY",
+    "GUARANTEE",
+    "TRADE_FINANCE",
+    "OTHER_CONTINGENT",
+)
+"""As what a deal holds what is not drawn of a line granted."""
 
 
 def _classified(table: Table) -> Check:
@@ -87,6 +116,105 @@ def _parties_of_sets(day: Examination, since: int) -> Result:
     return verdict(wrong.count(), wrong, shown, said, "trades have the parties of their sets")
 
 
+def _sets_named(day: Examination, since: int) -> Result:
+    if day.version(NETTING_SETS).chain or not day.version(DERIVATIVES).live:
+        return Result(True, "what trades name was delivered")
+    by = ("netting_set_id",)
+    named = day.keys(DERIVATIVES, by, among=F.col("netting_set_id").isNotNull())
+    said = (
+        f"netting sets are named by trades, and {NETTING_SETS.name} was not delivered: each trade "
+        "is netted by itself, and no collateral is needed of them; deliver it"
+    )
+    return verdict(named.count(), named, by, said, "no trade names a netting set")
+
+
+def _delivered_before(day: Examination, since: int) -> Result:
+    """The day before is the last one of which the bank has delivered anything."""
+    today, register = day.version(LCR).day, day.register
+    before = max((d for d in register.days(ENTITIES.name) if d < today), default=None)
+    absent = [t.name for t in _BESIDE_DEALS if not day.version(t).chain]
+    gone = [name for name in absent if before in register.days(name)]
+    if not gone:
+        return Result(True, "what was delivered the day before is there", {"offending": 0})
+    said = (
+        f"{', '.join(gone)} was delivered on {before} and not today, so nothing of it is in the "
+        "figures; deliver it, with a header alone if there is none any more"
+    )
+    return Result(False, said, {"offending": len(gone)})
+
+
+def _ended(day: Examination, since: int) -> Result:
+    """What the source says is still to be drawn counts, as long as it says so."""
+    granted, undrawn = F.col("direction") == "GRANTED", F.col("undrawn") > 0
+    ended = F.col("maturity_date") <= F.lit(day.version(FACILITIES).day)
+    found = day.rows(FACILITIES).where(granted & undrawn & ended)
+    shown = ("facility_id", "maturity_date", "undrawn")
+    said = (
+        "lines have ended and what is undrawn of them counts still; deliver the day up to which "
+        "they may be drawn, or nothing undrawn"
+    )
+    return verdict(found.count(), found, shown, said, "no line that has ended is undrawn")
+
+
+def _within_limit(day: Examination, since: int) -> Result:
+    together = F.col("drawn") + F.col("undrawn")
+    found = day.rows(FACILITIES).where(together != F.col("facility_limit"))
+    shown = ("facility_id", "facility_limit", "drawn", "undrawn")
+    said = "lines are not drawn and undrawn up to their limit; the LCR takes what is undrawn"
+    return verdict(found.count(), found, shown, said, "what is drawn and undrawn is the limit")
+
+
+def _call_days(day: Examination, since: int) -> Result:
+    called = F.col("call_expected") & F.col("call_date").isNull()
+    found = day.rows(OWN_DEBT).where(called)
+    shown = ("instrument_id", "maturity_date")
+    said = "instruments are expected to be called on no day; they count by their other dates"
+    return verdict(found.count(), found, shown, said, "every call expected has its day")
+
+
+def _carrying(table: Table, column: str, kind: Column, parties: tuple[str, ...]) -> Check:
+    """``kind`` says whether ``product_type`` of the deal is right for a row of the table."""
+
+    def examine(day: Examination, since: int) -> Result:
+        carried = day.rows(table).where(F.col(column).isNotNull())
+        own = [F.col(c).alias(f"deal_{c}") for c in parties]
+        deals = day.rows(DEALS).select(F.col("deal_id").alias(column), "product_type", *own)
+        both = frames.attach(carried, deals, (column,), (column,), "inner")
+        same = [F.col(c).eqNullSafe(F.col(f"deal_{c}")) for c in parties]
+        wrong = both.where(~reduce(and_, same, kind))
+        shown = (*table.key, column, "product_type")
+        said = (
+            f"rows name a deal that cannot carry them: it is of another kind, or of another "
+            f"{' or '.join(parties)}"
+        )
+        return verdict(wrong.count(), wrong, shown, said, "each is carried by a deal of its kind")
+
+    said = f"The deal of {column} is of the row's kind, with the same {', '.join(parties)}."
+    return Check(table, f"kind_of_{column}", said, True, examine, (DEALS,))
+
+
+def _apart(table: Table, column: str, own: Column, kinds: tuple[str, ...]) -> Check:
+    """Whether an entity has deals of some kinds that no row of the table names, beside rows that
+    name no deal. ``own`` says which rows are of these kinds."""
+
+    def examine(day: Examination, since: int) -> Result:
+        by, deal = ("entity_id",), ("deal_id",)
+        alone = day.keys(table, by, among=own & F.col(column).isNull())
+        carried = day.keys(table, (column,), among=F.col(column).isNotNull())
+        deals = day.keys(DEALS, (*by, *deal), among=F.col("product_type").isin(*kinds))
+        unnamed = frames.anti(deals, frames.named(carried, (column,), deal), deal)
+        both = frames.semi(unnamed, alone, by).groupBy(*by).agg(F.count("*").alias("deals"))
+        said = (
+            f"entities have deals of the kinds {', '.join(kinds)} that no row names, beside rows "
+            f"that name no deal; where these are the same they count twice, so give {column}"
+        )
+        right = "no entity has them in deals and beside deals"
+        return verdict(both.count(), both, (*by, "deals"), said, right)
+
+    said = f"What stands in a deal is named by {column}, so that it does not count twice."
+    return Check(table, f"apart_by_{column}", said, False, examine, (DEALS,))
+
+
 def _carried_debt(day: Examination, since: int) -> Result:
     carried = day.rows(OWN_DEBT).where(F.col("deal_id").isNotNull())
     told = carried.select("instrument_id", "deal_id", first_payment().alias("first_payment"))
@@ -135,4 +263,72 @@ carried_debt = Check(
     False,
     _carried_debt,
     (DEALS,),
+)
+
+carrying_debt = _carrying(
+    OWN_DEBT,
+    "deal_id",
+    F.col("product_type")
+    == F.when(F.col("ranking") == "COVERED", "COVERED_DEBT").otherwise("OWN_DEBT"),
+    ("entity_id", "currency"),
+)
+
+carrying_lines = _carrying(
+    FACILITIES,
+    "undrawn_deal_id",
+    F.when(F.col("direction") == "GRANTED", F.col("product_type").isin(*_PROMISES)).otherwise(
+        F.col("product_type") == "FACILITY_RECEIVED"
+    ),
+    ("entity_id", "counterparty_id", "currency"),
+)
+
+debt_apart = _apart(OWN_DEBT, "deal_id", F.lit(True), ("OWN_DEBT", "COVERED_DEBT"))
+
+lines_apart = _apart(
+    FACILITIES,
+    "undrawn_deal_id",
+    F.col("kind").isin("CREDIT", "LIQUIDITY", "NOTE_ISSUANCE") & (F.col("direction") == "GRANTED"),
+    ("CREDIT_FACILITY", "LIQUIDITY_FACILITY", "UNCOMMITTED_FACILITY"),
+)
+
+lines_ended = Check(
+    FACILITIES,
+    "ended",
+    "Nothing is undrawn of a line granted whose last day has come (BCBS 238 para 126).",
+    False,
+    _ended,
+)
+
+lines_within_limit = Check(
+    FACILITIES,
+    "limit",
+    "What is drawn and undrawn of a line is its limit.",
+    False,
+    _within_limit,
+)
+
+call_days = Check(
+    OWN_DEBT,
+    "call_days",
+    "A call that is expected has its day (convention 3).",
+    False,
+    _call_days,
+)
+
+sets_named = Check(
+    DERIVATIVES,
+    "sets",
+    "The netting sets that trades name were delivered (BCBS 238 para 116).",
+    False,
+    _sets_named,
+    (NETTING_SETS,),
+)
+
+delivered_before = Check(
+    LCR,
+    "delivered_before",
+    "What no deal stands for is delivered where it was the day before.",
+    False,
+    _delivered_before,
+    _BESIDE_DEALS,
 )

@@ -38,7 +38,8 @@ def lcr_facility_flows(facilities: DataFrame, p: Any) -> DataFrame:
 
     Of a line that backs a customer's debt, what must be refinanced in the window is a liquidity
     facility (para 129), or all of it where the debt is not told; the rest is a credit facility.
-    Whenever a line ends, what is delivered of it counts.
+    Whenever a line ends, what is delivered as undrawn counts: of one that has ended the source says
+    two things, and a check tells of it, since to believe the day would lower the outflows.
     """
     undrawn = product(F.col("undrawn"), F.col("rate"))
     debt = F.coalesce(product(F.col("backed_debt"), F.col("rate")), undrawn)

@@ -31,12 +31,20 @@ from regulatory_assets.ledger.stages import Cited, Entry, Stage
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination, Result
+from regulatory_assets.quality.reports.intragroup import two_books_of_lines, with_itself
 from regulatory_assets.quality.reports.lcr import ratio_ties, scopes_reported, unclassified
 from regulatory_assets.quality.reports.positions import (
+    call_days,
     carried_debt,
+    carrying_debt,
+    carrying_lines,
     classified_debt,
     classified_facilities,
     counted_once,
+    debt_apart,
+    lines_apart,
+    lines_ended,
+    lines_within_limit,
     parties_of_sets,
 )
 from regulatory_assets.regulation.cases import DealBank
@@ -294,13 +302,17 @@ def test_what_stands_in_deals_as_well_counts_twice_and_is_told(
     """Net amounts as deals beside the flows they are made of; a deal that is due later than the
     holder of its instrument can be paid; a line of a customer whom nobody knows; an entity that has
     nothing at all. A line and an instrument that say a deal carries them, which nobody delivers; a
-    trade in another's set."""
+    trade in another's set. A line and an instrument carried by deals that cannot; a line with the
+    entity itself, one that has ended, one of another limit, one that the other book has not; a call
+    that is expected on no day; deals of both kinds that no row names."""
     bank = _bank("beside_deals")
     like = bank.rows["deals"][0] | {"counterparty_id": None, "maturity_date": None}
     kinds = {
         "NET": "DERIVATIVE_INFLOW",
         "LESS": "DOWNGRADE_COLLATERAL",
         "MOVED": "MARKET_VALUATION",
+        "ALONE": "COVERED_DEBT",
+        "FREE": "UNCOMMITTED_FACILITY",
     }
     twice = [like | {"deal_id": n, "product_type": kind} for n, kind in kinds.items()]
     rows = dict(bank.rows) | {"deals": [*bank.rows["deals"], *twice]}
@@ -308,15 +320,35 @@ def test_what_stands_in_deals_as_well_counts_twice_and_is_told(
     rows["own_debt"] = [r | (early if r["deal_id"] else {}) for r in rows["own_debt"]]
     rows["own_debt"] = [*rows["own_debt"], rows["own_debt"][0] | {"deal_id": "NOWHERE"}]
     rows["own_debt"][-1] |= {"instrument_id": "LOST"}
+    debt = rows["own_debt"][0] | {"put_date": None, "outstanding": Decimal(0)}
+    kinds = {"KIND": {"deal_id": "CRF1"}, "POOL": {"ranking": "COVERED"}, "FX": {"currency": "USD"}}
+    kinds["CALL"] = {"deal_id": None, "call_expected": True}
+    rows["own_debt"] += [debt | wrong | {"instrument_id": name} for name, wrong in kinds.items()]
     wrong = {"F1": {"counterparty_id": "NOBODY"}, "F13": {"undrawn_deal_id": "NOWHERE"}}
     rows["facilities"] = [r | wrong.get(r["facility_id"], {}) for r in rows["facilities"]]
+    line = next(r for r in rows["facilities"] if r["facility_id"] == "F2")
+    lines = {"CARRIED": {"undrawn_deal_id": "DEBT", "undrawn": Decimal(0)}}
+    lines["ENDED"] = {"maturity_date": bank.day}
+    lines["ITSELF"] = {"counterparty_id": "PARTNER1"}
+    lines["WITHIN"] = {"counterparty_id": "PARTNER2", "undrawn": Decimal(700)}
+    lines["HAS"] = {"entity_id": "E2", "counterparty_id": "PARTNER1", "direction": "RECEIVED"}
+    lines["HAS"] |= {"undrawn": Decimal(600), "drawn": Decimal(400)}
+    rows["facilities"] += [line | more | {"facility_id": name} for name, more in lines.items()]
+    party = next(r for r in bank.rows["counterparties"] if r["counterparty_id"] == "BANK")
+    rows["counterparties"] = [*bank.rows["counterparties"], *(
+        party | {"counterparty_id": f"PARTNER{n}", "partner_entity_id": f"E{n}"} for n in (1, 2)
+    )]  # fmt: skip
     other = {"T2": {"counterparty_id": "CORPORATE"}, "T6": {"counterparty_id": "CORPORATE"}}
     rows["derivatives"] = [r | other.get(r["trade_id"], {}) for r in rows["derivatives"]]
     idle = {"entity_id": "IDLE", "name": "Without deals"}
     rows["entities"] = [*bank.rows["entities"], bank.rows["entities"][0] | idle]
     runner = run_bank(replace(bank, rows=rows), tmp_path, sail, only="lcr")
     day = Examination(runner.positions(bank.day), runner.reader, runner.register)
-    asked = (counted_once, carried_debt, classified_facilities, scopes_reported, parties_of_sets)
+    asked = (
+        counted_once, carried_debt, classified_facilities, scopes_reported, parties_of_sets,
+        carrying_debt, carrying_lines, lines_ended, lines_within_limit, call_days,
+        debt_apart, lines_apart, two_books_of_lines, with_itself,
+    )  # fmt: skip
     carried = {("facilities", "deals_of_undrawn_deal_id"), ("own_debt", "deals_of_deal_id")}
     named = [c for c in all_checks(runner.graph) if (c.table.name, c.name) in carried]
     assert all(check.blocking for check in named)
@@ -330,6 +362,19 @@ def test_what_stands_in_deals_as_well_counts_twice_and_is_told(
         "facility_id=F1, part=rest, only_in=None",
         "scope=IDLE",
         "trade_id=T2, netting_set_id=N1",
+        "instrument_id=FX, deal_id=DEBT, product_type=OWN_DEBT; "
+        "instrument_id=KIND, deal_id=CRF1, product_type=CREDIT_FACILITY; "
+        "instrument_id=POOL, deal_id=DEBT, product_type=OWN_DEBT",
+        "facility_id=CARRIED, undrawn_deal_id=DEBT, product_type=OWN_DEBT",
+        "facility_id=ENDED, maturity_date=2026-01-31, undrawn=1000.00000000",
+        "facility_id=CARRIED, facility_limit=1000.00000000, drawn=0.00000000, undrawn=0.00000000; "
+        "facility_id=WITHIN, facility_limit=1000.00000000, drawn=0.00000000, undrawn=700.00000000",
+        "instrument_id=CALL, maturity_date=2026-03-02",
+        "entity_id=E1, deals=1",
+        "entity_id=E1, deals=2",  # the line that carried F13 is named by nobody
+        "lender=E1, borrower=E1, currency=EUR, lent_more_than_owed=1000.00000000; "
+        "lender=E1, borrower=E2, currency=EUR, lent_more_than_owed=100.00000000",
+        "lcr_facility_flows: facility_id=ITSELF, part=rest",
         "undrawn_deal_id=NOWHERE",
         "deal_id=NOWHERE",
     ]
