@@ -219,4 +219,6 @@ class _Listener:
         if given is not None:
             self.failures.append(f"{step}: {given.description}")
         elif data.error is not None and data.error.cls_name != _CHECK_FAILED:
-            self.failures.append(f"{step}: {data.error.message.strip()}")
+            # What a step raised stands below what Dagster says of the step.
+            raised = data.error.cause or data.error
+            self.failures.append(f"{step}: {raised.message.strip()}")

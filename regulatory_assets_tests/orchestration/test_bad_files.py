@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from dagster import AssetKey, AssetRecordsFilter, DagsterInstance
 from typer.testing import CliRunner
 
 from regulatory_assets.cli import app
-from regulatory_assets.orchestration.launch import run_days
+from regulatory_assets.orchestration.launch import _Listener, run_days
 from regulatory_assets_tests.orchestration.homes import Home, new_home
 
 pytestmark = pytest.mark.timeout(300)
@@ -101,3 +102,13 @@ def test_a_bad_mapping_is_told_with_file_and_line(
     monkeypatch.setenv("REGULATORY_ASSETS_SOURCES", str(tmp_path))
     (result,) = run_days([date(2026, 2, 1)], ["fx_rates"])
     assert "bad.yaml:1: the key delivery is missing" in result.failures[0]
+
+
+def test_a_failure_that_nobody_foresaw_says_what_was_raised() -> None:
+    """An amount beyond what money holds, say: Dagster's own words name the step alone."""
+    raised = SimpleNamespace(message="10000000000000000000.00000001 is too large\n", cause=None)
+    step = SimpleNamespace(cls_name="Step", message="Error occurred in op", cause=raised)
+    for error in (step, SimpleNamespace(cls_name="Run", message=raised.message, cause=None)):
+        heard = _Listener(date(2026, 1, 1), print)
+        heard._failed(SimpleNamespace(user_failure_data=None, error=error), "lcr_flows")
+        assert heard.failures == ["lcr_flows: 10000000000000000000.00000001 is too large"]
