@@ -173,21 +173,25 @@ def _call_days(day: Examination, since: int) -> Result:
 
 
 def _carrying(table: Table, column: str, kind: Column, parties: tuple[str, ...]) -> Check:
-    """``kind`` says whether ``product_type`` of the deal is right for a row of the table."""
+    """``kind`` says whether ``product_type`` of the deal is right for a row of the table. A deal
+    that does not name a party, as a promise need not, names no other."""
 
     def examine(day: Examination, since: int) -> Result:
         carried = day.rows(table).where(F.col(column).isNotNull())
+        right = "each is carried by a deal of its kind"
+        if not frames.values(carried.select(column).limit(1)):  # as where all stands in no deal
+            return Result(True, right, {"offending": 0})
         own = [F.col(c).alias(f"deal_{c}") for c in parties]
         deals = day.rows(DEALS).select(F.col("deal_id").alias(column), "product_type", *own)
         both = frames.attach(carried, deals, (column,), (column,), "inner")
-        same = [F.col(c).eqNullSafe(F.col(f"deal_{c}")) for c in parties]
+        same = [F.coalesce(F.col(c) == F.col(f"deal_{c}"), F.lit(True)) for c in parties]
         wrong = both.where(~reduce(and_, same, kind))
         shown = (*table.key, column, "product_type")
         said = (
             f"rows name a deal that cannot carry them: it is of another kind, or of another "
             f"{' or '.join(parties)}"
         )
-        return verdict(wrong.count(), wrong, shown, said, "each is carried by a deal of its kind")
+        return verdict(wrong.count(), wrong, shown, said, right)
 
     said = f"The deal of {column} is of the row's kind, with the same {', '.join(parties)}."
     return Check(table, f"kind_of_{column}", said, True, examine, (DEALS,))

@@ -313,6 +313,7 @@ def test_what_stands_in_deals_as_well_counts_twice_and_is_told(
         "MOVED": "MARKET_VALUATION",
         "ALONE": "COVERED_DEBT",
         "FREE": "UNCOMMITTED_FACILITY",
+        "WITHOUT": "GUARANTEE",
     }
     twice = [like | {"deal_id": n, "product_type": kind} for n, kind in kinds.items()]
     rows = dict(bank.rows) | {"deals": [*bank.rows["deals"], *twice]}
@@ -328,6 +329,8 @@ def test_what_stands_in_deals_as_well_counts_twice_and_is_told(
     rows["facilities"] = [r | wrong.get(r["facility_id"], {}) for r in rows["facilities"]]
     line = next(r for r in rows["facilities"] if r["facility_id"] == "F2")
     lines = {"CARRIED": {"undrawn_deal_id": "DEBT", "undrawn": Decimal(0)}}
+    lines["NO FAULT"] = {"undrawn_deal_id": "WITHOUT", "drawn": Decimal(1000)}
+    lines["NO FAULT"] |= {"undrawn": Decimal(0)}
     lines["ENDED"] = {"maturity_date": bank.day}
     lines["ITSELF"] = {"counterparty_id": "PARTNER1"}
     lines["WITHIN"] = {"counterparty_id": "PARTNER2", "undrawn": Decimal(700)}
