@@ -132,7 +132,8 @@ FACILITIES = Table(
         ),
         text("drawn_deal_id", "Deal that holds what is drawn; empty if nothing is.",
              nullable=True),
-        text("undrawn_deal_id", "Deal that holds what is not drawn and then counts; empty where no "
+        text("undrawn_deal_id", "Deal that holds what is not drawn and then counts, as one has to "
+             "where the customer has posted liquid assets (BCBS 238 paras 126-130); empty where no "
              "deal carries it.", nullable=True),
         text("currency", "ISO 4217 code of the amounts."),
         money("facility_limit", "The limit: drawn and undrawn together."),
