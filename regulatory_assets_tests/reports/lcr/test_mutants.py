@@ -245,6 +245,11 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
         _beside("facilities", undrawn_deal_id=None),
     ),
     "every call is expected": (Beside, "positions", _beside("own_debt", call_expected=True)),
+    "what a pool secures is unsecured": (
+        Beside,
+        "positions",
+        _beside("own_debt", ranking="SENIOR"),
+    ),
     "all that is received may be used again": (
         Beside,
         "positions",
