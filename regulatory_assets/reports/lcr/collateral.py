@@ -205,14 +205,14 @@ def with_shares(deals: DataFrame, scopes: Expression) -> DataFrame:
     def said(of_share: Expression, otherwise: Expression) -> Expression:
         return F.when(told, of_share).otherwise(otherwise)
 
-    nobody = F.lit(None).cast("string")
+    nothing = F.lit(None).cast("string")
     return deals.withColumn("share", F.explode(each)).withColumns(
         {
-            "only_in": said(_named(_SCOPE), share),
-            "share_level": said(_named(_LEVEL), nobody),
-            "received_free": said(_part(_FREE).cast(_RATE.value), F.col("received_free")),
-            "received_reused": said(_part(_REUSED) == "YES", F.col("received_reused")),
-            "share": said(share, nobody),
+            "only_in": said(_name(_SCOPE), share),
+            "share_level": said(_name(_LEVEL), nothing),
+            "received_free": said(_field(_FREE).cast(_RATE.value), F.col("received_free")),
+            "received_reused": said(_field(_REUSED) == "YES", F.col("received_reused")),
+            "share": said(share, nothing),
         }
     )
 
@@ -222,7 +222,7 @@ def is_share() -> Expression:
     return F.col("share").isNotNull()
 
 
-def is_of_one_level() -> Expression:
+def gives_one_level() -> Expression:
     """Whether all that a swap is told to give has the level of its deal's security."""
     regimes = F.split(F.col("pieces_differing"), _NEXT)
     return ~F.coalesce(F.array_contains(regimes, F.col("regime")), F.lit(False))
@@ -244,13 +244,13 @@ def _is_divided() -> Expression:
     return is_share() & ((_money(_BEFORE) != 0) | (_money(_UPTO) != _money(_WHOLE)))
 
 
-def _part(place: int) -> Expression:
+def _field(place: int) -> Expression:
     return F.split_part(F.col("share"), F.lit(_WITHIN), F.lit(place))
 
 
-def _named(place: int) -> Expression:
-    return F.nullif(_part(place), F.lit(""))
+def _name(place: int) -> Expression:
+    return F.nullif(_field(place), F.lit(""))
 
 
 def _money(place: int) -> Expression:
-    return _part(place).cast(_MONEY.value)
+    return _field(place).cast(_MONEY.value)

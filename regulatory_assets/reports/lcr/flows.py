@@ -32,7 +32,7 @@ from regulatory_assets.reports.lcr.calling import OF_CALLS, by_terms
 from regulatory_assets.reports.lcr.collateral import (
     OF_COLLATERAL,
     SWAP,
-    is_of_one_level,
+    gives_one_level,
     is_share,
     of_share,
     with_level,
@@ -203,7 +203,7 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
     second = {
         # A swap that gives several levels has none, not even that of what is not liquid: no line
         # takes it.
-        "level": F.when(is_a(SWAP), F.when(is_of_one_level(), own))
+        "level": F.when(is_a(SWAP), F.when(gives_one_level(), own))
         .when(is_share(), F.col("share_level"))
         .otherwise(own),
         "insured": insured,
