@@ -66,8 +66,10 @@ def _unclassified(day: Examination, since: int) -> Result:
     key = LCR_FLOWS.key
     found = day.left(LCR_FLOWS, key, among=without_line())
     wrong = (
-        "parts of deals have no LCR line or factor (where piece_levels has pieces of a secured "
-        "trade that are of another level than its deal's security: deliver a deal for each level)"
+        "parts of deals have no LCR line or factor (where collateral_levels has regimes in "
+        "`differing`: a swap gives pieces of another level than its deal's security, deliver a "
+        "deal for each level given; where its `shares` have no level: deliver the market value of "
+        "the pieces)"
     )
     return verdict(found.count(), found, key, wrong, "every part of every deal has its line")
 

@@ -18,12 +18,11 @@ from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.regulation.answers import answers, question
+from regulatory_assets.reports.lcr.collateral import SWAP
 from regulatory_assets.reports.lcr.instalments import INTEREST
 from regulatory_assets.reports.lcr.joint import has_better_scheme
 from regulatory_assets.reports.lcr.public import whose_counterparty
 from regulatory_assets.reports.lcr.securities import unwind_line
-
-SWAP = "COLLATERAL_SWAP"
 
 OF_LINES = ("lcr/lines", "lcr/mismatch_lines")
 """What is said of each line."""
@@ -117,7 +116,7 @@ def question_of_part(p: Any) -> Column:
     eligible = F.when(part == "free", F.col("operational_ok")).otherwise(F.col("eligible"))
     asset = {
         "product_type": held_asset,
-        "level": F.when(is_a(SWAP), F.col("received")).otherwise(level),
+        "level": F.when(is_a(SWAP), F.col("share_level")).otherwise(level),
         # Level 1 up to the outflows is the stock's; as collateral it keeps its other level.
         "foreign": F.when(part == "collateral", "NO").otherwise(F.col("foreign")),
         "eligible": _yes((part != "pledged") & eligible),
@@ -143,7 +142,7 @@ def question_of_part(p: Any) -> Column:
     swap = {
         "product_type": F.col("product_type"),
         "given": level,
-        "received": F.col("received"),
+        "received": F.col("share_level"),
         "window": window,
         "reused": _yes(F.col("received_reused")),
         "counterparty": F.when(domestic, "CENTRAL_BANK").otherwise("OTHER"),
@@ -164,7 +163,7 @@ def question_of_part(p: Any) -> Column:
         F.when(is_a("DEPOSIT") & (part != INTEREST), question(p["lcr/deposit_lines"], deposit))
         .when(is_a("LOAN"), question(p["lcr/loan_lines"], loan))
         .when(part == "unwind_cash", "unwind_level1_cash")
-        .when(part == "unwind_received", unwind_line(F.col("received")))
+        .when(part == "unwind_received", unwind_line(F.col("share_level")))
         .when(part == "unwind_collateral", unwind_line(level))
         .when(
             is_a(SWAP) & (part == "whole"),

@@ -4,7 +4,7 @@ What a deal looks up is prepared elsewhere: what is insured in ``insurance`` and
 deposit can leave in ``calling``, whose deposits are added up in ``customers``, the level of a
 security in ``securities``, how much of it is free in ``holdings``, what is repaid when in
 ``instalments``, whether a loan performs in ``lending``, what is free of what a trade has received
-in ``received``, the level of its collateral in ``collateral``, where scopes differ in
+in ``received``, of what levels its collateral is in ``collateral``, where scopes differ in
 ``treatment``. No factor stands here.
 """
 
@@ -23,14 +23,20 @@ from regulatory_assets.ledger.stages import Cited, Entry, Lookup, row_stage
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.reports.lcr.assignment import (
     LINE_PARAMETERS,
-    SWAP,
     decided_by,
     is_a,
     question_of_part,
     with_line,
 )
 from regulatory_assets.reports.lcr.calling import OF_CALLS, by_terms
-from regulatory_assets.reports.lcr.collateral import OF_COLLATERAL, is_of_one_level, received_level
+from regulatory_assets.reports.lcr.collateral import (
+    OF_COLLATERAL,
+    SWAP,
+    gives_one_level,
+    is_share,
+    of_share,
+    with_level,
+)
 from regulatory_assets.reports.lcr.customers import DEPOSITOR_SIZES
 from regulatory_assets.reports.lcr.holdings import FREE_HOLDINGS
 from regulatory_assets.reports.lcr.instalments import (
@@ -139,8 +145,9 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     """Every part of every deal with its line (BCBS 238 paras 45-160, conventions 1, 4, 7-11).
 
     A part that no line takes gets the line ``unclassified`` and fails a check. Where the scopes of
-    an entity treat a deal differently, each has its own parts. A security of which ``holdings``
-    says how much is free has the parts free and pledged.
+    an entity treat a deal differently, each has its own parts. A secured trade whose collateral is
+    of several levels has parts of each. A security of which ``holdings`` says how much is free has
+    the parts free and pledged.
     """
     told = by_loan_terms(by_terms(as_treated(deals)))
     described = _describe(with_minimum_payments(told), p)
@@ -153,10 +160,11 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     )
     whole = (F.col("part") == "whole") & F.col("piece").isNull()
     present = whole | (F.col("amount") != 0) | F.col("held").isNull()
-    taken = with_line(parts.where(present), question_of_part(p), p)
-    taken = taken.withColumn("due_day", due_day(p))
+    # Shares are taken of what is left: a condition on them would be planned at many times its size.
+    own = parts.where(present).withColumn("amount", of_share(F.col("amount")))
+    taken = with_line(own, question_of_part(p), p).withColumn("due_day", due_day(p))
     return taken.withColumns(
-        {"part": part_name(), "weighted": product(F.col("amount"), F.col("factor"))}
+        {"part": with_level(part_name()), "weighted": product(F.col("amount"), F.col("factor"))}
     )
 
 
@@ -186,16 +194,18 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
     first = {
         "window": window,
         "level": level_of(p),
-        "received": received_level(),
         "sector": F.coalesce(F.col("sector"), F.lit("NONE")),
         "held": product(F.col("amount"), F.col("rate")),
         "pledged": product(F.col("collateral_value"), F.col("rate")),
         "operational": product(F.col("operational_amount"), F.col("rate")),
     }
-    secured = is_a(SWAP) | decided_by(p["lcr/secured_lines"])
+    own = F.coalesce("level", F.lit("none"))
     second = {
-        # Of several levels it has none, not even that of what is not liquid: no line takes it.
-        "level": F.when(~secured | is_of_one_level(), F.coalesce("level", F.lit("none"))),
+        # A swap that gives several levels has none, not even that of what is not liquid: no line
+        # takes it.
+        "level": F.when(is_a(SWAP), F.when(gives_one_level(), own))
+        .when(is_share(), F.col("share_level"))
+        .otherwise(own),
         "insured": insured,
         "all_insured": F.coalesce("shared_all_insured", "all_insured"),
         "operational": F.least(F.coalesce("operational", _NOTHING), F.col("held")),
@@ -257,7 +267,7 @@ def _part_amount(p: Any) -> Column:
     covers = F.coalesce(product(pledged, after_haircut(p, F.col("level"))), _NOTHING)
     posted = F.when(liquid, F.least(held, covers)).otherwise(_NOTHING)
     lent, swapped = is_a("REVERSE_REPO"), is_a(SWAP)
-    usable = F.col("eligible") & (F.col("received") != "none")
+    usable = F.col("eligible") & (F.col("share_level") != "none")
     exchanged = liquid & (~swapped | usable)
     taken = free_share(F.when(swapped, held).otherwise(pledged))
     cash = F.when(lent, free_share(held)).otherwise(-held)

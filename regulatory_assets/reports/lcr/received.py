@@ -1,8 +1,8 @@
 """Securities received in secured trades: how much of them is free.
 
 collateral_pieces -> received_pieces -> received_collateral. Where nothing is told of a trade's
-pieces, all that it has received is taken for free. Of which level they are belongs to
-``collateral``, which line follows to ``flows``.
+pieces, all that it has received is taken for free. Of which level they are, and what is free of
+each, belongs to ``collateral``, which line follows to ``flows``.
 """
 
 from __future__ import annotations
@@ -61,15 +61,25 @@ RECEIVED_COLLATERAL = Table(
 )
 def received_pieces(pieces: DataFrame, p: Any) -> DataFrame:
     """What lies in the legs that are received (BCBS 238 paras 31, 113, convention 10)."""
+    return (
+        pieces.where((F.col("direction") == "RECEIVED") & F.col("deal_id").isNotNull())
+        .withColumn("value", F.col("market_value"))
+        .withColumn("free", free_value())
+        .withColumn("reused", is_reused())
+    )
+
+
+def free_value() -> Expression:
+    """Of a piece that is received its value as far as it is free (BCBS 238 para 31)."""
     units, value = F.col("quantity"), F.col("market_value")
     left = F.greatest(units - F.col("reused_quantity"), _NOTHING).cast(_MONEY.value)
     usable = F.col("reusable") & ~F.col("recallable") & (units != 0)
-    return (
-        pieces.where((F.col("direction") == "RECEIVED") & F.col("deal_id").isNotNull())
-        .withColumn("value", value)
-        .withColumn("free", F.when(usable, mul_div(value, left, units)).otherwise(_NOTHING))
-        .withColumn("reused", F.col("reused_quantity") > 0)
-    )
+    return F.when(usable, mul_div(value, left, units)).otherwise(_NOTHING)
+
+
+def is_reused() -> Expression:
+    """Whether the entity has used some of a piece again."""
+    return F.col("reused_quantity") > 0
 
 
 @group_stage(reads=RECEIVED_PIECES, writes=RECEIVED_COLLATERAL, by=("deal_id",))
@@ -80,8 +90,13 @@ def received_collateral(pieces: DataFrame, p: Any) -> DataFrame:
         total(F.col("free")).alias("left"),
         F.max("reused").alias("reused"),
     )
-    share = mul_div(F.col("left"), F.lit(1).cast(_MONEY.value), F.col("all"))
-    return found.withColumn("free", F.coalesce(share, _NOTHING).cast(_RATE.value))
+    return found.withColumn("free", free_part(F.col("left"), F.col("all")))
+
+
+def free_part(free: Expression, value: Expression) -> Expression:
+    """What is free of a value, as a fraction; nothing of what has none."""
+    share = mul_div(free, F.lit(1).cast(_MONEY.value), value)
+    return F.coalesce(share, _NOTHING).cast(_RATE.value)
 
 
 OF_RECEIVED = Lookup(

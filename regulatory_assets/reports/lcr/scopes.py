@@ -91,6 +91,20 @@ def scopes_of(entity: str, path: str) -> Column:
     return F.split(F.concat_ws("/", F.col(entity), F.col(path)), "/")
 
 
+def seen_by(differ: Column) -> Column:
+    """Every scope of a row's entity where they differ, else one that is empty."""
+    scopes, alike = F.split(F.col("scopes"), "/"), F.array(F.lit(None).cast("string"))
+    return F.when(F.coalesce(differ, F.lit(False)), scopes).otherwise(alike)
+
+
+def regime_of_scope() -> Column:
+    """The regime of the scope that alone sees a row (``only_in``); null where all do, or where the
+    scope is none of the entity's."""
+    place = F.array_position(F.split(F.col("scopes"), "/"), F.col("only_in")).cast("int")
+    found = F.element_at(F.split(F.col("regimes"), "/"), F.nullif(place, F.lit(0)))
+    return F.when(F.col("only_in").isNotNull(), found)
+
+
 @row_stage(
     reads=ENTITIES,
     writes=SCOPE_MEMBERS,

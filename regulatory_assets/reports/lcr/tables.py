@@ -94,8 +94,9 @@ LCR_FLOWS = _flows(
     "lcr_flows",
     "One row per part of a deal: the LCR line that takes it, and its weighted amount.",
     Column("deal_id", _STRING, "Identifier of the deal."),
-    Column("part", _STRING, "Part of the deal that one line takes."),
-)
+    Column("part", _STRING, "Part of the deal that one line takes; where collateral of several "
+           "levels divides a trade, with the level."),
+)  # fmt: skip
 
 LCR_FACILITY_FLOWS = _flows(
     "lcr_facility_flows",

@@ -12,13 +12,14 @@ import pytest
 from regulatory_assets.reports.lcr import calculation, coverage, currency
 from regulatory_assets.reports.lcr.plain.bank import Bank
 from regulatory_assets.reports.lcr.plain.beside import Beside
+from regulatory_assets.reports.lcr.plain.reading import times
 from regulatory_assets.reports.lcr.plain.tables import Tables
 
 LINE, PIECES = Bank._line, Bank._pieces
 SCHEME, SOVEREIGN, PROMOTED = Tables._scheme, Tables._sovereign, calculation._promoted
 KEPT, POSITIONS = calculation._untransferable, Beside.positions
 OF_PART, BY_TERMS, MINIMUM = Bank._of_part, Bank._by_terms, Bank._minimum
-OF_SWAP, FREE_SHARE = Bank._of_swap, Tables.free_share
+OF_SWAP, FREE_SHARE, SHARES = Bank._of_swap, Tables.free_share, Tables.shares
 
 
 def _customer_alone(self: Tables, deal: Any) -> Iterator[tuple[str, Decimal]]:
@@ -134,6 +135,38 @@ def _swap(**wrong: str) -> Callable[..., dict[str, str]]:
     return lambda *seen: OF_SWAP(*seen) | wrong
 
 
+def _by_number(self: Tables, deal: Any, regime: str) -> list[Any]:
+    """Every piece divides a trade as much as any other."""
+    sides = self.given, self.received
+    self.given, self.received = (
+        {i: [q | {"market_value": Decimal(1)} for q in own] for i, own in side.items()}
+        for side in sides
+    )
+    try:
+        return SHARES(self, deal, regime)
+    finally:
+        self.given, self.received = sides
+
+
+def _by_host(self: Tables, deal: Any, regime: str) -> list[Any]:
+    """Every scope sees the levels that the entity does."""
+    return SHARES(self, deal, str(self.regimes[deal["entity_id"]]))
+
+
+def _each_whole(self: Tables, deal: Any, amount: Decimal) -> Decimal:
+    return amount
+
+
+def _alone(self: Tables, deal: Any, amount: Decimal) -> Decimal:
+    """Each share is rounded by itself."""
+    before, upto = deal.get("reach", (Fraction(0), Fraction(1)))
+    return times(amount, upto - before)
+
+
+def _free_of_all(self: Tables, deal: Any) -> Decimal:
+    return FREE_SHARE(self, {n: v for n, v in deal.items() if n != "backed"})
+
+
 def _of_one_kind(self: Bank, deal: Any, sector: str, regime: str) -> dict[str, str]:
     """Securities that differ in anything that decides a level are of several levels."""
     securities = ({**deal, **piece} for piece in self.received.get(deal["deal_id"], ()))
@@ -214,7 +247,13 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "whether it may be used again is not looked at": (Tables, "free_share", _piece(reusable=True)),
     "whether it was is not": (Tables, "free_share", _piece(reused_quantity=Decimal(0))),
     "whether its owner can have it back is not": (Tables, "free_share", _piece(recallable=False)),
-    "all collateral is of one level": (Tables, "is_of_one_level", lambda *_: True),
+    "all that a swap gives is of one level": (Tables, "gives_one_level", lambda *_: True),
+    "trades are of the level of their security": (Tables, "shares", lambda self, deal, _: [deal]),
+    "trades are divided by the number of pieces": (Tables, "shares", _by_number),
+    "trades are divided by the entity's own regime": (Tables, "shares", _by_host),
+    "each level has the whole trade": (Tables, "of_share", _each_whole),
+    "shares are rounded each by itself": (Tables, "of_share", _alone),
+    "what is free is shared by all levels": (Tables, "free_share", _free_of_all),
     "coupons of the stock come in": (Bank, "_in_stock", lambda *_: False),
     "interest counts nowhere": (Bank, "_pieces", _without_interest),
     "interest runs off as the repo does": (Bank, "_line", _interest_of_funding),

@@ -270,7 +270,11 @@ def test_every_day_is_in_exactly_one_window(day: date) -> None:
         assert given == [first] + ["WITHIN"] * 30 + ["BEYOND"] * 3970
 
 
-def _bank(deal: dict[str, Any], flows: Sequence[dict[str, Any]] = ()) -> Bank:
+def _bank(
+    deal: dict[str, Any],
+    flows: Sequence[dict[str, Any]] = (),
+    pieces: Sequence[dict[str, Any]] = (),
+) -> Bank:
     securities = [
         {"security_id": s, "asset_class": c, "risk_weight": w, "credit_quality": "UNRATED"}
         | {"financial_issuer": False}
@@ -303,7 +307,8 @@ def _bank(deal: dict[str, Any], flows: Sequence[dict[str, Any]] = ()) -> Bank:
         "deals": [deal],
         "cash_flows": flows,
         "financing_legs": [LEG],
-        "collateral_pieces": [PIECE] if deal["product_type"] == "COLLATERAL_SWAP" else [],
+        "collateral_pieces": pieces
+        or ([PIECE] if deal["product_type"] == "COLLATERAL_SWAP" else []),
     }
     return Bank(rows, DAY, Reading(SET))
 
@@ -405,6 +410,82 @@ def test_every_instalment_is_in_exactly_one_part(
     principal = sum((flows[n]["principal"] for n in counted), Decimal(0))
     taken = [part.amount for part in found.values() if part.component != "out_of_scope"]
     assert sum(taken) == principal + len(counted) * CENT
+
+
+LEVEL_OF = {"ONE": "level1", "TWO": "level2a", "NONE": "none"}
+baskets = st.lists(
+    st.tuples(st.sampled_from([*LEVEL_OF]), st.integers(1, 10**9), st.booleans()),
+    min_size=1,
+    max_size=6,
+)
+"""Pieces of a trade: security, value in cents, and whether it may be used again."""
+
+
+def _basket(drawn: list[tuple[str, int, bool]], times: int = 1) -> list[dict[str, Any]]:
+    return [
+        {**PIECE, "piece": n, "security_id": s, "market_value": v * times * CENT, "reusable": free}
+        for n, (s, v, free) in enumerate(drawn)
+    ]
+
+
+@given(
+    baskets,
+    st.sampled_from(["REPO", "REVERSE_REPO", "COLLATERAL_SWAP"]),
+    st.sampled_from(DUES),
+    st.integers(1, 10**11),
+    st.integers(0, 10**11),
+    st.integers(2, 1000),
+)
+def test_a_trade_is_divided_by_the_value_of_its_pieces(
+    drawn: list[tuple[str, int, bool]],
+    product: str,
+    due: date | None,
+    cents: int,
+    pledged: int,
+    times: int,
+) -> None:
+    """Each level has the share of its value, and of what is free its own, to a unit; the shares add
+    up to the trade. Values in another unit change nothing, amounts scale with the trade."""
+    deal = _deal(product_type=product, counterparty_id="BANK", eligible=True, security_id="TWO")
+    deal |= {"amount": cents * CENT, "collateral_value": pledged * CENT, "maturity_date": due}
+    parts = list(_bank(deal, pieces=_basket(drawn)).parts(deal))
+    assert len({part.part for part in parts}) == len(parts)
+    found = {part.part: part.amount for part in parts}
+    assert sum(a for n, a in found.items() if not n.startswith(MEMO)) == deal["amount"]
+    held, levels = Fraction(deal["amount"]), {LEVEL_OF[s] for s, *_ in drawn}
+    whole = sum(value for _, value, _ in drawn)
+    taken = "amount" if product == "COLLATERAL_SWAP" else "collateral_value"
+    for level in levels:
+        own = [(v, free) for s, v, free in drawn if LEVEL_OF[s] == level]
+        suffix = f"_{level}" if len(levels) > 1 else ""
+        share = Fraction(sum(v for v, _ in own), whole)
+        free = Fraction(sum(v for v, is_free in own if is_free), whole)
+        expected = {"whole": held * share}
+        if level != "none" and product == "REPO" and due != DUES[3]:
+            expected["unwind_cash"] = -held * share
+        if level != "none" and product != "REPO" and due in DUES[2:]:
+            expected["collateral"] = Fraction(deal[taken]) * free
+        for name, amount in expected.items():
+            told = Fraction(found.get(name + suffix, Decimal(0)))
+            # What is free of a level is told with eight digits.
+            tolerance = 2 + (Fraction(deal[taken]) if name == "collateral" else 0)
+            assert abs(told - amount) <= tolerance * Fraction(UNIT)
+    assert parts == list(_bank(deal, pieces=_basket(drawn, times)).parts(deal))
+    larger = deal | {n: deal[n] * times for n in ("amount", "collateral_value")}
+    scaled = {p.part: p.amount for p in _bank(larger, pieces=_basket(drawn)).parts(larger)}
+    for name in scaled.keys() | found.keys():
+        assert abs(scaled.get(name, 0) - found.get(name, 0) * times) <= 2 * times * UNIT
+
+
+@given(baskets, st.sampled_from(["REPO", "REVERSE_REPO"]), st.sampled_from(DUES))
+def test_pieces_of_the_level_of_the_deal_change_nothing(
+    drawn: list[tuple[str, int, bool]], product: str, due: date | None
+) -> None:
+    """But for what is free of them, which is all that is told."""
+    deal = _deal(product_type=product, counterparty_id="BANK", eligible=True, security_id="TWO")
+    deal |= {"collateral_value": Decimal(50), "maturity_date": due}
+    alike = _basket([("TWO", value, True) for _, value, _ in drawn])
+    assert [*_bank(deal, pieces=alike).parts(deal)] == [*_bank(deal).parts(deal)]
 
 
 FREE = {"notice_days": None, "notice_given": None, "withdrawal_right": True}

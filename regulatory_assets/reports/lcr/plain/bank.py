@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -98,10 +99,18 @@ class Bank(Beside):
             retail = deal["product_type"] == "DEPOSIT" and sector in ("RETAIL", "SMALL_BUSINESS")
             seen[scope] = (host if retail else self.regime_of(scope)), sector
         if len(set(seen.values())) == 1:
-            yield from self._parts(deal, *seen.popitem()[1], None)
+            yield from self._shared(deal, *seen.popitem()[1], None)
             return
         for scope, (regime, sector) in seen.items():
-            yield from self._parts(deal, regime, sector, scope)
+            yield from self._shared(deal, regime, sector, scope)
+
+    def _shared(self, deal: Deal, regime: str, sector: str, only_in: str | None) -> Iterator[Part]:
+        """The parts of each share, with the level in their names where a trade is of several."""
+        shares = self.shares(deal, regime)
+        for share in shares:
+            for part in self._parts(share, regime, sector, only_in):
+                several = len(shares) > 1
+                yield replace(part, part=f"{part.part}_{share['backed'][0]}") if several else part
 
     def regime_of(self, scope: str) -> str:
         """An entity's own; of a group that of its head, if somebody says who that is."""
@@ -152,7 +161,7 @@ class Bank(Beside):
         return str(counterparty["partner_entity_id"]) if counterparty else ""
 
     def _parts(self, deal: Deal, regime: str, sector: str, only_in: str | None) -> Iterator[Part]:
-        level = self.level(deal, regime) if self.is_of_one_level(deal, regime) else "unknown"
+        level = self.backing(deal, regime)
         deal = self._by_terms(deal, sector in ("RETAIL", "SMALL_BUSINESS"))
         known = {
             "product_type": deal["product_type"],
@@ -168,8 +177,9 @@ class Bank(Beside):
         }
         if deal["product_type"] == "COLLATERAL_SWAP":
             known |= self._of_swap(deal, sector, regime)
-        for part, piece, when, amount in self._pieces(deal, known, regime):
-            if amount or (part == "whole" and piece is None):
+        for part, piece, when, whole in self._pieces(deal, known, regime):
+            if whole or (part == "whole" and piece is None):
+                amount = self.of_share(deal, whole)
                 asked = {**known, "window": when, **self._of_part(deal, part)}
                 named = part if piece is None else piece if part == "whole" else f"{part}_{piece}"
                 line = self._line(part, asked, regime)
@@ -226,12 +236,9 @@ class Bank(Beside):
         return bool(deal["product_type"] == "SECURITY" and liquid and usable and free)
 
     def _of_swap(self, deal: Deal, sector: str, regime: str) -> dict[str, str]:
-        """What a swap has received, by its pieces, which must be of one level (para 113)."""
-        pieces = self.received.get(deal["deal_id"], [])
-        securities = ({**deal, "security_id": piece["security_id"]} for piece in pieces)
-        levels = {self.level(security, regime) for security in securities}
-        received = levels.pop() if len(levels) == 1 else "unknown"
-        reused = any(piece["reused_quantity"] for piece in pieces)
+        """What a swap has received (para 113)."""
+        received = deal["backed"][0] if "backed" in deal else "unknown"
+        reused = any(piece["reused_quantity"] for piece in self.received_of(deal))
         central = sector == "CENTRAL_BANK" and self.whose(deal, sector) == "DOMESTIC"
         return {
             "given": self.level(deal, regime),

@@ -179,9 +179,9 @@ class Tables:
 
     def free_share(self, deal: Deal) -> Decimal:
         """What of the securities received is free; all where nothing is told of them (para 31)."""
-        pieces = self.received.get(deal["deal_id"])
-        if pieces is None:
+        if self.received.get(deal["deal_id"]) is None:
             return Decimal(1)
+        pieces = self.received_of(deal)
         value, free = ZERO, ZERO
         for piece in pieces:
             value += piece["market_value"]
@@ -189,6 +189,14 @@ class Tables:
             if piece["reusable"] and not piece["recallable"] and piece["quantity"]:
                 free += times(piece["market_value"], Fraction(left) / Fraction(piece["quantity"]))
         return times(Decimal(1), Fraction(free) / Fraction(value)) if value else ZERO
+
+    def received_of(self, deal: Deal) -> list[Deal]:
+        """The pieces that a trade has received; of a share those of its level."""
+        pieces = self.received.get(deal["deal_id"], [])
+        if "backed" not in deal:
+            return pieces
+        level, regime = deal["backed"]
+        return [q for q in pieces if self._level_of(q, deal, regime) == level]
 
     def _pool(self, deal_id: str) -> str | None:
         holding = self.holdings.get(deal_id)
@@ -225,15 +233,50 @@ class Tables:
             else "none"
         )
 
-    def is_of_one_level(self, deal: Deal, regime: str) -> bool:
-        """Whether all pieces of a secured trade have the level of its security: of a swap those
-        given, as what it has received has a level of its own."""
+    def shares(self, deal: Deal, regime: str) -> list[Deal]:
+        """A secured trade once for each level of its pieces, of a swap those received: ``backed``
+        by it, with the share that they have in the market value of all (paras 112-115, 145-146).
+        The trade itself where none is told, or nobody can tell the shares."""
         both = (self.given, self.received)
-        sides = {"REPO": both, "REVERSE_REPO": both, "COLLATERAL_SWAP": (self.given,)}
-        of_kind, own = sides.get(deal["product_type"], ()), self.level(deal, regime)
-        pieces = (piece for side in of_kind for piece in side.get(deal["deal_id"], ()))
-        alone = ({**deal, "security_id": piece["security_id"]} for piece in pieces)
-        return all(self.level(piece, regime) == own for piece in alone)
+        sides = {"REPO": both, "REVERSE_REPO": both, "COLLATERAL_SWAP": (self.received,)}
+        worth: dict[str, Decimal] = {}
+        for side in sides.get(deal["product_type"], ()):
+            for piece in side.get(deal["deal_id"], ()):
+                level = self._level_of(piece, deal, regime)
+                worth[level] = worth.get(level, ZERO) + piece["market_value"]
+        total = sum(worth.values(), ZERO)
+        if len(worth) > 1:
+            worth = {level: worth[level] for level in sorted(worth) if worth[level]}
+        elif not total:
+            return [{**deal, "backed": (level, regime)} for level in worth] or [deal]
+        if not worth:
+            return [{**deal, "backed": ("unknown", regime)}]
+        found: list[Deal] = []
+        upto = Fraction(0)
+        for level, value in worth.items():
+            before, upto = upto, upto + Fraction(value) / Fraction(total)
+            found.append({**deal, "backed": (level, regime), "reach": (before, upto)})
+        return found
+
+    def of_share(self, deal: Deal, amount: Decimal) -> Decimal:
+        """What of a deal's amount is a share's; rounded shares add up to it."""
+        before, upto = deal.get("reach", (Fraction(0), Fraction(1)))
+        return times(amount, upto) - times(amount, before)
+
+    def backing(self, deal: Deal, regime: str) -> str:
+        """The level of a trade's collateral, or of what a swap gives; of other deals that of their
+        security."""
+        if deal["product_type"] == "COLLATERAL_SWAP":
+            return self.level(deal, regime) if self.gives_one_level(deal, regime) else "unknown"
+        return deal["backed"][0] if "backed" in deal else self.level(deal, regime)
+
+    def gives_one_level(self, deal: Deal, regime: str) -> bool:
+        """Whether all pieces that a swap gives have the level of its security."""
+        own, given = self.level(deal, regime), self.given.get(deal["deal_id"], ())
+        return all(self._level_of(piece, deal, regime) == own for piece in given)
+
+    def _level_of(self, piece: Deal, deal: Deal, regime: str) -> str:
+        return self.level({**deal, "security_id": piece["security_id"]}, regime)
 
     def grade(self, deal: Deal, regime: str) -> dict[str, str]:
         """What decides the level of a deal's security; nothing where it has none."""
