@@ -21,9 +21,12 @@ from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.table import Table
 
-DEAL_CURRENCY = "deal currency"
 REPORTING = "reporting currency"
-CURRENCIES = {DEAL_CURRENCY: "currency", REPORTING: "reporting_currency"}
+CURRENCIES = {
+    "deal currency": "currency",
+    "currency of the row": "currency",
+    REPORTING: "reporting_currency",
+}
 """By unit of money, the column of a row that names its currency."""
 
 Amounts = Mapping[str, Mapping[str, Decimal]]

@@ -32,6 +32,9 @@ from regulatory_assets.ledger.table import DATE_PATTERN, NUMBER_PATTERN, WHOLE_P
 T = TypeVar("T")
 R = TypeVar("R")
 
+SUFFIX = "_adjustments"
+"""Ends the name of a stage at which rules act; they name it by what stands before."""
+
 Comparison = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "like", "is null"]
 Action = Literal[
     "set",
