@@ -33,6 +33,8 @@ from regulatory_assets.ledger.table import DATE_PATTERN, SCALE, Column, ColumnTy
 
 _NUMBERS = (ColumnType.MONEY, ColumnType.RATE, ColumnType.INTEGER, ColumnType.LONG)
 LINE = "line"
+_FEW = 3
+"""Up to so many other stages are named that have what one lacks."""
 
 
 def conditional(stage: Stage) -> dict[str, Column]:
@@ -137,9 +139,11 @@ def refuse(rule: Rule, place: str, why: str) -> RuleError:
 
 
 def _elsewhere(field: str, others: Collection[Stage]) -> str:
-    """In words at which other stages rows have a field."""
+    """In words at which other stages rows have a field; of one that many have nothing."""
     having = [s.name.removesuffix(SUFFIX) for s in others if field in s.reads.column_names]
-    return f", or act at {' or '.join(having)}, where rows have it" if having else ""
+    return (
+        f", or act at {' or '.join(having)}, where rows have it" if 0 < len(having) <= _FEW else ""
+    )
 
 
 def _check_test(

@@ -90,8 +90,8 @@ def unmoved(
         if rule.id not in after.rules_for(stage, day).order:
             return None
         matched = None if rule.inserts else rows_matched(after, rule, stage, day)
-        beside = () if matched != 0 else tuple(_beside(after, rule, stage, day))
-        return Unmoved(table, matched, 0, beside=beside)
+        others = () if matched != 0 else tuple(beside(after, rule, stage, day))
+        return Unmoved(table, matched, 0, beside=others)
     written, ends = [o.table for o in outcomes if o.rows], reported(after.graph)
     if any(_moved(before, after, day, [name for name in written if name in ends])):
         return None
@@ -99,7 +99,7 @@ def unmoved(
     return Unmoved(table, None, rows, carried) if carried else None
 
 
-def _beside(runner: Runner, rule: Rule, stage: Stage, day: date) -> Iterator[tuple[str, int, str]]:
+def beside(runner: Runner, rule: Rule, stage: Stage, day: date) -> Iterator[tuple[str, int, str]]:
     """Of the tables that are added up with the one on which a rule acts those of which rows meet
     its conditions, each with their number and the stage at which rules act on their sources."""
     graph, positions = runner.graph, runner.positions(day)

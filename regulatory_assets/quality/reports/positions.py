@@ -135,14 +135,23 @@ counted_once = Check(
 derivatives_delivered = _needed(DERIVATIVE_FLOWS, DERIVATIVES, "flows of derivatives")
 netting_sets_delivered = _needed(MARGIN_BALANCES, NETTING_SETS, "outflow of posted collateral")
 
+_SAME = "A trade that is netted has the entity and the counterparty of its netting set"
+
 parties_of_sets = Check(
     DERIVATIVES,
     "parties",
-    "A trade that is netted has the entity and the counterparty of its netting set (BCBS 238 para "
-    "116).",
+    f"{_SAME} (BCBS 238 para 116).",
     True,
     _parties_of_sets,
     (NETTING_SETS,),
+)
+parties_of_ruled_sets = Check(
+    netting_set_adjustments.writes,
+    "parties",
+    f"{_SAME}, after all rules (BCBS 238 para 116).",
+    True,
+    _parties_of_ruled_sets,
+    (NETTING_SETS, DERIVATIVES),
 )
 
 carried_debt = Check(
