@@ -23,6 +23,7 @@ from pydantic import (
     Field,
     Tag,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -97,7 +98,16 @@ Day = Annotated[date, BeforeValidator(_dated)]
 Count = Annotated[int, Field(ge=0), BeforeValidator(_whole), AfterValidator(_small)]
 Number = Annotated[int, Field(ge=1), BeforeValidator(_whole), AfterValidator(_small)]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
-Value = Annotated[str | int | bool | date | None, BeforeValidator(_plain)]
+Value = Annotated[
+    str | int | bool | date | None,
+    BeforeValidator(_plain),
+    Field(description="Text, a date, true or false, or a number as text or whole."),
+]
+_NUMBER: dict[str, Any] = {
+    "anyOf": [{"type": "string", "pattern": f"^{NUMBER_PATTERN}$"}, {"type": "integer"}]
+}
+"""The form of a number for editors; that it is one is asked with its field (``fitting``)."""
+Amount = Annotated[Value, WithJsonSchema(_NUMBER)]
 
 
 class Test(_Document):
@@ -191,6 +201,13 @@ class Operation(_Document):
     deals that the line is made of, or over those that meet ``where``.
     """
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"op": {"enum": ["multiply", "add", "cap", "floor", "scale"]}}},
+            "then": {"properties": {"value": _NUMBER}},
+        }
+    )
+
     op: Action
     field: str | None = None
     value: Value = None
@@ -254,7 +271,7 @@ class Limits(_Document):
     Beyond it the rule is not approved, and a day on which it reaches further fails a check."""
 
     rows: Count | None = None
-    amounts: Annotated[dict[Currency, Value], Field(min_length=1)] | None = None
+    amounts: Annotated[dict[Currency, Amount], Field(min_length=1)] | None = None
 
 
 class Rule(_Document):
