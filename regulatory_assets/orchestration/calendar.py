@@ -18,7 +18,7 @@ _ASKED = {
     "time_zone": ("execution_timezone", "no time zone; write one like Europe/Berlin"),
     "run_at": ("cron_schedule", "no cron schedule; write five fields, like 0 6 * * 1-5"),
 }
-"""As which argument of a schedule Dagster must take a setting, and what is told where it does not."""
+"""As which argument of a schedule Dagster must take each, and what is told where it does not."""
 
 
 class Calendar(FromEnvironment):
