@@ -238,7 +238,7 @@ def look(folder: Path) -> Seen:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH)
             found = file.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # there is no such file, so nothing was seen
         return Seen(0, frozenset())
     except OSError as error:
         found, why = b"", f"cannot be read ({error.strerror})"

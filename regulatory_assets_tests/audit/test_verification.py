@@ -55,7 +55,6 @@ def test_anchors_tell_which_postings_were_registered(record: Record) -> None:
 @pytest.mark.parametrize(
     ("file", "content", "said"),
     [
-        ("anchors", "", "anchors.jsonl: cannot be read (Not a directory)"),
         ("anchors/anchors.jsonl/x", "", "anchors.jsonl: cannot be read (Is a directory)"),
         ("anchors/anchors.jsonl", '{"number": 1\n', "anchors.jsonl: line 1 is not an anchor"),
         ("anchors/anchors.jsonl", "\n", "anchors.jsonl: line 1 is not an anchor"),
