@@ -325,12 +325,13 @@ def _typed(rule: Rule, place: str, column: Column, value: object) -> Any:
         raise refuse(rule, place, f"{column.name}: {error}") from None
 
 
-def convert(column: Column, value: object) -> Any:
-    """The value as the column holds it. Raises ValueError where it is of another kind."""
+def convert(column: Column, value: object, read: Callable[[object], Decimal] = number) -> Any:
+    """The value as the column holds it, numbers as they are ``read``. Raises ValueError where it is
+    of another kind."""
     kind = column.type
     match kind:
         case ColumnType.MONEY | ColumnType.RATE:
-            found = number(value)
+            found = read(value)
             whole = 15 if kind is ColumnType.MONEY else 4
             if found.adjusted() >= whole:
                 raise ValueError(f"{value} has more than {whole} digits before the point")
@@ -338,7 +339,7 @@ def convert(column: Column, value: object) -> Any:
                 raise ValueError(f"{value} has more than {SCALE} decimals")
             return found
         case ColumnType.INTEGER | ColumnType.LONG:
-            found = number(value)
+            found = read(value)
             if found != found.to_integral_value() or abs(found) >= 2**31:
                 raise ValueError(f"{value} is not a whole number of at most 2147483647")
             return int(found)

@@ -15,7 +15,7 @@ from typing import Any
 
 from pyspark.sql.connect import functions as F
 
-from regulatory_assets.adjustments.rule import Rule, number
+from regulatory_assets.adjustments.rule import Rule, approved_number
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.reader import Reader, Version
@@ -136,7 +136,7 @@ def beyond_limits(rule: Rule, reach: Reach) -> Iterator[str]:
     for column, amounts in reach.moved.items():
         for currency, moved in amounts.items():
             key = next(iter(limits.amounts)) if currency == REPORTING else currency
-            most = number(limits.amounts.get(key, 0))
+            most = approved_number(limits.amounts.get(key, 0))
             if moved > most:
                 yield f"it moves {column} by {moved:f} {key}, its limit is {most:f}"
 

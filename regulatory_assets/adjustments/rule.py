@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -379,6 +379,16 @@ def number(text: object) -> Decimal:
     if not isinstance(text, str | int) or not re.fullmatch(NUMBER_PATTERN, str(text)):
         raise ValueError(f"{given(text)} is not a number; write it as 1000 or '-0.25'")
     return Decimal(text)
+
+
+def approved_number(text: object) -> Decimal:
+    """A decimal as a rule has it that people have approved: also in a form that is taken no longer
+    (1e3), since what was approved holds. Raises ValueError for anything else."""
+    try:
+        found = Decimal(str(text))
+    except InvalidOperation:
+        return number(text)
+    return found if found.is_finite() and not isinstance(text, bool) else number(text)
 
 
 def parse(document: Any, source: str) -> Rule:

@@ -237,6 +237,20 @@ def test_a_manual_deal_is_complete_and_named_by_its_rule() -> None:
         checked(stage="flow", **added())
 
 
+def test_what_was_approved_holds_in_a_form_that_is_taken_no_longer() -> None:
+    """Else a day with such a rule could not be run, nor the rule be withdrawn."""
+    old = parse(VALID | added(amount="2.5e5", days_past_due="0e1"), "R-1")
+    with pytest.raises(RuleError, match=r"'2\.5e5' is not a number"):
+        check(old, STAGES["deal"])
+    (made,) = CompiledRules(STAGES["deal"], (old,), lambda _: {}).insertions
+    (now,) = CompiledRules(STAGES["deal"], (checked(**added()),), lambda _: {}).insertions
+    assert made == now
+    for never in ("much", "NaN", True):
+        wrong = parse(VALID | added(amount=never), "R-1")
+        with pytest.raises(ValueError, match="is not a number"):
+            _ = CompiledRules(STAGES["deal"], (wrong,), lambda _: {}).insertions
+
+
 def test_no_rule_acts_at_an_unknown_stage() -> None:
     governance = Governance(None, GRAPH, IN_FORCE)  # type: ignore[arg-type]
     with pytest.raises(RuleError, match=r"no rule acts at moon; stages: .*deal"):
