@@ -85,6 +85,8 @@ def union(frames: Sequence[DataFrame]) -> DataFrame:
     Each is selected anew, the first as well: Sail loses the columns of a union that stands second
     in another one, and of one whose first frame surely holds nothing, as a scan of no posting does.
     """
+    if len(frames) == 1:
+        return frames[0]
     return reduce(lambda a, b: a.unionAll(b), [frame.select("*") for frame in frames])
 
 
