@@ -29,14 +29,20 @@ from regulatory_assets.adjustments.releasing import (
     used,
 )
 from regulatory_assets.adjustments.rule import Rule
-from regulatory_assets.audit.anchors import Anchors
+from regulatory_assets.audit.anchors import FILE, Anchors, look
 from regulatory_assets.bank.claims import raw_folder
 from regulatory_assets.bank.conform import REJECTED_ROWS
 from regulatory_assets.bank.delivery import find_files
 from regulatory_assets.bank.fetching import Asking, askable
 from regulatory_assets.bank.intake import Arrivals
 from regulatory_assets.bank.tables import SOURCES
-from regulatory_assets.control.database import LostDatabaseError, connect, migrate
+from regulatory_assets.control.database import (
+    DatabaseURLError,
+    LostDatabaseError,
+    connect,
+    file_to_make,
+    migrate,
+)
 from regulatory_assets.control.events import Event, EventLog
 from regulatory_assets.control.register import Register
 from regulatory_assets.engine import Engine, start
@@ -125,10 +131,23 @@ class Runtime:
 
     def require_record(self) -> None:
         """Raise LostDatabaseError where no second record may be begun: the control database is
-        empty, and anchors have seen another. They are read only where it is."""
-        if not self.register.heads() and self.anchors.postings():
+        empty or not there, and anchors have seen another. They are read only where it is; raises
+        AnchorError where they cannot be. Nothing is made in the place of what was lost, nor in a
+        folder that somebody names and that is not there."""
+        settings = self.settings
+        new = file_to_make(settings.database_url)
+        if new is not None and settings.control_url is not None and not new.parent.is_dir():
+            raise DatabaseURLError(
+                f"the control database's folder {new.parent} is not there; make it, or correct "
+                "REGULATORY_ASSETS_CONTROL_URL"
+            )
+        if new is None and self.register.heads():
+            return
+        folder = settings.anchor_folder
+        seen = look(folder)
+        if seen.postings or (seen.events and (new is not None or not self.events.read())):
             raise LostDatabaseError(
-                f"the control database registers nothing, but {self.anchors.path} has seen what "
+                f"the control database registers nothing, but {folder / FILE} has seen what "
                 "was registered: bring the database back from a backup, or correct "
                 "REGULATORY_ASSETS_CONTROL_URL. To begin anew, take a new folder of state"
             )

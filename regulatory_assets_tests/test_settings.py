@@ -61,6 +61,8 @@ def test_a_schedule_of_the_bank_is_taken(monkeypatch: pytest.MonkeyPatch) -> Non
         ({"ENGINE": "abacus"}, "rules list", "REGULATORY_ASSETS_ENGINE: "),
         ({"CONTROL_URL": "mysql://h/c"}, "rules list", "the control database cannot be mysql"),
         ({"CONTROL_URL": "sqlite:///{garbage}"}, "rules list", "control database cannot be used"),
+        ({"CONTROL_URL": "sqlite://host/c"}, "rules list", "is a file and has no host"),
+        ({"CONTROL_URL": "sqlite:///{garbage}s/c"}, "people open --demo", "garbages is not there"),
         (
             {"VAULT_URL": "sqlite:///{garbage}"},
             "privacy show C1 --reason why --as olga",
@@ -87,3 +89,4 @@ def test_a_command_says_what_cannot_be_used(
     ran = CliRunner().invoke(app, words.split())
     assert (ran.exit_code, type(ran.exception)) == (1, SystemExit), ran.output
     assert said in ran.output
+    assert {found.name for found in tmp_path.iterdir()} == {"garbage", "var"}, "nothing is made"

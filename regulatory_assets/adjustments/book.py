@@ -14,7 +14,7 @@ from typing import Literal
 
 from regulatory_assets.adjustments.compiler import CompiledRules
 from regulatory_assets.adjustments.reach import Reach
-from regulatory_assets.adjustments.rule import Rule, RuleError, parse
+from regulatory_assets.adjustments.rule import SUFFIX, Rule, RuleError, parse
 from regulatory_assets.control.events import Check, Event, EventLog, EventRefused
 from regulatory_assets.control.register import Register
 from regulatory_assets.ledger.stages import Stage
@@ -22,8 +22,6 @@ from regulatory_assets.ledger.stages import Stage
 SUBMITTED, END, WITHDRAWAL = "rule.submitted", "rule.end", "rule.withdrawal"
 APPROVED, REJECTED = "approved", "rejected"
 PROPOSALS = (SUBMITTED, END, WITHDRAWAL)
-
-SUFFIX = "_adjustments"
 
 
 def stage_name(rule: Rule) -> str:

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from typing import Any
 
 from pyspark.sql.connect import functions as F
@@ -36,6 +36,7 @@ from regulatory_assets.adjustments.rule import (
     Not,
     Operation,
     Rule,
+    approved_number,
     canonical,
 )
 from regulatory_assets.ledger.arithmetic import product
@@ -45,11 +46,15 @@ from regulatory_assets.ledger.stages import COUNTS, RECLASSIFIED, Stage
 from regulatory_assets.ledger.table import ADJUSTMENT
 from regulatory_assets.ledger.table import Column as TableColumn
 
+_held = partial(convert, read=approved_number)
+"""A value as its column holds it; how it is written was asked when the rule was proposed."""
+
+
 # -- conditions as columns ------------------------------------------------------------------------
 
 
 def _literal(column: TableColumn, value: object) -> Column:
-    return F.lit(convert(column, value)).cast(column.type.value)
+    return F.lit(_held(column, value)).cast(column.type.value)
 
 
 def holds(condition: Condition, known: dict[str, TableColumn]) -> Column:
@@ -188,7 +193,7 @@ def _row(stage: Stage, rule: Rule, at: int) -> dict[str, Any]:
     else:
         given |= dict.fromkeys(COUNTS, 1)
     return {
-        c.name: None if given.get(c.name) is None else convert(c, given[c.name])
+        c.name: None if given.get(c.name) is None else _held(c, given[c.name])
         for c in stage.reads.columns
     }
 
@@ -200,7 +205,7 @@ def _allocation(stage: Stage, rule: Rule, at: int) -> Allocation:
     leaves, members, known = stage.spreads, stage.reads, conditional(stage)
     assert leaves is not None
     leaf = {
-        c: None if given.get(c) is None else convert(leaves.reads.column(c), given[c])
+        c: None if given.get(c) is None else _held(leaves.reads.column(c), given[c])
         for c in leaves.reads.key
     }
     if operation.where is not None:
@@ -211,7 +216,7 @@ def _allocation(stage: Stage, rule: Rule, at: int) -> Allocation:
             [F.col(c).eqNullSafe(F.lit(leaf[c]).cast(members.type_of(c).value)) for c in same], True
         )
     field = operation.field or ""
-    amount: Decimal = convert(leaves.reads.column(field), given[field])
+    amount: Decimal = _held(leaves.reads.column(field), given[field])
     return Allocation(rule.id, at + 1, field, amount, among, leaf)
 
 

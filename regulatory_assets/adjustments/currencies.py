@@ -20,7 +20,6 @@ from regulatory_assets.adjustments.fitting import (
 from regulatory_assets.adjustments.impact import days_to_look_at
 from regulatory_assets.adjustments.reach import (
     CURRENCIES,
-    DEAL_CURRENCY,
     REPORTING,
     money_columns,
     named_currencies,
@@ -143,7 +142,7 @@ def _check_reporting(rule: Rule, stage: Stage, stated: Stated) -> None:
         for at, operation in enumerate(rule.operations)
         if operation.currency is not None and is_reporting(operation)
     ]
-    if rule.limits is not None and DEAL_CURRENCY not in money_columns(stage.reads).values():
+    if rule.limits is not None and REPORTING in money_columns(stage.reads).values():
         given += [("limits.amounts", currency) for currency in rule.limits.amounts or ()]
     bringing = (k.table for k in stage.lookups if name in {k.prefix + c for c in k.take})
     known = _last(stated(rule, next(bringing, stage.reads), name)) if given else []

@@ -16,6 +16,7 @@ from typing import Any
 
 from regulatory_assets.adjustments.reach import CURRENCIES, money_columns, named_currencies
 from regulatory_assets.adjustments.rule import (
+    SUFFIX,
     AllOf,
     AnyOf,
     Condition,
@@ -32,6 +33,8 @@ from regulatory_assets.ledger.table import DATE_PATTERN, SCALE, Column, ColumnTy
 
 _NUMBERS = (ColumnType.MONEY, ColumnType.RATE, ColumnType.INTEGER, ColumnType.LONG)
 LINE = "line"
+_FEW = 3
+"""Up to so many other stages are named that have what one lacks."""
 
 
 def conditional(stage: Stage) -> dict[str, Column]:
@@ -68,25 +71,27 @@ def currency_of(field: str, stage: Stage) -> str | None:
     return name if name in conditional(stage) else None
 
 
-def check(rule: Rule, stage: Stage, spreading: Stage | None = None) -> None:
+def check(
+    rule: Rule, stage: Stage, spreading: Stage | None = None, others: Collection[Stage] = ()
+) -> None:
     """Refuse a rule whose fields, types or operations do not fit the stage; ``spreading`` is the
-    one that spreads what rules add there, if there is one.
+    one that spreads what rules add there, if there is one. ``others`` may have what it lacks.
 
     Raises RuleError naming the place in the rule and the remedy.
     """
     for test, place in comparisons(rule.conditions, "conditions"):
-        _check_test(rule, test, place, stage)
+        _check_test(rule, test, place, stage, others)
     for at, operation in enumerate(rule.operations):
         place = f"operations.{at}"
         if operation.op == "allocate":
             _check_allocate(rule, at, place, spreading)
         else:
-            _check_operation(rule, operation, place, stage)
+            _check_operation(rule, operation, place, stage, others)
         _check_currency(rule, operation, place, stage)
         if operation.where is not None:
             seen = spreading if spreading and operation.op == "allocate" else stage
             for test, inner in comparisons(operation.where, f"{place}.where"):
-                _check_test(rule, test, inner, seen)
+                _check_test(rule, test, inner, seen, others)
     if stage.leaves:
         _check_leaves(rule, stage)
     if rule.limits is not None and rule.limits.amounts is not None:
@@ -133,12 +138,23 @@ def refuse(rule: Rule, place: str, why: str) -> RuleError:
     return RuleError(f"{rule.id} {place}: {why}")
 
 
-def _check_test(rule: Rule, test: Test, place: str, stage: Stage) -> None:
+def _elsewhere(field: str, others: Collection[Stage]) -> str:
+    """In words at which other stages rows have a field; of one that many have nothing."""
+    having = [s.name.removesuffix(SUFFIX) for s in others if field in s.reads.column_names]
+    return (
+        f", or act at {' or '.join(having)}, where rows have it" if 0 < len(having) <= _FEW else ""
+    )
+
+
+def _check_test(
+    rule: Rule, test: Test, place: str, stage: Stage, others: Collection[Stage]
+) -> None:
     known = conditional(stage)
     column = known.get(test.field)
     if column is None:
         of = stage.reads.name if stage.spreads else rule.stage
-        raise refuse(rule, place, f"{of} has no field {test.field}; use one of {', '.join(known)}")
+        of_it = f"{', '.join(known)}{_elsewhere(test.field, others)}"
+        raise refuse(rule, place, f"{of} has no field {test.field}; use one of {of_it}")
     if test.op == "like" and column.type is not ColumnType.STRING:
         raise refuse(rule, place, f"like is for text, {test.field} is {column.type.value}")
     values = test.value if isinstance(test.value, tuple) else (test.value,)
@@ -150,7 +166,9 @@ def _check_test(rule: Rule, test: Test, place: str, stage: Stage) -> None:
         raise refuse(rule, place, f"{told}; write the smaller first")
 
 
-def _check_operation(rule: Rule, operation: Operation, place: str, stage: Stage) -> None:
+def _check_operation(
+    rule: Rule, operation: Operation, place: str, stage: Stage, others: Collection[Stage]
+) -> None:
     if operation.op == "exclude":
         return
     if operation.op == "insert":
@@ -173,7 +191,8 @@ def _check_operation(rule: Rule, operation: Operation, place: str, stage: Stage)
     if column is None:
         kept = field in stage.reads.column_names
         why = "is a key, derived or fixed and cannot be set" if kept else "is not known here"
-        raise refuse(rule, place, f"{field} {why}; fields to set: {', '.join(known)}")
+        of_it = f"{', '.join(known)}{'' if kept else _elsewhere(field, others)}"
+        raise refuse(rule, place, f"{field} {why}; fields to set: {of_it}")
     if operation.op == "multiply" and column.type not in (ColumnType.MONEY, ColumnType.RATE):
         raise refuse(rule, place, f"multiply is for money and rates, {field} is neither")
     if operation.op != "set" and column.type not in _NUMBERS:
@@ -192,7 +211,10 @@ def _check_insert(rule: Rule, operation: Operation, place: str, stage: Stage) ->
     """Refuse a row that its table would not take."""
     if stage.inserts is None and not stage.leaves:
         raise refuse(
-            rule, place, f"no row is added at {rule.stage}; insert a deal at deal, a line at line"
+            rule,
+            place,
+            f"no row is added at {rule.stage}; insert a deal at deal, a facility at facility, an "
+            "instrument at debt, a line at line",
         )
     if stage.inserts is not None and operation.expected_source_id is None:
         raise refuse(rule, place, "insert needs its expected_source_id: under what it will come")
@@ -303,12 +325,13 @@ def _typed(rule: Rule, place: str, column: Column, value: object) -> Any:
         raise refuse(rule, place, f"{column.name}: {error}") from None
 
 
-def convert(column: Column, value: object) -> Any:
-    """The value as the column holds it. Raises ValueError where it is of another kind."""
+def convert(column: Column, value: object, read: Callable[[object], Decimal] = number) -> Any:
+    """The value as the column holds it, numbers as they are ``read``. Raises ValueError where it is
+    of another kind."""
     kind = column.type
     match kind:
         case ColumnType.MONEY | ColumnType.RATE:
-            found = number(value)
+            found = read(value)
             whole = 15 if kind is ColumnType.MONEY else 4
             if found.adjusted() >= whole:
                 raise ValueError(f"{value} has more than {whole} digits before the point")
@@ -316,7 +339,7 @@ def convert(column: Column, value: object) -> Any:
                 raise ValueError(f"{value} has more than {SCALE} decimals")
             return found
         case ColumnType.INTEGER | ColumnType.LONG:
-            found = number(value)
+            found = read(value)
             if found != found.to_integral_value() or abs(found) >= 2**31:
                 raise ValueError(f"{value} is not a whole number of at most 2147483647")
             return int(found)

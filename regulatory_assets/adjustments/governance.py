@@ -34,7 +34,7 @@ from regulatory_assets.adjustments.impact import Examine, Impact, drift, impact,
 from regulatory_assets.adjustments.legs import of_deals
 from regulatory_assets.adjustments.reach import beyond_limits
 from regulatory_assets.adjustments.releasing import InForce
-from regulatory_assets.adjustments.rule import Rule, RuleError, each_of, number
+from regulatory_assets.adjustments.rule import SUFFIX, Rule, RuleError, each_of, number
 from regulatory_assets.adjustments.thresholds import second_look, thresholds
 from regulatory_assets.adjustments.waiting import moved_since
 from regulatory_assets.control.events import Actor, Event, EventLog, New, undecided_since
@@ -74,9 +74,9 @@ class Governance:
         stages = {s.name: s for s in self.graph.stages if s.kind is StageKind.ADJUSTMENT}
         stage = stages.get(stage_name(rule))
         if stage is None:
-            known = ", ".join(n.removesuffix("_adjustments") for n in stages)
+            known = ", ".join(n.removesuffix(SUFFIX) for n in stages)
             raise RuleError(f"{rule.id} stage: no rule acts at {rule.stage}; stages: {known}")
-        fitting.check(rule, stage, self.graph.spreading(stage))
+        fitting.check(rule, stage, self.graph.spreading(stage), tuple(stages.values()))
         fitting.check_names(rule, stage, lambda name: self._keys(name, rule.effective))
         without_rate = self._check_currencies(rule, stage)
         overlays.check(rule, stage, self.graph)

@@ -23,6 +23,7 @@ from regulatory_assets.adjustments.closing import closings, is_held
 from regulatory_assets.adjustments.legs import Left, left_by
 from regulatory_assets.adjustments.reach import Reach, beyond_approved, measure, rows_changed
 from regulatory_assets.adjustments.rule import Rule, RuleError, canonical
+from regulatory_assets.adjustments.undelivered import Undelivered, undelivered
 from regulatory_assets.adjustments.unmoved import Unmoved, unmoved
 from regulatory_assets.control.events import EventLog
 from regulatory_assets.control.register import Register
@@ -134,13 +135,15 @@ class DayImpact:
 
 @dataclass(frozen=True)
 class Impact:
-    """What a proposal does, on the days that were looked at, among all days it reaches."""
+    """What a proposal does, on the days that were looked at, among all days it reaches; on which
+    others its stage had no table to act on."""
 
     rule_id: str
     proposal: int
     digest: str
     reached: tuple[date, ...]
     days: tuple[DayImpact, ...]
+    undelivered: Undelivered | None = None
 
     @property
     def hash(self) -> str:
@@ -154,6 +157,7 @@ class Impact:
             "rule": self.digest,
             "days_reached": [d.isoformat() for d in self.reached],
             "days": [d.document() for d in self.days],
+            **({"undelivered": self.undelivered.document()} if self.undelivered else {}),
         }
 
     def document(self) -> dict[str, Any]:
@@ -231,7 +235,8 @@ def impact(
                     outcomes = trial.run_day(day, "impact")
                     looked.append(_of_day(trial, now, rule, day, outcomes, examine))
     marked = (replace(of, closed=is_held(found_closed, of.day)) for of in looked)
-    return Impact(rule.id, proposal, rule.digest, reached, tuple(marked))
+    lacking = undelivered(runner.graph, runner.register, rule, runner.graph.stage(stage_name(rule)))
+    return Impact(rule.id, proposal, rule.digest, reached, tuple(marked), lacking)
 
 
 def would_do(

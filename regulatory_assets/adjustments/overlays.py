@@ -5,7 +5,7 @@ An overlay acts where the reports that it names have parted from the others (dec
 
 from __future__ import annotations
 
-from regulatory_assets.adjustments.rule import Overlay, Rule, RuleError
+from regulatory_assets.adjustments.rule import SUFFIX, Overlay, Rule, RuleError
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.stages import Stage, StageKind
 
@@ -41,7 +41,8 @@ def check(rule: Rule, stage: Stage, graph: Graph) -> None:
             f"follow {', '.join(reached)}"
         )
     if also := unnamed(rule, stage, graph):
-        stages = {s.name.removesuffix("_adjustments"): s for s in graph.adjustments.values()}
+        later = (s for s in graph.adjustments.values() if stage.name in graph.ancestors(s))
+        stages = {s.name.removesuffix(SUFFIX): s for s in later}
         own = [n for n, s in stages.items() if set(reports_after(s, graph)) <= named]
         remedy = f"act at {' or '.join(own)}, or" if own else "no stage reaches these alone:"
         raise RuleError(

@@ -15,15 +15,18 @@ from typing import Any
 
 from pyspark.sql.connect import functions as F
 
-from regulatory_assets.adjustments.rule import Rule, number
+from regulatory_assets.adjustments.rule import Rule, approved_number
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.table import Table
 
-DEAL_CURRENCY = "deal currency"
 REPORTING = "reporting currency"
-CURRENCIES = {DEAL_CURRENCY: "currency", REPORTING: "reporting_currency"}
+CURRENCIES = {
+    "deal currency": "currency",
+    "currency of the row": "currency",
+    REPORTING: "reporting_currency",
+}
 """By unit of money, the column of a row that names its currency."""
 
 Amounts = Mapping[str, Mapping[str, Decimal]]
@@ -133,7 +136,7 @@ def beyond_limits(rule: Rule, reach: Reach) -> Iterator[str]:
     for column, amounts in reach.moved.items():
         for currency, moved in amounts.items():
             key = next(iter(limits.amounts)) if currency == REPORTING else currency
-            most = number(limits.amounts.get(key, 0))
+            most = approved_number(limits.amounts.get(key, 0))
             if moved > most:
                 yield f"it moves {column} by {moved:f} {key}, its limit is {most:f}"
 

@@ -17,6 +17,7 @@ from regulatory_assets.adjustments.impact import days_reached
 from regulatory_assets.adjustments.reach import Reach, beyond_approved, measure
 from regulatory_assets.adjustments.rule import number
 from regulatory_assets.adjustments.thresholds import thresholds
+from regulatory_assets.adjustments.undelivered import undelivered
 from regulatory_assets.adjustments.unmoved import nothing_moved
 from regulatory_assets.adjustments.waiting import waiting
 from regulatory_assets.control.events import EventLog
@@ -36,8 +37,9 @@ class Reviewed:
 
 def to_review(runner: Runner, log: EventLog, day: date) -> Iterator[Reviewed]:
     """Rules that wait for an approval, and those in force on a day that expire soon, have held for
-    more than a year, are overlays of other reports than they reach, change more than was approved
-    or nothing on their last calculated day, or moved no reported figure when they were approved."""
+    more than a year, are overlays of other reports than they reach, find no table to act on,
+    change more than was approved or nothing on their last calculated day, or moved no reported
+    figure when they were approved."""
     snapshot = RuleBook(log).snapshot()
     proposals = snapshot.proposals
     for identity in proposals.ids():
@@ -59,7 +61,10 @@ def _reasons(
         yield f"expires on {last}"
     if rule.effective + timedelta(days=LONG_DAYS) < day:
         yield f"has held since {rule.effective}"
-    if also := overlays.unnamed(rule, runner.graph.stage(stage_name(rule)), runner.graph):
+    stage = runner.graph.stage(stage_name(rule))
+    if lacking := undelivered(runner.graph, runner.register, rule, stage):
+        yield str(lacking)
+    if also := overlays.unnamed(rule, stage, runner.graph):
         yield f"is an overlay and reaches {', '.join(also)}, which it does not name"
     reached = [d for d in days_reached(runner.register, rule) if d <= day and standing.in_force(d)]
     reach = _reach(runner, snapshot, standing, reached[-1]) if reached else None

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -23,6 +23,7 @@ from pydantic import (
     Field,
     Tag,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -31,6 +32,9 @@ from regulatory_assets.ledger.table import DATE_PATTERN, NUMBER_PATTERN, WHOLE_P
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+SUFFIX = "_adjustments"
+"""Ends the name of a stage at which rules act; they name it by what stands before."""
 
 Comparison = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "like", "is null"]
 Action = Literal[
@@ -94,7 +98,16 @@ Day = Annotated[date, BeforeValidator(_dated)]
 Count = Annotated[int, Field(ge=0), BeforeValidator(_whole), AfterValidator(_small)]
 Number = Annotated[int, Field(ge=1), BeforeValidator(_whole), AfterValidator(_small)]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
-Value = Annotated[str | int | bool | date | None, BeforeValidator(_plain)]
+Value = Annotated[
+    str | int | bool | date | None,
+    BeforeValidator(_plain),
+    Field(description="Text, a date, true or false, or a number as text or whole."),
+]
+_NUMBER: dict[str, Any] = {
+    "anyOf": [{"type": "string", "pattern": f"^{NUMBER_PATTERN}$"}, {"type": "integer"}]
+}
+"""The form of a number for editors; that it is one is asked with its field (``fitting``)."""
+Amount = Annotated[Value, WithJsonSchema(_NUMBER)]
 
 
 class Test(_Document):
@@ -188,6 +201,13 @@ class Operation(_Document):
     deals that the line is made of, or over those that meet ``where``.
     """
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"op": {"enum": ["multiply", "add", "cap", "floor", "scale"]}}},
+            "then": {"properties": {"value": _NUMBER}},
+        }
+    )
+
     op: Action
     field: str | None = None
     value: Value = None
@@ -251,7 +271,7 @@ class Limits(_Document):
     Beyond it the rule is not approved, and a day on which it reaches further fails a check."""
 
     rows: Count | None = None
-    amounts: Annotated[dict[Currency, Value], Field(min_length=1)] | None = None
+    amounts: Annotated[dict[Currency, Amount], Field(min_length=1)] | None = None
 
 
 class Rule(_Document):
@@ -359,6 +379,16 @@ def number(text: object) -> Decimal:
     if not isinstance(text, str | int) or not re.fullmatch(NUMBER_PATTERN, str(text)):
         raise ValueError(f"{given(text)} is not a number; write it as 1000 or '-0.25'")
     return Decimal(text)
+
+
+def approved_number(text: object) -> Decimal:
+    """A decimal as a rule has it that people have approved: also in a form that is taken no longer
+    (1e3), since what was approved holds. Raises ValueError for anything else."""
+    try:
+        found = Decimal(str(text))
+    except InvalidOperation:
+        return number(text)
+    return found if found.is_finite() and not isinstance(text, bool) else number(text)
 
 
 def parse(document: Any, source: str) -> Rule:

@@ -17,14 +17,17 @@ from typing import Any
 from pyspark.sql.connect import functions as F
 
 from regulatory_assets.adjustments.book import stage_name
-from regulatory_assets.adjustments.rule import Rule
+from regulatory_assets.adjustments.compiler import holds
+from regulatory_assets.adjustments.fitting import comparisons
+from regulatory_assets.adjustments.rule import SUFFIX, Rule
 from regulatory_assets.adjustments.trial import rows_matched
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.run import Outcome, Runner
-from regulatory_assets.ledger.stages import LEDGER_ROWS, StageKind
+from regulatory_assets.ledger.stages import LEDGER_ROWS, Stage, StageKind
+from regulatory_assets.ledger.table import Table
 
 _ASIDE = (StageKind.ADJUSTMENT, StageKind.ALLOCATION)
 """Tables beside those that people report from, even where no stage reads them."""
@@ -36,13 +39,16 @@ class Unmoved:
 
     ``changed`` rows of ``table`` are changed by it; where none is, so many are ``matched``, or
     nothing is said of a rule that adds rows. ``carried`` are the tables in which
-    something has moved for all that, that of the rule's own stage first.
+    something has moved for all that, that of the rule's own stage first. ``beside`` says of tables
+    that are added up with ``table`` how many of their rows meet the conditions where none of its
+    own does, each with the stage at which rules act on what they are made of.
     """
 
     table: str
     matched: int | None
     changed: int
     carried: tuple[str, ...] = ()
+    beside: tuple[tuple[str, int, str], ...] = ()
 
     def document(self) -> dict[str, Any]:
         return {
@@ -64,7 +70,8 @@ class Unmoved:
             return f"{_rows(self.matched)} of {self.table} matched and none changed: {why}"
         if self.matched is None:
             return f"no row of {self.table} is changed"
-        return f"no row of {self.table} meets the conditions"
+        others = (f"{_rows(n)} of {t} do, act on these at {stage}" for t, n, stage in self.beside)
+        return "; ".join((f"no row of {self.table} meets the conditions", *others))
 
 
 def _rows(count: int) -> str:
@@ -83,12 +90,39 @@ def unmoved(
         if rule.id not in after.rules_for(stage, day).order:
             return None
         matched = None if rule.inserts else rows_matched(after, rule, stage, day)
-        return Unmoved(table, matched, 0)
+        others = () if matched != 0 else tuple(beside(after, rule, stage, day))
+        return Unmoved(table, matched, 0, beside=others)
     written, ends = [o.table for o in outcomes if o.rows], reported(after.graph)
     if any(_moved(before, after, day, [name for name in written if name in ends])):
         return None
     carried = tuple(_moved(before, after, day, [name for name in written if name not in ends]))
     return Unmoved(table, None, rows, carried) if carried else None
+
+
+def beside(runner: Runner, rule: Rule, stage: Stage, day: date) -> Iterator[tuple[str, int, str]]:
+    """Of the tables that are added up with the one on which a rule acts those of which rows meet
+    its conditions, each with their number and the stage at which rules act on their sources."""
+    graph, positions = runner.graph, runner.positions(day)
+    named = {test.field for test, _ in comparisons(rule.conditions, "")}
+    together = (s.drives for s in graph.stages if s.also and stage.reads in s.drives)
+    for table in dict.fromkeys(t for drives in together for t in drives if t is not stage.reads):
+        version, at = positions.read(table), _acting(graph, table)
+        if at and named <= {*table.column_names} and version.chain:
+            condition = holds(rule.conditions, {c.name: c for c in table.columns})
+            with runner.clear_errors([version]):
+                found = runner.reader.net(version).where(condition).count()
+            if found:
+                yield table.name, found, at
+
+
+def _acting(graph: Graph, table: Table) -> str:
+    """At which stage rules act on what drives a table; empty where they do nowhere."""
+    writers = {s.name: s for s in graph.stages}
+    while table.name not in graph.adjustments:
+        if table.name not in writers:
+            return ""
+        table = writers[table.name].reads
+    return graph.adjustments[table.name].name.removesuffix(SUFFIX)
 
 
 def reported(graph: Graph) -> set[str]:

@@ -16,7 +16,7 @@ import fcntl
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -48,7 +48,8 @@ _POSTING = re.compile("/posting=([^/]+)/")
 
 
 class AnchorError(Exception):
-    """An anchor that cannot be written; the message says why and what stands nevertheless."""
+    """An anchor that cannot be written or read; the message says why, what stands nevertheless, and
+    what to do."""
 
 
 class Anchor(BaseModel):
@@ -146,9 +147,7 @@ class Anchors:
 
     def postings(self) -> frozenset[str]:
         """The postings of which an anchor has seen files: those that were registered then."""
-        lines, _ = self.read()
-        files = (f for line in lines if line.anchor for row in line.anchor.rows for f in row.files)
-        return frozenset(found[1] for file in files if (found := _POSTING.search(file)))
+        return _postings(line.anchor for line in self.read()[0] if line.anchor)
 
     def behind(self, registered: datetime) -> bool:
         """Whether no anchor has been taken since a row was registered."""
@@ -219,6 +218,47 @@ class Anchors:
         with self.database.begin() as connection:
             connection.execute(insert(schema.anchors), [row])
         return moment
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the anchors in a file say of the record that they were taken of: how many events it had,
+    and the postings that were registered."""
+
+    events: int
+    postings: frozenset[str]
+
+
+def look(folder: Path) -> Seen:
+    """What a folder's anchors have seen, without asking any database. Raises AnchorError where that
+    cannot be read: nobody could say then whether an empty database was always empty."""
+    path, why = folder / FILE, ""
+    anchors: list[Anchor] = []
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            found = file.read()
+    except (FileNotFoundError, NotADirectoryError):  # there is no such file, so nothing was seen
+        return Seen(0, frozenset())
+    except OSError as error:
+        found, why = b"", f"cannot be read ({error.strerror})"
+    for place, line in enumerate(_lines(found[: found.rfind(b"\n") + 1]), start=1):
+        if line.anchor is None:
+            why = f"line {place} is not an anchor"
+            break
+        anchors.append(line.anchor)
+    if why:
+        raise AnchorError(
+            f"{path}: {why}, so nobody can say whether the control database, which registers "
+            "nothing, has been lost. Make the file readable or bring it back from a backup, or "
+            "correct REGULATORY_ASSETS_ANCHORS. To begin anew, take a new folder of state"
+        )
+    return Seen(max((a.seq for a in anchors), default=0), _postings(anchors))
+
+
+def _postings(anchors: Iterable[Anchor]) -> frozenset[str]:
+    files = (file for anchor in anchors for row in anchor.rows for file in row.files)
+    return frozenset(found[1] for file in files if (found := _POSTING.search(file)))
 
 
 def _lacks_note(anchor: Anchor, number: int, key: str) -> bool:

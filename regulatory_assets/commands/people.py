@@ -45,6 +45,7 @@ def open_log(
             "either --demo or --administrator: how a control database was opened never changes"
         )
     runtime = open_runtime()
+    runtime.require_record()
     if demo:
         people.open_demo(runtime.events)
         console.print("opened as a DEMO: a name is enough to act")

@@ -30,6 +30,7 @@ from regulatory_assets.adjustments.impact import (
 from regulatory_assets.adjustments.legs import Left
 from regulatory_assets.adjustments.rule import Rule, RuleError
 from regulatory_assets.adjustments.trial import trial
+from regulatory_assets.adjustments.undelivered import Undelivered, undelivered
 from regulatory_assets.adjustments.waiting import lapsed
 from regulatory_assets.commands.acting import As, Key, Reason, acting, say_event, stamp
 from regulatory_assets.ledger.plan import NotReady
@@ -50,6 +51,8 @@ def validate(file: Annotated[Path, typer.Argument(help="Rules in YAML or JSON.")
         rule, table = valid.rule, valid.stage.reads.name
         console.print(f"{rule.id}: fits {table}, {len(rule.operations)} operations")
         say_without_rate(valid)
+        lacking = undelivered(runtime.graph, runtime.register, rule, valid.stage)
+        say_undelivered(rule.id, lacking)
         reached = days_reached(runtime.register, rule)
         if not reached:
             continue
@@ -74,6 +77,12 @@ def say_without_rate(valid: Valid) -> None:
     """Warn of currencies that have no rate on days of a rule."""
     for word in valid.without_rate:
         console.print(f"warning: {valid.rule.id}: {word}", highlight=False)
+
+
+def say_undelivered(rule_id: str, found: Undelivered | None) -> None:
+    """Warn of days on which a rule finds no table to act on."""
+    if found:
+        console.print(f"warning: {rule_id}: {found}", highlight=False)
 
 
 def say_left(rule_id: str, day: date, left: Left | None) -> None:
@@ -158,6 +167,7 @@ def print_impact(runtime: Runtime, found: Impact) -> None:
         say_impossible(day)
         if day.together is not None:
             _print_together(day.together)
+    say_undelivered(found.rule_id, found.undelivered)
     console.print(f"days reached: {len(found.reached)}; impact {found.hash}", highlight=False)
 
 
@@ -272,6 +282,7 @@ def approve(
         print_json({"event": event.seq, "state": proposal.state, **found.document(), **result})
         return
     say_event(runtime, event, f"approved {rule_id}")
+    say_undelivered(rule_id, found.undelivered)
     for day in found.days:
         say_closed(day)
         say_left(rule_id, day.day, day.left)

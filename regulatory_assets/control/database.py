@@ -81,6 +81,18 @@ def connect(url: str | SecretStr, name: str = "control database") -> Engine:
     return engine
 
 
+def file_to_make(url: SecretStr) -> Path | None:
+    """The file that connecting would make; none where SQLite's is there, or a server is asked. A
+    URL that cannot be read is refused when somebody connects."""
+    try:
+        parsed = make_url(url.get_secret_value())
+    except (ArgumentError, ValueError):
+        return None
+    named = parsed.database if parsed.get_backend_name() == "sqlite" and not parsed.host else None
+    file = Path(named).resolve() if named else None
+    return None if file is None or file.exists() else file
+
+
 def _say_which(engine: Engine, name: str) -> None:
     """Errors of a database say which one it is, in a note."""
 
@@ -183,6 +195,11 @@ def _sqlite(url: URL, name: str) -> Engine:
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
         raise DatabaseURLError(
             f"the {name} must be a file that processes can share; write sqlite:///path"
+        )
+    if url.host:
+        raise DatabaseURLError(
+            f"the {name} is a file and has no host; write sqlite:///path, of an absolute path "
+            "sqlite:////path"
         )
     path = Path(url.database).resolve()
     path.parent.mkdir(parents=True, exist_ok=True)

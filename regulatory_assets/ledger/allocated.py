@@ -48,7 +48,7 @@ class Base:
     def fault(self) -> str:
         """Why nothing can be spread, if so."""
         if not self.members:
-            return f"none of its members has an {self.allocation.measure} to spread it by"
+            return f"its members have no {self.allocation.measure} to spread it by"
         if 0 < self.negative < self.members:
             return (
                 f"of its {self.members} members {self.negative} have a negative "

@@ -82,10 +82,12 @@ def attach(
 def union(frames: Sequence[DataFrame]) -> DataFrame:
     """All rows of some frames, whose columns stand in the same order.
 
-    Each is selected anew: Sail loses the columns of a union that stands second in another one, and
-    of one whose first frame surely holds nothing, as a scan of no posting does.
+    Each is selected anew, the first as well: Sail loses the columns of a union that stands second
+    in another one, and of one whose first frame surely holds nothing, as a scan of no posting does.
     """
-    return reduce(lambda a, b: a.unionAll(b.select("*")), frames)
+    if len(frames) == 1:
+        return frames[0]
+    return reduce(lambda a, b: a.unionAll(b), [frame.select("*") for frame in frames])
 
 
 def values(frame: DataFrame) -> list[dict[str, Any]]:

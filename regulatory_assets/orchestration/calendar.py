@@ -6,12 +6,19 @@ from datetime import date, timedelta
 from typing import Literal
 
 from dagster import DagsterInvalidDefinitionError, DailyPartitionsDefinition, ScheduleDefinition
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from regulatory_assets.settings import PREFIX, FromEnvironment
 
 SATURDAY = 5
+
+
+_ASKED = {
+    "time_zone": ("execution_timezone", "no time zone; write one like Europe/Berlin"),
+    "run_at": ("cron_schedule", "no cron schedule; write five fields, like 0 6 * * 1-5"),
+}
+"""As which argument of a schedule Dagster must take each, and what is told where it does not."""
 
 
 class Calendar(FromEnvironment):
@@ -29,38 +36,24 @@ class Calendar(FromEnvironment):
         default="stopped", description="Whether schedule and sensor start by themselves."
     )
 
-    @field_validator("time_zone")
+    @field_validator(*_ASKED)
     @classmethod
-    def _known(cls, zone: str) -> str:
-        if not _takes(execution_timezone=zone):
-            raise ValueError(f"{zone} is no time zone; write one like Europe/Berlin")
-        return zone
-
-    @field_validator("run_at")
-    @classmethod
-    def _cron(cls, cron: str) -> str:
-        if not _takes(cron_schedule=cron):
-            raise ValueError(f"{cron} is no cron schedule; write five fields, like 0 6 * * 1-5")
-        return cron
+    def _of_a_schedule(cls, value: str, field: ValidationInfo) -> str:
+        argument, said = _ASKED[field.field_name or ""]
+        try:
+            ScheduleDefinition(
+                name="tried",
+                job_name="tried",
+                **{"cron_schedule": "0 0 * * *", argument: value},  # type: ignore[arg-type]
+            )
+        except DagsterInvalidDefinitionError:
+            raise ValueError(f"{value} is {said}") from None
+        return value
 
     @property
     def partitions(self) -> DailyPartitionsDefinition:
         """Every date from the first one up to and including today."""
         return DailyPartitionsDefinition(start_date=self.first_day.isoformat(), end_offset=1)
-
-
-def _takes(cron_schedule: str = "0 0 * * *", execution_timezone: str = "UTC") -> bool:
-    """Whether Dagster would keep such a schedule."""
-    try:
-        ScheduleDefinition(
-            name="tried",
-            job_name="tried",
-            cron_schedule=cron_schedule,
-            execution_timezone=execution_timezone,
-        )
-    except DagsterInvalidDefinitionError:
-        return False
-    return True
 
 
 def business_day_before(day: date) -> date:

@@ -9,9 +9,14 @@ from contextlib import contextmanager
 from dagster import Failure, RetryRequested
 from pyspark.errors.exceptions.connect import SparkConnectGrpcException
 
+from regulatory_assets.audit.anchors import AnchorError
 from regulatory_assets.bank.delivery import DeliveryError
 from regulatory_assets.control.append_only import UnguardedError
-from regulatory_assets.control.database import LostDatabaseError, NewerDatabaseError
+from regulatory_assets.control.database import (
+    DatabaseURLError,
+    LostDatabaseError,
+    NewerDatabaseError,
+)
 from regulatory_assets.control.register import LostRace
 from regulatory_assets.engine import EngineError
 from regulatory_assets.ledger.gate import DayClosed
@@ -32,6 +37,8 @@ REMEDIES: dict[type[Exception], str] = {
     VaultError: "Nothing was posted. Bring the vault in order, then run the day again.",
     ParameterError: "Nothing was computed. Correct the parameter file, then run the day again.",
     NewerDatabaseError: "Nothing was computed.",
+    AnchorError: "See to the anchor file, then run the day again.",
+    DatabaseURLError: "Nothing was computed.",
     LostDatabaseError: "Nothing was computed, and the anchors were left as they are.",
     UnguardedError: "Nothing was computed.",
 }

@@ -3,7 +3,9 @@
 A stage that does not find a row it must look up calculates without it, and an amount vanishes
 unseen. Before rules this is asked of every name that sources and stages use. Rules can break it
 later: one takes out a row that others name, or names one itself that its source no longer delivers.
-That is asked of the rows that a stage reads, after all rules, each day and before an approval.
+That is asked of the rows that a stage reads, after all rules, each day and before an approval; and
+of what a row on which rules act names for another reason than to be looked up, as the deal that
+carries it.
 """
 
 from __future__ import annotations
@@ -43,21 +45,22 @@ def reference_checks(graph: Graph) -> Iterator[Check]:
             if name not in seen:
                 seen.add(name)
                 yield _before_rules(name.table, name.by, name.known, True)
+    waiting = carried(graph)
     for stage in graph.stages:
-        if names := [n for n in must_find(stage, graph) if _ruled(n, graph)]:
+        above = {*graph.ancestors(stage)} if waiting else set()
+        follows = [n for n in waiting if {t.name for t in _read(n, graph)} <= above]
+        waiting = [n for n in waiting if n not in follows]
+        if names := [n for n in (*must_find(stage, graph), *follows) if _ruled(n, graph)]:
             yield _after_rules(stage, names, graph)
 
 
 def lost(graph: Graph, stage: Stage, day: Examination) -> list[str]:
     """What rows no longer find because of the rules at an adjustment stage, or of others on the
     rows that these change."""
-    names = dict.fromkeys(
-        name
-        for each in graph.stages
-        for name in must_find(each, graph)
-        if stage.reads in (name.table, name.known)
-    )
-    return [word for name in names for word in _lost(name, day)]
+    looked_up = (name for each in graph.stages for name in must_find(each, graph))
+    names = dict.fromkeys((*looked_up, *carried(graph)))
+    acted_on = (n for n in names if stage.reads in (n.table, n.known))
+    return [word for name in acted_on for word in _lost(name, day)]
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,26 @@ def must_find(stage: Stage, graph: Graph) -> Iterator[_Name]:
         declared = (r for r in name.table.references if r.table == name.known)
         if all(r.blocking for r in declared if r.columns == name.by):
             yield name
+
+
+def carried(graph: Graph) -> list[_Name]:
+    """What rows on which rules act name by what their table declares, and no stage looks up: which
+    of two rows counts may be decided by it."""
+    looked_up = {name for stage in graph.stages for name in _looked_up(stage, graph)}
+    named = (
+        _Name(stage.reads, r.columns, r.table)
+        for stage in graph.adjustments.values()
+        for r in stage.reads.references
+        if r.blocking and r.table in graph.sources
+    )
+    return [name for name in named if name not in looked_up]
+
+
+def _read(name: _Name, graph: Graph) -> tuple[Table, ...]:
+    """Both sides, each with what adjusts it."""
+    sides = (name.table, name.known)
+    beside = (graph.adjustments.get(side.name) for side in sides)
+    return (*sides, *(each.writes for each in beside if each is not None))
 
 
 def _ruled(name: _Name, graph: Graph) -> bool:
@@ -115,9 +138,7 @@ def _before_rules(table: Table, by: tuple[str, ...], known: Table, blocking: boo
 
 
 def _after_rules(stage: Stage, names: list[_Name], graph: Graph) -> Check:
-    sides = dict.fromkeys(table for n in names for table in (n.table, n.known))
-    beside = (graph.adjustments.get(table.name) for table in sides)
-    read = (*sides, *(each.writes for each in beside if each is not None))
+    read = dict.fromkeys(table for name in names for table in _read(name, graph))
 
     def examine(day: Examination, since: int) -> Result:
         words = [word for name in names for word in _lost(name, day)]
@@ -138,7 +159,7 @@ def _after_rules(stage: Stage, names: list[_Name], graph: Graph) -> Check:
 def _lost(name: _Name, day: Examination) -> Iterator[str]:
     """In words what rows of a table do not find after all rules, and would without any."""
     table, by, known = day.as_read(name.table), name.by, day.as_read(name.known)
-    if not (table.layered or known.layered) or not known.chain:
+    if not (table.layered or known.layered) or not table.chain or not known.chain:
         return
     missing = _missing(name, day)
     if missing is None:  # what follows scans both tables

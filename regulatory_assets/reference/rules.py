@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from regulatory_assets.adjustments.book import SUFFIX
 from regulatory_assets.adjustments.fitting import conditional, settable
 from regulatory_assets.adjustments.form import names as flat_form
-from regulatory_assets.adjustments.rule import Rule
+from regulatory_assets.adjustments.rule import SUFFIX, Rule
 from regulatory_assets.adjustments.thresholds import thresholds
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.stages import COUNTS, Stage, measures

@@ -290,7 +290,7 @@ def test_no_proportion_is_said_and_nothing_stored(sail: Engine, tmp_path: Path) 
         "members of one sign with where, or leave allocate out",
     )
     (said,) = unspread_by(empty, world.runner, DAY)
-    assert "b0 over on 2026-01-05: none of its members has an amount to spread it by" in said
+    assert "b0 over on 2026-01-05: its members have no amount to spread it by" in said
     world.run(member("a", "-30"), member("b", "-10"), member("z", "0", "over"))
     assert sum(v for k, v in world.shares().items() if k[0] == "MIXED") == 10
 

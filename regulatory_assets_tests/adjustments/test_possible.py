@@ -79,6 +79,10 @@ def test_what_only_says_more_of_a_row_goes_with_it() -> None:
     must = {(name.table.name, name.known.name) for name in names}
     assert ("deals", "counterparties") in must
     assert not {("deposit_terms", "deals"), ("holdings", "deals")} & must
+    carried = {(name.table.name, *name.by) for name in references.carried(graph)}
+    counts = {("facilities", "undrawn_deal_id"), ("own_debt", "deal_id")}
+    assert counts <= carried
+    assert not {("facilities", "drawn_deal_id"), ("facilities", "counterparty_id")} & carried
 
 
 def test_rows_that_rules_name_are_looked_for_again_each_day(bank: Runner) -> None:

@@ -204,6 +204,27 @@ def test_conditions_may_name_what_the_stage_looks_up() -> None:
         checked(**condition("sector", value="BANKS"))
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (condition("facility_id", value="F1"), "no field facility_id; .*, or act at facility, "),
+        (condition("put_date", value="2026-01-31"), "or act at debt, where rows have it"),
+        (condition("netting_set_id", value="N"), "or act at netting_set or margin, where rows"),
+        (operation(op="cap", field="undrawn", value="1", currency="EUR"),
+         "undrawn is not known here; .*, or act at facility, where rows have it"),
+        (operation(op="set", field="weighted", value="1"), "fields to set: .*, factor$"),
+        (condition("nonsense", value="1"), "use one of .*, reporting_currency$"),
+    ],
+)  # fmt: skip
+def test_what_a_stage_lacks_is_pointed_to(changes: dict[str, Any], said: str) -> None:
+    """A part of a deal has no facility; that is a row of another table, with a stage of its own."""
+    every = {"conditions": {"all": []}, "stage": "flow"}
+    with pytest.raises(RuleError, match=said):
+        Governance(None, GRAPH, IN_FORCE).validate(  # type: ignore[arg-type]
+            parse(VALID | every | changes, "r")
+        )
+
+
 def test_a_manual_deal_is_complete_and_named_by_its_rule() -> None:
     rule = checked(**added(counterparty_id="C1"))
     (made,) = CompiledRules(STAGES["deal"], (rule,), lambda _: {}).insertions
@@ -214,6 +235,20 @@ def test_a_manual_deal_is_complete_and_named_by_its_rule() -> None:
     assert made.row["maturity_date"] == date(2026, 6, 30)
     with pytest.raises(RuleError, match="no row is added at flow; insert a deal at deal"):
         checked(stage="flow", **added())
+
+
+def test_what_was_approved_holds_in_a_form_that_is_taken_no_longer() -> None:
+    """Else a day with such a rule could not be run, nor the rule be withdrawn."""
+    old = parse(VALID | added(amount="2.5e5", days_past_due="0e1"), "R-1")
+    with pytest.raises(RuleError, match=r"'2\.5e5' is not a number"):
+        check(old, STAGES["deal"])
+    (made,) = CompiledRules(STAGES["deal"], (old,), lambda _: {}).insertions
+    (now,) = CompiledRules(STAGES["deal"], (checked(**added()),), lambda _: {}).insertions
+    assert made == now
+    for never in ("much", "NaN", True):
+        wrong = parse(VALID | added(amount=never), "R-1")
+        with pytest.raises(ValueError, match="is not a number"):
+            _ = CompiledRules(STAGES["deal"], (wrong,), lambda _: {}).insertions
 
 
 def test_no_rule_acts_at_an_unknown_stage() -> None:
@@ -333,17 +368,20 @@ def test_every_stage_knows_the_currency_of_its_money() -> None:
     ("stage", "reports", "said"),
     [
         ("flow", ["lcr"], ""),
-        ("deal", ["lcr"], "deal also reaches branch, which the overlay does not name; act at flow"),
+        ("deal", ["lcr"], "deal also reaches branch, which the overlay does not name; act at flow "
+         "or line or component, or name all"),
+        ("facility", ["lcr"], ""),
         ("deal", ["branch", "lcr"], ""),
         ("flow", ["branch"], "flow does not reach branch; from there on follow lcr"),
         ("flow", ["lcr", "nsfr"], "flow does not reach nsfr"),
     ],
 )  # fmt: skip
 def test_an_overlay_acts_on_the_reports_it_names(stage: str, reports: list[str], said: str) -> None:
-    field = {"deal": "product_type", "flow": "line"}[stage]
+    field = {"deal": "product_type", "flow": "line", "facility": "kind"}[stage]
     every = {"conditions": {"not": {"field": field, "op": "is null"}}}
+    every |= operation(op="exclude")
     rule = parse(VALID | every | {"stage": stage, "purpose": {"overlay": reports}}, "r")
-    follow = {"deal": {"branch", "lcr"}, "flow": {"lcr"}}[stage]
+    follow = {"branch", "lcr"} if stage == "deal" else {"lcr"}
     unnamed = overlays.unnamed(rule, GRAPH.stage(f"{stage}_adjustments"), GRAPH)
     assert unnamed == sorted(follow - {*reports})
     governance = Governance(None, GRAPH, IN_FORCE)  # type: ignore[arg-type]

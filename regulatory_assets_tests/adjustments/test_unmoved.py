@@ -49,7 +49,11 @@ def test_people_are_told_of_a_rule_that_moves_no_figure(
     assert str(ends).startswith(said)
     assert "moves: no later stage goes by it; act" in str(replace(ends, carried=ends.carried[:1]))
     assert str(told(rule(operations=SAME))).startswith("1 row of deals matched and none changed")
-    assert str(told(rule(conditions=NOBODY))) == "no row of deals meets the conditions"
+    none = told(rule(conditions=NOBODY))
+    assert str(none) == "no row of deals meets the conditions"
+    assert none is not None
+    others = replace(none, beside=(("more", 12, "facility"),))
+    assert str(others) == f"{none}; 12 rows of more do, act on these at facility"
 
     def run(name: str) -> dict[str, dict[str, Any]]:
         runner = replace(office.runner, run_id=name)

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, insert, text
 
 from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.rule import canonical
-from regulatory_assets.audit.anchors import Anchor, Anchors
+from regulatory_assets.audit.anchors import Anchor, AnchorError, Anchors, Seen, look
 from regulatory_assets.audit.covered import _plain, row_digest
 from regulatory_assets.audit.verification import audit
 from regulatory_assets.control import schema
@@ -45,6 +45,30 @@ def test_nothing_is_found_where_nothing_was_done(record: Record) -> None:
 def test_anchors_tell_which_postings_were_registered(record: Record) -> None:
     record.commit("flows", 2)
     assert record.anchors.postings() == {"deals-1", "flows-1", "deals-2"}
+    seen = look(record.anchors.folder)
+    assert seen == Seen(record.log.read()[-1].seq, record.anchors.postings())
+    with record.anchors.path.open("ab") as file:
+        file.write(b'{"number":9')
+    assert look(record.anchors.folder) == seen, "what a crash has left is no line yet"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("anchors/anchors.jsonl/x", "", "anchors.jsonl: cannot be read (Is a directory)"),
+        ("anchors/anchors.jsonl", '{"number": 1\n', "anchors.jsonl: line 1 is not an anchor"),
+        ("anchors/anchors.jsonl", "\n", "anchors.jsonl: line 1 is not an anchor"),
+    ],
+)
+def test_anchors_that_nobody_can_read_speak_against_a_new_record(
+    file: str, content: str, said: str, tmp_path: Path
+) -> None:
+    assert look(tmp_path / "anchors") == Seen(0, frozenset())
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text(content)
+    with pytest.raises(AnchorError, match="correct REGULATORY_ASSETS_ANCHORS") as refusal:
+        look(tmp_path / "anchors")
+    assert said in str(refusal.value)
 
 
 def test_an_empty_record_has_no_faults(control_engine: Engine, tmp_path: Path) -> None:

@@ -600,6 +600,7 @@ def test_the_documents_of_a_calculated_day(
     for words, said in (
         ("lake clean --grace-hours 0", "is not the one that this lake was written with"),
         (f"run {day}", "bring the database back from a backup, or correct REGULATORY_ASSETS_CON"),
+        ("people open --demo", "registers nothing, but "),
     ):
         ran = CliRunner().invoke(app, words.split(), env=other)
         assert ran.exit_code == 1, ran.output

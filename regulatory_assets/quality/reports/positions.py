@@ -1,5 +1,6 @@
 """Of what no deal stands for: each has its line, what it needs was delivered with it, no table less
-than the day before, what a deal carries does not count twice, and no row contradicts itself."""
+than the day before, what a deal carries does not count twice, and no row contradicts itself. Where
+rules decide whether it counts, that is asked after all of them."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from operator import and_
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
+from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.tables import DEALS, ENTITIES
 from regulatory_assets.bank.tables.capital import OWN_DEBT
@@ -23,6 +25,8 @@ from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.table import Table
 from regulatory_assets.quality.examination import Check, Examination, Result, verdict
 from regulatory_assets.quality.reports.lcr import without_line
+from regulatory_assets.reports.adjustments import netting_set_adjustments
+from regulatory_assets.reports.lcr.adjustments import flow_adjustments
 from regulatory_assets.reports.lcr.debt import first_payment
 from regulatory_assets.reports.lcr.tables import (
     LCR,
@@ -64,23 +68,25 @@ _PROMISES = (
 
 def _classified(table: Table) -> Check:
     def examine(day: Examination, since: int) -> Result:
-        found = day.keys(table, table.key, among=without_line())
+        found = day.left(table, table.key, among=without_line())
         said = "rows have no LCR line or factor (is the counterparty's sector told, and the rate?)"
         return verdict(found.count(), found, table.key, said, "every row has its line")
 
-    said = "Every row has an LCR line and its factor."
+    said = "Every row has an LCR line and its factor, after all rules."
     return Check(table, "classified", said, True, examine)
 
 
 def _counted_once(day: Examination, since: int) -> Result:
     """By entity and line; flows of derivatives are net on one side or the other."""
-    by = ("entity_id", "line")
+    by, every = ("entity_id", "line"), F.lit(True)
     derivative = F.startswith("line", F.lit("derivative_"))
     line = F.when(derivative, "derivatives").otherwise(F.col("line")).alias("line")
-    told = [day.keys(t, by).select("entity_id", line) for t in _NETTED if day.version(t).live]
+    told = [
+        day.left(t, by, every).select("entity_id", line) for t in _NETTED if day.version(t).live
+    ]
     if not told:
         return Result(True, "nothing is delivered in detail")
-    of_deals = day.keys(LCR_FLOWS, by).select("entity_id", line)
+    of_deals = day.left(LCR_FLOWS, by, every).select("entity_id", line)
     twice = frames.semi(frames.union(told), of_deals, by).distinct()
     said = "lines of entities stand in deals and in tables of their own; deliver one of the two"
     return verdict(twice.count(), twice, by, said, "nothing is delivered in both ways")
@@ -103,11 +109,23 @@ def _needed(table: Table, known: Table, what: str) -> Check:
 
 
 def _parties_of_sets(day: Examination, since: int) -> Result:
-    by, parties = ("netting_set_id",), ("entity_id", "counterparty_id")
     if not day.version(NETTING_SETS).chain:
         return Result(True, f"{NETTING_SETS.name} was not delivered")
+    return _parties(day, day.rows(NETTING_SETS))
+
+
+def _parties_of_ruled_sets(day: Examination, since: int) -> Result:
+    if not day.version(netting_set_adjustments.writes).live:
+        return Result(True, "no rule acts on netting sets")
+    return _parties(day, day.reader.net(day.as_read(NETTING_SETS)))
+
+
+def _parties(day: Examination, netting_sets: DataFrame) -> Result:
+    by, parties = ("netting_set_id",), ("entity_id", "counterparty_id")
+    if not day.version(DERIVATIVES).chain:
+        return Result(True, f"{DERIVATIVES.name} was not delivered")
     named = [F.col(c).alias(f"set_{c}") for c in parties]
-    sets = day.rows(NETTING_SETS).where("master_agreement").select(*by, *named)
+    sets = netting_sets.where("master_agreement").select(*by, *named)
     both = frames.attach(day.rows(DERIVATIVES), sets, by, by, "inner")
     same = [F.col(c) == F.col(f"set_{c}") for c in parties]
     wrong = both.where(~(same[0] & same[1]))
@@ -240,23 +258,33 @@ classified_valuation = _classified(LCR_VALUATION_FLOWS)
 counted_once = Check(
     LCR_LINES,  # which follows both: what it reads moves without the tables beside deals
     "counted_once",
-    "What the source has netted or added up, as deals, is not delivered in detail as well.",
+    "What the source has netted or added up, as deals, is not delivered in detail as well, after "
+    "all rules.",
     True,
     _counted_once,
-    (LCR_FLOWS, *_NETTED),
+    (LCR_FLOWS, flow_adjustments.writes, *_NETTED),
 )
 
 derivatives_delivered = _needed(DERIVATIVE_FLOWS, DERIVATIVES, "flows of derivatives")
 netting_sets_delivered = _needed(MARGIN_BALANCES, NETTING_SETS, "outflow of posted collateral")
 
+_SAME = "A trade that is netted has the entity and the counterparty of its netting set"
+
 parties_of_sets = Check(
     DERIVATIVES,
     "parties",
-    "A trade that is netted has the entity and the counterparty of its netting set (BCBS 238 para "
-    "116).",
+    f"{_SAME} (BCBS 238 para 116).",
     True,
     _parties_of_sets,
     (NETTING_SETS,),
+)
+parties_of_ruled_sets = Check(
+    netting_set_adjustments.writes,
+    "parties",
+    f"{_SAME}, after all rules (BCBS 238 para 116).",
+    True,
+    _parties_of_ruled_sets,
+    (NETTING_SETS, DERIVATIVES),
 )
 
 carried_debt = Check(

@@ -208,7 +208,7 @@ def test_a_groups_add_on_is_spread_over_parts_of_deals_and_moves_nothing(bank: B
     assert (said.passed, spread.blocking) == (False, False)
     assert said.said.startswith(
         "IN-G operation 3 does not spread the amount added to ADJ-G EUR basel outflow "
-        "other_contractual_outflow on 2026-01-07: none of its members has an amount"
+        "other_contractual_outflow on 2026-01-07: its members have no amount"
     )
     bank.book.rules.clear()
 

@@ -16,7 +16,8 @@ from pydantic import SecretStr
 from pyspark.sql.connect import functions as F
 
 from regulatory_assets.adjustments.compiler import CompiledRules
-from regulatory_assets.adjustments.rule import parse
+from regulatory_assets.adjustments.rule import SUFFIX, Rule, parse
+from regulatory_assets.adjustments.unmoved import beside
 from regulatory_assets.bank.ingest import ingest_table
 from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.control.register import Register
@@ -217,6 +218,17 @@ def test_another_factor_reaches_pools_where_it_is_a_haircut(tmp_path: Path, sail
 
 
 @dataclass(frozen=True)
+class Fixed:
+    """The same rules on every day, one at a stage."""
+
+    rules: Mapping[str, Rule]
+
+    def at(self, stage: Stage, day: date) -> RuleSet:
+        rule = self.rules.get(stage.name.removesuffix(SUFFIX))
+        return CompiledRules(stage, (rule,), lambda _: {}) if rule else NoRules()
+
+
+@dataclass(frozen=True)
 class Mended:
     """A rule that gives a trade a line on every day until it is withdrawn."""
 
@@ -404,6 +416,47 @@ def test_what_stands_in_deals_as_well_counts_twice_and_is_told(
         "deal_id=NOWHERE",
     ]
     assert classified_debt.examine(day, 0).passed
+    _mended(runner, bank.day)
+
+
+def _mended(runner: Runner, day: date) -> None:
+    """Rules take out what is delivered twice, and give a line its customer and another 1,000: 5 %
+    of 2,000 for a retail one (BCBS 238 para 131(a)). One takes too much, a deal that carries an
+    instrument."""
+    twice = {"op": "in", "field": "deal_id", "value": ["NET", "LESS", "MOVED", "DEBT"]}
+    known = {"op": "set", "field": "counterparty_id", "value": "RETAIL"}
+    more = {"op": "add", "field": "undrawn", "value": "1000", "currency": "EUR"}
+    written = {
+        "deal": {"id": "R-D", "conditions": twice, "operations": [{"op": "exclude"}]},
+        "facility": {
+            "id": "R-F", "conditions": {"op": "=", "field": "facility_id", "value": "F1"},
+            "operations": [known, more],
+        },
+    }  # fmt: skip
+    like = {"purpose": "methodology", "effective": str(day), "reason": "a test", "owner": "tests"}
+    rules = {s: parse({**of, "stage": s, **like}, "a test") for s, of in written.items()}
+    ruled = replace(runner, rules=Fixed(rules))
+    positions = runner.positions(day)
+    stages = {"lcr_lines", *runner.graph.ancestors(runner.graph.stage("lcr_lines"))}
+    ruled.run_day(day, "ruled", stages - positions.left_out())
+    examination = Examination(ruled.positions(day), ruled.reader, ruled.register)
+    assert counted_once.examine(examination, 0).passed
+    assert classified_facilities.examine(examination, 0).passed
+    after = {c.table.name: c for c in all_checks(runner.graph) if c.name == "after_rules"}
+    said = "1 deal_id of 1 rows of own_debt not in deals after rules, for instance deal_id=DEBT"
+    assert after["lcr_lines"].examine(examination, 0).said.startswith(f"{said}, by R-D;")
+    of_rule = [r for r in rows_of_day(ruled, "lcr_facility_flows", day) if r["rule_id"] == "R-F"]
+    assert {r["sign"]: (r["line"], r["amount"], r["weighted"]) for r in of_rule} == {
+        -1: ("unclassified", Decimal(1000), Decimal(0)),
+        1: ("facility_retail", Decimal(2000), Decimal(100)),
+    }
+    (line,) = [r for r in rows_of_day(ruled, "lcr_lines", day)
+               if (r["rule_id"], r["line"]) == ("R-F", "facility_retail")]  # fmt: skip
+    assert (line["amount"], line["weighted"]) == (Decimal(2000), Decimal(100))
+    retail = {"op": "=", "field": "line", "value": "facility_retail"}
+    vain = parse(written["facility"] | like | {"stage": "flow", "conditions": retail}, "a test")
+    found = beside(ruled, vain, runner.graph.stage("flow_adjustments"), day)
+    assert [*found] == [("lcr_facility_flows", 1, "facility")], "F1 alone is of a retail customer"
 
 
 def _part(row: Mapping[str, Any]) -> str:
