@@ -421,8 +421,8 @@ def test_what_stands_in_deals_as_well_counts_twice_and_is_told(
 
 def _mended(runner: Runner, day: date) -> None:
     """Rules take out what is delivered twice, and give a line its customer and another 1,000: 5 %
-    of 2,000 for a retail one (BCBS 238 para 131(a)). One takes too much, a deal that carries an
-    instrument."""
+    of 2,000 for a retail one (BCBS 238 para 131(a)). One takes too much, a deal that carries a line
+    and instruments."""
     twice = {"op": "in", "field": "deal_id", "value": ["NET", "LESS", "MOVED", "DEBT"]}
     known = {"op": "set", "field": "counterparty_id", "value": "RETAIL"}
     more = {"op": "add", "field": "undrawn", "value": "1000", "currency": "EUR"}
@@ -443,8 +443,12 @@ def _mended(runner: Runner, day: date) -> None:
     assert counted_once.examine(examination, 0).passed
     assert classified_facilities.examine(examination, 0).passed
     after = {c.table.name: c for c in all_checks(runner.graph) if c.name == "after_rules"}
-    said = "1 deal_id of 1 rows of own_debt not in deals after rules, for instance deal_id=DEBT"
-    assert after["lcr_lines"].examine(examination, 0).said.startswith(f"{said}, by R-D;")
+    lost = (
+        f"1 {name} of {rows} rows of {table} not in deals after rules, for instance {name}=DEBT, "
+        "by R-D; "
+        for table, name, rows in (("facilities", "undrawn_deal_id", 1), ("own_debt", "deal_id", 3))
+    )
+    assert after["lcr_lines"].examine(examination, 0).said.startswith("".join(lost))
     of_rule = [r for r in rows_of_day(ruled, "lcr_facility_flows", day) if r["rule_id"] == "R-F"]
     assert {r["sign"]: (r["line"], r["amount"], r["weighted"]) for r in of_rule} == {
         -1: ("unclassified", Decimal(1000), Decimal(0)),
