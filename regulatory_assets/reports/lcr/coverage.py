@@ -137,33 +137,32 @@ def _instead(entry: Number | Code, other: Row | None) -> Parameters:
     return Parameters.default().with_rows(entry.table, instead)
 
 
-def failing(known: Parameters | None = None) -> list[str]:
+def failing(known: Parameters | None = None) -> Iterator[str]:
     """The cases that fail with some parameters; with those at hand if none are given."""
     known = known or Parameters.default()
-    found: list[str] = []
     for case in cases().calculations:
         parameters = known.at(case.day, PARAMETERS)
         if _differs(liquidity_coverage_ratio(case.rows, parameters, case.regime), case.result):
-            found.append(case.name)
+            yield case.name
     for profile in cases().profiles:
         if _net(profile, known.at(profile.day, PARAMETERS)) != profile.result:
-            found.append(profile.name)
+            yield profile.name
     for views in cases().currencies:
         given = _views(views, known.at(views.day, PARAMETERS))
         wrong = (_differs(given[c], result) for c, result in views.results.items() if c in given)
         if given.keys() != views.results.keys() or any(wrong):
-            found.append(views.name)
+            yield views.name
     for bank in cases().banks:
-        found += _failing(bank, known.at(bank.day, PARAMETERS))
-    return found
+        yield from _failing(bank, known.at(bank.day, PARAMETERS))
 
 
 def proving(parameters: ParameterSet, entry: Number | Code) -> list[str]:
     """The cases that fail when a number is raised by the smallest step of its type, or a row
     without numbers says otherwise."""
     if isinstance(entry, Code):
-        return failing(otherwise(entry, parameters))
-    return failing(changed(entry, SMALLEST[parameters.rates(entry.table).types[entry.column]]))
+        return list(failing(otherwise(entry, parameters)))
+    step = SMALLEST[parameters.rates(entry.table).types[entry.column]]
+    return list(failing(changed(entry, step)))
 
 
 def deciding() -> dict[Entry, list[str]]:

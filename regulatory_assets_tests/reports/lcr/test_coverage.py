@@ -27,14 +27,14 @@ PLAIN = {Decimal(0), Decimal(1)}
 
 
 def test_every_case_holds_in_plain_python() -> None:
-    assert coverage.failing() == []
+    assert list(coverage.failing()) == []
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=lambda n: f"{n.table}:{'-'.join(n.key)}")
 @pytest.mark.parametrize("sign", [1, -1], ids=["more", "less"])
 def test_a_changed_number_fails_a_case(number: Number, sign: int) -> None:
     step = SMALLEST[PARAMETERS.rates(number.table).types[number.column]]
-    assert coverage.failing(coverage.changed(number, sign * step))
+    assert any(coverage.failing(coverage.changed(number, sign * step)))
 
 
 @pytest.mark.parametrize("code", CODES, ids=lambda c: f"{c.table}:{'-'.join(c.key)}")
