@@ -38,8 +38,7 @@ class Undelivered:
 
 def undelivered(graph: Graph, register: Register, rule: Rule, stage: Stage) -> Undelivered | None:
     """Such days of a rule at a stage, if there are any."""
-    needed = (stage.reads, *(lookup.table for lookup in stage.lookups if not lookup.optional))
-    optional = [table.name for table in dict.fromkeys(needed) if table.optional]
+    optional = [table.name for table in dict.fromkeys(stage.needs) if table.optional]
     if not optional:
         return None
     known = {day for each in graph.adjustments.values() for day in register.days(each.name)}

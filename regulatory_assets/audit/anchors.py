@@ -139,9 +139,8 @@ class Anchors:
     def read(self) -> tuple[tuple[Line, ...], tuple[str, ...]]:
         """The lines of the file, and the hashes that the database keeps, of one moment."""
         try:
-            with self.path.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH)
-                return _lines(file.read()), self._noted()[0]
+            with _content(self.path) as found:
+                return _lines(found), self._noted()[0]
         except (FileNotFoundError, NotADirectoryError):
             return (), self._noted()[0]
 
@@ -163,7 +162,7 @@ class Anchors:
     def _append(self, file: BufferedRandom, reason: str) -> Anchor:
         file.seek(0)
         found = file.read()
-        whole = found[: found.rfind(b"\n") + 1]
+        whole = _whole_lines(found)
         if len(whole) < len(found):
             file.truncate(len(whole))
         lines = _lines(whole)
@@ -235,14 +234,13 @@ def look(folder: Path) -> Seen:
     path, why = folder / FILE, ""
     anchors: list[Anchor] = []
     try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH)
-            found = file.read()
+        with _content(path) as content:
+            found = _whole_lines(content)
     except (FileNotFoundError, NotADirectoryError):  # there is no such file, so nothing was seen
         return Seen(0, frozenset())
     except OSError as error:
         found, why = b"", f"cannot be read ({error.strerror})"
-    for place, line in enumerate(_lines(found[: found.rfind(b"\n") + 1]), start=1):
+    for place, line in enumerate(_lines(found), start=1):
         if line.anchor is None:
             why = f"line {place} is not an anchor"
             break
@@ -264,6 +262,19 @@ def _postings(anchors: Iterable[Anchor]) -> frozenset[str]:
 def _lacks_note(anchor: Anchor, number: int, key: str) -> bool:
     """Whether a line is our own, and only its note in the database is lacking."""
     return (anchor.number, anchor.key) == (number, key) and anchor.is_signed()
+
+
+@contextmanager
+def _content(path: Path) -> Iterator[bytes]:
+    """What a file holds while nobody adds to it."""
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield file.read()
+
+
+def _whole_lines(content: bytes) -> bytes:
+    """Without the line that a crash has left unfinished."""
+    return content[: content.rfind(b"\n") + 1]
 
 
 def _lines(content: bytes) -> tuple[Line, ...]:

@@ -15,12 +15,11 @@ from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
-from deltalake import DeltaTable
 from pydantic import BaseModel, ConfigDict
 
 from regulatory_assets.adjustments.rule import canonical
 from regulatory_assets.control.register import Delivery, Place, Register, Revision
-from regulatory_assets.ledger.lake import delta_table
+from regulatory_assets.ledger.lake import delta_table, is_created
 
 GONE = ""
 """Stands for the digest of a file that is not there."""
@@ -138,7 +137,7 @@ class Files:
 
 def _by_posting(lake: Path, table: str) -> Iterator[tuple[str, list[str]]]:
     path = lake / table
-    if not DeltaTable.is_deltatable(str(path)):
+    if not is_created(path):
         return
     actions = pa.table(delta_table(path).get_add_actions(flatten=True))
     if not actions.num_rows:

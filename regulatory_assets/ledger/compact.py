@@ -18,7 +18,7 @@ from deltalake import DeltaTable
 
 from regulatory_assets.control.register import Register, Revision
 from regulatory_assets.ledger.graph import Graph
-from regulatory_assets.ledger.lake import Lake, new_posting
+from regulatory_assets.ledger.lake import Lake, is_created, new_posting
 from regulatory_assets.ledger.postcheck import check_posting
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.table import Table
@@ -94,7 +94,7 @@ def orphans(lake: Lake, register: Register, table: Table, grace: timedelta) -> t
     longer than any run lasts.
     """
     path = lake.path(table)
-    if not DeltaTable.is_deltatable(str(path)):
+    if not is_created(path):
         return ()
     oldest: dict[str, float] = {}
     before = (time.time() - grace.total_seconds()) * 1000

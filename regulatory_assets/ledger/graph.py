@@ -87,8 +87,7 @@ class Graph:
         """
         gone = set(absent)
         for stage in self.stages:
-            needed = (stage.reads, *(k.table for k in stage.lookups if not k.optional))
-            if gone & {table.name for table in needed}:
+            if gone & {table.name for table in stage.needs}:
                 gone.add(stage.name)
         return frozenset(gone)
 

@@ -112,7 +112,7 @@ class Lake:
             return
         path = self.path(table)
         path.mkdir(parents=True, exist_ok=True)
-        if _is_created(path):
+        if is_created(path):
             created = delta_table(path)
         else:
             created = DeltaTable.create(
@@ -135,7 +135,7 @@ class Lake:
         self._created.add(table.name)
 
     def _holds(self, table: Table) -> bool:
-        return table.name in self._created or _is_created(self.path(table))
+        return table.name in self._created or is_created(self.path(table))
 
     def append(self, table: Table, day: date, posting: str, entries: DataFrame) -> None:
         """Write entries as one posting. An empty frame leaves no data file."""
@@ -211,7 +211,7 @@ class Lake:
         )
 
 
-def _is_created(path: Path) -> bool:
+def is_created(path: Path) -> bool:
     """Whether a Delta log holds anything. Delta-rs takes milliseconds to say so, for each table of
     every process."""
     return any((path / "_delta_log").glob("[0-9]*"))

@@ -185,6 +185,12 @@ class Stage:
         return (self.reads, *self.also)
 
     @property
+    def needs(self) -> tuple[Table, ...]:
+        """What must be there for it: its driving table, and those in which it must find every
+        key."""
+        return (self.reads, *(k.table for k in self.lookups if not k.optional))
+
+    @property
     def summed(self) -> tuple[str, ...]:
         """What an aggregate looks at of the entries that it adds up."""
         return (*LEDGER_COLUMNS, *self.by, *self.sums)

@@ -124,14 +124,26 @@ def _parties(day: Examination, netting_sets: DataFrame) -> Result:
     by, parties = ("netting_set_id",), ("entity_id", "counterparty_id")
     if not day.version(DERIVATIVES).chain:
         return Result(True, f"{DERIVATIVES.name} was not delivered")
-    named = [F.col(c).alias(f"set_{c}") for c in parties]
-    sets = netting_sets.where("master_agreement").select(*by, *named)
-    both = frames.attach(day.rows(DERIVATIVES), sets, by, by, "inner")
-    same = [F.col(c) == F.col(f"set_{c}") for c in parties]
-    wrong = both.where(~(same[0] & same[1]))
+    sets = netting_sets.where("master_agreement").select(*by, *parties)
+    wrong = _differing(day.rows(DERIVATIVES), sets, by, parties)
     said = "trades are netted in sets of another entity or counterparty"
     shown = ("trade_id", *by)
     return verdict(wrong.count(), wrong, shown, said, "trades have the parties of their sets")
+
+
+def _differing(
+    rows: DataFrame,
+    named: DataFrame,
+    by: tuple[str, ...],
+    parties: tuple[str, ...],
+    right: Column | None = None,
+) -> DataFrame:
+    """Rows with what they name, where not all parties are the same or it is not ``right`` besides;
+    a party that one of the two does not tell differs from none."""
+    theirs = {party: f"named_{party}" for party in parties}
+    both = frames.attach(rows, named.withColumnsRenamed(theirs), by, by, "inner")
+    same = (F.coalesce(F.col(a) == F.col(b), F.lit(True)) for a, b in theirs.items())
+    return both.where(~reduce(and_, same, F.lit(True) if right is None else right))
 
 
 def _sets_named(day: Examination, since: int) -> Result:
@@ -199,11 +211,8 @@ def _carrying(table: Table, column: str, kind: Column, parties: tuple[str, ...])
         right = "each is carried by a deal of its kind"
         if not frames.values(carried.select(column).limit(1)):  # as where all stands in no deal
             return Result(True, right, {"offending": 0})
-        own = [F.col(c).alias(f"deal_{c}") for c in parties]
-        deals = day.rows(DEALS).select(F.col("deal_id").alias(column), "product_type", *own)
-        both = frames.attach(carried, deals, (column,), (column,), "inner")
-        same = [F.coalesce(F.col(c) == F.col(f"deal_{c}"), F.lit(True)) for c in parties]
-        wrong = both.where(~reduce(and_, same, kind))
+        deals = day.rows(DEALS).select(F.col("deal_id").alias(column), "product_type", *parties)
+        wrong = _differing(carried, deals, (column,), parties, kind)
         shown = (*table.key, column, "product_type")
         said = (
             f"rows name a deal that cannot carry them: it is of another kind, or of another "
