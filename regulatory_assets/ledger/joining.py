@@ -49,6 +49,11 @@ class Move:
         return tuple(now.table.name for was, now in self._parts if now.since(was.revision))
 
     @property
+    def changed_before_rules(self) -> bool:
+        """Whether rows of the table itself may differ, and not only of what adjusts it."""
+        return self.new.table.name in self.changed_tables
+
+    @property
     def entries(self) -> int:
         """How many entries were posted to it since, by the register's counts."""
         posted = (r for was, now in self._parts for r in now.since(was.revision))
@@ -93,6 +98,11 @@ class Joining:
         """Whether rules may have changed anything the stage reads."""
         days = (self.driving, *self.other_days)
         return self.lookups_layered or any(move.new.layered for move in days)
+
+    @property
+    def moved_before_rules(self) -> bool:
+        """Whether anything that the stage reads may have moved other than by rules on it."""
+        return any(move.changed_before_rules for move in (*self.moves.values(), *self.other_days))
 
     def counted(self, rows: DataFrame) -> DataFrame:
         """Those driving rows that the stage looks at."""

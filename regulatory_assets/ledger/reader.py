@@ -172,6 +172,10 @@ class Reader:
             return self.rows(own, among, on)
         return self._rows(own, among, on, F.col("layer") == BASE)
 
+    def adjustments(self, version: Version, among: DataFrame, on: Sequence[str]) -> DataFrame:
+        """The rows of the adjustment layer in a table alone, of some keys."""
+        return self._rows(version.parts[0], among, on, F.col("layer") != BASE)
+
     def net(
         self,
         version: Version,
@@ -252,12 +256,18 @@ class Reader:
             rows.append(self.recall.keep(part, on, found, among) if large else store(found))
         return frames.union(rows)
 
-    def keep(self, version: Version, rows: DataFrame) -> DataFrame:
-        """Rows of a table without any of the adjustment layer; those of a large one are stored, and
-        remembered by its key for the run."""
+    def keep(
+        self,
+        version: Version,
+        rows: DataFrame,
+        on: Sequence[str] = (),
+        among: DataFrame | None = None,
+    ) -> DataFrame:
+        """All rows that stand in a table alone for some keys, by default for the table's own keys
+        of these rows; those of a large one are stored, and remembered for the run."""
         if self.recall is None or not self.is_large(version):
             return rows
-        return self.recall.keep(version.parts[0], version.table.key, rows)
+        return self.recall.keep(version.parts[0], on or version.table.key, rows, among)
 
     def _among(self, part: Version, among: DataFrame, on: Sequence[str]) -> DataFrame:
         """Entries of a table alone that add up to its rows of some keys."""

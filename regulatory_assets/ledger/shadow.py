@@ -6,7 +6,7 @@ written; so the very code that posts can be asked for its effect.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -22,7 +22,7 @@ from regulatory_assets.control.register import (
 )
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.gate import Open
-from regulatory_assets.ledger.lake import Lake
+from regulatory_assets.ledger.lake import Lake, Scratch
 from regulatory_assets.ledger.rules import RuleSource
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.table import Table
@@ -57,18 +57,19 @@ class ShadowRegister(Register):
 class ShadowLake(Lake):
     """The real lake's postings, and those of the run that is not posted, which are set aside."""
 
-    def __init__(self, real: Lake, store: Callable[[DataFrame], DataFrame]) -> None:
+    def __init__(self, real: Lake, store: Scratch) -> None:
         super().__init__(real.root, real.session)
         self._real = real  # which may be a shadow too
         self._store = store
-        self._written: dict[str, DataFrame] = {}
+        self._written: dict[str, DataFrame | None] = {}
 
     def append(self, table: Table, day: date, posting: str, entries: DataFrame) -> None:
-        self._written[posting] = self._store(entries.select(*self.typed(table)))
+        self._written[posting] = self._store.unless_empty(entries.select(*self.typed(table)))
 
     def scan(self, table: Table, day: date, postings: Iterable[str]) -> DataFrame:
         wanted = set(postings)
-        mine = [self._written[posting] for posting in sorted(wanted & self._written.keys())]
+        written = (self._written[posting] for posting in sorted(wanted & self._written.keys()))
+        mine = [entries for entries in written if entries is not None]
         behind = wanted - self._written.keys()
         if behind or not mine:
             mine.insert(0, self._real.scan(table, day, behind))

@@ -8,7 +8,9 @@ to ``flows``, what no deal stands for to ``positions``.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -55,7 +57,8 @@ def with_line(parts: DataFrame, question: Column, p: Any) -> DataFrame:
     asking = parts.withColumn("__asked", F.when(F.col("amount").isNotNull(), asked))
     # The few rows stand left: of parts the engine cannot tell how many they are, and would keep
     # them all in memory to look into.
-    known = parts.sparkSession.createDataFrame(_answers(p))
+    said = tuple(p[name].canonical for name in LINE_PARAMETERS if name in p.names)
+    known = parts.sparkSession.createDataFrame(_answers(_Deciding(said, p)))
     found = known.join(asking, F.col("__answers") == F.col("__asked"), "right")
     named = {name: F.coalesce(name, _NOWHERE) for name in ("line", "component")}
     return found.drop("__answers", "__asked").withColumns(named)
@@ -70,9 +73,19 @@ def decided_by(table: Any) -> Column:
     return F.col("product_type").isin(*table.inputs["product_type"])
 
 
-def _answers(p: Any) -> pa.Table:
+@dataclass(frozen=True)
+class _Deciding:
+    """The tables that a stage has declared of those that decide lines, told apart by all that they
+    say; many thousand answers are put together once for days on which that is the same."""
+
+    said: tuple[str, ...]
+    parameters: Any = field(compare=False)
+
+
+@lru_cache(maxsize=8)
+def _answers(deciding: _Deciding) -> pa.Table:
     """Every question with its line, by regime, of the families that a stage has declared."""
-    rows = list(_lines_of_questions(p))
+    rows = list(_lines_of_questions(deciding.parameters))
     factor = pa.array([row[3] for row in rows], ColumnType.RATE.arrow)
     columns = dict(
         zip(("__answers", "line", "component"), list(zip(*rows, strict=True)), strict=False)
