@@ -34,7 +34,7 @@ from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination, Result
-from regulatory_assets.quality.reports.positions import delivered_before
+from regulatory_assets.quality.reports.delivered import delivered_before
 from regulatory_assets.quality.ties import TIES, ties, ties_of
 from regulatory_assets.regulation.document import ParameterError
 from regulatory_assets_tests.bank.desk import Desk
@@ -446,10 +446,10 @@ class TestDelivered:
         assert alone.said.startswith("netting_sets was not delivered, so the LCR has no outflow")
 
     def test_what_was_delivered_the_day_before_is_missed(self, desk: Desk) -> None:
-        """Of what no deal stands for: the figures are lower without it, and nothing else says so.
-        A header says that there is none any more."""
+        """Of every table that may be missing: the figures are other ones without it, and nothing
+        else says so. A header says that there is none any more."""
         entities = ",".join(desk.table("entities").column_names)
-        heads = {n: ",".join(desk.table(n).column_names) for n in ("facilities", "own_debt")}
+        heads = {n: ",".join(desk.table(n).column_names) for n in ("deposit_schemes", "own_debt")}
         desk.next_day()
         # On the second day one is missed; on the third the day before lacked it already.
         for present, missed in ((heads, None), (["own_debt"], True), (["own_debt"], False)):
@@ -463,7 +463,8 @@ class TestDelivered:
             told = delivered_before.examine(self.examination(desk, desk.day), 0)
             assert missed is None or told.passed != missed
             if missed:
-                assert told.said.startswith(f"facilities was delivered on {before} and not today")
+                missing = f"deposit_schemes was delivered on {before} and not today"
+                assert told.said.startswith(missing)
 
 
 def test_details_conform_on_spark_as_on_sail(

@@ -304,8 +304,9 @@ def test_a_shadow_scans_only_where_postings_stand(
 
     monkeypatch.setattr(Lake, "scan", scan)
     aside = ShadowLake(Lake(tmp_path, nobody), lambda frame: frame)
-    aside._written["own"] = nobody
-    assert aside.scan(books.REPORT, DAY, ["own"]) is nobody
+    own: Any = object()
+    aside._written["own"] = own
+    assert aside.scan(books.REPORT, DAY, ["own"]) is own
     aside.scan(books.REPORT, DAY, ["real"])
     aside.scan(books.REPORT, DAY, [])
     assert scanned == [["real"], []]

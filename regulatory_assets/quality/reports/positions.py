@@ -1,6 +1,6 @@
-"""Of what no deal stands for: each has its line, what it needs was delivered with it, no table less
-than the day before, what a deal carries does not count twice, and no row contradicts itself. Where
-rules decide whether it counts, that is asked after all of them."""
+"""Of what no deal stands for: each has its line, what it needs was delivered with it, what a deal
+carries does not count twice, and no row contradicts itself. Where rules decide whether it counts,
+that is asked after all of them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
-from regulatory_assets.bank.tables import DEALS, ENTITIES
+from regulatory_assets.bank.tables import DEALS
 from regulatory_assets.bank.tables.capital import OWN_DEBT
 from regulatory_assets.bank.tables.derivatives import (
-    COLLATERAL_FLOWS,
     DERIVATIVE_FLOWS,
     DERIVATIVES,
     MARGIN_BALANCES,
@@ -29,7 +28,6 @@ from regulatory_assets.reports.adjustments import netting_set_adjustments
 from regulatory_assets.reports.lcr.adjustments import flow_adjustments
 from regulatory_assets.reports.lcr.debt import first_payment
 from regulatory_assets.reports.lcr.tables import (
-    LCR,
     LCR_COLLATERAL_FLOWS,
     LCR_DEBT_FLOWS,
     LCR_DERIVATIVE_FLOWS,
@@ -42,17 +40,6 @@ from regulatory_assets.reports.lcr.tables import (
 
 _NETTED = (LCR_DERIVATIVE_FLOWS, LCR_COLLATERAL_FLOWS, LCR_POSTED_FLOWS, LCR_VALUATION_FLOWS)
 """Tables of which a source may deliver the net amounts instead; others name the deal itself."""
-
-_BESIDE_DEALS = (
-    FACILITIES,
-    OWN_DEBT,
-    NETTING_SETS,
-    MARGIN_BALANCES,
-    DERIVATIVES,
-    DERIVATIVE_FLOWS,
-    COLLATERAL_FLOWS,
-)
-"""Source tables whose amounts stand in no deal."""
 
 _PROMISES = (
     "CREDIT_FACILITY",
@@ -156,21 +143,6 @@ def _sets_named(day: Examination, since: int) -> Result:
         "is netted by itself, and no collateral is needed of them; deliver it"
     )
     return verdict(named.count(), named, by, said, "no trade names a netting set")
-
-
-def _delivered_before(day: Examination, since: int) -> Result:
-    """The day before is the last one of which the bank has delivered anything."""
-    today, register = day.version(LCR).day, day.register
-    before = max((d for d in register.days(ENTITIES.name) if d < today), default=None)
-    absent = [t.name for t in _BESIDE_DEALS if not day.version(t).chain]
-    gone = [name for name in absent if before in register.days(name)]
-    if not gone:
-        return Result(True, "what was delivered the day before is there", {"offending": 0})
-    said = (
-        f"{', '.join(gone)} was delivered on {before} and not today, so nothing of it is in the "
-        "figures; deliver it, with a header alone if there is none any more"
-    )
-    return Result(False, said, {"offending": len(gone)})
 
 
 def _ended(day: Examination, since: int) -> Result:
@@ -363,13 +335,4 @@ sets_named = Check(
     False,
     _sets_named,
     (NETTING_SETS,),
-)
-
-delivered_before = Check(
-    LCR,
-    "delivered_before",
-    "What no deal stands for is delivered where it was the day before.",
-    False,
-    _delivered_before,
-    _BESIDE_DEALS,
 )
