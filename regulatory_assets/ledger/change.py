@@ -234,22 +234,21 @@ class Calculation(Joining):
             groups = frames.union(self.reached(stage.by)).distinct()
             if self.layered or self.reader.is_large(self.driving.new):  # looked at several times
                 groups = self.store(groups)
-        before, by_rules = self._group_results(groups)
-        new = before if by_rules is None else frames.union([before, by_rules])
-        old = self._stood(groups, before)
+        if self.layered and not self.moved_before_rules:
+            new, old = self._by_rules(groups)
+        else:
+            new, old = self._group_rows(groups), self._stood(groups)
         both = [new.select(ENTRY, *content), frames.negative(old).select(ENTRY, *content)]
         return frames.net(frames.union(both), content)
 
     def _group_rows(self, groups: DataFrame | None = None) -> DataFrame:
         """The results of all groups or of some, in all layers."""
-        before, by_rules = self._group_results(groups)
-        return before if by_rules is None else frames.union([before, by_rules])
-
-    def _group_results(self, groups: DataFrame | None) -> tuple[DataFrame, DataFrame | None]:
-        """The results of all groups or of some before any rule, and what all rules change; None
-        where there is nothing that rules may have changed."""
         if not self.layered:
-            return self._apply(self.join(self._members(groups), self.all_places)), None
+            return self._apply(self.join(self._members(groups), self.all_places))
+        return frames.union([*self._group_results(groups)])
+
+    def _group_results(self, groups: DataFrame | None) -> tuple[DataFrame, DataFrame]:
+        """The results of all groups or of some before any rule, and what all rules change."""
         if groups is not None:
             members = self._members(groups)
             before = of_groups = self._before_rules(members.where(F.col("layer") == BASE))
@@ -258,8 +257,28 @@ class Calculation(Joining):
             before = of_groups = self._before_rules(self._of_days(self.reader.base))
             if groups is not None:
                 of_groups = frames.semi(before, groups, self.stage.by)
-        after = self._apply(self.join_net(self._net_of(members, groups), self.all_places))
-        return before, adjusted.pairs(self.stage, of_groups, after)
+        return before, adjusted.pairs(self.stage, of_groups, self._after_rules(members, groups))
+
+    def _by_rules(self, groups: DataFrame | None) -> tuple[DataFrame, DataFrame]:
+        """What all rules change in some groups, and what they had changed, where nothing else has
+        moved that the stage reads: the results before any rule are the rows that stand.
+
+        Those of a large table are calculated, which takes less than looking for them, from members
+        that are at hand; who reads the table next asks for them.
+        """
+        reader, by, previous = self.reader, self.stage.by, self.previous
+        old = reader.adjustments(previous, groups, by)
+        if groups is not None and reader.is_large(previous):
+            before, new = self._group_results(groups)
+            reader.keep(previous, frames.union([before, old]), by, groups)
+            return new, old
+        members = None if groups is None else self._members(groups)
+        before = reader.base(previous, groups, by)
+        return adjusted.pairs(self.stage, before, self._after_rules(members, groups)), old
+
+    def _after_rules(self, members: DataFrame | None, groups: DataFrame | None) -> DataFrame:
+        """The results of all groups or of some after all rules."""
+        return self._apply(self.join_net(self._net_of(members, groups), self.all_places))
 
     def _before_rules(self, members: DataFrame) -> DataFrame:
         """Results before any rule; they are looked at twice, as what stands and as what rules take
@@ -267,19 +286,12 @@ class Calculation(Joining):
         results = self._apply(self.join(members, self.all_places))
         return results if self.stage.kind is StageKind.REPORT else self.store(results)
 
-    def _stood(self, groups: DataFrame | None, before: DataFrame) -> DataFrame:
-        """The previous rows of all groups or of some; who reads them next asks for the same.
-
-        Where no row before rules has moved in what the stage reads, these are the groups' results
-        ``before`` any rule, just calculated, and only the few that rules change are looked for.
-        """
-        reader, by, previous = self.reader, self.stage.by, self.previous
-        if groups is None or not reader.is_large(previous):
-            return reader.rows(previous, groups, by)
-        if self.moved_before_rules:
-            return reader.find(previous, groups, by, self.store)
-        stood = frames.union([before, reader.adjustments(previous, groups, by)])
-        return reader.keep(previous, stood, by, groups)
+    def _stood(self, groups: DataFrame | None) -> DataFrame:
+        """The previous rows of all groups or of some; who reads them next asks for the same."""
+        reader, by = self.reader, self.stage.by
+        if groups is None or not reader.is_large(self.previous):
+            return reader.rows(self.previous, groups, by)
+        return reader.find(self.previous, groups, by, self.store)
 
     def _members(self, groups: DataFrame | None) -> DataFrame:
         """The driving rows of all layers, all or those of some groups; over several days with

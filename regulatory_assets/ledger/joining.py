@@ -6,7 +6,7 @@ What a stage does with the joined rows, and how its output changes, stands in ``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,10 +48,11 @@ class Move:
         """The input, what adjusts it, or both: those whose rows may differ."""
         return tuple(now.table.name for was, now in self._parts if now.since(was.revision))
 
-    @property
-    def changed_before_rules(self) -> bool:
-        """Whether rows of the table itself may differ, and not only of what adjusts it."""
-        return self.new.table.name in self.changed_tables
+    def changed_but_by(self, postings: Collection[str]) -> bool:
+        """Whether rows before any rule may differ. What adjusts the table holds none, and some
+        postings of the table itself are known to hold none."""
+        was, now = self._parts[0]
+        return any(r.posting not in postings for r in now.since(was.revision))
 
     @property
     def entries(self) -> int:
@@ -101,8 +102,10 @@ class Joining:
 
     @property
     def moved_before_rules(self) -> bool:
-        """Whether anything that the stage reads may have moved other than by rules on it."""
-        return any(move.changed_before_rules for move in (*self.moves.values(), *self.other_days))
+        """Whether rows before any rule may have moved in what the stage reads."""
+        recall, read = self.reader.recall, (*self.moves.values(), *self.other_days)
+        by_rules = recall.by_rules if recall else ()
+        return any(move.changed_but_by(by_rules) for move in read)
 
     def counted(self, rows: DataFrame) -> DataFrame:
         """Those driving rows that the stage looks at."""

@@ -30,6 +30,8 @@ class Counts:
 
     booked: int
     reversed: int
+    base: int
+    """Those of rows before any rule."""
 
 
 def check_posting(reader: Reader, previous: Version, posting: str) -> Counts:
@@ -46,14 +48,15 @@ def check_posting(reader: Reader, previous: Version, posting: str) -> Counts:
     if found.most_standing > 1 or (apart and found.new):
         standing = _standing_before(reader, previous, entries, base=found.new_base > 0)
         _refuse_twice(standing, previous)
-    return Counts(int(found.booked), int(found.reversed))
+    return Counts(int(found.booked), int(found.reversed), int(found.of_base))
 
 
 def _counted(entries: DataFrame, before: DataFrame | None, table: Table) -> Row:
-    """The posting's entries in numbers, over all keys: how many there are and of which kind; the
-    most of one kind for a key; keys that it books and does not reverse (``new``), those of base
-    rows among them; and the most rows of a key that stand after it, with what stood ``before``
-    where that is looked at. Keys are told apart by a number, so what is found is only suspected."""
+    """The posting's entries in numbers, over all keys: how many there are, of which kind, and of
+    base rows; the most of one kind for a key; keys that it books and does not reverse (``new``),
+    those of base rows among them; and the most rows of a key that stand after it, with what stood
+    ``before`` where that is looked at. Keys are told apart by a number, so what is found is only
+    suspected."""
     key = frames.fingerprint(table.ledger_key).alias("key")
     looked_at = [entries.select(ENTRY, "layer", key, F.lit(True).alias("own"))]
     if before is not None:
@@ -70,14 +73,15 @@ def _counted(entries: DataFrame, before: DataFrame | None, table: Table) -> Row:
             F.max(F.when(F.col("layer") == BASE, 1).otherwise(0)).alias("base"),
         )
     )
-    new = F.col("booked") > F.col("reversed")
+    new, base = F.col("booked") > F.col("reversed"), F.col("base") == 1  # a key says its layer
     numbers = {
         "booked": F.sum("booked"),
         "reversed": F.sum("reversed"),
         "entries": F.sum("entries"),
         "most": F.max(F.greatest("booked", "reversed")),
         "new": F.count(F.when(new, 1)),
-        "new_base": F.count(F.when(new & (F.col("base") == 1), 1)),
+        "of_base": F.sum(F.when(base, F.col("entries"))),
+        "new_base": F.count(F.when(new & base, 1)),
         "most_standing": F.max("stands"),
     }
     none = F.lit(0)  # what a posting without entries adds up to

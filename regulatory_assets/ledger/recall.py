@@ -62,6 +62,8 @@ class Recall:
         self._store = store
         self.answered = 0
         """How many looks were answered so far, wholly or in part."""
+        self.by_rules: set[str] = set()
+        """The run's own postings without a row of the base layer: only rules have moved there."""
         self._found: dict[tuple[str, date], list[_Found]] = {}
 
     def keep(

@@ -236,15 +236,17 @@ class Runner:
     def _carry_out(self, plan: Plan, cause: str, positions: Positions, reader: Reader) -> Outcome:
         stage, previous = plan.stage, plan.previous
         if plan.way is Way.NOTHING:
-            return Outcome.of(plan.way, plan.why, previous, Counts(0, 0))
+            return Outcome.of(plan.way, plan.why, previous, Counts(0, 0, 0))
         self.require_open(plan.day)
-        posting, counts = None, Counts(0, 0)
+        posting, counts = None, Counts(0, 0, 0)
         if plan.way is not Way.EMPTY:
             moves = (*plan.moves.values(), *plan.other_days)
             read = [previous, *(m.new for m in moves)]
             with self.clear_errors(read), self.lake.scratch() as store:
                 calculation = self._calculation(plan, reader, store)
                 posting, counts = self.write(previous, self._entries(plan, calculation))
+            if posting and not counts.base and reader.recall:
+                reader.recall.by_rules.add(posting)
         if stage.cites:
             self.kept_parameters.keep(self.parameters_for(stage, plan.day))
         revision = self.revision(previous, posting, counts, cause, plan.identity, plan.consumes)

@@ -17,6 +17,7 @@ from regulatory_assets.adjustments.compiler import CompiledRules
 from regulatory_assets.adjustments.rule import parse
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger import adjusted, joining
+from regulatory_assets.ledger import run as run_module
 from regulatory_assets.ledger.reader import Reader
 from regulatory_assets.ledger.rules import Insertion
 from regulatory_assets_tests.adjustments.test_scenarios import Play
@@ -87,6 +88,17 @@ def moves_before_rules(patch: Patch) -> None:
 def base_follows_the_rules(patch: Patch) -> None:
     """The result before any rule is made from rows after all of them."""
     patch.setattr(Reader, "base", Reader.net)
+
+
+def what_moved_is_taken_for_rules(patch: Patch) -> None:
+    """A delivery to a table on which rules act leaves the results before any rule as they are."""
+    patch.setattr(joining.Joining, "moved_before_rules", property(lambda self: False))
+
+
+def every_posting_is_by_rules(patch: Patch) -> None:
+    """The rows before rules are not told from the others where postings are counted."""
+    check = run_module.check_posting
+    patch.setattr(run_module, "check_posting", lambda *a: replace(check(*a), base=0))
 
 
 def lost_rules(patch: Patch) -> None:
@@ -186,6 +198,15 @@ def other_amount(play: Play) -> None:
     run(play)
 
 
+def delivered_beside_a_rule(play: Play) -> None:
+    put(play, "A", "deal", EVERY, HALVE)
+    run(play)
+    for place, deal in list(play.given.deals.items()):
+        play.given.deals[place] = replace(deal, amount=deal.amount + 100)
+    play.deliver()
+    run(play)
+
+
 def inserted(play: Play) -> None:
     """Two deals that no source has yet; one comes, goes again, and the rule is taken back."""
     values = {"book": "b0", "customer": "c0", "currency": "EUR", "amount": "12.5", "active": True}
@@ -213,6 +234,8 @@ MUTANTS: tuple[tuple[Callable[[Patch], None], Callable[[Play], None]], ...] = (
     (lookups_before_rules, rate),
     (moves_before_rules, moved_condition),
     (base_follows_the_rules, rate),
+    (what_moved_is_taken_for_rules, delivered_beside_a_rule),
+    (every_posting_is_by_rules, delivered_beside_a_rule),
     (lost_rules, other_amount),
     (excluded_rows_go_on, excluded),
     (insertions_never_give_way, inserted),

@@ -304,7 +304,8 @@ def _blind_postcheck(patch: Patch) -> None:
     def counted(reader: Reader, previous: Version, posting: str) -> Counts:
         written = reader.lake.scan(previous.table, previous.day, [posting]).select(ENTRY)
         entries = written.toArrow().column(ENTRY).to_pylist()
-        return Counts(sum(e > 0 for e in entries), sum(e < 0 for e in entries))
+        booked = sum(e > 0 for e in entries)
+        return Counts(booked, len(entries) - booked, base=len(entries))
 
     patch.setattr(run_module, "check_posting", counted)
 
