@@ -172,8 +172,10 @@ class Reader:
             return self.rows(own, among, on)
         return self._rows(own, among, on, F.col("layer") == BASE)
 
-    def adjustments(self, version: Version, among: DataFrame, on: Sequence[str]) -> DataFrame:
-        """The rows of the adjustment layer in a table alone, of some keys."""
+    def adjustments(
+        self, version: Version, among: DataFrame | None, on: Sequence[str]
+    ) -> DataFrame:
+        """The rows of the adjustment layer in a table alone, all or those of some keys."""
         return self._rows(version.parts[0], among, on, F.col("layer") != BASE)
 
     def net(

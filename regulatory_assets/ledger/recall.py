@@ -10,8 +10,8 @@ the run ends, and answer a later look
 
 Only other keys are looked for in the table; they are mostly few or none. The answer holds for a
 later revision too, with what was posted since. What is kept is named by the postings it was read
-from, and postings never change, so it cannot be stale. Reading tables and netting entries belong
-to ``reader``.
+from, and postings never change, so it cannot be stale. Noted beside it is which postings of the run
+hold nothing but what rules have made. Reading tables and netting entries belong to ``reader``.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Recall:
         self.answered = 0
         """How many looks were answered so far, wholly or in part."""
         self.by_rules: set[str] = set()
-        """The run's own postings without a row of the base layer: only rules have moved there."""
+        """The run's postings without a row of the base layer: there only rules have moved."""
         self._found: dict[tuple[str, date], list[_Found]] = {}
 
     def keep(
