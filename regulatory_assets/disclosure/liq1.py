@@ -95,17 +95,17 @@ class Page:
 
 
 def pages(runtime: Runtime, day: date, expected: Sequence[date]) -> tuple[Page, ...]:
-    """A page for each scope, averaged over exactly the expected days; else NotReady."""
+    """A page for each scope, averaged over the expected days (``require``); else NotReady."""
     version = Version.registered(runtime.register, LIQ1, day)
     if not version.chain:
         raise NotReady(f"{LIQ1.name} has no rows for {day}; run it first")
     averaged = [c.day for c in version.chain[-1].inputs if c.table == LCR_SCOPE_LINES.name]
-    require(averaged, expected, LIQ1.name, day)
+    days = require(averaged, expected, LIQ1.name, day)
     reader = Reader(runtime.lake)
     base, adjusted = (frames.values(read(version)) for read in (reader.base, reader.net))
     parameters = Parameters.default().at(day, PARAMETERS, runtime.settings.rules_not_before)
     lines = scope_lines(runtime, version)
-    made = make_pages(base, adjusted, tuple(expected), version.revision, parameters, lines)
+    made = make_pages(base, adjusted, days, version.revision, parameters, lines)
     marks = marks_of(runtime, version, lines)
     unreleased = together(marks.values()).unreleased
     return tuple(

@@ -256,6 +256,20 @@ def test_expected_days_are_the_weekdays_of_the_quarter() -> None:
     assert len(expected_days(date(2026, 3, 31))) == 64
 
 
+def test_a_weekend_counts_where_it_has_figures() -> None:
+    """A month that ends on a Saturday, and a bank that works from Sunday to Thursday."""
+    saturday, friday, sunday = date(2026, 1, 31), date(2026, 1, 30), date(2026, 1, 25)
+    assert expected_days(saturday, since=friday) == (friday, saturday)
+    week = [date(2026, 1, d) for d in (26, 27, 28, 29)]
+    expected = expected_days(date(2026, 1, 29), since=date(2026, 1, 22), closed=[date(2026, 1, 23)])
+    averaged = (date(2026, 1, 22), sunday, *week)
+    assert require(averaged, expected, "liq1", week[-1]) == averaged
+    with pytest.raises(NotReady, match="also holds 2026-01-25"):
+        require((sunday, *week), week, "liq1", week[-1])
+    with pytest.raises(NotReady, match="2026-01-25 is no weekday"):
+        expected_days(week[-1], closed=[sunday])
+
+
 @pytest.mark.parametrize("day", [date(2025, 12, 31), date(2026, 1, 8)])
 def test_a_day_outside_the_quarter_so_far_is_refused(day: date) -> None:
     with pytest.raises(NotReady, match=f"{day} is not in the quarter"):
