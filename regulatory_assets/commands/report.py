@@ -50,4 +50,6 @@ def liq1(
         known = ", ".join(page.scope for page in found)
         raise NotReady(f"no LIQ1 of {entity} for {day.date()}; entities: {known}")
     WRITERS[out.suffix](wanted, out)
-    console.print(f"{out}: {len(wanted)} pages, average of {len(expected)} days to {day.date()}")
+    console.print(
+        f"{out}: {len(wanted)} pages, average of {len(wanted[0].days)} days to {day.date()}"
+    )

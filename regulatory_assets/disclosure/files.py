@@ -15,6 +15,7 @@ from openpyxl.styles import Alignment, Font
 from openpyxl.worksheet.worksheet import Worksheet
 
 from regulatory_assets.disclosure.liq1 import Page, PageRow
+from regulatory_assets.reports.lcr.liq1 import READINGS
 
 _HEAD = (
     "Row",
@@ -29,7 +30,7 @@ _HEAD = (
 )
 _WIDTHS = (6, 48, 20, 20, 20, 20, 70, 24, 40)
 _AMOUNT, _PERCENT = "#,##0", "0.00%"
-_READINGS = {
+_READ_AS = {
     "mean_of_daily_ratios": "average of the daily ratios",
     "ratio_of_means": "ratio of the averages",
 }
@@ -93,7 +94,7 @@ def _fill(sheet: Worksheet, page: Page) -> None:
             sheet.append([row.number, item, *figures, row.formula, row.citation, marks])
             for cell in sheet[sheet.max_row]:
                 cell.alignment = Alignment(wrap_text=True, vertical="top")
-                cell.number_format = _PERCENT if row.is_ratio else _AMOUNT
+                cell.number_format = _PERCENT if row.reading else _AMOUNT
     sheet.append([])
     for note in page.notes:
         sheet.append(["", note])
@@ -108,19 +109,20 @@ def _fill(sheet: Worksheet, page: Page) -> None:
 
 
 def lines(row: PageRow) -> Iterator[tuple[str, list[Decimal | str | None]]]:
-    """What a row shows: its item and four figures; row 23 has a line for each reading."""
-    if not row.is_ratio:
+    """What a row shows: its item and four figures; row 23 has a line for each reading, the one that
+    the parameters choose first."""
+    if row.reading is None:
         of_base, of_adjusted = row.base, row.adjusted
         shown = [of_base.unweighted, of_base.weighted]
         yield row.item, [*shown, of_adjusted.unweighted, of_adjusted.weighted]
         return
-    for name, reading in _READINGS.items():
+    for name in sorted(READINGS, key=lambda name: name != row.reading):
         ratios = (getattr(row.base, name), getattr(row.adjusted, name))
         base, adjusted = ("not defined" if ratio is None else ratio for ratio in ratios)
-        yield f"{row.item} ({reading})", [None, base, None, adjusted]
+        yield f"{row.item} ({_READ_AS[name]})", [None, base, None, adjusted]
 
 
-def _shown(value: Decimal | str | None, is_ratio: bool) -> str:
+def _shown(value: Decimal | str | None, reading: str | None) -> str:
     if value is None or isinstance(value, str):
         return value or ""
-    return f"{value * 100:.2f} %" if is_ratio else f"{value:,.0f}"
+    return f"{value * 100:.2f} %" if reading else f"{value:,.0f}"

@@ -14,34 +14,37 @@ from regulatory_assets.reports.lcr.plain import PARAMETERS
 
 _LCR = """\
 What each line is worth, where that is written, whether somebody has read it there, and the worked
-examples that hold a deal of the line (`regulatory_assets/reports/lcr/cases/`). A factor is what is
-left of an asset after its haircut, the run-off of an outflow, the share of an inflow that counts. A
-regime stands beside the lines that it changes or adds. Liabilities (`lcr/liability_lines`) decide
-which currencies are significant."""
+examples in which a deal has the line by these values (`regulatory_assets/reports/lcr/cases/`). A
+factor is what is left of an asset after its haircut, the run-off of an outflow, the share of an
+inflow that counts. A regime stands beside the lines that it changes or adds. Liabilities
+(`lcr/liability_lines`) decide which currencies are significant.
+
+What a jurisdiction may admit and no file here does has no line: restricted committed liquidity
+facilities of a central bank in Level 2B, and 3 % in place of 5 % for the insured part of
+operational deposits under a scheme that meets the criteria of paragraph 78. Neither was read in the
+text."""
 
 
 def lines(day: date) -> Iterator[str]:
-    """Every line with factor, citation and the worked examples that hold a deal of it."""
+    """Every line with factor, citation and the worked examples that weight a deal by it."""
     parameters = Parameters.default().at(day, ["lcr/lines", "lcr/liability_lines"])
-    using: dict[str, dict[str, None]] = {}
-    for bank in coverage.cases().banks:
-        for case in bank.cases:
-            for part in case.parts:
-                using.setdefault(part.line, {})[case.name] = None
-    for worked in coverage.cases().calculations:
-        for line in (*worked.lines, *worked.amounts):
-            using.setdefault(line, {})[worked.name] = None
-    for views in coverage.cases().currencies:
-        for taken in views.rows:
-            using.setdefault(taken["line"], {})[views.name] = None
-    yield from (_LCR, "")
     rates, owed = parameters.rates("lcr/lines"), parameters.rates("lcr/liability_lines")
+    using = {entry: dict.fromkeys(names) for entry, names in coverage.deciding().items()}
+    worked = coverage.cases()
+    held = [
+        (c.name, c.regime, line) for c in worked.calculations for line in (*c.lines, *c.amounts)
+    ]
+    held += [(c.name, c.regime, taken["line"]) for c in worked.currencies for taken in c.rows]
+    for name, regime, line in held:
+        row = rates.row(line, regime)
+        using.setdefault((row.path, row.line), {})[name] = None
+    yield from (_LCR, "")
     by_component: dict[str, list[tuple[str, ...]]] = {}
     for (line,), regime, row in own(rates.regimes, rates.rows):
         rate = f"{plain(row.values['rate'] * 100)} %"
         liability = "yes" if (line,) in owed.rows(regime) else "no"
         found = (f"`{line}`", regime, rate, liability, *cited(row.citation), row.citation.note)
-        cells = (*found, _named(list(using.get(line, {}))))
+        cells = (*found, _named(list(using.get((row.path, row.line), {}))))
         by_component.setdefault(row.texts["component"], []).append(cells)
     head = ("line", "regime", "factor", "liability", "citation", "verified", "note", "cases")
     for component, rows in by_component.items():

@@ -372,6 +372,7 @@ class TestDelivered:
             ("collateral_pieces", "security_id", "'NOBODY'", {"securities_of_security_id"}),
             ("facilities", "drawn", "drawn + 0.01", {"drawn", "limit"}),
             ("account_holders", "share", "0.95", {"shares"}),
+            ("deals", "operational_amount", "amount + 0.01", {"operational"}),
             ("own_funds", "scope", "'NOBODY'", {"scopes"}),
             ("loans", "collateral_type", "'NOTHING'", {"schema"}),
             ("derivatives", "netting_set_id", "'NOBODY'", {"netting_sets_of_netting_set_id"}),

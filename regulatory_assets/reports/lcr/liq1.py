@@ -23,7 +23,8 @@ NOWHERE = "none"
 """The row of lines outside the template, and the row that a total is part of."""
 
 _OPERANDS = ("stock", "hqla", "outflows", "inflows_uncapped", "net_outflows", EXCESS)
-_READINGS = ("mean_of_daily_ratios", "ratio_of_means")
+READINGS = ("mean_of_daily_ratios", "ratio_of_means")
+"""How row 23 may be read (convention 16)."""
 
 
 def _money(name: str, description: str, unit: str = "reporting currency") -> Column:
@@ -53,7 +54,7 @@ LIQ1 = Table(
     reads=LCR_SCOPE_LINES,
     writes=LIQ1,
     by=("scope",),
-    lookups=(Lookup(LCR_QUARTER, by=("scope",), take=("days", *_OPERANDS, *_READINGS)),),
+    lookups=(Lookup(LCR_QUARTER, by=("scope",), take=("days", *_OPERANDS, *READINGS)),),
     parameters=("lcr/liq1_lines", "lcr/liq1_rows"),
     days=quarter_so_far,
 )
@@ -82,6 +83,7 @@ def liq1(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     for row in above:
         value = rows.text(row, "value")
         has_amount = rows.text(row, "unweighted") == "YES"
+        is_ratio = value in READINGS
         mean = fraction(weighted[row], 1, quarter["days"])
         yield {
             "scope": quarter["scope"],
@@ -89,6 +91,6 @@ def liq1(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
             "currency": quarter["reporting_currency"],
             "days": quarter["days"],
             "unweighted": fraction(amounts[row], 1, quarter["days"]) if has_amount else None,
-            "weighted": mean if value == "lines" else quarter.get(value),
-            **{name: quarter[name] if value == "ratio" else None for name in _READINGS},
+            "weighted": mean if value == "lines" else None if is_ratio else quarter[value],
+            **{name: quarter[name] if is_ratio else None for name in READINGS},
         }

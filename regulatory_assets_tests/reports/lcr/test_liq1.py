@@ -17,7 +17,15 @@ from typer.testing import CliRunner
 from regulatory_assets.cli import app
 from regulatory_assets.disclosure.days import expected_days, require
 from regulatory_assets.disclosure.files import WRITERS
-from regulatory_assets.disclosure.liq1 import NOTES, PARAMETERS, Page, make_pages, pages
+from regulatory_assets.disclosure.files import lines as lines_shown
+from regulatory_assets.disclosure.liq1 import (
+    NOTES,
+    PARAMETERS,
+    Page,
+    PageRow,
+    make_pages,
+    pages,
+)
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.regulation.parameters import BASEL, Parameters
@@ -197,6 +205,39 @@ def test_every_line_of_the_ratio_has_a_row_of_its_kind() -> None:
         assert last == expected, line
 
 
+# Typed again from the explanations that the Basel Committee gives beside the template (BCBS d400).
+ROW_OF = {
+    1: "level1_cash level1_central_bank_reserve level1_security level2a_security level2b_rmbs "
+    "level2b_other foreign_sovereign_level2a foreign_sovereign_level2b",
+    3: "retail_stable retail_stable_reduced small_business_stable",
+    4: "retail_less_stable small_business_less_stable",
+    6: "operational_insured operational_uninsured network_deposit",
+    7: "wholesale_nonfinancial wholesale_nonfinancial_insured wholesale_other",
+    8: "own_debt",
+    9: "secured_funding_ swap_even swap_outflow_",
+    11: "derivative_outflow downgrade_collateral valuation_collateral excess_collateral "
+    "uncalled_collateral substitutable_collateral market_valuation",
+    12: "covered_debt structured_vehicle",
+    13: "facility_bank facility_credit_ facility_liquidity_ facility_other facility_posted "
+    "facility_retail",
+    14: "lending_excess lending_financial other_contractual_outflow",
+    15: "uncommitted_facility guarantee other_contingent trade_finance customer_short",
+    17: "reverse_repo_ swap_inflow_ short_cover_lending margin_loan",
+    18: "loan_ operational_placement",
+    19: "security_maturing derivative_inflow other_contractual_inflow facility_received",
+    None: "foreign_sovereign_none retail_term_locked lending_nonfinancial out_of_scope_ unwind_ "
+    "unclassified",
+}
+"""Lines by their row, or how the names of several begin."""
+
+
+def test_every_line_is_in_the_row_that_the_template_explains() -> None:
+    beginnings = {text: row for row, texts in ROW_OF.items() for text in texts.split()}
+    for (line,), row in SET.rates("lcr/liq1_lines").rows().items():
+        fitting = max((b for b in beginnings if line.startswith(b)), key=len)
+        assert row.texts["row"] == str(beginnings[fitting] or NOWHERE), line
+
+
 def test_the_template_has_23_rows_and_totals_only_of_what_is_below() -> None:
     template = SET.rates("lcr/liq1_rows")
     assert [row for (row,) in template.rows()] == [str(n) for n in range(1, 24)]
@@ -213,6 +254,20 @@ def test_expected_days_are_the_weekdays_of_the_quarter() -> None:
     assert expected_days(DAY, since=DAYS[0]) == DAYS
     assert expected_days(DAY, closed=[date(2026, 1, 1), date(2026, 1, 2)]) == DAYS
     assert len(expected_days(date(2026, 3, 31))) == 64
+
+
+def test_a_weekend_counts_where_it_has_figures() -> None:
+    """A month that ends on a Saturday, and a bank that works from Sunday to Thursday."""
+    saturday, friday, sunday = date(2026, 1, 31), date(2026, 1, 30), date(2026, 1, 25)
+    assert expected_days(saturday, since=friday) == (friday, saturday)
+    week = [date(2026, 1, d) for d in (26, 27, 28, 29)]
+    expected = expected_days(date(2026, 1, 29), since=date(2026, 1, 22), closed=[date(2026, 1, 23)])
+    averaged = (date(2026, 1, 22), sunday, *week)
+    assert require(averaged, expected, "liq1", week[-1]) == averaged
+    with pytest.raises(NotReady, match="also holds 2026-01-25"):
+        require((sunday, *week), week, "liq1", week[-1])
+    with pytest.raises(NotReady, match="2026-01-25 is no weekday"):
+        expected_days(week[-1], closed=[sunday])
 
 
 @pytest.mark.parametrize("day", [date(2025, 12, 31), date(2026, 1, 8)])
@@ -250,7 +305,39 @@ def test_a_row_says_its_formula_citation_and_what_is_unverified() -> None:
     assert {r.number: r for r in with_it.rows}[15].unverified == ("lcr/lines trade_finance",)
     (with_it,) = make_pages(_rows(), [], DAYS, 2, SET, {"BANK": {("facility_received", "basel")}})
     where = "lcr/liq1_lines facility_received"
-    assert {r.number: r for r in with_it.rows}[19].unverified == (where,), "not in which row"
+    shown = {r.number: r for r in with_it.rows}
+    assert shown[19].unverified == shown[20].unverified == (where,), "not in which row"
+    assert shown[18].unverified == ()
+
+
+def test_a_row_says_the_factors_of_the_regimes_that_weight_its_lines() -> None:
+    """12 CFR 249.32(a) takes 3 % of stable deposits; of guarantees the Qatar Financial Centre's
+    5 % have been read (QFCRA IBANK 8.4.41), Basel's have not."""
+
+    def row(number: int, *lines: tuple[str, str]) -> PageRow:
+        (page,) = make_pages(_rows(), [], DAYS, 2, SET, {"BANK": set(lines)})
+        return {r.number: r for r in page.rows}[number]
+
+    american, usual = "retail_stable x 3 % (12 CFR 249 32(a))", "retail_stable x 5 % (BCBS 238 75)"
+    alone = row(3, ("retail_stable", "us")).formula
+    assert american in alone
+    assert usual not in alone
+    both = row(3, ("retail_stable", "us"), ("retail_stable", "basel")).formula
+    assert f"{usual} + {american}" in both
+    assert row(15, ("guarantee", "qatar_fc")).unverified == ()
+    assert row(15, ("guarantee", "basel")).unverified == ("lcr/lines guarantee",)
+
+
+def test_row_23_is_read_first_as_the_parameters_say() -> None:
+    """Convention 16: by parameter, both shown."""
+    (found,) = (row for row in _page().rows if row.number == 23)
+    assert found.reading == "mean_of_daily_ratios"
+    for reading, values in (
+        ("mean_of_daily_ratios", [MEAN_OF_RATIOS, RATIO_OF_MEANS]),
+        ("ratio_of_means", [RATIO_OF_MEANS, MEAN_OF_RATIOS]),
+    ):
+        shown = list(lines_shown(replace(found, reading=reading)))
+        assert [figures[1] for _, figures in shown] == values
 
 
 class _Cells(HTMLParser):
@@ -282,6 +369,9 @@ def test_the_html_holds_every_row_and_both_readings(tmp_path: Path) -> None:
     assert [cells[3] for cells in rows[-2:]] == ["208.32 %", "161.98 %"]
     assert [cells[5] for cells in rows[-2:]] == ["208.32 %", "161.98 %"]
     assert "A second person has released all parameters" in target.read_text()
+    assert "was read in the text that it cites" in target.read_text()
+    WRITERS[".html"]([replace(_page(), unread=("lcr/asset_lines: overdue",))], target)
+    assert "not read in the text cited: lcr/asset_lines: overdue." in target.read_text()
     WRITERS[".html"]([replace(_page(), unreleased=("lcr/lines", "lcr/caps"))], target)
     assert "no second person has released the parameters lcr/lines, lcr/caps" in target.read_text()
     assert "average of 3 days" in target.read_text()
@@ -333,6 +423,7 @@ def test_three_days_from_files_to_the_page(tmp_path: Path, sail: Engine) -> None
     ratios = [row for day in LEAP for row in rows_of_day(runner, "lcr", day)]
     assert set(given) == {row["scope"] for row in ratios}
     assert all({"lcr/lines", "lcr/liq1_rows"} < {*page.unreleased} for page in given.values())
+    assert all("lcr/limited_transfer: covers_first" in page.unread for page in given.values())
     for scope, page in given.items():
         shown = {row.number: row for row in page.rows}
         for number, lines in {7: ("wholesale_nonfinancial", "wholesale_other"), 18: LOANS}.items():

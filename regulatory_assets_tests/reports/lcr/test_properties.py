@@ -13,10 +13,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from regulatory_assets.bank.tables import DEALS, PRODUCT_TYPES, SECTORS
+from regulatory_assets.bank.tables import DEALS, PRODUCT_TYPES, SECTORS, SOURCES
+from regulatory_assets.regulation.cases import DealBank
 from regulatory_assets.regulation.parameters import BASEL, Parameters
 from regulatory_assets.regulation.tables import Key, Row
-from regulatory_assets.reports.lcr import calculation
+from regulatory_assets.reports.lcr import calculation, coverage
 from regulatory_assets.reports.lcr.calculation import liquidity_coverage_ratio
 from regulatory_assets.reports.lcr.plain import MEMO, PARAMETERS, Bank, Reading, window
 
@@ -82,10 +83,9 @@ def test_level_2_is_at_most_40_and_2b_at_most_15_percent_of_what_is_adjusted(
     book: dict[str, Decimal],
     foreign: dict[str, Decimal],
 ) -> None:
-    """The adjusted stock after both caps, where it and its levels are positive (Annex 1)."""
+    """The adjusted stock after both caps, where it is positive, whatever its levels (Annex 1)."""
     result = _ratio(book, foreign=foreign)
     one, two_a, two_b = (result[f"adjusted_{n}"] for n in ("level1", "level2a", "level2b"))
-    assume(min(one, two_a, two_b) >= 0)
     stock = one + two_a + two_b - result["cap_level2b"] - result["cap_level2"]
     assume(stock > 0)
     assert stock - one <= stock * Decimal("0.40") + UNIT
@@ -107,6 +107,66 @@ def test_amounts_scale_and_ratios_do_not(
     if small["ratio"] is not None and small["net_outflows"] >= 1:
         tolerance = (16 + abs(small["ratio"])) * UNIT * 8
         assert abs(large["ratio"] - small["ratio"]) <= tolerance
+
+
+def _scaled(bank: DealBank, times: int) -> dict[str, list[dict[str, Any]]]:
+    """The rows of a bank with every amount of money, the limits of its schemes among them, so many
+    times as large; how many securities there are stays."""
+    money = {
+        table.name: {c.name for c in table.columns if (c.unit or "").endswith(MONEY)}
+        for table in SOURCES
+    }
+    return {
+        name: [
+            {k: v * times if k in money[name] and v is not None else v for k, v in row.items()}
+            for row in rows
+        ]
+        for name, rows in bank.rows.items()
+    }
+
+
+MONEY = ("currency", "currency of the row")
+LIMITS = ("lcr/deposit_insurance", "lcr/small_business")
+
+
+def _ratios(
+    bank: DealBank, rows: Mapping[str, Any], known: Parameters
+) -> dict[str, Mapping[str, Any]]:
+    parameters = known.at(bank.day, PARAMETERS)
+    book = Bank(rows, bank.day, Reading(parameters))
+    scopes = {scope for of_entity in book.scopes.values() for scope in of_entity}
+    return {
+        scope: liquidity_coverage_ratio(
+            book.rows_of(scope), parameters, book.regime_of(scope), book.kind_of(scope)
+        )
+        for scope in scopes
+    }
+
+
+@pytest.mark.parametrize("bank", coverage.cases().banks, ids=lambda bank: bank.path.stem)
+def test_a_larger_bank_with_larger_limits_has_the_same_ratios(bank: DealBank) -> None:
+    """Every worked example a thousand times as large, the absolute limits too (paras 76, 89-92)."""
+    times, larger = 1000, Parameters.default()
+    for name in LIMITS:
+        larger = larger.with_values(
+            name, lambda regime, key, row: {n: v * times for n, v in row.values.items()}
+        )
+    large = _ratios(bank, _scaled(bank, times), larger)
+    for scope, small in _ratios(bank, bank.rows, Parameters.default()).items():
+        for name, amount in small.items():
+            if name != "ratio":
+                assert abs(large[scope][name] - amount * times) <= CENT, (scope, name)
+        if small["ratio"] is None:
+            assert large[scope]["ratio"] is None
+        else:
+            assert abs(large[scope]["ratio"] - small["ratio"]) <= UNIT * 100
+
+
+@pytest.mark.parametrize("name", ["deposit_insurance", "connected_customers"])
+def test_limits_that_stay_make_a_larger_bank_another(name: str) -> None:
+    (bank,) = (bank for bank in coverage.cases().banks if bank.path.stem == name)
+    small, large = (_ratios(bank, _scaled(bank, n), Parameters.default()) for n in (1, 1000))
+    assert any(large[s]["outflows"] - small[s]["outflows"] * 1000 > CENT for s in small)
 
 
 @given(books, cents)
