@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 
 from regulatory_assets.reference.markdown import grid
@@ -44,7 +44,7 @@ def lines(day: date) -> Iterator[str]:
         rate = f"{plain(row.values['rate'] * 100)} %"
         liability = "yes" if (line,) in owed.rows(regime) else "no"
         found = (f"`{line}`", regime, rate, liability, *cited(row.citation), row.citation.note)
-        cells = (*found, _named(list(using.get((row.path, row.line), {}))))
+        cells = (*found, ", ".join(using.get((row.path, row.line), {})))
         by_component.setdefault(row.texts["component"], []).append(cells)
     head = ("line", "regime", "factor", "liability", "citation", "verified", "note", "cases")
     for component, rows in by_component.items():
@@ -70,7 +70,7 @@ def proofs(day: date) -> Iterator[str]:
                 f"`{number.table}`",
                 f"{', '.join(number.key)} {number.column}",
                 plain(number.row.values[number.column]),
-                _named(coverage.proving(parameters, number)),
+                ", ".join(coverage.proving(parameters, number)),
             )
             for number in coverage.numbers(parameters)
         ),
@@ -85,7 +85,7 @@ def proofs(day: date) -> Iterator[str]:
                 f"`{code.table}`",
                 f"{', '.join(code.key)}",
                 ", ".join(code.row.texts.values()) or "is named",
-                _named(coverage.proving(parameters, code)),
+                ", ".join(coverage.proving(parameters, code)),
             )
             for code in coverage.codes(parameters)
         ),
@@ -105,14 +105,9 @@ def proofs(day: date) -> Iterator[str]:
             (
                 f"`{name}`",
                 rule.name,
-                _named(deciding.get(entry, []))
+                ", ".join(deciding.get(entry, []))
                 or f"nowhere: {coverage.UNREACHABLE.get((rule.path.stem, rule.name), '')}",
             )
             for entry, (name, rule) in rules.items()
         ),
     )
-
-
-def _named(names: Sequence[str], most: int = 3) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
