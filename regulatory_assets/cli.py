@@ -97,10 +97,15 @@ def run(
     runtime = open_runtime()
     runtime.require_record()
     folder = source or runtime.settings.data
-    last = (to or day).date()
-    days = [d for d in delivery_days(folder) if day.date() <= d <= last]
+    first, last = day.date(), (to or day).date()
+    if last < first:
+        raise NotReady(f"--to {last} lies before --date {first}; give the earlier date first")
+    days = [d for d in delivery_days(folder) if first <= d <= last]
     if not days:
-        raise DeliveryError(f"{folder}: holds no deliveries from {day.date()} to {last}")
+        raise DeliveryError(
+            f"{folder}: holds no deliveries from {first} to {last}; lay the files of a day into a "
+            f"folder of its name, like {folder / str(first)}, or name another place by --source"
+        )
     results = []
     with waiting("running", as_json) as step:
         for result in run_days(days, select, folder, step):

@@ -28,7 +28,10 @@ console = Console(width=None if sys.stdout.isatty() else 120, markup=False, emoj
 errors = Console(stderr=True, markup=False, emoji=False)
 
 Day = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="Reporting date.")]
-Source = Annotated[Path | None, typer.Option("--source", help="Folder of delivered files.")]
+Source = Annotated[
+    Path | None,
+    typer.Option("--source", exists=True, file_okay=False, help="Folder of delivered files."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 _ENGINE_WORDS = 600

@@ -72,8 +72,7 @@ def verify_day(
                 _bring_other_days(ledger, runtime, runner, last)
                 runner.run_stage(stage, day, "verification")
         found = []
-        calculated = (*runtime.graph.sources, *(s.writes for s in runtime.graph.stages))
-        for table in calculated:
+        for table in runtime.graph.tables.values():
             progress(f"comparing {table.name}")
             mine = Version.registered(runtime.register, table, day)
             theirs = Version.registered(scratch.register, table, day)

@@ -68,7 +68,10 @@ def test_a_schedule_of_the_bank_is_taken(monkeypatch: pytest.MonkeyPatch) -> Non
             "privacy show C1 --reason why --as olga",
             "the vault cannot be used (file is not a database)",
         ),
+        ({}, "run --date 2099-01-02 --to 2099-01-01", "--to 2099-01-01 lies before --date 2099"),
+        ({}, "run --date 2099-01-01", "lay the files of a day into a folder of its name, like "),
         ({}, "verify --date 2099-01-01", "nothing is registered for 2099-01-01; run it first"),
+        ({}, "verify --date 2099-01-01 --engine duck", "no engine duck; use sail or spark"),
         ({}, "lake compact --date 2099-01-01", "nothing is registered for 2099-01-01"),
         ({}, "lake compact --date 2099-01-01 --table moon", "no table moon; use one of account_"),
     ],
@@ -90,3 +93,15 @@ def test_a_command_says_what_cannot_be_used(
     assert (ran.exit_code, type(ran.exception)) == (1, SystemExit), ran.output
     assert said in ran.output
     assert {found.name for found in tmp_path.iterdir()} == {"garbage", "var"}, "nothing is made"
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_a_folder_of_deliveries_that_is_not_there_is_no_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = CliRunner().invoke(app, [command, "--date", "2099-01-01", "--source", "nowhere"])
+    assert ran.exit_code == 2
+    assert "'nowhere'" in ran.output
+    assert "does not exist" in ran.output
+    assert not list(tmp_path.iterdir()), "nothing is made"

@@ -8,9 +8,10 @@ there.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -111,6 +112,7 @@ def ingest(
     vault: PersonalData | None = None,
 ) -> Ingested:
     """Take one file. Raises DeliveryError where it cannot be taken at all."""
+    start = time.monotonic()
     runner.require_open(file.day)
     if file.table.personal and vault is None:
         raise DeliveryError(f"{file.named}: holds personal data, and there is no vault to keep it")
@@ -118,7 +120,7 @@ def ingest(
         _require_full(runner, file)
     kept = stage(file, raw_folder(runner.lake.root))
     try:
-        return take(
+        taken = take(
             runner,
             kept,
             [t for t in totals if t.of(file)],
@@ -127,6 +129,7 @@ def ingest(
     except DeliveryError:
         kept.path.unlink(missing_ok=True)
         raise
+    return replace(taken, outcome=replace(taken.outcome, seconds=time.monotonic() - start))
 
 
 def _require_full(runner: Runner, file: DeliveredFile) -> None:

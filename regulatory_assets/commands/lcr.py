@@ -111,6 +111,7 @@ def _lcr_figures(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "entity": row["scope"],
             "scope": row["consolidation"],
             "currency": row["currency"],
+            "layer": "net",
             **_figures(row),
         }
         for row in rows

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import os
 import re
+import time
 import tracemalloc
 from datetime import timedelta
 from decimal import Decimal
@@ -414,7 +415,9 @@ def _big(desk: Desk, lines: int, packed: bool = False) -> None:
                 f"C{n:040d},RETAIL,true,{',' if n % 100_000 == 99_999 else ''}\n"
                 for n in range(start, start + 1000)
             )
+    start = time.monotonic()
     (done,) = ingest_table(desk.runner, desk.deliveries, desk.table("counterparties"), desk.day)
+    assert done.outcome.seconds > (time.monotonic() - start) / 2, "from staging to registering"
     wrong = lines // 100_000
     assert (done.delivery.delivered, done.delivery.rejected) == (lines, wrong)
     assert done.outcome.booked == lines - wrong

@@ -202,6 +202,21 @@ def test_observe(engine: Engine) -> None:
     assert seen.get == {"n": 3}
 
 
+@notyet("sail", "a frame is calculated anew at each look: what is looked at twice is written aside")
+def test_cached_rows_outlive_their_file(engine: Engine, tmp_path: Path) -> None:
+    pq.write_table(rows("a", "1"), tmp_path / "rows.parquet")
+    frame = engine.session.read.parquet(str(tmp_path)).cache()
+    assert len(frame.collect()) == 1
+    (tmp_path / "rows.parquet").unlink()
+    assert len(frame.collect()) == 1
+
+
+@notyet("sail", "a hint in a query is ignored: files are not laid out by hints")
+def test_a_hint_in_a_query(engine: Engine) -> None:
+    frame = engine.session.sql("SELECT /*+ REPARTITION(3) */ id FROM range(20)")
+    assert frame.select(F.spark_partition_id().alias("part")).distinct().count() == 3
+
+
 @notyet("sail", "a malformed line raises: lines are read as text and split")
 def test_permissive_csv_keeps_reading(engine: Engine, tmp_path: Path) -> None:
     file = tmp_path / "lines.csv"

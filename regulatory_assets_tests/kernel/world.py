@@ -291,12 +291,18 @@ class World:
         assert stored == {n: self._stored_files(n) for n in self.graph.tables}
 
     def _check_past(self, day: date, random: Random) -> None:
-        """A random past revision, and all tables as known at a random moment."""
+        """A random past revision, what changed before it since another, and all tables as known at
+        a random moment."""
         name, past_day, revision = random.choice(sorted(self.expected))
         state = self.expected[name, past_day, revision]
         version = self.version(name, past_day).until(revision)
         assert version.revision == revision
         self._check_state(version, state, "as of a revision")
+        earlier = random.randint(0, revision)
+        changed = Counter(state)
+        changed.subtract(self.expected.get((name, past_day, earlier), Counter()))
+        entries = self.reader.changes(version, version.until(earlier)).toArrow()
+        assert added(entries, version.table) == Counter({r: n for r, n in changed.items() if n})
         moment, revisions = random.choice(self.moments)
         for (table, known_day), known in revisions.items():
             assert self.register.revision_at(table, known_day, moment) == known
@@ -324,12 +330,7 @@ class World:
                 else None
             )
             if entries is not None:
-                summed: Counter[Row] = Counter()
-                for row, entry in zip(
-                    rows_of(entries, table), entries.column("entry").to_pylist(), strict=True
-                ):
-                    summed[row] += entry
-                summed = Counter({row: n for row, n in summed.items() if n})
+                summed = added(entries, table)
                 assert summed == expected, f"{name}: raw entries do not add up to the state"
 
     def _stored_files(self, name: str) -> dict[str, int]:
@@ -360,10 +361,15 @@ def raw_sum(path: Path, table: Table, day: date, postings: set[str]) -> State:
         pc.equal(arrow.column("reporting_date"), pa.scalar(day)),
         pc.is_in(arrow.column("posting"), pa.array(sorted(postings), pa.string())),
     )
-    arrow = arrow.filter(wanted)
+    return added(arrow.filter(wanted), table)
+
+
+def added(entries: pa.Table, table: Table) -> State:
+    """The net of some entries, row by row; what has been taken back counts below zero."""
     summed: Counter[Row] = Counter()
-    entries = arrow.column("entry").to_pylist()
-    for row, entry in zip(rows_of(arrow, table), entries, strict=True):
+    for row, entry in zip(
+        rows_of(entries, table), entries.column("entry").to_pylist(), strict=True
+    ):
         summed[row] += entry
     return Counter({row: n for row, n in summed.items() if n})
 

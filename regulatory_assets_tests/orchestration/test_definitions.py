@@ -49,6 +49,9 @@ def test_every_table_is_an_asset_that_describes_itself() -> None:
         assert {k.to_user_string() for k in node.parent_keys} == read
         assert node.group_name == stage.writes.group
         assert list(node.owners) == [stage.writes.owner]
+        assert node.kinds == {"delta", "pyspark"}
+        assert node.description.startswith(stage.writes.description)
+        assert {*node.partitions_def.get_partition_keys()} > {str(day) for day in DAYS}
         assert node.code_version
         columns = node.metadata["dagster/column_schema"].columns
         assert tuple(c.name for c in columns) == stage.writes.column_names
