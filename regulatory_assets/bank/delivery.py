@@ -105,13 +105,17 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def delivery_days(folder: Path) -> tuple[date, ...]:
-    """The reporting dates for which the folder holds files, in order. Raises DeliveryError."""
+    """The reporting dates for which the folder holds files, in order. Raises DeliveryError, also
+    for a date that is written in another way: nobody would look for its files."""
     days = []
     for child in _listed(folder):
         try:
-            days.append(date.fromisoformat(child.name))
+            day = date.fromisoformat(child.name)
         except ValueError:
             continue
+        if child.name != str(day):
+            raise DeliveryError(f"{child}: the folder of that day is named {day}; rename it")
+        days.append(day)
     return tuple(days)
 
 

@@ -112,6 +112,16 @@ def test_a_folder_that_cannot_be_listed_is_refused(
             look()
 
 
+def test_a_day_written_in_another_way_is_refused(desk: Desk) -> None:
+    """Nobody would look for the files in it."""
+    written = desk.here.with_name(f"{desk.day:%Y%m%d}")
+    desk.here.rename(written)
+    with pytest.raises(DeliveryError, match=rf"{written.name}: .* is named {desk.day}; rename it"):
+        delivery_days(desk.deliveries)
+    written.rename(desk.here)
+    assert desk.day in delivery_days(desk.deliveries)
+
+
 def test_a_folder_in_place_of_a_file_is_refused(desk: Desk) -> None:
     (desk.here / "fx_rates.csv").mkdir()
     with pytest.raises(DeliveryError, match=r"fx_rates\.csv: cannot be read"):
