@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.releasing import together
 from regulatory_assets.disclosure.beside import marks_of, scope_lines
 from regulatory_assets.disclosure.days import require
@@ -67,7 +68,8 @@ class PageRow:
 class Page:
     """LIQ1 of one scope; ``revision`` is that of the table it was read from.
 
-    ``unreleased`` names the parameter files behind its figures that no second person has released.
+    ``unreleased`` names the parameter files behind its figures that no second person has released,
+    ``stamp`` begins the heading of a page that is from a demonstration.
     """
 
     scope: str
@@ -76,6 +78,7 @@ class Page:
     revision: int
     rows: tuple[PageRow, ...]
     unreleased: tuple[str, ...] = ()
+    stamp: str = ""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -99,7 +102,8 @@ def pages(runtime: Runtime, day: date, expected: Sequence[date]) -> tuple[Page, 
     lines = scope_lines(runtime, version)
     made = make_pages(base, adjusted, tuple(expected), version.revision, parameters, lines)
     unreleased = together(marks_of(runtime, version, lines).values()).unreleased
-    return tuple(replace(page, unreleased=unreleased) for page in made)
+    stamp = people.stamp(runtime.events.read())
+    return tuple(replace(page, unreleased=unreleased, stamp=stamp) for page in made)
 
 
 def make_pages(
