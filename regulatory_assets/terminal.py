@@ -35,6 +35,8 @@ Source = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 _ENGINE_WORDS = 600
+_TOO_LARGE = ("too large to store in a Decimal", "NUMERIC_VALUE_OUT_OF_RANGE")
+"""What Sail says, and Apache Spark, of an amount beyond its type."""
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -107,7 +109,7 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
         except PySparkException as error:
             if isinstance(error, AnalysisException):  # what was asked is wrong, not what is there
                 raise
-            tell("error", _of_the_engine(error), "red")
+            tell("error", of_the_engine(error), "red")
             raise typer.Exit(1) from None
         except OSError as error:
             if error.filename is None:  # not of a file or folder that somebody named
@@ -127,9 +129,14 @@ def _of_a_database(error: DBAPIError) -> str:
     )
 
 
-def _of_the_engine(error: PySparkException) -> str:
-    """What the engine says, for as long as somebody reads it."""
+def of_the_engine(error: PySparkException) -> str:
+    """What the engine says, for as long as somebody reads it, and what to do."""
     told = str(error).strip().partition("\n")[0][:_ENGINE_WORDS]
+    if any(word in told for word in _TOO_LARGE):
+        return (
+            f"an amount is too large to be calculated with ({told}); correct the row that holds "
+            "it, or the rule that makes it"
+        )
     return (
         f"the engine failed ({told}); where it names a file, restore that from backup: "
         "audit verify names all that are missing"

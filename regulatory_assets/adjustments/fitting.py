@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from difflib import get_close_matches
@@ -33,6 +34,8 @@ from regulatory_assets.ledger.table import DATE_PATTERN, SCALE, Column, ColumnTy
 
 _NUMBERS = (ColumnType.MONEY, ColumnType.RATE, ColumnType.INTEGER, ColumnType.LONG)
 LINE = "line"
+_PATTERN = r"([^\\]|\\[%_\\])*"
+"""Other patterns are not the same to both engines: Sail matches by them, Apache Spark fails."""
 _FEW = 3
 """Up to so many other stages are named that have what one lacks."""
 
@@ -155,15 +158,25 @@ def _check_test(
         of = stage.reads.name if stage.spreads else rule.stage
         of_it = f"{', '.join(known)}{_elsewhere(test.field, others)}"
         raise refuse(rule, place, f"{of} has no field {test.field}; use one of {of_it}")
-    if test.op == "like" and column.type is not ColumnType.STRING:
-        raise refuse(rule, place, f"like is for text, {test.field} is {column.type.value}")
-    values = test.value if isinstance(test.value, tuple) else (test.value,)
+    if test.op == "like":
+        _check_pattern(rule, test, place, column)
     if test.op in ("is null", "like"):
         return
+    values = test.value if isinstance(test.value, tuple) else (test.value,)
     typed = [_typed(rule, place, column, value) for value in values]
     if test.op == "between" and typed[0] > typed[1]:
         told = f"{test.field}: no value lies between {values[0]} and {values[1]}"
         raise refuse(rule, place, f"{told}; write the smaller first")
+
+
+def _check_pattern(rule: Rule, test: Test, place: str, column: Column) -> None:
+    """Refuse a pattern of what is no text, and one that the engines read each in its own way."""
+    if column.type is not ColumnType.STRING:
+        raise refuse(rule, place, f"like is for text, {test.field} is {column.type.value}")
+    pattern = _typed(rule, place, replace(column, allowed=()), test.value)
+    if not re.fullmatch(_PATTERN, pattern, re.DOTALL):
+        said = f"{given(pattern)} has a \\ before other than %, _ or \\; for itself write it twice"
+        raise refuse(rule, place, f"{test.field}: {said}")
 
 
 def _check_operation(

@@ -49,6 +49,11 @@ def mode(log: Sequence[Event]) -> str:
     return str(log[0].document["mode"]) if log and log[0].kind == OPENED else ""
 
 
+def stamp(log: Sequence[Event]) -> str:
+    """What all that people read of a demonstration begins with; empty of any other log."""
+    return "DEMO " if mode(log) == DEMO else ""
+
+
 def open_demo(log: EventLog) -> None:
     """Open a new log as a demonstration. Raises NotAllowed where it was opened otherwise."""
     found = log.read()

@@ -28,7 +28,7 @@ Reason = Annotated[str, typer.Option(help="Why.", callback=said)]
 
 def stamp(runtime: Runtime) -> str:
     """What all output of a demonstration says."""
-    return "DEMO " if people.mode(runtime.events.read()) == people.DEMO else ""
+    return people.stamp(runtime.events.read())
 
 
 def acting(runtime: Runtime, name: str | None, key: Path | None) -> Actor:

@@ -12,6 +12,7 @@ from rich.table import Column as GridColumn
 from rich.table import Table as Grid
 
 from regulatory_assets.adjustments.book import RuleBook
+from regulatory_assets.commands.acting import stamp
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.ledger.reader import Reader, Version
@@ -58,7 +59,7 @@ def show_branch(day: Day, entity: Entity = None, as_of: AsOf = None, as_json: Js
     if entity is not None and not found:
         known = ", ".join(sorted({row["entity_id"] for row in whole}))
         raise NotReady(f"no branches of {entity} on {day.date()}; entities: {known}")
-    title = f"Branches, {day.date()}"
+    title = f"{stamp(runtime)}Branches, {day.date()}"
     _show(found, version, title, ("entity_id", "branch_id", "name"), _BRANCH, as_json)
 
 
@@ -84,7 +85,7 @@ def show_aml(
     if customer is not None and not found:
         of = "" if entity is None else f" at {entity}"
         raise NotReady(f"no transactions of {customer}{of} are in the deliveries of {day.date()}")
-    title = f"Customers' days, {day.date()}"
+    title = f"{stamp(runtime)}Customers' days, {day.date()}"
     names = ("entity_id", "counterparty_id", "booking_date", "risk_band")
     _show(found, version, title, names, _AML, as_json)
 

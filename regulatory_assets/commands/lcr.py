@@ -13,6 +13,7 @@ from rich.table import Column as GridColumn
 from rich.table import Table as Grid
 
 from regulatory_assets.adjustments.releasing import Marks, document, together, told
+from regulatory_assets.commands.acting import stamp
 from regulatory_assets.commands.figures import AsOf, version_of, warn_where_behind
 from regulatory_assets.disclosure.beside import marks_by_scope
 from regulatory_assets.ledger import frames
@@ -42,7 +43,7 @@ def show_lcr(
     if as_json:
         print_json([{**figure, **document(beside[figure["entity"]])} for figure in figures])
         return
-    _print_figures(figures, day.date(), beside)
+    _print_figures(runtime, figures, day.date(), beside)
 
 
 @plainly
@@ -79,7 +80,8 @@ def show_currencies(
     right = ("share", "HQLA", "outflows", "inflows", "net outflows", "LCR", "revision")
     grid = Grid("entity", "scope", "currency", *_right(*right), title_justify="left")
     reported = ", ".join(sorted({figure["reporting_currency"] for figure in found}))
-    grid.title = f"LCR by significant currency, {day.date()}, amounts in {reported}, never summed"
+    what = f"LCR by significant currency, {day.date()}, amounts in {reported}, never summed"
+    grid.title = f"{stamp(runtime)}{what}"
     for figure in found:
         share = "" if figure["share"] is None else _percent(figure["share"])
         names = (figure["entity"], figure["scope"], figure["currency"])
@@ -93,8 +95,10 @@ def _beside(runtime: Runtime, day: date, as_of: int | None = None) -> Mapping[st
     return marks_by_scope(runtime, version_of(runtime, "lcr", day, as_of))
 
 
-def _print_figures(figures: list[dict[str, Any]], day: date, beside: Mapping[str, Marks]) -> None:
-    console.print(_lcr_grid(figures, day))
+def _print_figures(
+    runtime: Runtime, figures: list[dict[str, Any]], day: date, beside: Mapping[str, Marks]
+) -> None:
+    console.print(_lcr_grid(figures, f"{stamp(runtime)}Liquidity coverage ratio, {day}"))
     _print_marks(figures, beside)
 
 
@@ -134,14 +138,14 @@ def _scopes(rows: list[dict[str, Any]]) -> str:
     return ", ".join(str(r["scope"]) for r in rows)
 
 
-def _lcr_grid(figures: list[dict[str, Any]], day: date) -> Grid:
+def _lcr_grid(figures: list[dict[str, Any]], title: str) -> Grid:
     """Where rules have moved a ratio, that before any rule and the difference stand beside it."""
     ruled = any(f["variance"] != 0 for f in figures)
     amounts = ("HQLA", "outflows", "inflows", "net outflows")
     ratios = ("base", "rules", "LCR") if ruled else ("LCR",)
     grid = Grid("entity", "scope", *_right(*amounts, *ratios, "revision"), title_justify="left")
     currencies = sorted({f["currency"] for f in figures})
-    grid.title = f"Liquidity coverage ratio, {day}, {', '.join(currencies)}"
+    grid.title = f"{title}, {', '.join(currencies)}"
     for f in figures:
         shown = _amounts(f)
         if ruled:
@@ -156,7 +160,7 @@ def _percent(ratio: Decimal | None, form: str = ".2f") -> str:
 
 def print_lcr(runtime: Runtime, day: date) -> None:
     """The ratios of a day as a grid, as they stand."""
-    _print_figures(_lcr_figures(_lcr_rows(runtime, day)), day, _beside(runtime, day))
+    _print_figures(runtime, _lcr_figures(_lcr_rows(runtime, day)), day, _beside(runtime, day))
 
 
 def _lcr_rows(runtime: Runtime, day: date, as_of: int | None = None) -> list[dict[str, Any]]:

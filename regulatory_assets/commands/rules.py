@@ -159,6 +159,7 @@ def print_impact(runtime: Runtime, found: Impact) -> None:
             f"{stamp(runtime)}{found.rule_id} on {day.day}: {day.affected:,} of {day.rows:,} rows"
         )
         _print_moved(grid, day.figures)
+        _print_amounts(day)
         say_closed(day)
         written = ", ".join(f"{o.table} {o.rows:,}" for o in day.stages) or "nothing"
         console.print(f"would be written: {written}")
@@ -169,6 +170,13 @@ def print_impact(runtime: Runtime, found: Impact) -> None:
             _print_together(day.together)
     say_undelivered(found.rule_id, found.undelivered)
     console.print(f"days reached: {len(found.reached)}; impact {found.hash}", highlight=False)
+
+
+def _print_amounts(day: DayImpact) -> None:
+    """What the rule itself changes at its stage, rows added up whatever the sign."""
+    for column, amounts in day.reach.moved.items():
+        by = ", ".join(f"{moved:,.2f} {currency}" for currency, moved in amounts.items())
+        console.print(f"{column} moves by {by}", highlight=False)
 
 
 def _print_together(found: Together) -> None:

@@ -70,7 +70,7 @@ WRITERS: Mapping[str, Callable[[Sequence[Page], Path], None]] = {
 def heading(page: Page) -> str:
     """What a page is about, in one line."""
     return (
-        f"LIQ1: liquidity coverage ratio, {page.scope}, {page.currency}, average of "
+        f"{page.stamp}LIQ1: liquidity coverage ratio, {page.scope}, {page.currency}, average of "
         f"{len(page.days)} days from {page.days[0]} to {page.days[-1]} (revision {page.revision})"
     )
 

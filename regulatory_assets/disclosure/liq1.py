@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.releasing import together
 from regulatory_assets.disclosure.beside import marks_of, scope_lines
 from regulatory_assets.disclosure.days import require
@@ -73,6 +74,7 @@ class Page:
 
     ``unreleased`` names the parameter files behind its figures that no second person has released,
     ``unread`` all entries behind them, of rows or not, that nobody has read in the text they cite.
+    ``stamp`` begins the heading of a page that is from a demonstration.
     """
 
     scope: str
@@ -82,6 +84,7 @@ class Page:
     rows: tuple[PageRow, ...]
     unreleased: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    stamp: str = ""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -108,8 +111,10 @@ def pages(runtime: Runtime, day: date, expected: Sequence[date]) -> tuple[Page, 
     made = make_pages(base, adjusted, days, version.revision, parameters, lines)
     marks = marks_of(runtime, version, lines)
     unreleased = together(marks.values()).unreleased
+    stamp = people.stamp(runtime.events.read())
     return tuple(
-        replace(page, unreleased=unreleased, unread=marks[page.scope].unverified) for page in made
+        replace(page, unreleased=unreleased, unread=marks[page.scope].unverified, stamp=stamp)
+        for page in made
     )
 
 

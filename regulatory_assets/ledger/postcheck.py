@@ -41,6 +41,8 @@ def check_posting(reader: Reader, previous: Version, posting: str) -> Counts:
     apart = before and reader.is_large(previous)
     found = _counted(entries, reader.entries(previous) if before and not apart else None, table)
     if found.booked + found.reversed != found.entries:
+        alike = entries.where(F.abs(F.col(ENTRY)) > 1)  # rows added up by their contents
+        _refuse_twice(alike, previous)
         raise PostingRefused(f"{table.name}: an entry is neither a booking nor a reversal")
     if found.most > 1:
         twice = entries.groupBy(ENTRY, *table.ledger_key).count().where("count > 1")

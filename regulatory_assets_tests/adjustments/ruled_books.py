@@ -268,12 +268,15 @@ def scenario(
     return tables
 
 
-def layer_sums(rows: Iterable[Row]) -> dict[tuple[object, object], Decimal]:
-    """Signed amounts of the adjustment layer of lines or flows, by book and part."""
+def layer_sums(name: str, rows: Iterable[Row], layer: str) -> dict[tuple[object, object], Decimal]:
+    """Signed amounts of one layer of lines or flows, by book and part; what adds up to nothing is
+    left out."""
+    place = GRAPH.tables[name].content.index("amount")
     sums: dict[tuple[object, object], Decimal] = defaultdict(Decimal)
     for row in rows:
-        if row[0] == "adjustment":
-            book, part = (row[3], row[5])
-            amount = row[-1] if isinstance(row[-1], Decimal) else row[6]
-            sums[book, part] += (amount or Decimal(0)) * row[1]  # type: ignore[operator]
+        sign, amount = row[1], row[place]
+        if row[0] == layer and amount is not None:
+            assert isinstance(sign, int)
+            assert isinstance(amount, Decimal)
+            sums[row[3], row[5]] += amount * sign
     return {key: amount for key, amount in sums.items() if amount}

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -24,6 +25,7 @@ from regulatory_assets.adjustments.reach import Reach, beyond_limits, measure
 from regulatory_assets.adjustments.rule import Rule, RuleError, parse
 from regulatory_assets.adjustments.thresholds import second_look
 from regulatory_assets.adjustments.waiting import waiting
+from regulatory_assets.commands.rules import print_impact
 from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.control.events import (
     Actor,
@@ -654,6 +656,21 @@ def seen(before: dict[str, str | None], after: dict[str, str | None], affected: 
 )
 def test_what_needs_a_second_approval(impact: Impact, reasons: int) -> None:
     assert len(list(second_look(impact))) == reasons
+
+
+def test_who_looks_at_an_impact_reads_rows_amounts_and_figures(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = seen({"ratio": "1.20"}, {"ratio": "1.21"}, affected=3)
+    amounts = {"amount": {"EUR": Decimal("1250.5"), "USD": Decimal(7)}}
+    day = replace(found.days[0], reach=Reach(3, amounts))
+    unopened: Any = SimpleNamespace(events=SimpleNamespace(read=tuple))
+    print_impact(unopened, replace(found, days=(day,)))
+    shown = capsys.readouterr().out
+    assert "R on 2026-01-05: 3 of 100 rows" in shown
+    assert "120.00 %" in shown
+    assert "121.00 %" in shown
+    assert "amount moves by 1,250.50 EUR, 7.00 USD\n" in shown
 
 
 def test_the_last_day_of_each_month_and_the_latest_are_looked_at() -> None:

@@ -211,7 +211,7 @@ class Play:
                     wrong.append(f"{name} {which} rules: {said}")
             if name in ("flows", "lines"):
                 own = rows_of(self.reader.rows(version).toArrow(), table)
-                wrong += _not_additive(name, own)
+                wrong += _not_additive(name, before[name], after[name], own)
         assert not wrong, "\n".join([*wrong, *(str(r.document()) for r in self._rules())])
 
     def _rules(self) -> list[Rule]:
@@ -240,15 +240,18 @@ def _plain(name: str, rows: Iterable[books_model.Row]) -> list[books_model.Row]:
     return [(*row[:-2], row[-1]) if name == "lines" else row for row in rows]
 
 
-def _not_additive(name: str, rows: list[books_model.Row]) -> list[str]:
+def _not_additive(
+    name: str, before: books_model.State, after: books_model.State, rows: list[books_model.Row]
+) -> list[str]:
     """Adjusted less base is the sum of the adjustment layer (I7), by the rows themselves."""
-    place = -1 if name == "flows" else 6
-    layers: dict[object, Decimal] = {}
-    for row in rows:
-        amount = row[place]
-        assert amount is None or isinstance(amount, Decimal)
-        layers[row[0]] = layers.get(row[0], Decimal(0)) + (amount or Decimal(0)) * row[1]  # type: ignore[operator]
-    return [] if set(layers) <= {"base", "adjustment"} else [f"{name}: layers {sorted(layers)}"]
+    base, net = (ruled.layer_sums(name, of.elements(), "base") for of in (before, after))
+    expected = {k: net.get(k, Decimal(0)) - base.get(k, Decimal(0)) for k in {*base, *net}}
+    found = ruled.layer_sums(name, rows, "adjustment")
+    return [
+        f"{name} {key}: rules add {found.get(key, 0)}, adjusted less base is {moved}"
+        for key in {*expected, *found}
+        if found.get(key, Decimal(0)) != (moved := expected.get(key, Decimal(0)))
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Of a deal's ``due`` the flows take a copy and no line does, so a rule on it ends
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,8 @@ def test_people_are_told_of_a_rule_that_moves_no_figure(
         runner.run_day(DAY, "test")
         return {d["rule_id"]: d for d in injections(runner, books.REPORT, DAY, name, 1.0)}
 
-    for one in (rule(operations=DUE), rule("R-2", conditions=IS_60, priority=1)):
+    ending = rule("R-2", conditions=IS_60, priority=1, expiry="2026-03-01")
+    for one in (rule(operations=DUE), ending):
         office.governance.submit(ANNA, one)
         seen = office.governance.impact(office.runner, one.id)
         assert seen.days[0].unmoved == (ends if one.id == "R-1" else None)
@@ -72,10 +74,15 @@ def test_people_are_told_of_a_rule_that_moves_no_figure(
         else:
             assert "unmoved" not in told_of
 
-    def why() -> dict[str, str]:
-        return {r.rule: r.why for r in to_review(office.runner, office.log, DAY)}
+    def why(day: date = DAY) -> dict[str, str]:
+        found = reversed([*to_review(office.runner, office.log, day)])
+        return {r.rule: r.why for r in found}
 
-    assert why() == {"R-1": f"moved nothing when it was approved: {ends}"}
+    moved_nothing = {"R-1": f"moved nothing when it was approved: {ends}"}
+    assert why() == why(date(2026, 1, 29)) == moved_nothing
+    assert why(date(2026, 1, 30)) == moved_nothing | {"R-2": "expires on 2026-03-01"}
+    assert why(date(2027, 1, 1)) == moved_nothing, "the one has expired, the other held for a year"
+    assert why(date(2027, 1, 2)) == {"R-1": "has held since 2026-01-01"}
     deals = office.play.given.deals
     deals["b1", "d1"] = replace(deals["b1", "d1"], amount=Decimal(61))
     office.play.deliver()

@@ -19,6 +19,7 @@ from pyspark.sql.connect.column import Column
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.arithmetic import fraction, mul_div, product, ratio, total
 from regulatory_assets.ledger.table import ColumnType
+from regulatory_assets.terminal import of_the_engine
 
 ROWS = 2000
 FEW = settings(max_examples=3)
@@ -169,8 +170,9 @@ def test_beyond_the_bounds(
 
 def test_total_beyond_money_raises(engine: Engine) -> None:
     data = pa.table({"v": pa.array([LARGEST, decimal(1)], MONEY.arrow)})
-    with pytest.raises(PySparkException):
+    with pytest.raises(PySparkException) as raised:
         engine.session.createDataFrame(data).agg(total(F.col("v"))).collect()
+    assert of_the_engine(raised.value).startswith("an amount is too large to be calculated with (")
 
 
 UNITS = st.integers(min_value=-(10**28) + 1, max_value=10**28 - 1)

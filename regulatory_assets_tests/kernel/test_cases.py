@@ -126,8 +126,9 @@ def test_a_key_that_stands_already_is_refused(
     amended = frame(world.engine, books.DEALS, [(*row[:4], Decimal(9), *row[5:])])
     booked, previous = frames.as_base_rows(amended, books.DEALS), world.version("deals", DAY)
     told = f"stand twice: book={row[0]}, id={row[1]}, layer=base"
-    with pytest.raises(PostingRefused, match=told):
-        world.runner.write(previous, booked)
+    for rows in (booked, booked.withColumn("entry", F.lit(2))):  # the same row twice adds up
+        with pytest.raises(PostingRefused, match=told):
+            world.runner.write(previous, rows)
     _, counts = world.runner.write(previous, frames.union([booked, frames.negative(stood)]))
     assert counts == Counts(booked=1, reversed=1, base=2)
 

@@ -580,6 +580,8 @@ def test_the_documents_of_a_calculated_day(
     ):  # fmt: skip
         ran = CliRunner().invoke(app, words.split())
         assert ran.exit_code == 0, f"{words}: {ran.output}"
+    for name in ("lcr", "currencies", "branch", "aml"):
+        assert CliRunner().invoke(app, ["show", name, *day.split()]).stdout.startswith("DEMO ")
     (tmp_path / "two.json").write_text(f"[{RULE.replace('R-1', 'R-2')}, {RULE}]")
     before = open_runtime().events.read()
     ran = CliRunner().invoke(app, ["rules", "submit", str(tmp_path / "two.json"), "--as", "anna"])

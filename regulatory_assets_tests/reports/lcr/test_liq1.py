@@ -14,6 +14,7 @@ import pytest
 from openpyxl import load_workbook
 from typer.testing import CliRunner
 
+from regulatory_assets.adjustments import people
 from regulatory_assets.cli import app
 from regulatory_assets.disclosure.days import expected_days, require
 from regulatory_assets.disclosure.files import WRITERS
@@ -372,7 +373,10 @@ def test_the_html_holds_every_row_and_both_readings(tmp_path: Path) -> None:
     assert "was read in the text that it cites" in target.read_text()
     WRITERS[".html"]([replace(_page(), unread=("lcr/asset_lines: overdue",))], target)
     assert "not read in the text cited: lcr/asset_lines: overdue." in target.read_text()
-    WRITERS[".html"]([replace(_page(), unreleased=("lcr/lines", "lcr/caps"))], target)
+    assert "<h2>LIQ1:" in target.read_text()
+    demo = replace(_page(), unreleased=("lcr/lines", "lcr/caps"), stamp="DEMO ")
+    WRITERS[".html"]([demo], target)
+    assert "<h2>DEMO LIQ1:" in target.read_text()
     assert "no second person has released the parameters lcr/lines, lcr/caps" in target.read_text()
     assert "average of 3 days" in target.read_text()
 
@@ -391,7 +395,9 @@ def test_the_workbook_holds_every_row_and_both_readings(tmp_path: Path) -> None:
     assert rows[2][5] == rows[2][3] + 1000
     assert [round(Decimal(repr(r[3])), 8) for r in rows[-2:]] == [MEAN_OF_RATIOS, RATIO_OF_MEANS]
     assert "3 days" in sheet["A1"].value
-    WRITERS[".xlsx"]([replace(_page(), unreleased=("lcr/lines",))], target)
+    assert sheet["A1"].value.startswith("LIQ1: ")
+    WRITERS[".xlsx"]([replace(_page(), unreleased=("lcr/lines",), stamp="DEMO ")], target)
+    assert load_workbook(target)["BANK"]["A1"].value.startswith("DEMO LIQ1: ")
     said = [cell.value for cell in load_workbook(target)["BANK"]["B"]]
     assert any("released the parameters lcr/lines." in str(text) for text in said)
 
@@ -436,6 +442,9 @@ def test_three_days_from_files_to_the_page(tmp_path: Path, sail: Engine) -> None
             mean = sum((r[name] for r in ratios if r["scope"] == scope), Decimal(0)) / 3
             assert shown[number].base.weighted == mean.quantize(CENT, ROUND_HALF_UP)
         assert all(row.adjusted == row.base for row in page.rows)
+    assert {page.stamp for page in given.values()} == {""}
+    people.open_demo(runtime.events)
+    assert {page.stamp for page in pages(runtime, LEAP[-1], LEAP)} == {"DEMO "}
     with pytest.raises(NotReady, match="lacks 2024-03-01"):
         pages(runtime, LEAP[-1], (*LEAP, date(2024, 3, 1)))
     with pytest.raises(NotReady, match="liq1 has no rows for 2024-03-01"):
