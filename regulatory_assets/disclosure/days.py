@@ -42,7 +42,7 @@ def require(
             f"{what} of {day} lacks {_listed(missing)}; run these days and {day} again, name days "
             "without figures with --closed, or the first day of the average with --since"
         )
-    first = min(expected)
+    first = min(expected, default=day)
     others = sorted(set(averaged) - set(expected))
     surplus = [other for other in others if other < first or not _is_weekend(other)]
     if surplus:

@@ -11,12 +11,8 @@ _SHOWN = ("deal_id", "amount", "operational_amount")
 
 
 def _within_balance(day: Examination, since: int) -> Result:
-    """Asked of all deals once, then of what was booked since."""
     beyond = F.col("operational_amount") > F.col("amount")
-    if since:
-        found = day.booked(DEALS, since).where(beyond)
-    else:
-        found = day.keys(DEALS, _SHOWN, among=beyond)
+    found = day.keys(DEALS, _SHOWN, among=beyond)
     said = "deposits are operational by more than they are; no more than that counts as operational"
     return verdict(found.count(), found, _SHOWN, said, "nothing is operational beyond its balance")
 

@@ -271,6 +271,14 @@ def test_a_weekend_counts_where_it_has_figures() -> None:
         expected_days(week[-1], closed=[sunday])
 
 
+def test_an_average_of_no_day_is_refused() -> None:
+    """Where the only day that is wanted is also named as one without figures."""
+    none = expected_days(DAY, since=DAY, closed=[DAY])
+    assert not none
+    with pytest.raises(NotReady, match=f"also holds {DAY}, which --since or --closed exclude"):
+        require([DAY], none, "liq1", DAY)
+
+
 @pytest.mark.parametrize("day", [date(2025, 12, 31), date(2026, 1, 8)])
 def test_a_day_outside_the_quarter_so_far_is_refused(day: date) -> None:
     with pytest.raises(NotReady, match=f"{day} is not in the quarter"):
