@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from regulatory_assets.commands.acting import stamp
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.runtime import open_runtime
 from regulatory_assets.terminal import Day, console, plainly
@@ -45,12 +44,11 @@ def liq1(
         raise NotReady(f"{out}: there is no folder {out.absolute().parent}; create it first")
     first = since.date() if since else None
     expected = expected_days(day.date(), first, [d.date() for d in closed or ()])
-    runtime = open_runtime()
-    found = pages(runtime, day.date(), expected)
+    found = pages(open_runtime(), day.date(), expected)
     wanted = [page for page in found if entity in (None, page.scope)]
     if not wanted:
         known = ", ".join(page.scope for page in found)
         raise NotReady(f"no LIQ1 of {entity} for {day.date()}; entities: {known}")
     WRITERS[out.suffix](wanted, out)
     said = f"{out}: {len(wanted)} pages, average of {len(wanted[0].days)} days to {day.date()}"
-    console.print(f"{stamp(runtime)}{said}")
+    console.print(f"{wanted[0].stamp}{said}")

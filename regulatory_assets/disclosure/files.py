@@ -15,7 +15,6 @@ from openpyxl.styles import Alignment, Font
 from openpyxl.worksheet.worksheet import Worksheet
 
 from regulatory_assets.disclosure.liq1 import Page, PageRow
-from regulatory_assets.reports.lcr.liq1 import READINGS
 
 _HEAD = (
     "Row",
@@ -116,7 +115,7 @@ def lines(row: PageRow) -> Iterator[tuple[str, list[Decimal | str | None]]]:
         shown = [of_base.unweighted, of_base.weighted]
         yield row.item, [*shown, of_adjusted.unweighted, of_adjusted.weighted]
         return
-    for name in sorted(READINGS, key=lambda name: name != row.reading):
+    for name in sorted(_READ_AS, key=lambda name: name != row.reading):
         ratios = (getattr(row.base, name), getattr(row.adjusted, name))
         base, adjusted = ("not defined" if ratio is None else ratio for ratio in ratios)
         yield f"{row.item} ({_READ_AS[name]})", [None, base, None, adjusted]
