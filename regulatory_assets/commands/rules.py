@@ -161,8 +161,7 @@ def print_impact(runtime: Runtime, found: Impact) -> None:
         _print_moved(grid, day.figures)
         _print_amounts(day)
         say_closed(day)
-        written = ", ".join(f"{o.table} {o.rows:,}" for o in day.stages) or "nothing"
-        console.print(f"would be written: {written}")
+        _print_written(day)
         say_left(found.rule_id, day.day, day.left)
         say_unmoved(found.rule_id, day)
         say_impossible(day)
@@ -177,6 +176,21 @@ def _print_amounts(day: DayImpact) -> None:
     for column, amounts in day.reach.moved.items():
         by = ", ".join(f"{moved:,.2f} {currency}" for currency, moved in amounts.items())
         console.print(f"{column} moves by {by}", highlight=False)
+
+
+def _print_written(day: DayImpact) -> None:
+    """What every stage would write, and by how much its amounts move in sum; not those of which
+    each figure stands above."""
+    grid = Grid("table", "rows", "amount", "change", title="would be written", title_justify="left")
+    above = {figure.table for figure in day.figures}
+    for stage in day.stages:
+        moved = {} if stage.table in above else stage.amounts
+        by = {c: ", ".join(f"{v:+,.2f} {k}" for k, v in m.items()) for c, m in moved.items()}
+        (column, change), *others = by.items() or [("", "")]
+        grid.add_row(stage.table, f"{stage.rows:,}", column, change)
+        for column, change in others:
+            grid.add_row("", "", column, change)
+    console.print(grid if grid.row_count else "would be written: nothing", highlight=False)
 
 
 def _print_together(found: Together) -> None:
