@@ -2,7 +2,7 @@
 
 The day is run in a shadow with the proposal taken as approved; what its stages write there, and
 the reported figures before and after, are its impact. Its hash covers the rule, the revisions it
-was computed from and every figure, so an approval can name exactly what was looked at.
+was computed from, every amount and every figure, so an approval can name exactly what was looked at.
 """
 
 from __future__ import annotations
@@ -369,18 +369,19 @@ def ratio_tables(graph: Graph) -> tuple[Table, ...]:
 
 
 def compared(one: Reader, before: Version, other: Reader, after: Version) -> Iterator[Figure]:
-    """The reported rows of one table at two versions."""
-    was, now = _rows(one, before), _rows(other, after)
-    for key in sorted({*was, *now}):
-        yield Figure(before.table.name, key, was.get(key, {}), now.get(key, {}))
-
-
-def _rows(reader: Reader, version: Version) -> dict[str, dict[str, Decimal | None]]:
-    table = version.table
-    if not version.chain:
-        return {}
-    rows = frames.values(reader.net(version).select(*table.key, *table.money))
-    return {" ".join(str(r[k]) for k in table.key): {m: r[m] for m in table.money} for r in rows}
+    """The reported rows of one table at two versions, which takes one request."""
+    table = before.table
+    sides = [
+        reader.net(version).select(F.lit(of).alias("__of"), *table.key, *table.money)
+        for of, reader, version in (("before", one, before), ("after", other, after))
+        if version.chain
+    ]
+    found: dict[str, dict[str, dict[str, Decimal | None]]] = {}
+    for row in frames.values(frames.union(sides)) if sides else ():
+        key = " ".join(str(row[k]) for k in table.key)
+        found.setdefault(key, {})[row["__of"]] = {m: row[m] for m in table.money}
+    for key, said in sorted(found.items()):
+        yield Figure(table.name, key, said.get("before", {}), said.get("after", {}))
 
 
 def _text(value: Decimal | None) -> str | None:
