@@ -2,7 +2,7 @@
 
 The day is run in a shadow with the proposal taken as approved; what its stages write there, and
 the reported figures before and after, are its impact. Its hash covers the rule, the revisions it
-was computed from, every amount and every figure, so an approval can name exactly what was looked at.
+was computed from, every amount and every figure, so an approval names exactly what was looked at.
 """
 
 from __future__ import annotations
