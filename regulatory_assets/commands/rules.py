@@ -32,10 +32,18 @@ from regulatory_assets.adjustments.rule import Rule, RuleError
 from regulatory_assets.adjustments.trial import trial
 from regulatory_assets.adjustments.undelivered import Undelivered, undelivered
 from regulatory_assets.adjustments.waiting import lapsed
-from regulatory_assets.commands.acting import As, Key, Reason, acting, say_event, stamp
+from regulatory_assets.commands.acting import (
+    As,
+    Key,
+    Reason,
+    acting,
+    print_document,
+    say_event,
+    stamp,
+)
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.runtime import Runtime, open_runtime
-from regulatory_assets.terminal import Day, Json, console, plainly, print_json, waiting
+from regulatory_assets.terminal import Day, Json, console, plainly, waiting
 
 rules_app = typer.Typer(help="Governed adjustments.", no_args_is_help=True)
 
@@ -49,7 +57,8 @@ def validate(file: Annotated[Path, typer.Argument(help="Rules in YAML or JSON.")
     runtime = open_runtime()
     for valid in runtime.governance.validate_all(load(file), file.parent):
         rule, table = valid.rule, valid.stage.reads.name
-        console.print(f"{rule.id}: fits {table}, {len(rule.operations)} operations")
+        said = f"{rule.id}: fits {table}, {len(rule.operations)} operations"
+        console.print(f"{stamp(runtime)}{said}")
         say_without_rate(valid)
         lacking = undelivered(runtime.graph, runtime.register, rule, valid.stage)
         say_undelivered(rule.id, lacking)
@@ -143,7 +152,7 @@ def show_impact(rule_id: RuleId, as_json: Json = False) -> None:
     with waiting("computing", as_json) as step:
         found = runtime.governance.impact(runtime.runner("impact"), rule_id, step)
     if as_json:
-        print_json(found.document())
+        print_document(runtime, found.document())
         return
     print_impact(runtime, found)
     proposals = Proposals(runtime.events.read())
@@ -243,7 +252,7 @@ def try_rule(
     if as_json:
         left = found.left and found.left.document()
         rows = [vars(row) for row in found.rows]
-        print_json({**vars(found), "rows": rows, "left": left})
+        print_document(runtime, {**vars(found), "rows": rows, "left": left})
         return
     counts = f"rows matched {found.matched:,}, changed {found.changed:,}, shown {len(found.rows)}"
     console.print(f"{stamp(runtime)}{tried.id} on {found.day}: {counts}", highlight=False)
@@ -301,7 +310,8 @@ def approve(
     proposal = Proposals(runtime.events.read()).by_number[found.proposal]
     if as_json:
         result = found.result(time.monotonic() - start)
-        print_json({"event": event.seq, "state": proposal.state, **found.document(), **result})
+        decided = {"event": event.seq, "state": proposal.state}
+        print_document(runtime, {**decided, **found.document(), **result})
         return
     say_event(runtime, event, f"approved {rule_id}")
     say_undelivered(rule_id, found.undelivered)

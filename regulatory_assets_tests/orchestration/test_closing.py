@@ -54,7 +54,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 def call(*words: str, fails: bool = False) -> str:
     result = CliRunner().invoke(app, list(words))
     assert (result.exit_code != 0) == fails, result.output
-    return result.output
+    return result.stdout if "--json" in words else result.output
 
 
 def days(*words: str, by: str = "", fails: bool = False) -> str:
@@ -87,6 +87,7 @@ def sums(name: str) -> Counter[tuple[str, str]]:
 
 
 def test_a_closed_day_is_held_restated_and_closed_again(home: Home, tmp_path: Path) -> None:
+    assert call("plan", "--date", str(DAY)).startswith("DEMO")
     refused = days("close", by="anna", fails=True)
     assert "cannot be closed: parameters not released" in refused
     (draft, *_) = json.loads(call("show", "lcr", "--date", str(DAY), "--json"))
