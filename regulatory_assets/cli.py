@@ -23,6 +23,7 @@ from rich.text import Text
 from regulatory_assets.bank.control_totals import control_totals
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
 from regulatory_assets.bank.mapping import installed, names_of_today
+from regulatory_assets.commands.acting import print_document, stamp, title
 from regulatory_assets.commands.audit import audit_app
 from regulatory_assets.commands.days import days_app
 from regulatory_assets.commands.figures import show_aml, show_branch
@@ -36,7 +37,7 @@ from regulatory_assets.commands.rules_shown import rules_app
 from regulatory_assets.commands.sources import generate, sources_app
 from regulatory_assets.ledger.compact import clean, compact, orphans, status
 from regulatory_assets.ledger.plan import NotReady, Way
-from regulatory_assets.runtime import open_runtime
+from regulatory_assets.runtime import Runtime, open_runtime
 from regulatory_assets.settings import Databases, Settings, unknown
 from regulatory_assets.terminal import (
     Day,
@@ -111,21 +112,22 @@ def run(
         for result in run_days(days, select, folder, step):
             results.append(result)
             if not as_json:
-                _print_outcomes(result)
+                _print_outcomes(runtime, result)
     if as_json:
-        print_json([r.as_document() for r in results])
+        print_document(runtime, [r.as_document() for r in results])
     if any(not r.success for r in results):
         raise typer.Exit(1)
 
 
-def _print_outcomes(result: Any) -> None:
+def _print_outcomes(runtime: Runtime, result: Any) -> None:
     worked = [o for o in result.outcomes if o.way is not Way.NOTHING]
     for warning in result.warnings:
         tell("warning", warning, "yellow")
     for failure in result.failures:
         tell("error", failure, "red")
+    day = f"{stamp(runtime)}{result.day}"
     if result.success and not worked:
-        console.print(f"{result.day}: nothing changed, nothing computed")
+        console.print(f"{day}: nothing changed, nothing computed")
         return
     grid = Grid("table", "way", *_right("revision", "booked", "reversed", "seconds"), "why")
     for o in worked:
@@ -134,7 +136,7 @@ def _print_outcomes(result: Any) -> None:
     console.print(grid)
     state = Text("done") if result.success else Text("failed", "red")
     ended = f", {len(worked)} tables changed, {result.seconds:.1f} s\n"
-    console.print(Text.assemble(f"{result.day}: ", state, ended))
+    console.print(Text.assemble(f"{day}: ", state, ended))
 
 
 def _right(*names: str) -> tuple[GridColumn, ...]:
@@ -195,9 +197,9 @@ def plan(
             stale.add(stage.name)
         lines.append({"table": stage.name, "way": way, "why": why})
     if as_json:
-        print_json(lines)
+        print_document(runtime, lines)
         return
-    grid = Grid("table", "way", "why")
+    grid = Grid("table", "way", "why", title=title(runtime), title_justify="left")
     for line in lines:
         grid.add_row(*(str(v) for v in line.values()))
     console.print(grid)
@@ -225,9 +227,10 @@ def verify(
     if not compared:
         raise NotReady(f"nothing is registered for {day.date()}; run it first")
     if as_json:
-        print_json([vars(c) for c in compared])
+        print_document(runtime, [vars(c) for c in compared])
     else:
-        grid = Grid("table", "revision", "rows", "differing")
+        grid = Grid("table", "revision", "rows", "differing", title=title(runtime))
+        grid.title_justify = "left"
         for c in compared:
             grid.add_row(c.table, str(c.revision), str(c.rows), str(c.differing))
         console.print(grid)
@@ -246,9 +249,10 @@ def lake_status(as_json: Json = False) -> None:
     runtime = open_runtime()
     found = status(runtime.graph, runtime.register)
     if as_json:
-        print_json([vars(s) for s in found])
+        print_document(runtime, [vars(s) for s in found])
         return
-    grid = Grid("table", "day", "revision", "postings", "booked", "reversed")
+    columns = ("table", "day", "revision", "postings", "booked", "reversed")
+    grid = Grid(*columns, title=title(runtime), title_justify="left")
     for s in found:
         grid.add_row(*(str(v) for v in vars(s).values()))
     console.print(grid)
@@ -280,12 +284,14 @@ def lake_compact(
             if posted is not None:
                 done.append({"table": name, "revision": posted.revision, "rows": posted.booked})
     if as_json:
-        print_json(done)
+        print_document(runtime, done)
         return
+    demo = stamp(runtime)
     for entry in done:
-        console.print(f"{entry['table']}: revision {entry['revision']}, {entry['rows']} rows")
+        said = f"revision {entry['revision']}, {entry['rows']} rows"
+        console.print(f"{demo}{entry['table']}: {said}")
     if not done:
-        console.print("nothing to compact: each table's state is one posting")
+        console.print(f"{demo}nothing to compact: each table's state is one posting")
 
 
 @lake_app.command("clean")
@@ -312,9 +318,9 @@ def lake_clean(
         for posting in clean(lake, register, table, unnamed)
     ]
     if as_json:
-        print_json(removed)
+        print_document(runtime, removed)
         return
-    console.print(f"{len(removed)} orphan postings removed")
+    console.print(f"{stamp(runtime)}{len(removed)} orphan postings removed")
 
 
 @app.command()
@@ -341,7 +347,7 @@ def demo_sample() -> None:
     runtime = open_runtime()
     with waiting("running", quiet=False) as step:
         screen = demo.Screen(
-            _print_outcomes,
+            partial(_print_outcomes, runtime),
             console.print,
             step,
             partial(print_lcr, runtime),
@@ -366,7 +372,9 @@ def demo_real(
             bank,
             settings.data / "berka" / "beside",
             settings.var,
-            demo.Screen(_print_outcomes, console.print, step, partial(print_lcr, runtime)),
+            demo.Screen(
+                partial(_print_outcomes, runtime), console.print, step, partial(print_lcr, runtime)
+            ),
         )
 
 

@@ -39,8 +39,9 @@ def test_a_document_of_another_shape_is_told(document: object, said: list[str]) 
 
 
 def test_parts_keys_of_any_name_and_those_that_may_be_missing() -> None:
+    wrote = {"table": "t", "booked": 1, "reversed": 0, "amounts": {"a": {"EUR": "1"}}}
     day = {"day": "d", "affected_records": 1, "rows": 2, "reach": {"rows": 1, "moved": {"a": {}}},
-           "stages_updated": [], "ratios": [], "revisions": {"deals": 1}}  # fmt: skip
+           "stages_updated": [wrote], "ratios": [], "revisions": {"deals": 1}}  # fmt: skip
     whole = {"impact": "", "rule_id": "", "proposal": 1, "rule": "", "days_reached": []}
     assert faults("rules impact", whole | {"days": [day | {"closed": True}]}) == []
     wrong = day | {"reach": {"rows": 1}, "unmoved": {"matched": 1}}

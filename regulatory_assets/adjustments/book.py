@@ -78,6 +78,11 @@ class Proposal:
         return "proposed" if self.decided is None else "approved"
 
     @property
+    def decision(self) -> Event | None:
+        """The approval that has put it in force."""
+        return next((e for e in self.approvals if e.seq == self.decided), None)
+
+    @property
     def seen(self) -> dict[date, Reach]:
         """What the rule changed on each day that was looked at, by the last approval."""
         days = [day for e in self.approvals for day in e.document["impact"]["days"]]

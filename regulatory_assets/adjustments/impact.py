@@ -2,7 +2,7 @@
 
 The day is run in a shadow with the proposal taken as approved; what its stages write there, and
 the reported figures before and after, are its impact. Its hash covers the rule, the revisions it
-was computed from and every figure, so an approval can name exactly what was looked at.
+was computed from, every amount and every figure, so an approval names exactly what was looked at.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ from regulatory_assets.adjustments.reach import Reach, beyond_approved, measure,
 from regulatory_assets.adjustments.rule import Rule, RuleError, canonical
 from regulatory_assets.adjustments.undelivered import Undelivered, undelivered
 from regulatory_assets.adjustments.unmoved import Unmoved, unmoved
+from regulatory_assets.adjustments.written import Written, written
 from regulatory_assets.control.events import EventLog
 from regulatory_assets.control.register import Register
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.reader import Reader, Version
-from regulatory_assets.ledger.run import Outcome, Runner
+from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.shadow import shadow
 from regulatory_assets.ledger.stages import Stage, StageKind
 from regulatory_assets.ledger.table import Table
@@ -100,7 +101,7 @@ class DayImpact:
     affected: int
     rows: int
     reach: Reach
-    stages: tuple[Outcome, ...]
+    stages: tuple[Written, ...]
     figures: tuple[Figure, ...]
     revisions: dict[str, int]
     left: Left | None = None
@@ -121,9 +122,7 @@ class DayImpact:
             "affected_records": self.affected,
             "rows": self.rows,
             "reach": self.reach.document(),
-            "stages_updated": [
-                {"table": o.table, "booked": o.booked, "reversed": o.reversed} for o in self.stages
-            ],
+            "stages_updated": [w.document() for w in self.stages],
             "ratios": [f.document() for f in self.figures],
             "revisions": self.revisions,
             **left,
@@ -226,14 +225,14 @@ def impact(
         with _up_to_date(runner, log, day) as now:
             if found.state == "proposed":
                 with shadow(now, RuleBook(log, proposal)) as trial:
-                    outcomes = trial.run_day(day, "impact")
-                    alone = _of_day(now, trial, rule, day, outcomes, examine)
+                    wrote = _run(trial, day)
+                    alone = _of_day(now, trial, rule, day, wrote, examine)
                     together = _together(now, trial, log, proposals, found, day)
                     looked.append(replace(alone, together=together))
             else:
                 with shadow(now, RuleBook(log, without=(rule.id,))) as trial:
-                    outcomes = trial.run_day(day, "impact")
-                    looked.append(_of_day(trial, now, rule, day, outcomes, examine))
+                    wrote = tuple(w.undone() for w in _run(trial, day))
+                    looked.append(_of_day(trial, now, rule, day, wrote, examine))
     marked = (replace(of, closed=is_held(found_closed, of.day)) for of in looked)
     lacking = undelivered(runner.graph, runner.register, rule, runner.graph.stage(stage_name(rule)))
     return Impact(rule.id, proposal, rule.digest, reached, tuple(marked), lacking)
@@ -248,7 +247,11 @@ def would_do(
         _up_to_date(runner, log, day) as now,
         shadow(now, RuleBook(log, trying=rule)) as trial,
     ):
-        return _of_day(now, trial, rule, day, trial.run_day(day, "impact"), examine)
+        return _of_day(now, trial, rule, day, _run(trial, day), examine)
+
+
+def _run(trial: Runner, day: date) -> tuple[Written, ...]:
+    return written(trial, day, trial.run_day(day, "impact"))
 
 
 @contextmanager
@@ -271,26 +274,26 @@ def _of_day(
     after: Runner,
     rule: Rule,
     day: date,
-    outcomes: Sequence[Outcome],
+    wrote: tuple[Written, ...],
     examine: Examine,
 ) -> DayImpact:
     positions, stage = after.positions(day), after.graph.stage(stage_name(rule))
     was, reach = _reach(before, rule, day), _reach(after, rule, day)
     made = after.reader.rows(positions.version(stage.name)).where(F.col("rule_id") == rule.id)
     moved, rows = tuple(figures(before, after, day)), max(was.rows, reach.rows)
-    still = all(f.before == f.after for f in moved)
+    still, tables = all(f.before == f.after for f in moved), [w.table for w in wrote]
     return DayImpact(
         day=day,
-        affected=rows if any(o.rows for o in outcomes) else 0,
+        affected=rows if wrote else 0,
         rows=positions.version(stage.reads.name).standing,
         reach=reach,
-        stages=tuple(replace(o, seconds=0.0, recalled=0) for o in outcomes if o.rows),
+        stages=wrote,
         figures=moved,
         revisions={t.name: positions.version(t.name).revision for t in after.graph.sources},
         left=left_by(rule, made, stage, after.reader, positions) if reach.rows else None,
         unspread=unspread_by(rule, after, day) if reach.rows else (),
         failing=_failing(before, after, stage, day, examine) if reach.rows else (),
-        unmoved=unmoved(before, after, rule, day, rows, outcomes) if still else None,
+        unmoved=unmoved(before, after, rule, day, rows, tables) if still else None,
     )
 
 
@@ -366,18 +369,19 @@ def ratio_tables(graph: Graph) -> tuple[Table, ...]:
 
 
 def compared(one: Reader, before: Version, other: Reader, after: Version) -> Iterator[Figure]:
-    """The reported rows of one table at two versions."""
-    was, now = _rows(one, before), _rows(other, after)
-    for key in sorted({*was, *now}):
-        yield Figure(before.table.name, key, was.get(key, {}), now.get(key, {}))
-
-
-def _rows(reader: Reader, version: Version) -> dict[str, dict[str, Decimal | None]]:
-    table = version.table
-    if not version.chain:
-        return {}
-    rows = frames.values(reader.net(version).select(*table.key, *table.money))
-    return {" ".join(str(r[k]) for k in table.key): {m: r[m] for m in table.money} for r in rows}
+    """The reported rows of one table at two versions, which takes one request."""
+    table = before.table
+    sides = [
+        reader.net(version).select(F.lit(of).alias("__of"), *table.key, *table.money)
+        for of, reader, version in (("before", one, before), ("after", other, after))
+        if version.chain
+    ]
+    found: dict[str, dict[str, dict[str, Decimal | None]]] = {}
+    for row in frames.values(frames.union(sides)) if sides else ():
+        key = " ".join(str(row[k]) for k in table.key)
+        found.setdefault(key, {})[row["__of"]] = {m: row[m] for m in table.money}
+    for key, said in sorted(found.items()):
+        yield Figure(table.name, key, said.get("before", {}), said.get("after", {}))
 
 
 def _text(value: Decimal | None) -> str | None:

@@ -7,7 +7,7 @@ in ``governance`` and in the checks.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -25,6 +25,7 @@ REPORTING = "reporting currency"
 CURRENCIES = {
     "deal currency": "currency",
     "currency of the row": "currency",
+    "transaction currency": "currency",
     REPORTING: "reporting_currency",
 }
 """By unit of money, the column of a row that names its currency."""
@@ -44,10 +45,7 @@ class Reach:
     moved: Amounts = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
-        return {
-            "rows": self.rows,
-            "moved": {c: {k: format(v, "f") for k, v in m.items()} for c, m in self.moved.items()},
-        }
+        return {"rows": self.rows, "moved": as_text(self.moved)}
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Reach:
@@ -89,7 +87,7 @@ def measure(reader: Reader, version: Version, rules: Sequence[str]) -> dict[str,
         mine = [line for line in lines if line["rule_id"] == rule]
         # Each changed row is taken back once; a row that a rule adds is only booked.
         rows = max(sum(line["__taken"] for line in mine), sum(line["__booked"] for line in mine))
-        moved = {c: _by_currency(mine, c, named.get(c)) for c in money}
+        moved = {c: by_currency(mine, c, named.get(c)) for c in money}
         found[rule] = Reach(rows, {c: amounts for c, amounts in moved.items() if amounts})
     return found
 
@@ -102,15 +100,22 @@ def rows_changed(reader: Reader, version: Version, rules: Collection[str]) -> in
     return int(made.select(*version.table.key).distinct().count())
 
 
-def _by_currency(
-    lines: Sequence[Mapping[str, Any]], column: str, named: str | None
+def as_text(amounts: Amounts) -> dict[str, dict[str, str]]:
+    """Amounts as a document holds them."""
+    return {c: {k: format(v, "f") for k, v in m.items()} for c, m in amounts.items()}
+
+
+def by_currency(
+    lines: Iterable[Mapping[str, Any]], column: str, named: str | None
 ) -> dict[str, Decimal]:
+    """What lines hold in a column, added up by the currency that each names, ``reporting currency``
+    where there is no such column; nothing of a currency that adds up to zero."""
     found: dict[str, Decimal] = {}
     for line in lines:
         name = REPORTING if named is None else line[f"__{named}"] or "no currency"
         if line[column]:
             found[name] = found.get(name, Decimal(0)) + line[column]
-    return dict(sorted(found.items()))
+    return {name: amount for name, amount in sorted(found.items()) if amount}
 
 
 def money_columns(table: Table) -> dict[str, str | None]:
@@ -120,7 +125,8 @@ def money_columns(table: Table) -> dict[str, str | None]:
 
 def named_currencies(table: Table) -> dict[str, str]:
     """Of the money columns whose currency each row names itself, the column that names it."""
-    found = {c: CURRENCIES.get(unit or "") for c, unit in money_columns(table).items()}
+    units = {c: unit or "" for c, unit in money_columns(table).items()}
+    found = {c: CURRENCIES.get(unit, unit) for c, unit in units.items()}
     return {c: name for c, name in found.items() if name in table.column_names}
 
 

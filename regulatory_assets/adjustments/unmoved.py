@@ -25,7 +25,7 @@ from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.reader import Reader, Version
-from regulatory_assets.ledger.run import Outcome, Runner
+from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import LEDGER_ROWS, Stage, StageKind
 from regulatory_assets.ledger.table import Table
 
@@ -79,11 +79,12 @@ def _rows(count: int) -> str:
 
 
 def unmoved(
-    before: Runner, after: Runner, rule: Rule, day: date, rows: int, outcomes: Sequence[Outcome]
+    before: Runner, after: Runner, rule: Rule, day: date, rows: int, written: Sequence[str]
 ) -> Unmoved | None:
     """What to tell of a rule where no figure that people decide by has moved; nothing where another
     reported table has, or where what is proposed (an end, say) leaves all as it is on the day.
-    The rule changes so many ``rows``; ``outcomes`` are those of the run between the two."""
+    The rule changes so many ``rows``; ``written`` are the tables that the run between the two has
+    written to."""
     stage = after.graph.stage(stage_name(rule))
     table = stage.reads.name
     if not rows:
@@ -92,7 +93,7 @@ def unmoved(
         matched = None if rule.inserts else rows_matched(after, rule, stage, day)
         others = () if matched != 0 else tuple(beside(after, rule, stage, day))
         return Unmoved(table, matched, 0, beside=others)
-    written, ends = [o.table for o in outcomes if o.rows], reported(after.graph)
+    ends = reported(after.graph)
     if any(_moved(before, after, day, [name for name in written if name in ends])):
         return None
     carried = tuple(_moved(before, after, day, [name for name in written if name not in ends]))

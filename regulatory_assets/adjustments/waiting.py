@@ -1,8 +1,9 @@
 """Which approvals of a proposal count, and what speaks against those that do not.
 
 An approval is one of the impact that it names. It lapses when somebody approves another one, which
-the log says alone (``book``); and it will when a source, or a day that the rule reaches, has moved
-since: the next look sees another impact then, and that is told here before anybody looks.
+the log says alone (``book``); and it will when a source, a day that the rule reaches, or by another
+rule a figure has moved since: the next look sees another impact then, and that is told here before
+anybody looks.
 """
 
 from __future__ import annotations
@@ -61,7 +62,32 @@ def _moved(proposals: Proposals, proposal: Proposal, register: Register) -> dict
     reached = days_reached(register, rule, standing.rule if standing else None)
     known = seen.get("days_reached", [])
     words += [f"{d} has been calculated since" for d in reached if d.isoformat() not in known]
+    words += _moved_by_rules(proposals, seen, proposal.approvals[-1].seq)
     return {e.seq: ", ".join(words) for e in proposal.approvals if words}
+
+
+def _moved_by_rules(proposals: Proposals, seen: Mapping[str, Any], since: int) -> Iterator[str]:
+    """The days whose figures before the rule are others by now, since people have decided on other
+    rules: those that the last decision was to leave, by the impact that it names."""
+    decisions = (p.decision for p in proposals.by_number.values())
+    later = sorted((e for e in decisions if e and e.seq > since), key=lambda e: e.seq)
+    left = {day["day"]: (event, day) for event in later for day in _days(event)}
+    for day in seen.get("days", []):
+        event, then = left.get(day["day"], (None, day))
+        if event and _figures(day, "before") != _figures(then, "after"):
+            with_rule = f"{event.subject}, decided on by event {event.seq}"
+            yield f"figures of {day['day']} have moved with {with_rule}"
+
+
+def _days(approval: Event) -> list[dict[str, Any]]:
+    """What an approval has seen of each day that was looked at."""
+    found: list[dict[str, Any]] = approval.document.get("impact", {}).get("days", [])
+    return found
+
+
+def _figures(day: Mapping[str, Any], side: str) -> dict[tuple[str, str], Any]:
+    """The figures of a day on one side of an impact, by table and key."""
+    return {(f["table"], f["key"]): f[side] for f in day.get("ratios", [])}
 
 
 def moved_since(seen: Mapping[str, Any], register: Register) -> Iterator[str]:

@@ -13,10 +13,18 @@ from regulatory_assets.adjustments.closing import closings
 from regulatory_assets.adjustments.days import Against, Days
 from regulatory_assets.adjustments.impact import Figure
 from regulatory_assets.bank.delivery import find_files
-from regulatory_assets.commands.acting import As, Key, Reason, acting, say_event, stamp
+from regulatory_assets.commands.acting import (
+    As,
+    Key,
+    Reason,
+    acting,
+    print_document,
+    say_event,
+    stamp,
+)
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.runtime import Runtime, open_runtime
-from regulatory_assets.terminal import Day, Json, console, plainly, print_json
+from regulatory_assets.terminal import Day, Json, console, plainly
 
 days_app = typer.Typer(help="Close reporting days, and restate closed ones.", no_args_is_help=True)
 
@@ -123,7 +131,7 @@ def list_days(as_json: Json = False) -> None:
         for _, closing in sorted(closings(runtime.events.read()).items())
     ]
     if as_json:
-        print_json(lines)
+        print_document(runtime, lines)
         return
     grid = Grid("day", "state", "closes", "by", "waits", title_justify="left")
     grid.title = f"{stamp(runtime)}days"
@@ -140,7 +148,8 @@ def show(day: Day, as_json: Json = False) -> None:
     days = _days(runtime)
     closing, found = days.of(day.date()), days.since_closed(day.date())
     if as_json:
-        print_json(
+        print_document(
+            runtime,
             {
                 "day": day.date(),
                 "state": closing.state,
@@ -149,7 +158,7 @@ def show(day: Day, as_json: Json = False) -> None:
                     {"table": f.table, "key": f.key, "closed": f.before, "now": f.after}
                     for f in found
                 ],
-            }
+            },
         )
         return
     console.print(f"{stamp(runtime)}{day.date()} is {closing.state}", highlight=False)

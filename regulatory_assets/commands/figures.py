@@ -12,12 +12,12 @@ from rich.table import Column as GridColumn
 from rich.table import Table as Grid
 
 from regulatory_assets.adjustments.book import RuleBook
-from regulatory_assets.commands.acting import stamp
+from regulatory_assets.commands.acting import print_document, stamp
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.runtime import Runtime, open_runtime
-from regulatory_assets.terminal import Day, Json, console, plainly, print_json, tell
+from regulatory_assets.terminal import Day, Json, console, plainly, tell
 
 AsOf = Annotated[int | None, typer.Option(help="As of this revision.")]
 Entity = Annotated[str | None, typer.Option(help="Only this entity.")]
@@ -60,7 +60,10 @@ def show_branch(day: Day, entity: Entity = None, as_of: AsOf = None, as_json: Js
         known = ", ".join(sorted({row["entity_id"] for row in whole}))
         raise NotReady(f"no branches of {entity} on {day.date()}; entities: {known}")
     title = f"{stamp(runtime)}Branches, {day.date()}"
-    _show(found, version, title, ("entity_id", "branch_id", "name"), _BRANCH, as_json)
+    if as_json:
+        _document(runtime, found, version)
+        return
+    _show(found, version, title, ("entity_id", "branch_id", "name"), _BRANCH)
 
 
 @plainly
@@ -87,7 +90,15 @@ def show_aml(
         raise NotReady(f"no transactions of {customer}{of} are in the deliveries of {day.date()}")
     title = f"{stamp(runtime)}Customers' days, {day.date()}"
     names = ("entity_id", "counterparty_id", "booking_date", "risk_band")
-    _show(found, version, title, names, _AML, as_json)
+    if as_json:
+        _document(runtime, found, version)
+        return
+    _show(found, version, title, names, _AML)
+
+
+def _document(runtime: Runtime, rows: Iterable[Mapping[str, Any]], version: Version) -> None:
+    columns, at = version.table.column_names, {"revision": version.revision}
+    print_document(runtime, [{**{c: r[c] for c in columns}, **at} for r in rows])
 
 
 def _show(
@@ -96,12 +107,7 @@ def _show(
     title: str,
     names: Sequence[str],
     figures: Sequence[str],
-    as_json: bool,
 ) -> None:
-    if as_json:
-        columns = version.table.column_names
-        print_json([{**{c: r[c] for c in columns}, "revision": version.revision} for r in rows])
-        return
     left = (GridColumn(n.removesuffix("_id").replace("_", " "), no_wrap=True) for n in names)
     right = (GridColumn(n.replace("_", " "), justify="right") for n in figures)
     grid = Grid(*left, *right)

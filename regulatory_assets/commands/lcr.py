@@ -13,14 +13,14 @@ from rich.table import Column as GridColumn
 from rich.table import Table as Grid
 
 from regulatory_assets.adjustments.releasing import Marks, document, together, told
-from regulatory_assets.commands.acting import stamp
+from regulatory_assets.commands.acting import print_document, stamp
 from regulatory_assets.commands.figures import AsOf, version_of, warn_where_behind
 from regulatory_assets.disclosure.beside import marks_by_scope
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.runtime import Runtime, open_runtime
-from regulatory_assets.terminal import Day, Json, console, plainly, print_json
+from regulatory_assets.terminal import Day, Json, console, plainly
 
 VIEWS = "lcr_currency"
 
@@ -41,7 +41,7 @@ def show_lcr(
     beside = _beside(runtime, day.date(), as_of)
     warn_where_behind(runtime, day.date(), as_of)
     if as_json:
-        print_json([{**figure, **document(beside[figure["entity"]])} for figure in figures])
+        _print_document(runtime, figures, beside)
         return
     _print_figures(runtime, figures, day.date(), beside)
 
@@ -75,7 +75,7 @@ def show_currencies(
     beside = marks_by_scope(runtime, version)
     warn_where_behind(runtime, day.date(), as_of)
     if as_json:
-        print_json([{**figure, **document(beside[figure["entity"]])} for figure in found])
+        _print_document(runtime, found, beside)
         return
     right = ("share", "HQLA", "outflows", "inflows", "net outflows", "LCR", "revision")
     grid = Grid("entity", "scope", "currency", *_right(*right), title_justify="left")
@@ -93,6 +93,12 @@ def show_currencies(
 
 def _beside(runtime: Runtime, day: date, as_of: int | None = None) -> Mapping[str, Marks]:
     return marks_by_scope(runtime, version_of(runtime, "lcr", day, as_of))
+
+
+def _print_document(
+    runtime: Runtime, figures: list[dict[str, Any]], beside: Mapping[str, Marks]
+) -> None:
+    print_document(runtime, [{**f, **document(beside[f["entity"]])} for f in figures])
 
 
 def _print_figures(

@@ -12,7 +12,15 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from regulatory_assets.adjustments.releasing import last_released, set_hash, states
-from regulatory_assets.commands.acting import As, Key, Reason, acting, say_event, stamp
+from regulatory_assets.commands.acting import (
+    As,
+    Key,
+    Reason,
+    acting,
+    print_document,
+    say_event,
+    stamp,
+)
 from regulatory_assets.runtime import open_runtime
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json
 
@@ -141,13 +149,14 @@ def status(as_json: Json = False) -> None:
     now = runtime.releasing.at_hand
     files = states(released, now)
     if as_json:
-        print_json(
+        print_document(
+            runtime,
             {
                 "set": set_hash(now),
                 "released": released.set_hash or None,
                 "waiting": waiting.document["set"] if waiting else None,
                 "files": files,
-            }
+            },
         )
         return
     grid = Grid("file", "state", title_justify="left")

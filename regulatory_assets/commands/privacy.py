@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 from rich.table import Table as Grid
 
-from regulatory_assets.commands.acting import As, Key, acting, said, stamp
+from regulatory_assets.commands.acting import As, Key, acting, print_document, said, stamp
 from regulatory_assets.runtime import open_runtime
-from regulatory_assets.terminal import Json, console, plainly, print_json
+from regulatory_assets.terminal import Json, console, plainly
 
 privacy_app = typer.Typer(help="Personal data, apart from all figures.", no_args_is_help=True)
 
@@ -32,7 +32,7 @@ def show(
     actor = acting(runtime, name, key)
     found = runtime.vault.show(actor, customer, reason)
     if as_json:
-        print_json({"customer": customer, "kept": found})
+        print_document(runtime, {"customer": customer, "kept": found})
         return
     grid = Grid("from", "column", "value", title=f"{stamp(runtime)}{customer}")
     for table, values in sorted(found.items()):
@@ -92,7 +92,7 @@ def show_log(
         for event in runtime.vault.log(customer)
     ]
     if as_json:
-        print_json(rows)
+        print_document(runtime, rows)
         return
     grid = Grid("", "at", "who", "what", "customer", "why", title=f"{stamp(runtime)}privacy")
     for row in rows:

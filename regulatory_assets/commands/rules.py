@@ -32,10 +32,18 @@ from regulatory_assets.adjustments.rule import Rule, RuleError
 from regulatory_assets.adjustments.trial import trial
 from regulatory_assets.adjustments.undelivered import Undelivered, undelivered
 from regulatory_assets.adjustments.waiting import lapsed
-from regulatory_assets.commands.acting import As, Key, Reason, acting, say_event, stamp
+from regulatory_assets.commands.acting import (
+    As,
+    Key,
+    Reason,
+    acting,
+    print_document,
+    say_event,
+    stamp,
+)
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.runtime import Runtime, open_runtime
-from regulatory_assets.terminal import Day, Json, console, plainly, print_json, waiting
+from regulatory_assets.terminal import Day, Json, console, plainly, waiting
 
 rules_app = typer.Typer(help="Governed adjustments.", no_args_is_help=True)
 
@@ -49,7 +57,8 @@ def validate(file: Annotated[Path, typer.Argument(help="Rules in YAML or JSON.")
     runtime = open_runtime()
     for valid in runtime.governance.validate_all(load(file), file.parent):
         rule, table = valid.rule, valid.stage.reads.name
-        console.print(f"{rule.id}: fits {table}, {len(rule.operations)} operations")
+        said = f"{rule.id}: fits {table}, {len(rule.operations)} operations"
+        console.print(f"{stamp(runtime)}{said}")
         say_without_rate(valid)
         lacking = undelivered(runtime.graph, runtime.register, rule, valid.stage)
         say_undelivered(rule.id, lacking)
@@ -143,7 +152,7 @@ def show_impact(rule_id: RuleId, as_json: Json = False) -> None:
     with waiting("computing", as_json) as step:
         found = runtime.governance.impact(runtime.runner("impact"), rule_id, step)
     if as_json:
-        print_json(found.document())
+        print_document(runtime, found.document())
         return
     print_impact(runtime, found)
     proposals = Proposals(runtime.events.read())
@@ -161,8 +170,7 @@ def print_impact(runtime: Runtime, found: Impact) -> None:
         _print_moved(grid, day.figures)
         _print_amounts(day)
         say_closed(day)
-        written = ", ".join(f"{o.table} {o.rows:,}" for o in day.stages) or "nothing"
-        console.print(f"would be written: {written}")
+        _print_written(day)
         say_left(found.rule_id, day.day, day.left)
         say_unmoved(found.rule_id, day)
         say_impossible(day)
@@ -177,6 +185,21 @@ def _print_amounts(day: DayImpact) -> None:
     for column, amounts in day.reach.moved.items():
         by = ", ".join(f"{moved:,.2f} {currency}" for currency, moved in amounts.items())
         console.print(f"{column} moves by {by}", highlight=False)
+
+
+def _print_written(day: DayImpact) -> None:
+    """What every stage would write, and by how much its amounts move in sum; not those of which
+    each figure stands above."""
+    grid = Grid("table", "rows", "amount", "change", title="would be written", title_justify="left")
+    above = {figure.table for figure in day.figures}
+    for stage in day.stages:
+        moved = {} if stage.table in above else stage.amounts
+        by = {c: ", ".join(f"{v:+,.2f} {k}" for k, v in m.items()) for c, m in moved.items()}
+        (column, change), *others = by.items() or [("", "")]
+        grid.add_row(stage.table, f"{stage.rows:,}", column, change)
+        for column, change in others:
+            grid.add_row("", "", column, change)
+    console.print(grid if grid.row_count else "would be written: nothing", highlight=False)
 
 
 def _print_together(found: Together) -> None:
@@ -229,7 +252,7 @@ def try_rule(
     if as_json:
         left = found.left and found.left.document()
         rows = [vars(row) for row in found.rows]
-        print_json({**vars(found), "rows": rows, "left": left})
+        print_document(runtime, {**vars(found), "rows": rows, "left": left})
         return
     counts = f"rows matched {found.matched:,}, changed {found.changed:,}, shown {len(found.rows)}"
     console.print(f"{stamp(runtime)}{tried.id} on {found.day}: {counts}", highlight=False)
@@ -287,7 +310,8 @@ def approve(
     proposal = Proposals(runtime.events.read()).by_number[found.proposal]
     if as_json:
         result = found.result(time.monotonic() - start)
-        print_json({"event": event.seq, "state": proposal.state, **found.document(), **result})
+        decided = {"event": event.seq, "state": proposal.state}
+        print_document(runtime, {**decided, **found.document(), **result})
         return
     say_event(runtime, event, f"approved {rule_id}")
     say_undelivered(rule_id, found.undelivered)

@@ -18,11 +18,11 @@ from regulatory_assets.adjustments.rule import RuleError
 from regulatory_assets.adjustments.waiting import lapsed
 from regulatory_assets.adjustments.waiting import waiting as approvals_of
 from regulatory_assets.adjustments.waterfall import waterfall
-from regulatory_assets.commands.acting import stamp
+from regulatory_assets.commands.acting import print_document, stamp
 from regulatory_assets.commands.rules import RuleId, amount, rules_app
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.runtime import Runtime, open_runtime
-from regulatory_assets.terminal import Day, Json, console, plainly, print_json
+from regulatory_assets.terminal import Day, Json, console, plainly
 
 __all__ = ["rules_app"]  # with all its commands, once this module is imported
 
@@ -35,7 +35,7 @@ def list_rules(as_json: Json = False) -> None:
     proposals = Proposals(runtime.events.read())
     found = [_summary(runtime, proposals, i) for i in proposals.ids()]
     if as_json:
-        print_json(found)
+        print_document(runtime, found)
         return
     grid = Grid("rule", "stage", "version", "from", "to", "state", "waits", title_justify="left")
     grid.title = f"{stamp(runtime)}rules"
@@ -79,7 +79,7 @@ def history(rule_id: RuleId, as_json: Json = False) -> None:
         gone |= open_.lapsed
     if as_json:
         lines = ({**vars(e), "payload": e.document, "lapsed": gone.get(e.seq, "")} for e in found)
-        print_json(list(lines))
+        print_document(runtime, list(lines))
         return
     grid = Grid("event", "at", "who", "what", "decides", title_justify="left")
     grid.title = f"{stamp(runtime)}{rule_id}"
@@ -107,7 +107,7 @@ def show_waterfall(
         raise NotReady(str(error.args[0])) from None
     steps = waterfall(runtime.runner("waterfall"), stage, day.date(), column)
     if as_json:
-        print_json([vars(s) for s in steps])
+        print_document(runtime, [vars(s) for s in steps])
         return
     grid = Grid("key", "rule", "change", column, title_justify="left")
     grid.title = f"{stamp(runtime)}{report} on {day.date()}, rule by rule"
@@ -137,7 +137,7 @@ def shares(
     columns = [name.strip() for name in by.split(",") if name.strip()]
     found = shares_by(standing.rule, runtime.runner("shares"), day.date(), columns, limit)
     if as_json:
-        print_json(found)
+        print_document(runtime, found)
         return
     grid = Grid("operation", "measure", *columns, "members", "share", title_justify="left")
     grid.title = f"{stamp(runtime)}{rule_id} on {day.date()}, spread for analysis"
@@ -164,7 +164,7 @@ def review(
     day = on.date() if on else date.today()  # noqa: DTZ011
     found = list(to_review(runtime.runner("review"), runtime.events, day))
     if as_json:
-        print_json([vars(line) for line in found])
+        print_document(runtime, [vars(line) for line in found])
         return
     grid = Grid("rule", "owner", "why", title_justify="left")
     grid.title = f"{stamp(runtime)}rules to review on {day}"

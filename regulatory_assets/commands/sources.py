@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table as Grid
 
+from regulatory_assets.commands.acting import print_document, stamp, title
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets.terminal import Day, Json, console, plainly, print_json, tell, waiting
@@ -195,13 +196,13 @@ def rejected(
         ordered = found.orderBy("file_name", "batch", "line_number").limit(limit)
         rows = frames.values(ordered.select(*REJECTED_ROWS.column_names))
     if as_json:
-        print_json(rows)
+        print_document(runtime, rows)
         return
-    grid = Grid("file", "line", "reasons", "text")
+    grid = Grid("file", "line", "reasons", "text", title=title(runtime), title_justify="left")
     for row in rows:
         words = (row["file_name"], str(row["line_number"]), row["reasons"], row["raw_text"][:200])
         grid.add_row(*words)
-    none = f"no rejected lines for {day.date()}"
+    none = f"{stamp(runtime)}no rejected lines for {day.date()}"
     if not any(runtime.register.deliveries(t.name, day.date()) for t in runtime.graph.sources):
         none += ": no file of that day has been taken"
     console.print(grid if rows else none)
@@ -228,9 +229,10 @@ def origin(
     reader, register = Reader(runtime.lake), runtime.register
     found = provenance(reader, register, source, day.date(), of_key)
     if as_json:
-        print_json(asdict(found))
+        print_document(runtime, asdict(found))
         return
-    console.print(f"{found.source}: {found.file_name}, line {found.line}", highlight=False)
+    where = f"{found.source}: {found.file_name}, line {found.line}"
+    console.print(f"{stamp(runtime)}{where}", highlight=False)
     console.print(found.text, highlight=False)
 
 
@@ -250,12 +252,14 @@ def report(day: Day, as_json: Json = False) -> None:
     folder = runtime.settings.reports / "deliveries" / day.date().isoformat()
     pages = sorted(str(path) for path in folder.glob("*.html"))
     if as_json:
-        print_json({"unexpected": result.warnings, "failures": result.failures, "pages": pages})
+        told = {"unexpected": result.warnings, "failures": result.failures, "pages": pages}
+        print_document(runtime, told)
     else:
         for warning in result.warnings:
             tell("unexpected", warning, "yellow")
         for failure in result.failures:
             tell("error", failure, "red")
-        console.print(f"{len(pages)} pages in {folder}", highlight=False, soft_wrap=True)
+        said = f"{stamp(runtime)}{len(pages)} pages in {folder}"
+        console.print(said, highlight=False, soft_wrap=True)
     if not result.success:
         raise typer.Exit(1)

@@ -59,8 +59,7 @@ def lost(graph: Graph, stage: Stage, day: Examination) -> list[str]:
     rows that these change."""
     looked_up = (name for each in graph.stages for name in must_find(each, graph))
     names = dict.fromkeys((*looked_up, *carried(graph)))
-    acted_on = (n for n in names if stage.reads in (n.table, n.known))
-    return [word for name in acted_on for word in _lost(name, day)]
+    return list(_lost([n for n in names if stage.reads in (n.table, n.known)], day))
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,7 @@ def _after_rules(stage: Stage, names: list[_Name], graph: Graph) -> Check:
     read = dict.fromkeys(table for name in names for table in _read(name, graph))
 
     def examine(day: Examination, since: int) -> Result:
-        words = [word for name in names for word in _lost(name, day)]
+        words = list(_lost(names, day))
         if words:
             return Result(False, f"{'; '.join(words)}; end it, or submit a next version")
         return Result(True, "every row finds what it names")
@@ -156,13 +155,20 @@ def _after_rules(stage: Stage, names: list[_Name], graph: Graph) -> Check:
     )
 
 
-def _lost(name: _Name, day: Examination) -> Iterator[str]:
-    """In words what rows of a table do not find after all rules, and would without any."""
+def _lost(names: Sequence[_Name], day: Examination) -> Iterator[str]:
+    """In words what rows of tables do not find after all rules, and would without any."""
+    asked = [(name, wanted) for name in names if (wanted := _wanted(name, day)) is not None]
+    # Nearly always none has any, for most rules change amounts: that takes one request.
+    for place in _with_rows([wanted for _, wanted in asked]):
+        yield from _lost_of(*asked[place], day)
+
+
+def _lost_of(name: _Name, wanted: DataFrame, day: Examination) -> Iterator[str]:
+    """Of one name, of the keys that may be lost."""
     table, by, known = day.as_read(name.table), name.by, day.as_read(name.known)
-    if not (table.layered or known.layered) or not table.chain or not known.chain:
-        return
-    missing = _missing(name, day)
-    if missing is None:  # what follows scans both tables
+    standing = day.reader.net(known, among=_named(wanted, name), on=name.known.key)
+    missing = frames.anti(wanted, _keys(standing, name), by)
+    if not _some(missing):  # what follows scans both tables
         return
     # What a source itself names and lacks is told before rules.
     named = day.reader.base(table, among=missing, on=by).select(*by).distinct()
@@ -178,17 +184,14 @@ def _lost(name: _Name, day: Examination) -> Iterator[str]:
         yield f"{said.said}, by {', '.join(_rules(name, day, lacking))}"
 
 
-def _missing(name: _Name, day: Examination) -> DataFrame | None:
-    """The keys that do not stand after all rules, of those that rules may have taken out of the
-    known table, or that only their rows name; None where there is none."""
-    known, by = day.as_read(name.known), name.by
-    found = [*_taken(name, day), *_newly_named(name, day)]
-    wanted = frames.union([each.select(*by) for each in found]).distinct()
-    if not _some(wanted):  # nearly always: most rules change amounts
+def _wanted(name: _Name, day: Examination) -> DataFrame | None:
+    """The keys that rules may have taken out of the known table, or that only their rows name; None
+    where there are no rows of rules, or no tables."""
+    table, known = day.as_read(name.table), day.as_read(name.known)
+    if not (table.layered or known.layered) or not table.chain or not known.chain:
         return None
-    standing = day.reader.net(known, among=_named(wanted, name), on=name.known.key)
-    missing = frames.anti(wanted, _keys(standing, name), by)
-    return missing if _some(missing) else None
+    found = [*_taken(name, day), *_newly_named(name, day)]
+    return frames.union([each.select(*name.by) for each in found]).distinct()
 
 
 def _taken(name: _Name, day: Examination) -> list[DataFrame]:
@@ -219,6 +222,12 @@ def _booked(day: Examination, version: Version, by: Sequence[str]) -> DataFrame:
 
 def _some(frame: DataFrame) -> bool:
     return bool(frame.limit(1).collect())
+
+
+def _with_rows(found: Sequence[DataFrame]) -> list[int]:
+    """The places of those of some frames that have any row."""
+    marked = [frame.limit(1).select(F.lit(at).alias("at")) for at, frame in enumerate(found)]
+    return sorted(row["at"] for row in frames.union(marked).collect()) if marked else []
 
 
 def _rules(name: _Name, day: Examination, lacking: DataFrame) -> list[str]:

@@ -18,7 +18,14 @@ from regulatory_assets.engine import Engine
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.quality.rules import rule_checks
 from regulatory_assets_tests.adjustments import ruled_books as ruled
-from regulatory_assets_tests.adjustments.test_governance import ANNA, BEN, CARLA, Office, rule
+from regulatory_assets_tests.adjustments.test_governance import (
+    ANNA,
+    BEN,
+    CARLA,
+    Office,
+    in_reporting,
+    rule,
+)
 from regulatory_assets_tests.adjustments.test_scenarios import DAY
 from regulatory_assets_tests.kernel.books_model import Deal
 
@@ -74,7 +81,10 @@ def test_a_rule_that_drifts_needs_another_approval(office: Drifting) -> None:
     assert told.why.startswith(f"waits for another approval: on {DAY} it moves amount by 60.01")
     seen = office.governance.impact(office.runner, "R-1")
     assert [d.reach.moved["amount"]["reporting currency"] for d in seen.days] == [Decimal("60.01")]
-    assert {o.table for o in seen.days[0].stages} >= {"deal_adjustments", "flows", "lines"}
+    wrote = {w.table: w for w in seen.days[0].stages}
+    assert {*wrote} >= {"deal_adjustments", "flows", "lines"}
+    own = wrote["deal_adjustments"]
+    assert (own.booked, own.reversed, own.amounts) == (2, 0, in_reporting(amount="-60.01"))
     with pytest.raises(NotAllowed, match="somebody else decides"):
         office.governance.approve(ANNA, "R-1", seen.hash, office.runner)
     with pytest.raises(NotAllowed, match="nobody decides twice"):

@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.adjustments import governance as governing
 from regulatory_assets.adjustments import people
@@ -21,10 +22,11 @@ from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.impact import DayImpact, Figure, Impact, days_to_look_at
 from regulatory_assets.adjustments.injection import injections
 from regulatory_assets.adjustments.people import NotAllowed, Role
-from regulatory_assets.adjustments.reach import Reach, beyond_limits, measure
+from regulatory_assets.adjustments.reach import Amounts, Reach, beyond_limits, measure
 from regulatory_assets.adjustments.rule import Rule, RuleError, parse
 from regulatory_assets.adjustments.thresholds import second_look
 from regulatory_assets.adjustments.waiting import waiting
+from regulatory_assets.adjustments.written import Written, net_amounts
 from regulatory_assets.commands.rules import print_impact
 from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.control.events import (
@@ -39,6 +41,7 @@ from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.lake import LakeError
 from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.reader import Version
+from regulatory_assets.ledger.table import Table
 from regulatory_assets.regulation.parameters import Parameters
 from regulatory_assets.runtime import production_graph
 from regulatory_assets_tests.adjustments import ruled_books as ruled
@@ -100,6 +103,18 @@ class Office:
         version = self.runner.positions(DAY).read(ruled.GRAPH.tables[name])
         return sorted(map(repr, self.runner.reader.net(version).toArrow().to_pylist()))
 
+    def sums(self, *names: str) -> dict[str, dict[str, Decimal]]:
+        """What tables hold in all, each row that a rule takes back counted the other way round."""
+        found: dict[str, dict[str, Decimal]] = {}
+        for name in names:
+            version = self.runner.positions(DAY).version(name)
+            rows = self.runner.reader.rows(version).toArrow().to_pylist()
+            found[name] = {
+                c: sum((r["sign"] * (r[c] or 0) for r in rows), Decimal(0))
+                for c in version.table.money
+            }
+        return found
+
     def approve(self, identity: str, by: Actor = BEN) -> None:
         seen = self.governance.impact(self.runner, identity)
         self.governance.approve(by, identity, seen.hash, self.runner)
@@ -109,6 +124,22 @@ class Office:
             RuleBook(self.log).snapshot(), ruled.ADJUSTING.values(), self.runner.register
         )
         return {day: [s.name for s in stages] for day, stages in found.items()}
+
+
+def in_reporting(**amounts: str) -> Amounts:
+    return {c: {"reporting currency": Decimal(v)} for c, v in amounts.items()}
+
+
+def moves(
+    before: dict[str, dict[str, Decimal]], after: dict[str, dict[str, Decimal]]
+) -> dict[str, Amounts]:
+    """What an impact says of the tables, of what they held and hold."""
+    return {
+        name: in_reporting(
+            **{c: str(v - before[name][c]) for c, v in of.items() if v != before[name][c]}
+        )
+        for name, of in after.items()
+    }
 
 
 @pytest.fixture
@@ -125,9 +156,11 @@ def test_a_rule_from_proposal_to_withdrawal(office: Office) -> None:
     standing = office.runner.positions(DAY).version("deals")
     assert day.affected == 1
     assert day.rows == sum(r.booked for r in standing.live)
-    assert {o.table for o in day.stages} >= {"deal_adjustments", "flows", "lines"}
+    names = [w.table for w in day.stages]
+    assert {*names} >= {"deal_adjustments", "flows", "lines"}
     assert office.state("report") == before, "looking posts nothing"
     assert office.runner.positions(DAY).version("deal_adjustments").data_revision == 0
+    sums = office.sums(*names)
 
     office.approve("R-1")
     assert office.behind() == {DAY: ["deal_adjustments"]}
@@ -137,8 +170,13 @@ def test_a_rule_from_proposal_to_withdrawal(office: Office) -> None:
     }, "what was shown is what is posted"
     assert office.behind() == {}
     assert office.state("report") != before
+    moved = moves(sums, office.sums(*names))
+    assert {w.table: w.amounts for w in day.stages} == moved
+    assert moved["deal_adjustments"] == in_reporting(amount="-30"), "one deal of 60 is halved"
 
     office.governance.withdraw(ANNA, "R-1")
+    (back,) = office.governance.impact(office.runner, "R-1").days
+    assert {w.table: w.amounts for w in back.stages} == moves(office.sums(*names), sums)
     office.approve("R-1", CARLA)
     assert office.behind() == {DAY: ["deal_adjustments"]}
     office.runner.run_day(DAY, "test")
@@ -567,13 +605,16 @@ def test_nothing_is_approved_beyond_its_limits(office: Office) -> None:
     office.approve("R-1")
 
 
+def entries(engine: Engine, table: Table, rows: list[dict[str, Any]]) -> DataFrame:
+    schema = pa.schema([pa.field(c, table.type_of(c).arrow) for c in ("entry", *table.content)])
+    return engine.session.createDataFrame(pa.Table.from_pylist(rows, schema=schema))
+
+
 def reaches(
     engine: Engine, stage: str, rows: list[dict[str, Any]], *rules: str
 ) -> dict[str, Reach]:
     table = production_graph().stage(stage).writes
-    fields = [pa.field(c, table.type_of(c).arrow) for c in ("entry", *table.content)]
-    schema = pa.schema(fields)
-    frame = engine.session.createDataFrame(pa.Table.from_pylist(rows, schema=schema))
+    frame = entries(engine, table, rows)
     registered = Revision(
         table.name, DAY, 1, "p", "delta", "", "", datetime(2026, 1, 5, tzinfo=UTC), 8, 0, "", "",
         "", "", (),
@@ -625,6 +666,47 @@ def test_reach_is_counted_by_rows_and_by_currency(engine: Engine) -> None:
     ]
 
 
+def test_what_is_written_is_added_up_by_currency(engine: Engine) -> None:
+    """A rule takes 100 EUR to 70 and takes out 50 USD; a line moves from 12 to 9, another is new.
+    A ratio adds up to nothing, nor does money of which no row says in which currency it is."""
+    graph = production_graph()
+
+    def of(name: str, *rows: tuple[int, int, dict[str, Any]]) -> tuple[Table, DataFrame]:
+        table = graph.stage(name).writes
+        money = dict.fromkeys(table.money, Decimal(7))
+        told = [{**money, "entry": entry, "sign": sign, **values} for entry, sign, values in rows]
+        return table, entries(engine, table, told)
+
+    def deal(currency: str, amount: int) -> dict[str, Any]:
+        money = {"amount": Decimal(amount), "collateral_value": None}
+        return {"deal_id": "D", "currency": currency, "operational_amount": Decimal(2), **money}
+
+    def line(amount: int) -> dict[str, Any]:
+        return {"line": "A", "currency": "USD", "amount": Decimal(amount)}
+
+    wide = {c: Decimal(1) for c in graph.stage("lcr").writes.money}
+    found = dict(net_amounts(dict([
+        of("deal_adjustments", (1, -1, deal("EUR", 100)), (1, 1, deal("EUR", 70)),
+           (1, -1, deal("USD", 50))),
+        of("lcr_lines", (-1, 1, line(12)), (1, 1, line(9)), (1, 1, line(5))),
+        of("instalments_due", (1, 1, {"deal_id": "D"})),
+        of("component_adjustments", (1, 1, {"scope": "A", "reporting_currency": "EUR"}),
+           (-1, -1, {"scope": "B", "reporting_currency": "USD"})),
+        of("lcr", (1, 1, wide), (-1, 1, wide | {"hqla": Decimal(4), "ratio": Decimal(9)})),
+    ])))  # fmt: skip
+    assert found == {
+        "deal_adjustments": {
+            "amount": {"EUR": Decimal(-30), "USD": Decimal(-50)},
+            "operational_amount": {"USD": Decimal(-2)},
+        },
+        "lcr_lines": in_reporting(amount="2", weighted="7"),
+        "instalments_due": {},
+        "component_adjustments": {"amount": {"EUR": Decimal(7), "USD": Decimal(7)}},
+        "lcr": in_reporting(hqla="-3"),
+    }
+    assert dict(net_amounts({})) == {}
+
+
 # -- when one approval is not enough --------------------------------------------------------------
 
 
@@ -663,7 +745,19 @@ def test_who_looks_at_an_impact_reads_rows_amounts_and_figures(
 ) -> None:
     found = seen({"ratio": "1.20"}, {"ratio": "1.21"}, affected=3)
     amounts = {"amount": {"EUR": Decimal("1250.5"), "USD": Decimal(7)}}
-    day = replace(found.days[0], reach=Reach(3, amounts))
+    moved = {
+        "amount": {"EUR": Decimal("-12.5"), "USD": Decimal(3)},
+        "weighted": {"EUR": Decimal(1)},
+    }
+    stages = (
+        Written("flows", 2, 1, moved),
+        Written("lcr", 1, 1, {"hqla": {"reporting currency": Decimal(77)}}),
+    )
+    day = replace(found.days[0], reach=Reach(3, amounts), stages=stages)
+    assert day.document()["stages_updated"][0] == {
+        "table": "flows", "booked": 2, "reversed": 1,
+        "amounts": {"amount": {"EUR": "-12.5", "USD": "3"}, "weighted": {"EUR": "1"}},
+    }  # fmt: skip
     unopened: Any = SimpleNamespace(events=SimpleNamespace(read=tuple))
     print_impact(unopened, replace(found, days=(day,)))
     shown = capsys.readouterr().out
@@ -671,6 +765,12 @@ def test_who_looks_at_an_impact_reads_rows_amounts_and_figures(
     assert "120.00 %" in shown
     assert "121.00 %" in shown
     assert "amount moves by 1,250.50 EUR, 7.00 USD\n" in shown
+    cells = [[c.strip() for c in line.split("│")[1:-1]] for line in shown.splitlines()]
+    assert ["flows", "3", "amount", "-12.50 EUR, +3.00 USD"] in cells
+    assert ["", "", "weighted", "+1.00 EUR"] in cells
+    assert ["lcr", "2", "", ""] in cells, "of it each figure stands above"
+    another = replace(found, days=(replace(day, stages=(replace(stages[0], amounts={}),)),))
+    assert another.hash != replace(found, days=(replace(day, stages=stages[:1]),)).hash
 
 
 def test_the_last_day_of_each_month_and_the_latest_are_looked_at() -> None:

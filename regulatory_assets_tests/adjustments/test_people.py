@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from regulatory_assets import cli, commands
 from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.people import NotAllowed
-from regulatory_assets.cli import app
-from regulatory_assets.control.database import connect
+from regulatory_assets.cli import _print_outcomes, app
+from regulatory_assets.commands.acting import print_document
+from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.control.events import Actor, Event, EventLog, EventRefused
 
 
@@ -52,6 +57,42 @@ def test_a_demonstration_stays_one(log: EventLog) -> None:
         people.identify(log.read(), None, None)
     with pytest.raises(NotAllowed, match="open already"):
         people.open_signed(log, {"a": "00" * 32, "b": "11" * 32})
+
+
+def test_what_a_demonstration_prints_says_so(
+    log: EventLog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also what a program reads, and no less where a run did nothing."""
+    ran: Any = SimpleNamespace(
+        day=date(2026, 1, 5), outcomes=(), warnings=(), failures=(), success=True
+    )
+
+    def printed(log: EventLog) -> list[str]:
+        bank: Any = SimpleNamespace(events=log)
+        _print_outcomes(bank, ran)
+        print_document(bank, {"a": 1})
+        print_document(bank, [{"a": 1}])
+        return ["".join(each.split()) for each in capsys.readouterr()]
+
+    people.open_demo(log)
+    out, errors = printed(log)
+    assert out == 'DEMO2026-01-05:nothingchanged,nothingcomputed{"a":1,"demo":true}[{"a":1}]'
+    assert errors.startswith("DEMO:")
+    other = EventLog(connect(f"sqlite:///{tmp_path / 'keys.sqlite'}"))
+    migrate(connect(f"sqlite:///{tmp_path / 'keys.sqlite'}"))
+    people.open_signed(other, {n: people.new_key(tmp_path / n) for n in ("ada", "bob")})
+    out, errors = printed(other)
+    assert (out, errors) == ('2026-01-05:nothingchanged,nothingcomputed{"a":1}[{"a":1}]', "")
+
+
+def test_every_command_on_a_control_database_prints_its_document_so() -> None:
+    """None prints a document by itself that has opened one; ``engine`` asks nothing of it."""
+    for file in (Path(cli.__file__), *Path(commands.__file__).parent.glob("*.py")):
+        for each in ast.parse(file.read_text("utf-8")).body:
+            if isinstance(each, ast.FunctionDef) and each.name != "engine":
+                calls = {c.func.id for c in ast.walk(each)
+                         if isinstance(c, ast.Call) and isinstance(c.func, ast.Name)}  # fmt: skip
+                assert not {"open_runtime", "print_json"} <= calls, f"{file.name}: {each.name}"
 
 
 def test_a_log_for_people_with_keys_never_becomes_a_demonstration(signed: EventLog) -> None:

@@ -18,6 +18,7 @@ from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.book import Proposals, RuleBook
 from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.impact import Impact, Together
+from regulatory_assets.adjustments.waiting import waiting
 from regulatory_assets.control.database import connect
 from regulatory_assets.control.events import Actor, EventLog
 from regulatory_assets.control.register import Register
@@ -138,6 +139,33 @@ def test_small_rules_of_one_author_add_up_to_a_second_approval(world: World) -> 
     (figure,) = found.figures
     ratios = figure.before["ratio"], figure.after["ratio"]
     assert ratios == (Decimal("1.509"), Decimal("1.518054"))
+
+
+def test_an_approval_lapses_when_another_rule_moves_what_it_looked_at(world: World) -> None:
+    """R-1 waits for its second approval; figures move with R-3 and back, and not with R-2."""
+    dora = Actor("dora")
+
+    def told() -> str:
+        return str(waiting(Proposals(world.log.read()), "R-1", world.runner.register))
+
+    def looked() -> str:
+        return world.governance.impact(world.runner, "R-1").hash
+
+    world.submit("R-1", "1.1", "HQLA")
+    seen, _ = world.decide("R-1")
+    first = world.log.read()[-1].seq
+    world.submit("R-2", "1.2", "X00", by=dora)
+    world.decide("R-2", CARLA)
+    assert (told(), looked()) == ("1 of 2 approvals", seen.hash)
+    world.submit("R-3", "1.006", "HQLA", by=dora)
+    assert told() == "1 of 2 approvals", "it is proposed and no more"
+    world.decide("R-3", CARLA)
+    moved = f"figures of {DAY} have moved with R-3, decided on by event {world.log.read()[-1].seq}"
+    assert told() == f"0 of 2 approvals; that of event {first} counts no longer: {moved}"
+    assert looked() != seen.hash
+    world.governance.withdraw(dora, "R-3")
+    world.decide("R-3", CARLA)
+    assert (told(), looked()) == ("1 of 2 approvals", seen.hash)
 
 
 def test_many_versions_are_one_rule(world: World) -> None:

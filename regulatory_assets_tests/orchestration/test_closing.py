@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from dagster import SkipReason, build_sensor_context
+from deltalake import DeltaTable
 from typer.testing import CliRunner
 
 from regulatory_assets.adjustments import people
@@ -51,7 +54,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 def call(*words: str, fails: bool = False) -> str:
     result = CliRunner().invoke(app, list(words))
     assert (result.exit_code != 0) == fails, result.output
-    return result.output
+    return result.stdout if "--json" in words else result.output
 
 
 def days(*words: str, by: str = "", fails: bool = False) -> str:
@@ -59,7 +62,32 @@ def days(*words: str, by: str = "", fails: bool = False) -> str:
     return call("days", *words, "--date", str(DAY), *acting, fails=fails)
 
 
+CURRENCY = {
+    "deal_adjustments": "currency",
+    "lcr_scope_lines": "reporting_currency",
+    "lcr_components": "reporting_currency",
+    "lcr_currency": "reporting_currency",
+}
+"""The column that names the currency of a table's amounts; others are in that of their entity."""
+NO_AMOUNTS = {"ratio", "share", "mean_of_daily_ratios", "ratio_of_means"}
+
+
+def sums(name: str) -> Counter[tuple[str, str]]:
+    """What a table holds of the day by column and currency, all that was ever posted added up."""
+    runtime = open_runtime()
+    table, found = runtime.graph.tables[name], Counter[tuple[str, str]]()
+    postings = {r.posting for r in runtime.register.history(name, DAY)}
+    for row in DeltaTable(str(runtime.lake.path(table))).to_pyarrow_table().to_pylist():
+        if row["reporting_date"] == DAY and row["posting"] in postings:
+            currency = row[CURRENCY[name]] if name in CURRENCY else "reporting currency"
+            for column in {*table.money} - NO_AMOUNTS:
+                amount = row[column] or Decimal(0)
+                found[column, currency] += row["entry"] * row["sign"] * amount
+    return found
+
+
 def test_a_closed_day_is_held_restated_and_closed_again(home: Home, tmp_path: Path) -> None:
+    assert call("plan", "--date", str(DAY)).startswith("DEMO")
     refused = days("close", by="anna", fails=True)
     assert "cannot be closed: parameters not released" in refused
     (draft, *_) = json.loads(call("show", "lcr", "--date", str(DAY), "--json"))
@@ -97,12 +125,24 @@ def test_a_closed_day_is_held_restated_and_closed_again(home: Home, tmp_path: Pa
     assert isinstance(skipped, SkipReason)
     assert "waits for a restatement: 2026-01-05" in str(skipped.skip_message)
 
+    (of_day,) = seen["days"]
+    amounts = {each["table"]: each["amounts"] for each in of_day["stages_updated"]}
+    before = {table: sums(table) for table in amounts}
     shown = days("restate", "--reason", "banks corrected", by="anna")
     assert "would move" in shown
     assert "ratio" in shown
     assert "2026-01-05 is restating" in days("approve", by="ben")
     (done,) = run_days([DAY])
     assert done.success, done.failures
+
+    told = {
+        t: {(c, k): v for c, m in of.items() for k, v in m.items()} for t, of in amounts.items()
+    }
+    assert {"deal_adjustments", "lcr_flows", "lcr_lines", "lcr_scope_lines", "lcr"} <= {*told}
+    for table, moved_by in told.items():
+        now = sums(table)
+        changed = {place: v - before[table][place] for place, v in now.items()}
+        assert moved_by == {place: format(v, "f") for place, v in changed.items() if v}, table
 
     document = json.loads(days("show", "--json"))
     moved = [f for f in document["figures"] if f["closed"] != f["now"]]
