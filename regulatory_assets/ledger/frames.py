@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
+from operator import and_
 from typing import Any
 
 from pyspark.sql.connect import functions as F
@@ -31,10 +32,13 @@ def _matching(
     """
     names = [f"__{i}_{c}" for i, c in enumerate(right_columns)]
     renamed = right.withColumnsRenamed(dict(zip(right_columns, names, strict=True)))
-    pairs = zip(left, names, strict=True)
-    return renamed, reduce(
-        lambda a, b: a & b, (F.col(mine).eqNullSafe(F.col(theirs)) for mine, theirs in pairs)
-    )
+    return renamed, equal(left, names)
+
+
+def equal(left: Sequence[str], right: Sequence[str]) -> Column:
+    """Whether columns equal others, one by one, null equal to null."""
+    pairs = zip(left, right, strict=True)
+    return reduce(and_, (F.col(mine).eqNullSafe(F.col(theirs)) for mine, theirs in pairs))
 
 
 def named(frame: DataFrame, columns: Sequence[str], names: Sequence[str]) -> DataFrame:

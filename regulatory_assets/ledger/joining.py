@@ -7,7 +7,9 @@ What a stage does with the joined rows, and how its output changes, stands in ``
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from pyspark.sql.connect import functions as F
@@ -145,16 +147,16 @@ class Joining:
     ) -> DataFrame:
         """Join the lookups at some places as they are before any rule, those named as old as they
         were consumed last. ``few`` are the driving rows where these are not many."""
+        attached = _Attached(rows)
         for place in places:
             lookup = self.stage.lookups[place]
             move = self.moves[lookup.table.name]
             version = move.old if place in old else move.new
-            if version.empty:
-                rows = _nothing_found(rows, lookup)
-            else:
+            found = None
+            if not version.empty:
                 found = self.reader.lookup(lookup, version, among=self._asked(lookup, few))
-                rows = _attach(rows, lookup, found)
-        return rows
+            attached = attached.with_found(lookup, found)
+        return attached.rows()
 
     def _asked(self, lookup: Lookup, few: DataFrame | None) -> DataFrame | None:
         """The keys of a lookup that a few driving rows name; None where they do not themselves."""
@@ -170,16 +172,20 @@ class Joining:
         ``few`` are the driving rows where these are stored and not many: then of a lookup only the
         keys that they name are looked at, and ``__touched`` says nothing.
         """
-        rows = rows.withColumn(TOUCHED, F.lit(False))
+        return self._joined_net(rows, places, few).touched()
+
+    def _joined_net(
+        self, rows: DataFrame, places: Sequence[int], few: DataFrame | None = None
+    ) -> _Attached:
+        attached = _Attached(rows)
         for place in places:
-            lookup = self.stage.lookups[place]
-            version = self.moves[lookup.table.name].new
-            if version.empty:
-                rows = _nothing_found(rows, lookup)
-                continue
-            found = self.reader.lookup(lookup, version, net=True, among=self._asked(lookup, few))
-            rows = _attach_adjusted(rows, lookup, found)
-        return rows
+            lookup, version = self.stage.lookups[place], self._version(place)
+            found = None
+            if not version.empty:
+                few_keys = self._asked(lookup, few)
+                found = self.reader.lookup(lookup, version, net=version.layered, among=few_keys)
+            attached = attached.with_found(lookup, found, version.layered)
+        return attached
 
     def _moved_rows(self, lookup: Lookup) -> DataFrame:
         """Keys and taken columns of a lookup where these differ between the old and the new
@@ -248,14 +254,14 @@ class Joining:
         """Rows with ``__touched``: whether rules have changed anything that they look up."""
         layered = self._layered_places
         supplying = sorted({p for i in layered for p in self.supplying(i)})
-        rows = self.join_net(rows, supplying)
+        attached = self._joined_net(rows, supplying)
         for place in (i for i in layered if i not in supplying):
             lookup = self.stage.lookups[place]
             keys = self.reader.adjusted_keys(self._version(place), lookup.seen)
             found = frames.named(keys, lookup.table.key, joined_key(lookup))
             found = found.withColumn(ADJUSTED, F.lit(True))
-            rows = _attach_adjusted(rows, lookup, found)
-        return rows
+            attached = attached.with_found(lookup, found, layered=True)
+        return attached.touched()
 
     def _version(self, place: int) -> Version:
         return self.moves[self.stage.lookups[place].table.name].new
@@ -270,14 +276,44 @@ class Joining:
         return [ENTRY, *stage.reads.content, *taken, *day]
 
 
-def _attach(rows: DataFrame, lookup: Lookup, found: DataFrame) -> DataFrame:
-    return frames.attach(rows, found, lookup.by, joined_key(lookup), "left")
+@dataclass(frozen=True)
+class _Attached:
+    """Driving rows with what is found of their lookups, one after the other.
 
+    What only the joins need is left out at the end and at once: for an engine every frame between
+    two joins is another list of all columns to plan by.
+    """
 
-def _attach_adjusted(rows: DataFrame, lookup: Lookup, found: DataFrame) -> DataFrame:
-    """Rows with what is found of a lookup, which says of each key whether rules have changed it."""
-    touched = F.col(TOUCHED) | F.coalesce(F.col(ADJUSTED), F.lit(False))
-    return _attach(rows, lookup, found).withColumn(TOUCHED, touched).drop(ADJUSTED)
+    joined: DataFrame
+    left_out: tuple[str, ...] = ()
+    adjusted: tuple[str, ...] = ()
+
+    def with_found(
+        self, lookup: Lookup, found: DataFrame | None, layered: bool = False
+    ) -> _Attached:
+        """With the rows of a lookup by its joined key, None where its table has none; ``layered``
+        where these say whether rules have changed them."""
+        if found is None:
+            return replace(self, joined=_nothing_found(self.joined, lookup))
+        place = len(self.left_out)
+        names = {name: f"__{place}{name}" for name in joined_key(lookup)}
+        said = {ADJUSTED: f"__{place}{ADJUSTED}"} if layered else {}
+        condition = frames.equal(lookup.by, [*names.values()])
+        joined = self.joined.join(found.withColumnsRenamed({**names, **said}), condition, "left")
+        return _Attached(
+            joined,
+            (*self.left_out, *names.values(), *said.values()),
+            (*self.adjusted, *said.values()),
+        )
+
+    def rows(self) -> DataFrame:
+        return self.joined.drop(*self.left_out) if self.left_out else self.joined
+
+    def touched(self) -> DataFrame:
+        """The rows with ``__touched``: whether rules have changed any of what was found."""
+        touched = (F.coalesce(F.col(name), F.lit(False)) for name in self.adjusted)
+        rows = self.joined.withColumn(TOUCHED, reduce(or_, touched, F.lit(False)))
+        return rows.drop(*self.left_out) if self.left_out else rows
 
 
 def _nothing_found(rows: DataFrame, lookup: Lookup) -> DataFrame:

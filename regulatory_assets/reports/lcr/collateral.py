@@ -130,10 +130,11 @@ def piece_levels(pieces: DataFrame, p: Any) -> DataFrame:
     return (
         seen.withColumn("regime", F.coalesce(regime_of_scope(), F.col("regime")))
         .where(F.col("regime").isNotNull())
+        .withColumns({"level": level_of(p), "deal_level": level_of(p, _OF_DEAL)})
         .withColumns(
             {
-                "level": _told(level_of(p)),
-                "deal_level": F.when(~of_its_own, _told(level_of(p, _OF_DEAL))),
+                "level": _told("level"),
+                "deal_level": F.when(~of_its_own, _told("deal_level")),
                 "divides": F.coalesce(divides, F.lit(False)),
                 "value": F.col("market_value"),
                 "free": F.when(received, free_value()).otherwise(_NOTHING),
@@ -143,7 +144,7 @@ def piece_levels(pieces: DataFrame, p: Any) -> DataFrame:
     )
 
 
-def _told(level: Expression) -> Expression:
+def _told(level: str) -> Expression:
     return F.coalesce(level, F.lit("none"))
 
 

@@ -106,10 +106,12 @@ def _of_any_level(entries: Collection[Entry]) -> Expression | None:
 )
 def pooled_holdings(holdings: DataFrame, p: Any) -> DataFrame:
     """Value and liquidity of what lies in pools (BCBS 238 para 31, convention 10)."""
-    factor = F.when(F.col("operational_ok"), after_haircut(p, level_of(p)))
+    factor = F.when(F.col("operational_ok"), after_haircut(p, F.col("level")))
+    # The level is a column first: what is asked of it would say it anew for each answer.
     return (
         with_sovereigns(holdings)
         .where(F.col("pool_id").isNotNull())
+        .withColumn("level", level_of(p))
         .withColumn("in_pool", _not_pledged_beside())
         .withColumn("liquidity", F.coalesce(factor, F.lit(0).cast(_RATE.value)))
     )
