@@ -1,4 +1,4 @@
-"""The sensor that follows a changed day into later ones: averages over the quarter, and the like.
+"""The sensor that follows a changed day into later ones: averages over the quarter, last rates.
 
 As for rules, nothing is taken from events: each look compares what a stage over several days has
 read of other days with what stands there now, whatever has moved it (a rule, late data, new code).
@@ -34,13 +34,13 @@ def later_days(graph: Graph, calendar: Calendar) -> SensorDefinition:
         job_name=WHOLE_DAY,
         minimum_interval_seconds=calendar.sensor_seconds,
         default_status=DefaultSensorStatus(calendar.automation.upper()),
-        description="Runs what averages over days, where one of the other days has changed.",
+        description="Runs what is made from several days, where one of the others has changed.",
     )
     def look_for_moved_days(
         context: SensorEvaluationContext, bank: RuntimeResource
     ) -> SensorResult | SkipReason:
         runtime = bank.runtime(graph)
-        found = moved_days(graph, runtime.register)
+        found = moved_days(graph, runtime.register, runtime.parameters.at)
         behind = not_held(found, runtime.events.read())
         if not behind:
             return idle(found, "no day was calculated from another that has moved since")
