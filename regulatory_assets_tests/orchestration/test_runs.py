@@ -60,7 +60,7 @@ from regulatory_assets_tests.orchestration.homes import DAYS, Home, new_home
 pytestmark = pytest.mark.timeout(300)
 FIRST, SECOND, _ = DAYS
 DATA_VERSION = "dagster/data_version"
-CHECK = "fx_rates_of_currency"
+CHECK = "rates_of_day_of_currency"
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def evaluated(instance: DagsterInstance, passed: bool, metadata: dict[str, Any])
             description="no rate of USD",
         )
     )
-    return [f for f in faults(instance) if "deals: check fx_rates_of_currency" in f]
+    return [f for f in faults(instance) if f"deals: check {CHECK}" in f]
 
 
 def test_blocking_checks_that_failed_or_are_missing_stand_against_a_close(
@@ -153,7 +153,7 @@ def test_blocking_checks_that_failed_or_are_missing_stand_against_a_close(
 ) -> None:
     assert faults(instance) == []
     with DagsterInstance.ephemeral() as other:
-        assert "deals: check fx_rates_of_currency has not been evaluated" in faults(other)
+        assert f"deals: check {CHECK} has not been evaluated" in faults(other)
     last = _last_evaluation(instance, AssetCheckKey(AssetKey("deals"), CHECK), FIRST)
     assert last is not None
     not_asked = f"deals: check {CHECK} has not been evaluated for the revisions that stand"
@@ -391,7 +391,7 @@ def test_a_missing_rate_fails_a_blocking_check_and_stops_the_report(
         told = {f.partition(":")[0]: f for f in result.failures}
         assert set(told) == {"deals", "account_transactions"}
         for table, failure in told.items():
-            assert f"{table}: check fx_rates_of_currency failed" in failure
+            assert f"{table}: check {CHECK} failed" in failure
             assert "currency=USD" in failure
         assert "lcr" not in {o.table for o in result.outcomes}
         runtime = open_runtime()
@@ -404,8 +404,8 @@ def test_a_missing_rate_fails_a_blocking_check_and_stops_the_report(
         )
         people.open_demo(runtime.events)
         ran = CliRunner().invoke(app, ["days", "close", "--date", str(FIRST), "--as", "anna"])
-        assert "closed: account_transactions: check fx_rates_of_currency has failed" in ran.output
-        assert "; deals: check fx_rates_of_currency has failed: 1 currency not in" in ran.output
+        assert f"closed: account_transactions: check {CHECK} has failed" in ran.output
+        assert f"; deals: check {CHECK} has failed: 1 currency not in" in ran.output
         assert "currency=USD (deliver or correct what it names, then run 2026-01-05" in ran.output
         assert "up to date" not in ran.output, "which no run will change"
 
