@@ -130,6 +130,8 @@ def _before_rules(table: Table, by: tuple[str, ...], known: Table, blocking: boo
             return Result(True, "there are no rows")
         if known.optional and not day.version(known).chain:
             return Result(True, f"{known.name} was not delivered")
+        if known == RATES_OF_DAY and not day.version(known).chain:
+            return Result(True, f"{known.name} is not calculated yet, nor what needs it")
         unknown = unknown_keys(day, table, by, known)
         found = unknown.agg(F.count("*").alias("keys"), F.sum("rows").alias("rows")).collect()[0]
         wrong = f"{named} not in {known.name} ({found['rows']} rows of {table.name})"
