@@ -175,7 +175,7 @@ def test_a_materialisation_tells_what_the_run_did(
     assert told["dagster/row_count"] == told["rows_booked"] == told["affected_keys"] == booked
     assert told["way"] == "full"
     assert told["cause"] == "first run of the test"
-    assert "| fx_rates | 2026-01-06 | 1 |" in told["consumed"]
+    assert "| rates_of_day | 2026-01-06 | 1 |" in told["consumed"]
     assert told["preview"].startswith("| deal_id | part |")
     assert "dagster/column_schema" in told
     assert flows.tags[DATA_VERSION] == "1"
@@ -406,7 +406,8 @@ def test_a_missing_rate_fails_a_blocking_check_and_stops_the_report(
         ran = CliRunner().invoke(app, ["days", "close", "--date", str(FIRST), "--as", "anna"])
         assert f"closed: account_transactions: check {CHECK} has failed" in ran.output
         assert f"; deals: check {CHECK} has failed: 1 currency not in" in ran.output
-        assert "currency=USD (deliver or correct what it names, then run 2026-01-05" in ran.output
+        assert "currency=USD; of USD there was none before; deliver rates in fx_rates" in ran.output
+        assert "(deliver or correct what it names, then run 2026-01-05" in ran.output
         assert "up to date" not in ran.output, "which no run will change"
 
 
@@ -423,7 +424,7 @@ def test_a_day_without_optional_tables_leaves_out_what_needs_them(tmp_path: Path
         ran = {o.table for o in result.outcomes}
         assert {t for t in ran if t in {p.stem for p in late}} == set()
         groups = {graph.tables[t].group for t in ran}
-        assert groups == {"sources", "adjustments", "lcr"}
+        assert groups == {"sources", "market", "adjustments", "lcr"}
         (asked,) = run_days([FIRST], ["branch_units"], instance=instance)
         assert "deliver branches for 2026-01-05 first" in asked.failures[0]
         (everything,) = run_days([FIRST], list(graph.tables), instance=instance)

@@ -21,9 +21,11 @@ from regulatory_assets.ledger.plan import NotReady, Way, moved_days
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.run import Outcome, Runner
 from regulatory_assets.ledger.table import Table
+from regulatory_assets.orchestration.later_days import _asked
 from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination, Result
 from regulatory_assets.regulation.parameters import Parameters
+from regulatory_assets.reports.lcr.quarter import lcr_quarter
 from regulatory_assets.reports.rates import RATES_OF_DAY, rates_of_day
 from regulatory_assets.runtime import production_graph
 from regulatory_assets_tests.kernel.world import frame
@@ -128,8 +130,8 @@ def test_a_currency_without_a_rate_is_told_with_the_age_of_its_last(bank: Bank) 
     assert not found.passed
     assert found.said == (
         "2 currency not in rates_of_day (2 rows of deposit_schemes), for instance currency=SEK; "
-        "currency=USD; deliver their rates in fx_rates (SEK: the last one is of 2026-04-01, 6 days "
-        "before; USD: there was none before)"
+        "currency=USD; of SEK the last rate is of 2026-04-01, 6 days before; of USD there was none "
+        "before; deliver rates in fx_rates"
     )
     bank.deliver(DAY, {"EUR": "1", "SEK": "0.08", "USD": "0.9"})
     bank.run(DAY)
@@ -156,3 +158,10 @@ def test_late_rates_reach_the_days_that_they_stand_on_and_no_others(bank: Bank) 
         assert {d: bank.rates(d) for d in days} == {d: bank.expected(d) for d in days}
         assert bank.behind() == set()
     assert bank.run(days[-1]).way is Way.NOTHING
+
+
+def test_the_sources_are_asked_whether_they_find_other_rates(bank: Bank) -> None:
+    """By checks of their own, which only a run of the whole day asks."""
+    graph, positions = bank.runner.graph, bank.runner.positions(DAY)
+    assert {"deals", "rates_of_day", "lcr"} < {*_asked(graph, [rates_of_day], positions)}
+    assert _asked(graph, [lcr_quarter], positions) == ("lcr_quarter", "liq1")

@@ -35,12 +35,12 @@ def last_rates(day: Examination, without: DataFrame) -> str:
     for other in reversed(earlier[-_LOOKED_BACK:]):
         rates = day.reader.rows(Version.registered(day.register, FX_RATES, other))
         for row in frames.values(rates.select("currency")):
-            old = f"the last one is of {other}, {(today - other).days} days before"
+            old = f"the last rate is of {other}, {(today - other).days} days before"
             last.setdefault(row["currency"], old)
         if last.keys() >= {*currencies}:
             break
-    of_each = "; ".join(f"{c}: {last.get(c, 'there was none before')}" for c in currencies)
-    return f"deliver their rates in {FX_RATES.name} ({of_each})"
+    of_each = "; ".join(f"of {c} {last.get(c, 'there was none before')}" for c in currencies)
+    return f"{of_each}; deliver rates in {FX_RATES.name}"
 
 
 carried = Check(
