@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,8 @@ from random import Random
 
 import pytest
 
+from regulatory_assets.adjustments.fitting import check
+from regulatory_assets.adjustments.rule import RuleError, parse
 from regulatory_assets.bank.tables import FX_RATES
 from regulatory_assets.bank.tables.structure import DEPOSIT_SCHEMES
 from regulatory_assets.control.database import connect, migrate
@@ -25,10 +28,12 @@ from regulatory_assets.orchestration.later_days import _asked
 from regulatory_assets.quality.checks import all_checks
 from regulatory_assets.quality.examination import Examination, Result
 from regulatory_assets.regulation.parameters import Parameters
+from regulatory_assets.reports.adjustments import market_adjustments
 from regulatory_assets.reports.lcr.quarter import lcr_quarter
 from regulatory_assets.reports.rates import RATES_OF_DAY, rates_of_day
 from regulatory_assets.runtime import production_graph
 from regulatory_assets_tests.kernel.world import frame
+from regulatory_assets_tests.quality.test_checks import OneRule
 
 DAY = date(2026, 4, 7)
 """The Tuesday after Easter: the last rates before it are of Thursday, April 2nd."""
@@ -136,6 +141,30 @@ def test_a_currency_without_a_rate_is_told_with_the_age_of_its_last(bank: Bank) 
     bank.deliver(DAY, {"EUR": "1", "SEK": "0.08", "USD": "0.9"})
     bank.run(DAY)
     assert bank.asked(DEPOSIT_SCHEMES, name).passed
+
+
+def test_a_rule_corrects_a_rate_of_an_earlier_day_on_its_own_days(bank: Bank) -> None:
+    """It says nothing of which day a rate is, and the next day has what was delivered."""
+    before, after = DAY - timedelta(days=1), DAY + timedelta(days=1)
+    for day, rates in ((before, {"USD": "0.9"}), (DAY, {"EUR": "1"}), (after, {"EUR": "1"})):
+        bank.deliver(day, rates)
+        bank.run(day)
+    corrected = {"op": "set", "field": "rate", "value": "0.8"}
+    written = {
+        "id": "M-1", "stage": "market", "purpose": "methodology", "effective": str(DAY),
+        "conditions": {"field": "currency", "op": "=", "value": "USD"},
+        "operations": [corrected], "reason": "a test", "owner": "tests",
+    }  # fmt: skip
+    ruled = replace(bank.runner, rules=OneRule(parse(written, "a test")))
+    ruled.run_stage(market_adjustments, DAY, "test")
+    rows = ruled.reader.net(ruled.positions(DAY).read(RATES_OF_DAY)).toArrow().to_pylist()
+    assert {(r["currency"], r["rate"], r["rate_date"]) for r in rows} == {
+        ("EUR", 1, DAY), ("USD", Decimal("0.8"), before),
+    }  # fmt: skip
+    assert bank.rates(after)["USD"] == (Decimal("0.9"), before)
+    other = {"op": "set", "field": "rate_date", "value": str(DAY)}
+    with pytest.raises(RuleError, match="rate_date"):
+        check(parse(written | {"operations": [other]}, "a test"), market_adjustments)
 
 
 def test_late_rates_reach_the_days_that_they_stand_on_and_no_others(bank: Bank) -> None:
