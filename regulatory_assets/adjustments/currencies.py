@@ -30,8 +30,8 @@ from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.ledger.table import Table
 
-RATES = "fx_rates"
-"""The table that has a rate for each ``currency`` of a day."""
+RATES = "rates_of_day"
+"""The table that has a rate for each ``currency`` by which a day is converted."""
 
 Values = Mapping[date, Collection[Any]]
 Stated = Callable[[Rule, Table, str], Values]

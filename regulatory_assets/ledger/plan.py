@@ -18,7 +18,7 @@ from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.joining import Move
 from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.rules import RuleSet
-from regulatory_assets.ledger.stages import MovedValues, Stage, StageKind
+from regulatory_assets.ledger.stages import MovedValues, ParameterSet, Stage, StageKind
 from regulatory_assets.ledger.table import Table
 
 
@@ -168,7 +168,9 @@ class Behind:
     read: tuple[Version, ...]
 
 
-def moved_days(graph: Graph, register: Register) -> dict[date, Behind]:
+def moved_days(
+    graph: Graph, register: Register, in_force: Callable[[date, Iterable[str]], ParameterSet]
+) -> dict[date, Behind]:
     """The calculated days of stages over several days on which one of these is behind."""
     found: dict[date, list[tuple[Stage, Version, bool]]] = {}
     for stage in graph.stages:
@@ -181,8 +183,9 @@ def moved_days(graph: Graph, register: Register) -> dict[date, Behind]:
         chains = register.histories([(name, day) for name, of in days.items() for day in of])
         for day in days[stage.name]:
             consumed = {(c.table, c.day): c.revision for c in chains[stage.name, day][-1].inputs}
+            over = {*stage.days(day, in_force(day, stage.parameters))}
             for name in read:
-                for other in sorted({*stage.days(day)} & {*days[name]} - {day}):
+                for other in sorted(over & {*days[name]} - {day}):
                     version = Version(graph.tables[name], other, chains[name, other])
                     moved = bool(version.since(consumed.get((name, other), 0)))
                     found.setdefault(day, []).append((stage, version, moved))
@@ -202,6 +205,7 @@ def plan_stage(
     positions: Positions,
     stage: Stage,
     identity: Identity,
+    parameters: ParameterSet,
     rules: RuleSet,
     crossover: Crossover,
     moved_values: Callable[[str], MovedValues | None],
@@ -229,7 +233,7 @@ def plan_stage(
                 f"{stage.name}: {table.name} has no rows for {positions.day}; {remedy} first"
             )
     moves = {table.name: move(positions.read(table, stage)) for table in stage.inputs}
-    days = stage.days(positions.day) if stage.days else ()
+    days = stage.days(positions.day, parameters) if stage.days else ()
     other_days = tuple(move(v) for v in positions.on_days(stage.reads, stage, days))
     _consistent_cut(positions, graph.inputs(stage), stage)
     way, why = _decide(stage, last, (*moves.values(), *other_days), identity)

@@ -147,9 +147,11 @@ class Runner:
         """What ``run_stage`` would do now. Raises NotReady where something is missing."""
         where = positions or self.positions(day)
         rules = self.rules_for(stage, day)
-        identity = self.identity(stage, day, rules)
+        identity, parameters = self.identity(stage, day, rules), self.parameters_for(stage, day)
         moved = partial(self._moved_values, stage, day)
-        return plan_stage(self.graph, where, stage, identity, rules, self.crossover, moved)
+        return plan_stage(
+            self.graph, where, stage, identity, parameters, rules, self.crossover, moved
+        )
 
     def _moved_values(self, stage: Stage, day: date, before: str) -> MovedValues | None:
         """The values that differ from those of a hash; None where that is not known."""

@@ -53,8 +53,9 @@ ReportRow = Mapping[str, Any]
 ReportFunction = Callable[[Sequence[ReportRow], Any], Iterable[ReportRow]]
 
 
-DaysFunction = Callable[[date], Iterable[date]]
-"""The days of the driving table that a reporting date's result is made from, itself among them."""
+DaysFunction = Callable[[date, Any], Iterable[date]]
+"""The days of the driving table that a reporting date's result is made from, itself among them, by
+the parameters in force on it."""
 
 
 Condition = Callable[[], Column]

@@ -1,10 +1,11 @@
-"""The sensor that follows a changed day into later ones: averages over the quarter, and the like.
+"""The sensor that follows a changed day into later ones: averages over the quarter, last rates.
 
 As for rules, nothing is taken from events: each look compares what a stage over several days has
 read of other days with what stands there now, whatever has moved it (a rule, late data, new code).
 """
 
 import hashlib
+from collections.abc import Iterable
 
 from dagster import (
     AssetKey,
@@ -19,10 +20,11 @@ from dagster import (
 
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.plan import Behind, Positions, moved_days
+from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.orchestration.calendar import Calendar
 from regulatory_assets.orchestration.jobs import WHOLE_DAY
 from regulatory_assets.orchestration.resources import RuntimeResource
-from regulatory_assets.orchestration.rules import following, idle, not_held
+from regulatory_assets.orchestration.rules import ADJUSTMENT_RULES, following, idle, not_held
 from regulatory_assets.orchestration.tags import CAUSE_TAG
 
 
@@ -34,13 +36,13 @@ def later_days(graph: Graph, calendar: Calendar) -> SensorDefinition:
         job_name=WHOLE_DAY,
         minimum_interval_seconds=calendar.sensor_seconds,
         default_status=DefaultSensorStatus(calendar.automation.upper()),
-        description="Runs what averages over days, where one of the other days has changed.",
+        description="Runs what is made from several days, where one of the others has changed.",
     )
     def look_for_moved_days(
         context: SensorEvaluationContext, bank: RuntimeResource
     ) -> SensorResult | SkipReason:
         runtime = bank.runtime(graph)
-        found = moved_days(graph, runtime.register)
+        found = moved_days(graph, runtime.register, runtime.parameters.at)
         behind = not_held(found, runtime.events.read())
         if not behind:
             return idle(found, "no day was calculated from another that has moved since")
@@ -52,13 +54,21 @@ def later_days(graph: Graph, calendar: Calendar) -> SensorDefinition:
                 RunRequest(
                     run_key=f"days-{day}-{_seen(of)}",
                     partition_key=day.isoformat(),
-                    asset_selection=[AssetKey(n) for n in following(graph, of.stages, positions)],
+                    asset_selection=[AssetKey(n) for n in _asked(graph, of.stages, positions)],
                     tags={CAUSE_TAG: f"changed days: {others}"},
                 )
             )
         return SensorResult(run_requests=requests)
 
     return look_for_moved_days
+
+
+def _asked(graph: Graph, behind: Iterable[Stage], positions: Positions) -> tuple[str, ...]:
+    """The stages and all that follows from them. The whole day, where one holds the last rows of a
+    source: whether other sources find what they name is then asked in it, by their own checks."""
+    if any(stage.reads in graph.sources for stage in behind):
+        return tuple(sorted({*graph.tables, ADJUSTMENT_RULES} - positions.left_out()))
+    return following(graph, behind, positions)
 
 
 def _seen(of: Behind) -> str:

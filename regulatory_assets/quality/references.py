@@ -11,7 +11,7 @@ carries it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
@@ -30,6 +30,8 @@ from regulatory_assets.quality.examination import (
     unknown_keys,
     verdict,
 )
+from regulatory_assets.quality.reports.rates import last_rates
+from regulatory_assets.reports.rates import RATES_OF_DAY
 
 
 def reference_checks(graph: Graph) -> Iterator[Check]:
@@ -72,11 +74,17 @@ class _Name:
 
 
 def _looked_up(stage: Stage, graph: Graph) -> Iterator[_Name]:
-    """What a stage looks up in sources by columns of the rows it reads."""
+    """What a stage looks up in sources by columns of the rows it reads, or in what holds the last
+    row of a source over days."""
     for lookup in stage.lookups:
         of_row = set(lookup.by) <= set(stage.reads.column_names)
-        if of_row and lookup.table in graph.sources and not lookup.optional:
+        if of_row and lookup.table in _known(graph) and not lookup.optional:
             yield _Name(stage.reads, lookup.by, lookup.table)
+
+
+def _known(graph: Graph) -> tuple[Table, ...]:
+    over_days = (s for s in graph.stages if s.days is not None and s.reads in graph.sources)
+    return (*graph.sources, *(stage.writes for stage in over_days))
 
 
 def must_find(stage: Stage, graph: Graph) -> Iterator[_Name]:
@@ -121,10 +129,16 @@ def _before_rules(table: Table, by: tuple[str, ...], known: Table, blocking: boo
             return Result(True, "there are no rows")
         if known.optional and not day.version(known).chain:
             return Result(True, f"{known.name} was not delivered")
+        if known == RATES_OF_DAY and not day.version(known).chain:
+            return Result(True, f"{known.name} is not calculated yet, nor what needs it")
         unknown = unknown_keys(day, table, by, known)
         found = unknown.agg(F.count("*").alias("keys"), F.sum("rows").alias("rows")).collect()[0]
         wrong = f"{named} not in {known.name} ({found['rows']} rows of {table.name})"
-        return verdict(found["keys"], unknown, by, wrong, f"every {named} is in {known.name}")
+        said = verdict(found["keys"], unknown, by, wrong, f"every {named} is in {known.name}")
+        if said.passed or known != RATES_OF_DAY:
+            return said
+        remedy = last_rates(day, frames.named(unknown, by, known.key))
+        return replace(said, said=f"{said.said}; {remedy}")
 
     return Check(
         table,

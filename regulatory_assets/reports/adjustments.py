@@ -6,7 +6,7 @@ The stages at which rules act on one report's own rows stand with that report.
 
 from __future__ import annotations
 
-from regulatory_assets.bank.tables import COUNTERPARTIES, DEALS, ENTITIES, FX_RATES, SECURITIES
+from regulatory_assets.bank.tables import COUNTERPARTIES, DEALS, ENTITIES, SECURITIES
 from regulatory_assets.bank.tables.capital import OWN_DEBT
 from regulatory_assets.bank.tables.derivatives import (
     COLLATERAL_FLOWS,
@@ -17,6 +17,7 @@ from regulatory_assets.bank.tables.derivatives import (
 )
 from regulatory_assets.bank.tables.lending import FACILITIES
 from regulatory_assets.ledger.stages import Lookup, adjustment_stage
+from regulatory_assets.reports.rates import RATES_OF_DAY
 
 _OF_ENTITY = Lookup(ENTITIES, by=("entity_id",), take=("regime", "reporting_currency"))
 _OF_PARTY = Lookup(COUNTERPARTIES, by=("counterparty_id",), take=("sector", "relationship"))
@@ -28,7 +29,11 @@ entity_adjustments = adjustment_stage(
     fixed=("reporting_currency",),  # the rates convert to it; another name would convert nothing
 )
 security_adjustments = adjustment_stage(reads=SECURITIES, name="security_adjustments")
-market_adjustments = adjustment_stage(reads=FX_RATES, name="market_adjustments")
+market_adjustments = adjustment_stage(
+    reads=RATES_OF_DAY,
+    name="market_adjustments",
+    fixed=("rate_date",),  # of which day a rate is follows from what was delivered
+)
 deal_adjustments = adjustment_stage(
     reads=DEALS,
     name="deal_adjustments",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from regulatory_assets.bank.tables import FX_RATES
 from regulatory_assets.ledger.stages import Lookup
+from regulatory_assets.reports.rates import RATES_OF_DAY
 
-RATE_OF_DAY = Lookup(FX_RATES, by=("currency",), take=("rate",))
+RATE_OF_DAY = Lookup(RATES_OF_DAY, by=("currency",), take=("rate",))
 """What a unit of the row's currency is worth in reporting currency."""

@@ -55,8 +55,8 @@ def test_a_currency_without_any_rate_is_refused(changes: dict[str, Any], place: 
     with pytest.raises(RuleError) as refusal:
         KNOWN.validate(rule)
     assert str(refusal.value) == (
-        f"R-1 {place}: no rate of EUT is delivered; fx_rates has EUR, GBP, USD; correct the code, "
-        "or deliver its rate"
+        f"R-1 {place}: no rate of EUT is delivered; rates_of_day has EUR, GBP, USD; correct the "
+        "code, or deliver its rate"
     )
 
 

@@ -26,7 +26,7 @@ def over_days(name: str) -> Stage:
         reads=ruled.LINES,
         writes=replace(books.TREND, name=name),
         by=("book",),
-        days=lambda day: [d for d in (ONE, TWO, THREE) if d <= day],
+        days=lambda day, _: [d for d in (ONE, TWO, THREE) if d <= day],
     )
     def stage(rows: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
         return ()
@@ -35,7 +35,7 @@ def over_days(name: str) -> Stage:
 
 
 GRAPH = Graph(books.SOURCES, (*ruled.GRAPH.declared, over_days("trend"), over_days("mean")))
-LINES, RULED = "lines", "line_adjustments"
+LINES, RULED, IN_FORCE = "lines", "line_adjustments", books.Parameters().at
 
 
 class Registered:
@@ -64,7 +64,7 @@ class Registered:
     def behind(self) -> dict[date, tuple[set[str], set[tuple[str, date]]]]:
         return {
             day: ({s.name for s in of.stages}, {(v.table.name, v.day) for v in of.moved})
-            for day, of in moved_days(GRAPH, self.register).items()
+            for day, of in moved_days(GRAPH, self.register, IN_FORCE).items()
         }
 
 
@@ -84,10 +84,10 @@ def test_later_days_follow_a_changed_one(tmp_path: Path) -> None:
     assert here.behind() == {}, "an empty revision changes no row"
     here.add(RULED, ONE)
     assert here.behind() == {TWO: (BOTH, {(RULED, ONE)})}, "a rule on the earlier day"
-    asked = moved_days(GRAPH, here.register)[TWO].read
+    asked = moved_days(GRAPH, here.register, IN_FORCE)[TWO].read
     here.calculate(TWO, ["mean"])
     assert here.behind() == {TWO: ({"trend"}, {(RULED, ONE)})}
-    assert moved_days(GRAPH, here.register)[TWO].read == asked, "nothing new to ask for"
+    assert moved_days(GRAPH, here.register, IN_FORCE)[TWO].read == asked, "nothing new to ask for"
     here.calculate(TWO, ["trend"])
     assert here.behind() == {}
     here.add(LINES, ONE)

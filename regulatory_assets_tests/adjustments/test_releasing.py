@@ -213,8 +213,8 @@ def test_what_is_told_beside_a_figure(sail: Engine, tmp_path: Path) -> None:
     assert told(good) == ()
 
     reports = Path(people.__file__).parents[1] / "reports"
-    for name in ("lcr", "aml"):
-        shutil.copytree(reports / name / "parameters", tmp_path / "parameters" / name)
+    for folder in reports.rglob("parameters"):
+        shutil.copytree(folder, tmp_path / "parameters" / folder.parent.name)
     lines = tmp_path / "parameters" / "lcr" / "lines.yaml"
     lines.write_text(lines.read_text().replace('rate: "0.05"', 'rate: "0.06"'))
     other = Parameters.load([tmp_path / "parameters"])

@@ -251,7 +251,7 @@ def report(rows: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
 
 
 @report_stage(
-    reads=LINES, writes=TREND, by=("book",), days=lambda day: [d for d in DAYS if d <= day]
+    reads=LINES, writes=TREND, by=("book",), days=lambda day, _: [d for d in DAYS if d <= day]
 )
 def trend(rows: Sequence[ReportRow], _: Any) -> Iterable[ReportRow]:
     """Reads the lines of several days."""

@@ -32,9 +32,9 @@ STAGE = '''
 
     from pyspark.sql.connect import functions as F
 
-    from regulatory_assets.bank.tables import FX_RATES
     from regulatory_assets.ledger.stages import row_stage
     from regulatory_assets.ledger.table import Column, ColumnType, Table
+    from regulatory_assets.reports.rates import RATES_OF_DAY
 
     DOUBLED = Table(
         "doubled",
@@ -48,7 +48,7 @@ STAGE = '''
     )
 
 
-    @row_stage(reads=FX_RATES, writes=DOUBLED)
+    @row_stage(reads=RATES_OF_DAY, writes=DOUBLED)
     def doubled(rates, p):
         """Twice the rate."""
         return rates.withColumn("rate", F.col("rate") + F.col("rate"))
@@ -77,7 +77,8 @@ def test_one_file_is_enough(graph: Graph, sail: Engine, tmp_path: Path, template
     day = DAYS[0].replace(year=2031)
     rows = frame(sail, FX_RATES, [("EUR", Decimal(1)), ("USD", Decimal("0.9"))])
     deliver(runner, FX_RATES, day, rows, "full", "test")
-    runner.run_stage(graph.stage("market_adjustments"), day, "test")
+    for name in ("rates_of_day", "market_adjustments"):
+        runner.run_stage(graph.stage(name), day, "test")
     outcome = runner.run_stage(graph.stage("doubled"), day, "test")
     table = graph.tables["doubled"]
     version = Version.registered(runner.register, table, day)
@@ -89,8 +90,9 @@ def test_one_file_is_enough(graph: Graph, sail: Engine, tmp_path: Path, template
 
 def test_its_place_in_the_graph(graph: Graph) -> None:
     added = graph.stage("doubled")
-    assert added in graph.readers(FX_RATES.name)
-    assert set(graph.ancestors(added)) == {FX_RATES.name, "market_adjustments"}
+    assert added in graph.readers("rates_of_day")
+    above = {FX_RATES.name, "rates_of_day", "market_adjustments"}
+    assert set(graph.ancestors(added)) == above
 
 
 def test_the_code_of_the_other_stages_stays_the_same(graph: Graph) -> None:

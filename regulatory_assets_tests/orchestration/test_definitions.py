@@ -69,7 +69,7 @@ def test_column_lineage_holds_what_is_certain_only() -> None:
 def test_checks_that_guard_a_number_block() -> None:
     graph = defs.resolve_asset_graph()
     checks = {k.to_user_string(): graph.get_check_spec(k) for k in graph.asset_check_keys}
-    assert checks["deals:fx_rates_of_currency"].blocking
+    assert checks["deals:rates_of_day_of_currency"].blocking
     assert checks["lcr_lines:classified"].blocking
     assert checks["lcr_lines:sums"].blocking
     assert not checks["deals:rejected_share"].blocking

@@ -60,7 +60,7 @@ from regulatory_assets_tests.orchestration.homes import DAYS, Home, new_home
 pytestmark = pytest.mark.timeout(300)
 FIRST, SECOND, _ = DAYS
 DATA_VERSION = "dagster/data_version"
-CHECK = "fx_rates_of_currency"
+CHECK = "rates_of_day_of_currency"
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def evaluated(instance: DagsterInstance, passed: bool, metadata: dict[str, Any])
             description="no rate of USD",
         )
     )
-    return [f for f in faults(instance) if "deals: check fx_rates_of_currency" in f]
+    return [f for f in faults(instance) if f"deals: check {CHECK}" in f]
 
 
 def test_blocking_checks_that_failed_or_are_missing_stand_against_a_close(
@@ -153,7 +153,7 @@ def test_blocking_checks_that_failed_or_are_missing_stand_against_a_close(
 ) -> None:
     assert faults(instance) == []
     with DagsterInstance.ephemeral() as other:
-        assert "deals: check fx_rates_of_currency has not been evaluated" in faults(other)
+        assert f"deals: check {CHECK} has not been evaluated" in faults(other)
     last = _last_evaluation(instance, AssetCheckKey(AssetKey("deals"), CHECK), FIRST)
     assert last is not None
     not_asked = f"deals: check {CHECK} has not been evaluated for the revisions that stand"
@@ -175,7 +175,7 @@ def test_a_materialisation_tells_what_the_run_did(
     assert told["dagster/row_count"] == told["rows_booked"] == told["affected_keys"] == booked
     assert told["way"] == "full"
     assert told["cause"] == "first run of the test"
-    assert "| fx_rates | 2026-01-06 | 1 |" in told["consumed"]
+    assert "| rates_of_day | 2026-01-06 | 1 |" in told["consumed"]
     assert told["preview"].startswith("| deal_id | part |")
     assert "dagster/column_schema" in told
     assert flows.tags[DATA_VERSION] == "1"
@@ -391,7 +391,7 @@ def test_a_missing_rate_fails_a_blocking_check_and_stops_the_report(
         told = {f.partition(":")[0]: f for f in result.failures}
         assert set(told) == {"deals", "account_transactions"}
         for table, failure in told.items():
-            assert f"{table}: check fx_rates_of_currency failed" in failure
+            assert f"{table}: check {CHECK} failed" in failure
             assert "currency=USD" in failure
         assert "lcr" not in {o.table for o in result.outcomes}
         runtime = open_runtime()
@@ -404,9 +404,10 @@ def test_a_missing_rate_fails_a_blocking_check_and_stops_the_report(
         )
         people.open_demo(runtime.events)
         ran = CliRunner().invoke(app, ["days", "close", "--date", str(FIRST), "--as", "anna"])
-        assert "closed: account_transactions: check fx_rates_of_currency has failed" in ran.output
-        assert "; deals: check fx_rates_of_currency has failed: 1 currency not in" in ran.output
-        assert "currency=USD (deliver or correct what it names, then run 2026-01-05" in ran.output
+        assert f"closed: account_transactions: check {CHECK} has failed" in ran.output
+        assert f"; deals: check {CHECK} has failed: 1 currency not in" in ran.output
+        assert "currency=USD; of USD there was none before; deliver rates in fx_rates" in ran.output
+        assert "(deliver or correct what it names, then run 2026-01-05" in ran.output
         assert "up to date" not in ran.output, "which no run will change"
 
 
@@ -423,7 +424,7 @@ def test_a_day_without_optional_tables_leaves_out_what_needs_them(tmp_path: Path
         ran = {o.table for o in result.outcomes}
         assert {t for t in ran if t in {p.stem for p in late}} == set()
         groups = {graph.tables[t].group for t in ran}
-        assert groups == {"sources", "adjustments", "lcr"}
+        assert groups == {"sources", "market", "adjustments", "lcr"}
         (asked,) = run_days([FIRST], ["branch_units"], instance=instance)
         assert "deliver branches for 2026-01-05 first" in asked.failures[0]
         (everything,) = run_days([FIRST], list(graph.tables), instance=instance)

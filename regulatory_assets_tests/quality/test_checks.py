@@ -111,7 +111,7 @@ def test_the_sample_passes_every_check_but_the_rejected_line(runner: Runner) -> 
         ("lcr", "hqla", "hqla + 0.00000001", {"ties"}),
         ("scopes", "country_currency", "CAST(NULL AS STRING)", {"countries"}),
         ("lcr", "outflows", "outflows + 0.00000001", {"ties"}),
-        ("deals", "currency", "'XXX'", {"fx_rates_of_currency"}),
+        ("deals", "currency", "'XXX'", {"rates_of_day_of_currency"}),
         ("deals", "entity_id", "'XXX'", {"entities_of_entity_id"}),
         ("deals", "counterparty_id", "'XXX'", {"counterparties_of_counterparty_id"}),
         ("deals", "security_id", "'XXX'", {"securities_of_security_id"}),
@@ -171,8 +171,11 @@ def test_what_a_check_reads_moves_in_the_run_of_its_table() -> None:
         if check.table.name not in writers
         or read.name not in graph.ancestors(writers[check.table.name])
     }
-    # Entities move everything that is reported.
-    assert elsewhere == {("line_adjustments", "places", "adjustment_entities")}
+    # Entities move everything that is reported; rates of another day are followed by a whole day.
+    of_rates = {each for each in elsewhere if each[2] == "rates_of_day"}
+    assert elsewhere - of_rates == {("line_adjustments", "places", "adjustment_entities")}
+    sources = {table.name for table in graph.sources}
+    assert {table for table, _, _ in of_rates} <= sources
 
 
 def test_a_solo_line_that_is_not_the_entitys_line_is_found(runner: Runner) -> None:
@@ -235,15 +238,15 @@ def test_a_limit_that_decides_and_has_no_rate_is_found(runner: Runner) -> None:
 
 def test_rates_into_another_currency_than_the_reported_one_are_found(runner: Runner) -> None:
     """Twice the amounts of all figures, and each still names the same currency."""
-    assert _answers(runner, "fx_rates")["own_rate"].passed
-    _tamper(runner, "fx_rates", "rate", F.expr("rate + 1"), among=F.col("currency") == "EUR")
-    said = _answers(runner, "fx_rates")["own_rate"]
+    assert _answers(runner, "rates_of_day")["own_rate"].passed
+    _tamper(runner, "rates_of_day", "rate", F.expr("rate + 1"), among=F.col("currency") == "EUR")
+    said = _answers(runner, "rates_of_day")["own_rate"]
     assert not said.passed
     assert "EUR, in which entities report, has the rate 2.00000000; deliver rates" in said.said
     _tamper(runner, "entities", "reporting_currency", F.lit("DKK"))
     assert (
         "DKK, in which entities report, has no rate"
-        in _answers(runner, "fx_rates")["own_rate"].said
+        in _answers(runner, "rates_of_day")["own_rate"].said
     )
 
 
@@ -348,4 +351,4 @@ def test_a_rule_that_moves_the_rate_of_the_reported_currency_is_found(runner: Ru
         words = [word for word in against_rows(ruled, stage, DAY) if word.startswith(said)]
         assert len(words) == bool(found)
         assert _failed(ruled, stage.name) == ({"own_rate"} if found else set())
-        assert _answers(ruled, "fx_rates")["own_rate"].passed
+        assert _answers(ruled, "rates_of_day")["own_rate"].passed

@@ -13,7 +13,6 @@ from regulatory_assets.bank.tables import (
     ACCOUNTS,
     CREDIT,
     DEALS,
-    FX_RATES,
 )
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.arithmetic import product, total
@@ -32,6 +31,7 @@ from regulatory_assets.reports.branch.stages import (
     branch_transactions,
 )
 from regulatory_assets.reports.branch.tables import BRANCH_DEALS, BRANCH_SUMMARY_REPORT
+from regulatory_assets.reports.rates import RATES_OF_DAY
 
 Totals = dict[tuple[str, str], Decimal]
 """Sums and counts by entity and column of the report."""
@@ -103,7 +103,7 @@ def _of_sources(day: Examination, read: Reading) -> Totals:
 
 def _reported(day: Examination, read: Reading, stage: Stage) -> DataFrame:
     """The rows that a stage has read, with their amount at the rates that it has read."""
-    rates = read(day.read_by(stage, FX_RATES)).select("currency", "rate")
+    rates = read(day.read_by(stage, RATES_OF_DAY)).select("currency", "rate")
     rows = read(day.read_by(stage, stage.reads))
     joined = frames.attach(rows, rates, ("currency",), ("currency",), "left")
     return joined.withColumn("reported", product(F.col("amount"), F.col("rate")))
@@ -122,7 +122,7 @@ ties = Check(
     "Branches and the unassigned rest add up to accounts, deals and movements of each entity.",
     True,
     _ties,
-    (ACCOUNTS, DEALS, ACCOUNT_TRANSACTIONS, FX_RATES),
+    (ACCOUNTS, DEALS, ACCOUNT_TRANSACTIONS, RATES_OF_DAY),
 )
 accounts_known = Check(
     BRANCH_DEALS,

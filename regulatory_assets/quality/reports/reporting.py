@@ -5,22 +5,23 @@ from __future__ import annotations
 
 from pyspark.sql.connect.dataframe import DataFrame
 
-from regulatory_assets.bank.tables import ENTITIES, FX_RATES
+from regulatory_assets.bank.tables import ENTITIES
 from regulatory_assets.ledger import frames
 from regulatory_assets.quality.examination import Check, Examination, Result
 from regulatory_assets.reports.adjustments import market_adjustments
+from regulatory_assets.reports.rates import RATES_OF_DAY
 
 
 def _delivered(day: Examination, since: int) -> Result:
     remedy = "deliver rates into the one currency in which all entities report"
-    return _own_rate(day, day.rows(FX_RATES), remedy)
+    return _own_rate(day, day.rows(RATES_OF_DAY), remedy)
 
 
 def _ruled(day: Examination, since: int) -> Result:
     if not day.version(market_adjustments.writes).live:
         return Result(True, "no rule acts on rates")
     remedy = "end the rule that changes it, or submit a next version"
-    return _own_rate(day, day.reader.net(day.as_read(FX_RATES)), remedy)
+    return _own_rate(day, day.reader.net(day.as_read(RATES_OF_DAY)), remedy)
 
 
 def _own_rate(day: Examination, found: DataFrame, remedy: str) -> Result:
@@ -40,12 +41,12 @@ def _own_rate(day: Examination, found: DataFrame, remedy: str) -> Result:
 
 _SAID = "The currency in which entities report has the rate 1"
 
-own_rate = Check(FX_RATES, "own_rate", f"{_SAID}.", True, _delivered, (ENTITIES,))
+own_rate = Check(RATES_OF_DAY, "own_rate", f"{_SAID}.", True, _delivered, (ENTITIES,))
 own_rate_after_rules = Check(
     market_adjustments.writes,
     "own_rate",
     f"{_SAID}, after all rules.",
     True,
     _ruled,
-    (FX_RATES, ENTITIES),
+    (RATES_OF_DAY, ENTITIES),
 )

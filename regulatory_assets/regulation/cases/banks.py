@@ -4,17 +4,18 @@
 The whole file is one bank on one day, to be calculated once; a case is a group of its deals, so
 identifiers are unique in the file. ``defaults`` fills columns that a row leaves out; a column that
 is given nowhere is null, or refused where the table forbids it. Rows that all cases need stand
-under ``tables``. ``parts`` lists every part of the case's deals, memo parts too, in reporting
-currency; a part of amount zero is left out. What no deal stands for (a facility, a netting set) is
-named like one, by the first key column of its row. Where the scopes of an entity treat a deal
-differently, each part says ``only_in`` which. ``results`` gives, where present, the results by
-scope::
+under ``tables``, those of each day before it under ``earlier``. ``parts`` lists every part of the
+case's deals, memo parts too, in reporting currency; a part of amount zero is left out. What no deal
+stands for (a facility, a netting set) is named like one, by the first key column of its row. Where
+the scopes of an entity treat a deal differently, each part says ``only_in`` which. ``results``
+gives, where present, the results by scope::
 
     cases: deals
     title: A small bank
     day: 2026-01-31
     defaults: {deals: {entity_id: E1, currency: EUR}}
     tables: {fx_rates: [{currency: EUR, rate: "1"}]}
+    earlier: [{day: 2026-01-30, fx_rates: [{currency: USD, rate: "0.9"}]}]
     items:
       - case: limit_to_the_cent
         why: ...
@@ -76,6 +77,8 @@ class DealBank:
     rows: Mapping[str, Sequence[Mapping[str, Any]]]
     cases: tuple[DealCase, ...]
     results: Mapping[str, Result]
+    earlier: Mapping[date, Mapping[str, Sequence[Mapping[str, Any]]]]
+    """Rows of earlier days, for what stands on when a day lacks its own."""
 
     @property
     def parts(self) -> tuple[ExpectedPart, ...]:
@@ -94,7 +97,7 @@ class _Bank:
         self.tables = {table.name: table for table in tables}
         self.path = root.path
         self.head = root.fields(
-            ("cases", "title", "day", "tables", "items"), ("defaults", "results")
+            ("cases", "title", "day", "tables", "items"), ("defaults", "earlier", "results")
         )
         self.rows: dict[str, list[dict[str, Any]]] = {name: [] for name in self.tables}
         self.keys: dict[tuple[str, ...], str] = {}
@@ -111,7 +114,21 @@ class _Bank:
         if "results" in self.head:
             results = {k: result_of(node) for k, node in self.head["results"].pairs().items()}
         title, day = self.head["title"].text(), self.head["day"].date()
-        return DealBank(self.path, title, day, self.rows, cases, results)
+        earlier = self._earlier(day) if "earlier" in self.head else {}
+        return DealBank(self.path, title, day, self.rows, cases, results, earlier)
+
+    def _earlier(self, day: date) -> dict[date, dict[str, list[dict[str, Any]]]]:
+        found: dict[date, dict[str, list[dict[str, Any]]]] = {}
+        for node in self.head["earlier"].items():
+            fields = dict(node.fields(("day",), self.tables))
+            other = fields.pop("day")
+            if not other.date() < min(found, default=day):
+                raise other.error(f"{other.date()} comes too late", "Name the last day first")
+            found[other.date()] = {
+                name: [self._row(self.tables[name], row) for row in rows.items()]
+                for name, rows in fields.items()
+            }
+        return found
 
     def _case(self, name: str, node: Node) -> DealCase:
         fields = node.fields(("case", "why", "parts"), self.tables)

@@ -20,7 +20,6 @@ from regulatory_assets.bank.tables import (
     CREDIT,
     CUSTOMER_RISK,
     ENTITIES,
-    FX_RATES,
 )
 from regulatory_assets.ledger.arithmetic import product, total
 from regulatory_assets.ledger.stages import Cited, Entry, Lookup, group_stage, row_stage
@@ -31,13 +30,14 @@ from regulatory_assets.reports.aml.tables import (
     AML_CUSTOMER_TRANSACTIONS,
     NOT_ASSESSED,
 )
+from regulatory_assets.reports.lookups import RATE_OF_DAY
 
 
 @row_stage(
     reads=ACCOUNT_TRANSACTIONS,
     writes=AML_CUSTOMER_TRANSACTIONS,
     lookups=(
-        Lookup(FX_RATES, by=("currency",), take=("rate",)),
+        RATE_OF_DAY,
         Lookup(
             ACCOUNTS,
             by=("account_id",),

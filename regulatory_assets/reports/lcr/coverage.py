@@ -170,7 +170,7 @@ def deciding() -> dict[Entry, list[str]]:
     found: dict[Entry, list[str]] = {}
     for bank in cases().banks:
         reading = Reading(Parameters.default().at(bank.day, PARAMETERS))
-        book = Bank(bank.rows, bank.day, reading)
+        book = Bank(bank.rows, bank.day, reading, bank.earlier)
         for case in bank.cases:
             reading.used.clear()
             for name in case.names:
@@ -202,7 +202,7 @@ def _views(case: CurrencyCase, parameters: ParameterSet) -> Mapping[str, Mapping
 
 def _failing(bank: DealBank, parameters: ParameterSet) -> Iterator[str]:
     """The cases of a bank that give other parts than expected, and the ratios that differ."""
-    book = Bank(bank.rows, bank.day, Reading(parameters))
+    book = Bank(bank.rows, bank.day, Reading(parameters), bank.earlier)
     for case in bank.cases:
         own = (part for name in case.names for part in book.parts_of(name))
         if {_content(part) for part in own} != {_content(part) for part in case.parts}:

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from regulatory_assets.bank.tables import ENTITIES, FX_RATES
+from regulatory_assets.bank.tables import ENTITIES
 from regulatory_assets.ledger.arithmetic import fraction
 from regulatory_assets.ledger.stages import Lookup, ReportRow, report_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
+from regulatory_assets.reports.rates import RATES_OF_DAY
 
 _STRING, _MONEY = ColumnType.STRING, ColumnType.MONEY
 _INSURED, _SMALL = "insured", "small_business"
@@ -73,7 +74,13 @@ def stated_limits(entities: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
     writes=ENTITY_LIMITS,
     by=("entity_id",),
     lookups=tuple(
-        Lookup(FX_RATES, by=(f"{name}_currency",), take=("rate",), prefix=f"{name}_", optional=True)
+        Lookup(
+            RATES_OF_DAY,
+            by=(f"{name}_currency",),
+            take=("rate",),
+            prefix=f"{name}_",
+            optional=True,
+        )
         for name in (_INSURED, _SMALL)
     ),
 )

@@ -63,7 +63,7 @@ LCR_QUARTER = Table(
 )
 
 
-def quarter_so_far(day: date) -> tuple[date, ...]:
+def quarter_so_far(day: date, p: Any = None) -> tuple[date, ...]:
     """Every calendar day from the first of the quarter up to and including ``day``."""
     first = date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
     return tuple(first + timedelta(days=i) for i in range((day - first).days + 1))

@@ -381,7 +381,8 @@ def test_every_weighted_amount_is_amount_times_factor(
 def test_the_results_of_a_bank_follow_from_its_parts(bank: DealBank) -> None:
     """The add-on for maturity mismatch does not: parts do not say when they are due."""
     parameters = Parameters.default().at(bank.day, OF_RATIO)
-    book = Bank(bank.rows, bank.day, Reading(Parameters.default().at(bank.day, PARAMETERS)))
+    reading = Reading(Parameters.default().at(bank.day, PARAMETERS))
+    book = Bank(bank.rows, bank.day, reading, bank.earlier)
     deals = _owners(bank)
     entity = {name: row["entity_id"] for name, row in deals.items()}
     for scope, expected in bank.results.items():
@@ -414,7 +415,8 @@ def test_all_results_have_the_same_operands() -> None:
 def test_the_parts_of_a_deal_sum_to_its_amount(
     bank: DealBank, parts: tuple[ExpectedPart, ...]
 ) -> None:
-    rates = {row["currency"]: row["rate"] for row in bank.rows["fx_rates"]}
+    delivered = (*(bank.earlier[day] for day in sorted(bank.earlier)), bank.rows)
+    rates = {row["currency"]: row["rate"] for rows in delivered for row in rows["fx_rates"]}
     sums: dict[tuple[str, str | None], Decimal] = {}
     for part in parts:
         if not part.part.startswith(MEMO):  # also a piece of one

@@ -133,7 +133,7 @@ def _ratios(
     bank: DealBank, rows: Mapping[str, Any], known: Parameters
 ) -> dict[str, Mapping[str, Any]]:
     parameters = known.at(bank.day, PARAMETERS)
-    book = Bank(rows, bank.day, Reading(parameters))
+    book = Bank(rows, bank.day, Reading(parameters), bank.earlier)
     scopes = {scope for of_entity in book.scopes.values() for scope in of_entity}
     return {
         scope: liquidity_coverage_ratio(

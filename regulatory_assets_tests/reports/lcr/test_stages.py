@@ -98,14 +98,20 @@ def _delivered(bank: DealBank, graph: Graph) -> list[Table]:
 
 
 def _deliver(bank: DealBank, folder: Path) -> None:
-    day = folder / bank.day.isoformat()
-    day.mkdir()
     for table in _delivered(bank, production_graph()):
-        with (day / f"{table.name}.csv").open("w", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(table.column_names)
-            for row in bank.rows.get(table.name, ()):
-                writer.writerow([_text(row[c]) for c in table.column_names])
+        _write(folder, bank.day, table, bank.rows.get(table.name, ()))
+    for day, of_day in bank.earlier.items():
+        for name, rows in of_day.items():
+            _write(folder, day, production_graph().tables[name], rows)
+
+
+def _write(folder: Path, day: date, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    (folder / day.isoformat()).mkdir(exist_ok=True)
+    with (folder / day.isoformat() / f"{table.name}.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(table.column_names)
+        for row in rows:
+            writer.writerow([_text(row[c]) for c in table.column_names])
 
 
 def run_bank(
@@ -128,8 +134,10 @@ def run_bank(
         engine.identity,
         "cases",
     )
-    for table in _delivered(bank, runner.graph):
-        (taken,) = ingest_table(runner, folder, table, bank.day)
+    here = [(bank.day, table) for table in _delivered(bank, runner.graph)]
+    here += [(day, runner.graph.tables[n]) for day, of in bank.earlier.items() for n in of]
+    for day, table in here:
+        (taken,) = ingest_table(runner, folder, table, day)
         assert taken.delivery.rejected == 0, table.name
     if calculating is not None:
         lake = Lake(folder / "lake", calculating.session)

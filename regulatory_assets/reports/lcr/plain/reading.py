@@ -16,6 +16,8 @@ from regulatory_assets.regulation.tables import Row, Rule
 
 Deal = Mapping[str, Any]
 Rows = Mapping[str, Sequence[Deal]]
+Earlier = Mapping[date, Rows]
+"""Rows of earlier days."""
 Entry = tuple[Path, int]
 """An entry of a parameter, by file and line."""
 
@@ -53,6 +55,7 @@ PARAMETERS = (
     "lcr/stress_declines",
     "lcr/swap_lines",
     "lcr/window",
+    "market/carried_rates",
 )
 MEMO = ("collateral", "interest", "unwind_cash", "unwind_collateral", "unwind_received")
 """Parts beside a deal's amount: what its collateral is to the stock and to the caps, and interest

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -13,6 +14,7 @@ from regulatory_assets.regulation.tables import Row
 from regulatory_assets.reports.lcr.plain.reading import (
     ZERO,
     Deal,
+    Earlier,
     Reading,
     Rows,
     product,
@@ -24,10 +26,12 @@ from regulatory_assets.reports.lcr.plain.reading import (
 class Tables:
     """The tables of a small bank by their keys, its depositors' insured amounts, free holdings."""
 
-    def __init__(self, rows: Rows, day: date, reading: Reading) -> None:
+    def __init__(
+        self, rows: Rows, day: date, reading: Reading, earlier: Earlier | None = None
+    ) -> None:
         self.day, self.reading, self.rows = day, reading, rows
         self.deals = rows["deals"]
-        self.rates = {row["currency"]: row["rate"] for row in rows["fx_rates"]}
+        self.rates = self._last_rates({**(earlier or {}), day: rows})
         self.regimes = {row["entity_id"]: row["regime"] for row in rows["entities"]}
         self.reporting = {r["entity_id"]: r["reporting_currency"] for r in rows["entities"]}
         self.counterparties = {row["counterparty_id"]: row for row in rows["counterparties"]}
@@ -83,6 +87,16 @@ class Tables:
         self.free = {i: self._unpledged(deals[i], row) for i, row in self.holdings.items()}
         for pool in rows.get("pledged_pools", ()):
             self._pledge(pool, [d for i, d in deals.items() if self._pool(i) == pool["pool_id"]])
+
+    def _last_rates(self, delivered: Earlier) -> Mapping[str, Decimal]:
+        """The last rate of each currency that is not too old (convention 14); what has none is
+        worth nothing, on a day that nobody may report."""
+        most = self.reading.row("market/carried_rates", "fx_rates", BASEL).values["days"]
+        found: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+        for day in sorted(delivered):
+            if (self.day - day).days <= most:
+                found |= {r["currency"]: r["rate"] for r in delivered[day].get("fx_rates", ())}
+        return found
 
     def held(self, deal: Deal, column: str = "amount") -> Decimal:
         amount = deal[column]
