@@ -107,7 +107,8 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
             tell("error", _of_a_database(error), "red")
             raise typer.Exit(1) from None
         except PySparkException as error:
-            if isinstance(error, AnalysisException):  # what was asked is wrong, not what is there
+            # What was asked is wrong, not what is there; but Sail tells so of some numbers too.
+            if isinstance(error, AnalysisException) and not _of_a_number(error):
                 raise
             tell("error", of_the_engine(error), "red")
             raise typer.Exit(1) from None
@@ -132,15 +133,22 @@ def _of_a_database(error: DBAPIError) -> str:
 def of_the_engine(error: PySparkException) -> str:
     """What the engine says, for as long as somebody reads it, and what to do."""
     told = str(error).strip().partition("\n")[0][:_ENGINE_WORDS]
-    if any(word in told for word in _TOO_LARGE):
+    if _of_a_number(error):
         return (
-            f"an amount is too large to be calculated with ({told}); correct the row that holds "
+            f"a number is too large to be calculated with ({told}); correct the row that holds "
             "it, or the rule that makes it"
         )
     return (
         f"the engine failed ({told}); where it names a file, restore that from backup: "
         "audit verify names all that are missing"
     )
+
+
+def _of_a_number(error: PySparkException) -> bool:
+    """Whether one is beyond its type."""
+    from regulatory_assets.ledger.arithmetic import TOO_LARGE
+
+    return any(word in str(error) for word in (*_TOO_LARGE, TOO_LARGE))
 
 
 def print_json(document: object) -> None:
