@@ -128,6 +128,9 @@ def operation(**parts: Any) -> dict[str, Any]:
     return {"operations": [parts]}
 
 
+EVERY_FLOW: dict[str, Any] = {"stage": "flow", "conditions": {"all": []}}
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -171,6 +174,18 @@ def operation(**parts: Any) -> dict[str, Any]:
         (operation(op="reclassify", value="level1_cash"), "have no line to move to"),
         (operation(op="scale", value="2"), "nothing adds up at deal"),
         (operation(op="set", field="amount", value="-1", currency="EUR"), "-1 is less than 0"),
+        *(
+            (
+                EVERY_FLOW | operation(op=op, field="factor", value=value),
+                f"factor: {value} is {why}",
+            )
+            for op, value, why in (
+                ("set", "7", "more than 1"),
+                ("set", "-1", "less than 0"),
+                ("floor", "7", "more than 1"),
+                ("cap", "-0.01", "less than 0"),
+            )
+        ),
         (added(colour="red"), "colour: the values of a row are entity_id, counterparty_id"),
         (added(deal_id="D1"), "deal_id: the values of a row are entity_id"),
         (added(currency=None), "currency: needed for a complete row; give a value"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -349,3 +350,34 @@ def test_a_rule_that_moves_the_rate_of_the_reported_currency_is_found(runner: Ru
         assert len(words) == bool(found)
         assert _failed(ruled, stage.name) == ({"own_rate"} if found else set())
         assert _answers(ruled, "fx_rates")["own_rate"].passed
+
+
+@pytest.mark.parametrize(
+    ("operation", "factor", "said"),
+    [
+        ({"op": "multiply", "value": "0.95"}, "0.0475", None),
+        ({"op": "add", "value": "0.96"}, "1.01", "is more than 1"),
+        ({"op": "add", "value": "-0.06"}, "-0.01", "is less than 0"),
+    ],
+)
+def test_a_factor_that_is_no_share_is_found_with_its_rule(
+    runner: Runner, operation: dict[str, str], factor: str, said: str | None
+) -> None:
+    """Stable deposits run off at 5 % (BCBS 238 para 75); nothing runs off twice, or grows."""
+    written = {
+        "id": "F-1", "stage": "flow", "purpose": "methodology", "effective": str(DAY),
+        "conditions": {"field": "line", "op": "=", "value": "retail_stable"},
+        "operations": [{"field": "factor", **operation}], "reason": "a test", "owner": "tests",
+    }  # fmt: skip
+    stage = runner.graph.stage("flow_adjustments")
+    ruled = replace(runner, rules=OneRule(parse(written, "a test")))
+    booked = ruled.run_stage(stage, DAY, "test").booked
+    told = against_rows(ruled, stage, DAY)
+    if said is None:
+        assert booked
+        assert not told
+        return
+    (words,) = told
+    assert words.startswith(f"flow_adjustments breaks: factor {said} in {booked // 2} rows")
+    assert f"rule_id=F-1, factor={Decimal(factor):.8f}" in words
+    assert "schema" in _failed(ruled, stage.name)
