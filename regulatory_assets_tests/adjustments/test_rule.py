@@ -449,6 +449,33 @@ def test_the_flat_form_runs_as_written(tmp_path: Path) -> None:
     )
 
 
+def test_a_deal_is_added_in_the_flat_form(tmp_path: Path) -> None:
+    """With the codes of that form: what it calls a bond is a security here."""
+    flat = {
+        "rule_id": "R-1", "stage": "deal_enrichment", "effective_date": "2026-01-01",
+        "adjustments": [{
+            "operation": "insert",
+            "expected_source_id": "L-4711",
+            "values": DEAL | {"product_type": "BOND"},
+        }],
+    }  # fmt: skip
+    rule = parse(read_form(flat, "r"), "r")
+    check(rule, STAGES["deal"])
+    same = parse(VALID | added(product_type="SECURITY"), "r")
+    assert (rule.stage, rule.operations) == ("deal", same.operations)
+    for without, said in (
+        ({"values": None}, "operations.0: insert needs the values of the row"),
+        ({"values": "D1"}, "operations.0.values: 'D1' is no mapping of names to values"),
+        ({"expected_source_id": None}, "operations.0: insert needs its expected_source_id"),
+        ({"field": "amount"}, "operations.0: insert takes values and expected_source_id alone"),
+    ):
+        (written,) = flat["adjustments"]
+        with pytest.raises(RuleError) as refusal:
+            check(parse(read_form(flat | {"adjustments": [written | without]}, "r"), "r"),
+                  STAGES["deal"])  # fmt: skip
+        assert said in str(refusal.value)
+
+
 @pytest.mark.parametrize(
     ("written", "means"),
     [
