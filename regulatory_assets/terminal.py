@@ -13,18 +13,64 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
+from threading import Lock, Timer
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
+from rich.status import Status
 from rich.text import Text
 
 if TYPE_CHECKING:
     from pyspark.errors import PySparkException
     from sqlalchemy.exc import DBAPIError
 
+SILENT_SECONDS = 0.3
+"""A command that has said nothing for so long shows that it is at work; what it imports before took
+a second already."""
+
+
+class _Sign:
+    """A spinner on standard error, for a command that is at work and has not spoken yet."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._timer: Timer | None = None
+        self._spinner: Status | None = None
+
+    def begin(self) -> None:
+        self._timer = Timer(SILENT_SECONDS, self._spin)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _spin(self) -> None:
+        with self._lock:
+            if self._timer is not None:
+                self._spinner = errors.status("working")
+                self._spinner.start()
+
+    def end(self) -> None:
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            if self._spinner is not None:
+                self._spinner.stop()
+            self._timer = self._spinner = None
+
+
+sign = _Sign()
+
+
+class _Output(Console):
+    """Standard output, on which no spinner turns."""
+
+    def print(self, *args: Any, **kwargs: Any) -> None:
+        sign.end()
+        super().print(*args, **kwargs)
+
+
 # Names and values come from files: brackets and colons in them are no markup and no emoji.
-console = Console(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False)
+console = _Output(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False)
 errors = Console(stderr=True, markup=False, emoji=False)
 
 Day = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="Reporting date.")]
@@ -44,15 +90,25 @@ _R = TypeVar("_R")
 
 def tell(kind: str, text: str, colour: str) -> None:
     """A word on standard error."""
+    sign.end()
     said = Text.assemble((f"{kind}:", colour), " ", text)
     errors.print(said, highlight=False, soft_wrap=True)
 
 
 def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
-    """End with a plain message instead of a trace where the cause is known."""
+    """End with a plain message instead of a trace where the cause is known; show that the command
+    is at work where people, and no program, wait for its output."""
 
     @wraps(command)
     def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        if console.is_terminal and errors.is_terminal and not kwargs.get("as_json"):
+            sign.begin()
+        try:
+            return told(*args, **kwargs)
+        finally:
+            sign.end()
+
+    def told(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         from pyspark.errors import AnalysisException, PySparkException
         from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
@@ -107,7 +163,8 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
             tell("error", _of_a_database(error), "red")
             raise typer.Exit(1) from None
         except PySparkException as error:
-            if isinstance(error, AnalysisException):  # what was asked is wrong, not what is there
+            # What was asked is wrong, not what is there; but Sail tells so of some numbers too.
+            if isinstance(error, AnalysisException) and not _of_a_number(error):
                 raise
             tell("error", of_the_engine(error), "red")
             raise typer.Exit(1) from None
@@ -132,15 +189,22 @@ def _of_a_database(error: DBAPIError) -> str:
 def of_the_engine(error: PySparkException) -> str:
     """What the engine says, for as long as somebody reads it, and what to do."""
     told = str(error).strip().partition("\n")[0][:_ENGINE_WORDS]
-    if any(word in told for word in _TOO_LARGE):
+    if _of_a_number(error):
         return (
-            f"an amount is too large to be calculated with ({told}); correct the row that holds "
+            f"a number is too large to be calculated with ({told}); correct the row that holds "
             "it, or the rule that makes it"
         )
     return (
         f"the engine failed ({told}); where it names a file, restore that from backup: "
         "audit verify names all that are missing"
     )
+
+
+def _of_a_number(error: PySparkException) -> bool:
+    """Whether one is beyond its type."""
+    from regulatory_assets.ledger.arithmetic import TOO_LARGE
+
+    return any(word in str(error) for word in (*_TOO_LARGE, TOO_LARGE))
 
 
 def print_json(document: object) -> None:
@@ -160,5 +224,6 @@ def waiting(what: str, quiet: bool) -> Iterator[Callable[[str], None]]:
     if quiet or not errors.is_terminal:
         yield (lambda _: None) if quiet else (lambda step: errors.print(f"  {step}"))
         return
+    sign.end()
     with errors.status(what) as spinner:
         yield lambda step: spinner.update(f"{what}: {step}")

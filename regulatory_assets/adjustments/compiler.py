@@ -39,11 +39,11 @@ from regulatory_assets.adjustments.rule import (
     approved_number,
     canonical,
 )
-from regulatory_assets.ledger.arithmetic import product
+from regulatory_assets.ledger.arithmetic import product, whole_sum
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.rules import Allocation, Insertion
 from regulatory_assets.ledger.stages import COUNTS, RECLASSIFIED, Stage
-from regulatory_assets.ledger.table import ADJUSTMENT
+from regulatory_assets.ledger.table import ADJUSTMENT, ColumnType
 from regulatory_assets.ledger.table import Column as TableColumn
 
 _held = partial(convert, read=approved_number)
@@ -294,11 +294,13 @@ class _Chain:
                 new = F.when(here, F.lit(str(operation.value))).otherwise(F.col(LINE))
                 frame = frame.withColumn(LINE, new)
             else:
+                place = f"{rule.id} operations.{of}"
+                changed = {
+                    field: self._changed(field, operation, place)
+                    for field in fields(operation, self.stage)
+                }
                 frame = frame.withColumns(
-                    {
-                        field: F.when(here, self._changed(field, operation)).otherwise(F.col(field))
-                        for field in fields(operation, self.stage)
-                    }
+                    {f: F.when(here, new).otherwise(F.col(f)) for f, new in changed.items()}
                 )
         frame = self._derive(frame, hit, reclassified)
         frame = frame.withColumns(
@@ -316,7 +318,7 @@ class _Chain:
         name = currency_of(operation.field, self.stage)
         return here if name is None else here & F.col(name).eqNullSafe(operation.currency)
 
-    def _changed(self, field: str, operation: Operation) -> Column:
+    def _changed(self, field: str, operation: Operation, place: str) -> Column:
         column = self.stage.reads.column(field)
         now = F.col(f"__0_{field}" if operation.basis == "original" else field)
         kind = column.type.value
@@ -329,6 +331,9 @@ class _Chain:
         match operation.op:
             case "set":
                 return value
+            case "add" if column.type in (ColumnType.INTEGER, ColumnType.LONG):
+                said = f"{place}: {field} with {operation.value} added"
+                return whole_sum(now, value, column.type, said)
             case "add":
                 return (now + value).cast(kind)
             case "cap":

@@ -216,7 +216,7 @@ def _check_operation(
         return
     wanted = RATE if operation.op == "multiply" else column
     _typed(rule, place, wanted, operation.value)
-    if operation.op == "set":
+    if operation.op in ("set", "cap", "floor"):
         _bounded(rule, place, column, operation.value)
 
 

@@ -78,21 +78,24 @@ def _test(condition: dict[str, Any], known: dict[str, dict[str, Any]]) -> dict[s
     codes = known["values"].get(str(parts.get("field")), {})
     value = parts.get("value")
 
-    def meant(each: Any) -> Any:
-        return codes.get(each, each) if isinstance(each, str) else each
-
     if isinstance(value, list):
-        known_values = [meant(each) for each in value]
+        known_values = [_meant(each, codes) for each in value]
         parts["value"] = [v for at, v in enumerate(known_values) if v not in known_values[:at]]
     elif value is not None:
-        parts["value"] = meant(value)
+        parts["value"] = _meant(value, codes)
     return parts
+
+
+def _meant(value: Any, codes: dict[str, Any]) -> Any:
+    return codes.get(value, value) if isinstance(value, str) else value
 
 
 def _operation(operation: dict[str, Any], known: dict[str, dict[str, Any]]) -> dict[str, Any]:
     parts = {known["parts"].get(name, name): value for name, value in operation.items()}
     given = str(parts.get("op", "")).lower()
     parts["op"] = known["actions"].get(given, given)
+    if parts["op"] == "insert":
+        return _insert(parts, known)
     replacement = known["fields"].get(str(parts.get("field")))
     if replacement is None:
         return parts
@@ -102,6 +105,15 @@ def _operation(operation: dict[str, Any], known: dict[str, dict[str, Any]]) -> d
     if "where" in replacement:
         parts["where"] = replacement["where"]
     return parts
+
+
+def _insert(parts: dict[str, Any], known: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What a row is to hold stands under ``values``, which of other operations is another word for
+    their one value."""
+    row = parts.pop("value", None)
+    if isinstance(row, dict):
+        row = {name: _meant(v, known["values"].get(name, {})) for name, v in row.items()}
+    return {**parts, "values": row}
 
 
 _OPPOSITE = {"cap": "floor", "floor": "cap", "set": "set"}

@@ -30,7 +30,6 @@ from regulatory_assets.control.events import EventLog
 from regulatory_assets.control.register import Register
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.graph import Graph
-from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.reader import Reader, Version
 from regulatory_assets.ledger.run import Runner
 from regulatory_assets.ledger.shadow import shadow
@@ -256,14 +255,8 @@ def _run(trial: Runner, day: date) -> tuple[Written, ...]:
 
 @contextmanager
 def _up_to_date(runner: Runner, log: EventLog, day: date) -> Iterator[Runner]:
-    """The runner, or where something of the day is still to be run a shadow that has run it: so an
-    impact is that of the rule alone."""
-    positions = runner.positions(day)
-    left_out = positions.left_out()
-    stages = (s for s in runner.graph.stages if s.name not in left_out)
-    if all(runner.plan(stage, day, positions).way is Way.NOTHING for stage in stages):
-        yield runner
-        return
+    """A shadow of the day as it stands, in which what is still to be run has been: so an impact is
+    that of the rule alone, also beside a run of the day."""
     with shadow(runner, RuleBook(log)) as trial:
         trial.run_day(day, "impact")
         yield trial

@@ -20,6 +20,10 @@ _FACTOR = f"decimal(25,{SCALE})"  # times a rate this fits 38 digits
 _INTEGER = "decimal(38,0)"
 _UNITS = 10**SCALE
 
+_LIMITS = {ColumnType.INTEGER: 2**31, ColumnType.LONG: 2**63}
+TOO_LARGE = "too large for a whole number"
+"""Ends what is said of a whole number beyond its type."""
+
 _LIMB = 10**9
 _OPERAND = f"decimal({MONEY_LIMIT_DIGITS + SCALE},{SCALE})"
 _DIVISOR = f"decimal({MONEY_LIMIT_DIGITS + SCALE + 1},{SCALE})"
@@ -37,6 +41,16 @@ def total(column: Column) -> Column:
     The cast of the summand keeps the raw sum within 38 digits, beyond which Sail wraps silently.
     """
     return F.coalesce(F.sum(column.cast(_MONEY)).cast(_MONEY), F.lit("0").cast(_MONEY))
+
+
+def whole_sum(number: Column, added: Column, kind: ColumnType, beyond: str) -> Column:
+    """Two whole numbers added, as one of the same type. Raises in the words of ``beyond`` where the
+    sum is none: Sail wraps silently."""
+    limit = _LIMITS[kind]
+    exact = number.cast(_INTEGER) + added.cast(_INTEGER)
+    outside = (exact < _integer(-limit)) | (exact >= _integer(limit))
+    raised = F.raise_error(F.lit(f"{beyond}: {TOO_LARGE}")).cast(kind.value)
+    return F.when(outside, raised).otherwise(exact.cast(kind.value))
 
 
 def mul_div(a: Column, b: Column, c: Column) -> Column:

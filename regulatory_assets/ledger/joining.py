@@ -37,8 +37,8 @@ class Move:
 
     @property
     def revised(self) -> bool:
-        """Whether there is a revision the stage has not taken note of."""
-        return any(was.revision != now.revision for was, now in self._parts)
+        """Whether there is a revision the stage has not taken note of; of a snapshot none needs."""
+        return any(was.stated != now.stated for was, now in self._parts)
 
     @property
     def changed(self) -> bool:

@@ -314,6 +314,8 @@ def _consistent_cut(positions: Positions, inputs: Iterable[Table], stage: Stage)
     seen: dict[tuple[str, date], tuple[int, str]] = {}
 
     def visit(table: str, day: date, revision: int, reader: str) -> None:
+        if day == positions.day:
+            revision = positions.version(table).until(revision).stated
         if (table, day) in seen:
             known, first = seen[table, day]
             if known == revision:

@@ -59,6 +59,11 @@ class Version:
         return self.chain[-1].revision if self.chain else 0
 
     @property
+    def stated(self) -> int:
+        """The last revision that is no snapshot, which says only once more what stood."""
+        return max((r.revision for r in self.chain if r.kind != "snapshot"), default=0)
+
+    @property
     def live(self) -> tuple[Revision, ...]:
         """The revisions whose postings make up the state: the last snapshot and what follows."""
         start = max((i for i, r in enumerate(self.chain) if r.kind == "snapshot"), default=0)

@@ -29,10 +29,16 @@ from regulatory_assets.ledger.table import Table
 
 
 class ShadowRegister(Register):
-    """The real register's rows, and those of the run that is not posted."""
+    """The real register's rows, and those of the run that is not posted.
+
+    A table's day stays as it stood when first asked for, and all of one day are asked for at once
+    (``Positions``): so what others post meanwhile is neither mixed with what is looked at, nor in
+    its way.
+    """
 
     def __init__(self, real: Register) -> None:
         self._real = real
+        self._standing: dict[Place, tuple[Revision, ...]] = {}
         self._added: dict[Place, list[Revision]] = {}
 
     def history(self, table: str, day: date, upto: int | None = None) -> tuple[Revision, ...]:
@@ -40,8 +46,10 @@ class ShadowRegister(Register):
         return tuple(r for r in found if upto is None or r.revision <= upto)
 
     def histories(self, wanted: Iterable[Place]) -> dict[Place, tuple[Revision, ...]]:
-        found = self._real.histories(wanted)
-        return {place: (*chain, *self._added.get(place, ())) for place, chain in found.items()}
+        places = list(wanted)
+        if unseen := [place for place in places if place not in self._standing]:
+            self._standing |= self._real.histories(unseen)
+        return {p: (*self._standing[p], *self._added.get(p, ())) for p in places}
 
     def commit(
         self, revisions: Sequence[Revision], delivery: Delivery | None = None

@@ -25,7 +25,7 @@ from regulatory_assets.orchestration.calendar import Calendar
 from regulatory_assets.orchestration.jobs import WHOLE_DAY
 from regulatory_assets.orchestration.resources import RuntimeResource
 from regulatory_assets.orchestration.rules import ADJUSTMENT_RULES, following, idle, not_held
-from regulatory_assets.orchestration.tags import CAUSE_TAG
+from regulatory_assets.orchestration.tags import CAUSE_TAG, FOLLOWED
 
 
 def later_days(graph: Graph, calendar: Calendar) -> SensorDefinition:
@@ -55,7 +55,7 @@ def later_days(graph: Graph, calendar: Calendar) -> SensorDefinition:
                     run_key=f"days-{day}-{_seen(of)}",
                     partition_key=day.isoformat(),
                     asset_selection=[AssetKey(n) for n in _asked(graph, of.stages, positions)],
-                    tags={CAUSE_TAG: f"changed days: {others}"},
+                    tags={CAUSE_TAG: f"changed days: {others}", **FOLLOWED},
                 )
             )
         return SensorResult(run_requests=requests)

@@ -39,7 +39,7 @@ from regulatory_assets.orchestration.failures import plainly
 from regulatory_assets.orchestration.jobs import WHOLE_DAY
 from regulatory_assets.orchestration.metadata import markdown
 from regulatory_assets.orchestration.resources import RuntimeResource
-from regulatory_assets.orchestration.tags import CAUSE_TAG
+from regulatory_assets.orchestration.tags import CAUSE_TAG, FOLLOWED
 
 ADJUSTMENT_RULES = "adjustment_rules"
 _Found = TypeVar("_Found")
@@ -115,7 +115,7 @@ def changed_rules(graph: Graph, calendar: Calendar) -> SensorDefinition:
                     AssetKey(name)
                     for name in reached(graph, moved, Positions(graph, runtime.register, day))
                 ],
-                tags={CAUSE_TAG: f"rules decided by event {snapshot.decided}"},
+                tags={CAUSE_TAG: f"rules decided by event {snapshot.decided}", **FOLLOWED},
             )
             for day, moved in behind.items()
         ]

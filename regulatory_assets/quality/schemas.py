@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
 from typing import Any
@@ -20,6 +21,7 @@ from pyspark.sql.connect.column import Column as Expression
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.ledger.table import LEDGER_COLUMNS, Column, ColumnType, Table
+from regulatory_assets.quality.examination import verdict
 
 
 def pandera_schema(table: Table) -> Any:
@@ -64,42 +66,66 @@ def _number(column: Column, text: str) -> Decimal | int:
     return int(text) if whole else Decimal(text)
 
 
-_KEEPS: dict[str, Callable[[Expression, Any], Expression]] = {
-    "isin": lambda value, allowed: value.isin(*allowed),
-    "greater_than_or_equal_to": lambda value, minimum: value >= minimum,
-    "less_than_or_equal_to": lambda value, maximum: value <= maximum,
+_Keeps = Callable[[Expression, Any], Expression]
+_CHECKS: dict[str, tuple[_Keeps, str]] = {
+    "isin": (lambda value, allowed: value.isin(*allowed), "is none of"),
+    "greater_than_or_equal_to": (lambda value, minimum: value >= minimum, "is less than"),
+    "less_than_or_equal_to": (lambda value, maximum: value <= maximum, "is more than"),
 }
-"""What a check of pandera's, by its name, says of a value, given its one statistic."""
+"""What a check of pandera's, by its name, asks of a value, given its one statistic, and what is
+said of one that fails."""
 
 
-def _breaks(schema: Any) -> Expression:
-    """True for a row that breaks a rule of any column."""
-    found = [F.col(name).isNull() for name, column in schema.columns.items() if not column.nullable]
+@dataclass(frozen=True)
+class _Broken:
+    """A rule of a column: which rows break it, and what is said of these."""
+
+    column: str
+    said: str
+    rows: Expression
+
+
+def _rules(schema: Any) -> dict[tuple[str, str], _Broken]:
+    """The rules of all columns, by column and what pandera calls them."""
+    found = {}
     for name, column in schema.columns.items():
+        value = F.col(name)
+        if not column.nullable:
+            found[name, "not_nullable"] = _Broken(name, f"{name} is empty", value.isNull())
         for check in column.checks:
             (bound,) = check.statistics.values()
-            found.append(~_KEEPS[check.name](F.col(name), bound))
-    return reduce(operator.or_, found)
+            keeps, words = _CHECKS[check.name]
+            given = ", ".join(map(str, bound)) if isinstance(bound, list) else bound
+            said = f"{name} {words} {given}"
+            found[name, check.error] = _Broken(name, said, ~keeps(value, bound))
+    return found
 
 
 def broken_rules(table: Table, rows: DataFrame) -> tuple[str, ...]:
-    """Every rule of the table's schema that the rows break, in words."""
+    """Every rule of the table's schema that the rows break, in words, with the first such rows."""
     import pandera.pyspark as pa
 
     schema = pandera_schema(table)
     types = {name: pa.Column(c.dtype, nullable=True) for name, c in schema.columns.items()}
-    content = rows.select(*table.content)
+    content, rules = rows.select(*table.content), _rules(schema)
     if errors := _errors(pa.DataFrameSchema(types, strict=True), content):
-        return errors
-    broken = content.where(_breaks(schema))
-    return () if broken.isEmpty() else _errors(schema, broken)
+        return tuple(f"{entry['column']}: {entry['error']}" for entry in errors)
+    broken = content.where(reduce(operator.or_, (rule.rows for rule in rules.values())))
+    if broken.isEmpty():
+        return ()
+    of_rules = () if broken.where(F.col("rule_id").isNotNull()).isEmpty() else ("rule_id",)
+
+    def told(rule: _Broken) -> str:
+        found = broken.where(rule.rows)
+        shown = tuple(dict.fromkeys((*table.key, *of_rules, rule.column)))
+        facts = verdict(found.count(), found, shown, "", "").facts
+        return f"{rule.said} in {facts['offending']} rows, for instance {facts['examples']}"
+
+    errors = _errors(schema, broken)
+    return tuple(told(rules[entry["column"], entry["check"]]) for entry in errors)
 
 
-def _errors(schema: Any, rows: DataFrame) -> tuple[str, ...]:
+def _errors(schema: Any, rows: DataFrame) -> list[Any]:
+    """What pandera finds: of each broken rule the column, the check and its own words."""
     errors = schema.validate(rows).pandera.errors
-    return tuple(
-        f"{entry['column']}: {entry['check']} ({entry['error']})"
-        for kinds in errors.values()
-        for entries in kinds.values()
-        for entry in entries
-    )
+    return [entry for kinds in errors.values() for entries in kinds.values() for entry in entries]

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pyspark.errors import PySparkException
 
 from regulatory_assets.adjustments.compiler import CompiledRules
 from regulatory_assets.adjustments.fitting import check, conditional
@@ -13,7 +14,9 @@ from regulatory_assets.adjustments.rule import parse
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.stages import Stage
 from regulatory_assets.regulation.parameters import Parameters
+from regulatory_assets.reports.adjustments import deal_adjustments
 from regulatory_assets.reports.lcr.adjustments import component_adjustments, flow_adjustments
+from regulatory_assets.terminal import of_the_engine
 from regulatory_assets_tests.kernel.books import DAYS
 
 Row = dict[str, Any]
@@ -93,3 +96,20 @@ def test_money_changes_only_what_is_in_its_currency(
     assert [(r["deal_id"], r["amount"]) for r in found if r["sign"] > 0] == [
         (scope, Decimal(200)) for scope in changed
     ]
+
+
+def test_a_whole_number_beyond_its_type_is_told_with_its_rule(engine: Engine) -> None:
+    """Sail wraps what it adds, so that a deal 2147483647 days late was early by as much."""
+    late = {"deal_id": "a", "days_past_due": 1}
+
+    def add(days: int) -> list[Row]:
+        operation = {"op": "add", "field": "days_past_due", "value": days}
+        return made(engine, deal_adjustments, [late], operation)
+
+    assert [r["days_past_due"] for r in add(2**31 - 2)] == [1, 2**31 - 1]
+    with pytest.raises(PySparkException) as raised:
+        add(2**31 - 1)
+    said = of_the_engine(raised.value)
+    assert said.startswith("a number is too large to be calculated with (")
+    assert "R operations.0: days_past_due with 2147483647 added" in said
+    assert "correct the row that holds it, or the rule that makes it" in said

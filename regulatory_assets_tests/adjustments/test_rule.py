@@ -128,6 +128,9 @@ def operation(**parts: Any) -> dict[str, Any]:
     return {"operations": [parts]}
 
 
+EVERY_FLOW: dict[str, Any] = {"stage": "flow", "conditions": {"all": []}}
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -171,6 +174,18 @@ def operation(**parts: Any) -> dict[str, Any]:
         (operation(op="reclassify", value="level1_cash"), "have no line to move to"),
         (operation(op="scale", value="2"), "nothing adds up at deal"),
         (operation(op="set", field="amount", value="-1", currency="EUR"), "-1 is less than 0"),
+        *(
+            (
+                EVERY_FLOW | operation(op=op, field="factor", value=value),
+                f"factor: {value} is {why}",
+            )
+            for op, value, why in (
+                ("set", "7", "more than 1"),
+                ("set", "-1", "less than 0"),
+                ("floor", "7", "more than 1"),
+                ("cap", "-0.01", "less than 0"),
+            )
+        ),
         (added(colour="red"), "colour: the values of a row are entity_id, counterparty_id"),
         (added(deal_id="D1"), "deal_id: the values of a row are entity_id"),
         (added(currency=None), "currency: needed for a complete row; give a value"),
@@ -432,6 +447,33 @@ def test_the_flat_form_runs_as_written(tmp_path: Path) -> None:
     assert rule.claimed_approval == {"approved_by": "J. Smith", "approved_on": "2024-01-10"} or (
         rule.claimed_approval["approved_by"] == "J. Smith"
     )
+
+
+def test_a_deal_is_added_in_the_flat_form(tmp_path: Path) -> None:
+    """With the codes of that form: what it calls a bond is a security here."""
+    flat = {
+        "rule_id": "R-1", "stage": "deal_enrichment", "effective_date": "2026-01-01",
+        "adjustments": [{
+            "operation": "insert",
+            "expected_source_id": "L-4711",
+            "values": DEAL | {"product_type": "BOND"},
+        }],
+    }  # fmt: skip
+    rule = parse(read_form(flat, "r"), "r")
+    check(rule, STAGES["deal"])
+    same = parse(VALID | added(product_type="SECURITY"), "r")
+    assert (rule.stage, rule.operations) == ("deal", same.operations)
+    for without, said in (
+        ({"values": None}, "operations.0: insert needs the values of the row"),
+        ({"values": "D1"}, "operations.0.values: 'D1' is no mapping of names to values"),
+        ({"expected_source_id": None}, "operations.0: insert needs its expected_source_id"),
+        ({"field": "amount"}, "operations.0: insert takes values and expected_source_id alone"),
+    ):
+        (written,) = flat["adjustments"]
+        with pytest.raises(RuleError) as refusal:
+            check(parse(read_form(flat | {"adjustments": [written | without]}, "r"), "r"),
+                  STAGES["deal"])  # fmt: skip
+        assert said in str(refusal.value)
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def test_total_beyond_money_raises(engine: Engine) -> None:
     data = pa.table({"v": pa.array([LARGEST, decimal(1)], MONEY.arrow)})
     with pytest.raises(PySparkException) as raised:
         engine.session.createDataFrame(data).agg(total(F.col("v"))).collect()
-    assert of_the_engine(raised.value).startswith("an amount is too large to be calculated with (")
+    assert of_the_engine(raised.value).startswith("a number is too large to be calculated with (")
 
 
 UNITS = st.integers(min_value=-(10**28) + 1, max_value=10**28 - 1)

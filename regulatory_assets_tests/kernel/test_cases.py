@@ -244,6 +244,29 @@ def test_a_run_that_changes_only_its_identity_posts_no_rows(world: World) -> Non
         world.check(DAY, Random(1))
 
 
+def test_a_compaction_is_no_change_of_inputs(world: World) -> None:
+    """A snapshot says what stood: no stage has to take note of it, which for a closed day it could
+    not. Who reads it and who has read what it says have seen the same."""
+    given = opened("b")
+    with toy_code():
+        deliver_all(world, given)
+        world.check(DAY, Random(1))
+        given.deals["b", "d0"] = replace(given.deals["b", "d0"], amount=Decimal(1))
+        world.deliver("deals", DAY, given, "delta")
+        world.check(DAY, Random(1))
+        for name in world.graph.tables:
+            world.compact(name, DAY)
+        heads = world.register.heads()
+        assert len(world.version("deals", DAY).live) == 1
+        assert {o.way for o in world.runner.run_day(DAY, "test")} == {Way.NOTHING}
+        assert world.register.heads() == heads
+        books.CODE["flows"] = 1
+        world.check(DAY, Random(1))
+        given.deals["b", "d0"] = replace(given.deals["b", "d0"], amount=Decimal(2))
+        world.deliver("deals", DAY, given, "delta")
+        world.check(DAY, Random(1))
+
+
 def test_amounts_at_the_edge(world: World) -> None:
     """The largest delivered money, and differences in the last digit of a wide sum."""
     given = opened("b")

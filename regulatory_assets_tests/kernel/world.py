@@ -236,18 +236,21 @@ class World:
     def _assert_consistent(
         revision: Revision, chains: Mapping[tuple[str, date], Sequence[Revision]]
     ) -> None:
-        """Every way back to a table leads to one revision of it."""
+        """Every way back to a table leads to one revision of it, or to a snapshot of that."""
         seen: dict[tuple[str, date], int] = {}
         waiting = list(revision.inputs)
         while waiting:
             consumed = waiting.pop()
-            known = seen.setdefault((consumed.table, consumed.day), consumed.revision)
-            assert known == consumed.revision, (
+            chain, stated = chains[consumed.table, consumed.day], consumed.revision
+            while stated and chain[stated - 1].kind == "snapshot":
+                stated -= 1
+            known = seen.setdefault((consumed.table, consumed.day), stated)
+            assert known == stated, (
                 f"{revision.table} revision {revision.revision} saw {consumed.table} as of "
-                f"{known} and {consumed.revision}"
+                f"{known} and {stated}"
             )
-            if consumed.revision:
-                waiting += chains[consumed.table, consumed.day][consumed.revision - 1].inputs
+            if stated:
+                waiting += chain[stated - 1].inputs
 
     # -- checking -------------------------------------------------------------------------------
 

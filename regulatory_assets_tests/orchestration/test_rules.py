@@ -11,7 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import MaterializeResult, SensorResult, build_asset_context, build_sensor_context
+from dagster import (
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    MaterializeResult,
+    SensorResult,
+    build_asset_context,
+    build_sensor_context,
+)
+from dagster._core.events import RunFailureReason
+from dagster._core.execution.retries import auto_reexecution_should_retry_run
+from dagster._core.storage.tags import ROOT_RUN_ID_TAG
+from dagster._core.utils import make_new_run_id
 
 from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.book import APPROVED, SUBMITTED, WITHDRAWAL, RuleBook
@@ -39,6 +51,7 @@ class Desk:
         self.runtime = self.bank.runtime(self.graph)
         people.open_demo(self.runtime.events)
         self.keys: list[str] = []
+        self.tags: dict[str, str] = {}
         for day in (FIRST, SECOND):
             self.calculate(day)
 
@@ -66,6 +79,7 @@ class Desk:
             found = sensor(context)
         requests = (found.run_requests or []) if isinstance(found, SensorResult) else []
         self.keys += [str(r.run_key) for r in requests]
+        self.tags = dict(requests[-1].tags) if requests else {}
         return {
             date.fromisoformat(str(r.partition_key)): {
                 key.to_user_string() for key in r.asset_selection or ()
@@ -130,3 +144,28 @@ def test_a_run_is_asked_for_again_when_rules_are_what_they_had_been(desk: Desk) 
         desk.calculate(FIRST)
         desk.calculate(SECOND)
     assert len(desk.keys) == len(set(desk.keys)) == 8
+
+
+def test_a_requested_run_that_fails_is_tried_twice_more(desk: Desk, tmp_path: Path) -> None:
+    """Of a run that failed a look asks with the same key again, which Dagster has had: so its own
+    retries must hold, on the instance of the project's ``dagster.yaml``, and end."""
+    desk.decide(SUBMITTED, **RULE)
+    assert desk.look() == desk.look() != {}
+    assert desk.keys[:2] == desk.keys[2:]
+    with DagsterInstance.from_config(str(tmp_path / "home" / "dagster")) as instance:
+        assert instance.run_retries_enabled
+
+        def fails(run_id: str, of: str | None, tags: dict[str, str]) -> bool:
+            failed = DagsterRun(
+                "regulatory_day", run_id, tags=tags | ({ROOT_RUN_ID_TAG: of} if of else {}),
+                status=DagsterRunStatus.FAILURE, root_run_id=of, parent_run_id=of,
+            )  # fmt: skip
+            instance.add_run(failed)
+            reason = RunFailureReason.STEP_FAILURE
+            return auto_reexecution_should_retry_run(instance, failed, reason)
+
+        first, second, third, fourth = (make_new_run_id() for _ in range(4))
+        assert fails(first, None, desk.tags)
+        assert fails(second, first, desk.tags)
+        assert not fails(third, first, desk.tags), "two more, then somebody has to look"
+        assert not fails(fourth, None, {}), "a run that somebody started is theirs"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -288,6 +289,39 @@ def test_a_regime_that_no_file_names_is_found(runner: Runner) -> None:
     assert "BANK_FR (basell); deliver one of basel, " in said
 
 
+def test_scopes_that_cannot_be_told_apart_are_found(runner: Runner) -> None:
+    """BANK_DE would be twice in GROUP, or others' figures in BANK_FR's own."""
+    folder = delivered(DAY)
+    lines = (folder / "entities.csv").read_text().splitlines()
+    line = next(n for n, text in enumerate(lines, start=1) if text.startswith("BANK_DE,"))
+    mine = F.col("entity_id") == "BANK_DE"
+    for path, word in (
+        ("GROUP/EU/GROUP", "GROUP stands twice"),
+        ("GROUP//EU", "a scope has no name"),
+        ("GROUP/BANK_DE", "BANK_DE is an entity"),
+        ("BANK_FR/EU", "BANK_FR is an entity"),
+        ("GROUP/EU", ""),
+    ):
+        _tamper(runner, "entities", "group_path", F.lit(path), among=mine)
+        found = _answers(runner, "entities")["group_paths"]
+        assert found.passed == (not word)
+        told = (
+            f"instance BANK_DE ({path}: {word}, entities.csv line {line}); deliver each scope once"
+        )
+        assert not word or told in found.said
+    stage = runner.graph.stage("entity_adjustments")
+    written = {
+        "id": "E-1", "stage": "entity", "purpose": "methodology", "effective": str(DAY),
+        "conditions": {"field": "entity_id", "op": "=", "value": "BANK_FR"},
+        "operations": [{"op": "set", "field": "group_path", "value": "GROUP/EU/EU"}],
+        "reason": "a test", "owner": "tests",
+    }  # fmt: skip
+    ruled = replace(runner, rules=OneRule(parse(written, "a test")))
+    assert ruled.run_stage(stage, DAY, "test").rows
+    (said,) = against_rows(ruled, stage, DAY)
+    assert "BANK_FR (GROUP/EU/EU: EU stands twice); end the rule that says it, or " in said
+
+
 def test_what_names_a_deal_that_a_rule_adds_is_no_fault_of_a_source(runner: Runner) -> None:
     """Its parts stand in the adjustment layer; the deal does not stand before rules."""
     added = F.col("deal_id") == "MAN-R-1-1"
@@ -352,3 +386,34 @@ def test_a_rule_that_moves_the_rate_of_the_reported_currency_is_found(runner: Ru
         assert len(words) == bool(found)
         assert _failed(ruled, stage.name) == ({"own_rate"} if found else set())
         assert _answers(ruled, "rates_of_day")["own_rate"].passed
+
+
+@pytest.mark.parametrize(
+    ("operation", "factor", "said"),
+    [
+        ({"op": "multiply", "value": "0.95"}, "0.0475", None),
+        ({"op": "add", "value": "0.96"}, "1.01", "is more than 1"),
+        ({"op": "add", "value": "-0.06"}, "-0.01", "is less than 0"),
+    ],
+)
+def test_a_factor_that_is_no_share_is_found_with_its_rule(
+    runner: Runner, operation: dict[str, str], factor: str, said: str | None
+) -> None:
+    """Stable deposits run off at 5 % (BCBS 238 para 75); nothing runs off twice, or grows."""
+    written = {
+        "id": "F-1", "stage": "flow", "purpose": "methodology", "effective": str(DAY),
+        "conditions": {"field": "line", "op": "=", "value": "retail_stable"},
+        "operations": [{"field": "factor", **operation}], "reason": "a test", "owner": "tests",
+    }  # fmt: skip
+    stage = runner.graph.stage("flow_adjustments")
+    ruled = replace(runner, rules=OneRule(parse(written, "a test")))
+    booked = ruled.run_stage(stage, DAY, "test").booked
+    told = against_rows(ruled, stage, DAY)
+    if said is None:
+        assert booked
+        assert not told
+        return
+    (words,) = told
+    assert words.startswith(f"flow_adjustments breaks: factor {said} in {booked // 2} rows")
+    assert f"rule_id=F-1, factor={Decimal(factor):.8f}" in words
+    assert "schema" in _failed(ruled, stage.name)

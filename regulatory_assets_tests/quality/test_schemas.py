@@ -51,18 +51,25 @@ def test_a_good_row_breaks_nothing(good: DataFrame) -> None:
 @pytest.mark.parametrize(
     ("column", "value", "told"),
     [
-        ("kind", F.lit("C"), "isin"),
-        ("count", F.lit(-1), "greater_than_or_equal_to"),
-        ("money", F.lit("999.50000001").cast("decimal(28,8)"), "less_than_or_equal_to"),
-        ("day", F.lit(None).cast("date"), "not_nullable"),
-        ("many", F.lit(1).cast("int"), "dtype"),
-        ("sign", F.lit(2), "isin"),
+        ("kind", F.lit("C"), "kind is none of A, B in 1 rows, for instance name=a, kind=C"),
+        ("count", F.lit(-1), "count is less than 0"),
+        (
+            "money",
+            F.lit("999.50000001").cast("decimal(28,8)"),
+            "money is more than 999.5 in 1 rows, for instance name=a, money=999.50000001",
+        ),
+        ("day", F.lit(None).cast("date"), "day is empty"),
+        (
+            "many",
+            F.lit(1).cast("int"),
+            "many: expected column 'many' to have type LongType(), got IntegerType()",
+        ),
+        ("sign", F.lit(2), "sign is none of -1, 1"),
     ],
 )
 def test_every_rule_is_kept(good: DataFrame, column: str, value: object, told: str) -> None:
     (broken,) = broken_rules(THINGS, good.withColumn(column, value))
-    assert broken.startswith(f"{column}: ")
-    assert told in broken
+    assert broken.startswith(told)
 
 
 def test_every_table_has_a_schema_with_its_columns() -> None:

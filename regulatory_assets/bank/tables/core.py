@@ -92,7 +92,8 @@ ENTITIES = Table(
         Column(
             "group_path",
             _STRING,
-            "Scopes of consolidation above the entity, outermost first, separated by '/'.",
+            "Scopes of consolidation above the entity, outermost first, separated by '/'; each "
+            "once, none named as an entity.",
             nullable=True,
         ),
         Column("regime", _STRING, "Regime whose parameters apply to the entity."),

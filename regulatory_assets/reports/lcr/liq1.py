@@ -84,13 +84,18 @@ def liq1(lines: Sequence[ReportRow], p: Any) -> Iterable[ReportRow]:
         value = rows.text(row, "value")
         has_amount = rows.text(row, "unweighted") == "YES"
         is_ratio = value in READINGS
-        mean = fraction(weighted[row], 1, quarter["days"])
+        if is_ratio:
+            mean = None
+        elif value == "lines":
+            mean = fraction(weighted[row], 1, quarter["days"])
+        else:
+            mean = quarter[value]
         yield {
             "scope": quarter["scope"],
             "row_number": int(row),
             "currency": quarter["reporting_currency"],
             "days": quarter["days"],
             "unweighted": fraction(amounts[row], 1, quarter["days"]) if has_amount else None,
-            "weighted": mean if value == "lines" else None if is_ratio else quarter[value],
+            "weighted": mean,
             **{name: quarter[name] if is_ratio else None for name in READINGS},
         }

@@ -70,7 +70,13 @@ _FLOW_COLUMNS = (
     _DUE_DAY,
     _money("amount", "Amount of the part.", nullable=True),
     Column(
-        "factor", _RATE, "Run-off, inflow or (1 - haircut) factor.", unit="fraction", nullable=True
+        "factor",
+        _RATE,
+        "Run-off, inflow or (1 - haircut) factor: a share, as all rates of lcr/lines are.",
+        unit="fraction",
+        nullable=True,
+        minimum="0",
+        maximum="1",
     ),
     _money("weighted", "Amount times factor.", nullable=True),
 )
