@@ -281,7 +281,7 @@ def test_a_run_asks_once_for_a_day_and_conforms_the_answer(
         assert not [name for name in lacking if name.startswith("fx_rates")]
         assert planned("fx_rates", "market_adjustments") == {
             "fx_rates": ("asks", "treasury_rates asks the database treasury"),
-            "market_adjustments": ("after its inputs", "depends on what changes in fx_rates"),
+            "market_adjustments": ("after its inputs", "depends on what changes in rates_of_day"),
         }
         assert not list(home.deliveries.rglob("*")), "a plan asks nothing"
 
