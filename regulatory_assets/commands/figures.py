@@ -60,10 +60,8 @@ def show_branch(day: Day, entity: Entity = None, as_of: AsOf = None, as_json: Js
         known = ", ".join(sorted({row["entity_id"] for row in whole}))
         raise NotReady(f"no branches of {entity} on {day.date()}; entities: {known}")
     title = f"{stamp(runtime)}Branches, {day.date()}"
-    if as_json:
-        _document(runtime, found, version)
-        return
-    _show(found, version, title, ("entity_id", "branch_id", "name"), _BRANCH)
+    names = ("entity_id", "branch_id", "name")
+    _show(runtime, found, version, title, names, _BRANCH, as_json)
 
 
 @plainly
@@ -90,24 +88,22 @@ def show_aml(
         raise NotReady(f"no transactions of {customer}{of} are in the deliveries of {day.date()}")
     title = f"{stamp(runtime)}Customers' days, {day.date()}"
     names = ("entity_id", "counterparty_id", "booking_date", "risk_band")
-    if as_json:
-        _document(runtime, found, version)
-        return
-    _show(found, version, title, names, _AML)
-
-
-def _document(runtime: Runtime, rows: Iterable[Mapping[str, Any]], version: Version) -> None:
-    columns, at = version.table.column_names, {"revision": version.revision}
-    print_document(runtime, [{**{c: r[c] for c in columns}, **at} for r in rows])
+    _show(runtime, found, version, title, names, _AML, as_json)
 
 
 def _show(
+    runtime: Runtime,
     rows: Iterable[Mapping[str, Any]],
     version: Version,
     title: str,
     names: Sequence[str],
     figures: Sequence[str],
+    as_json: bool,
 ) -> None:
+    if as_json:
+        columns, at = version.table.column_names, {"revision": version.revision}
+        print_document(runtime, [{**{c: r[c] for c in columns}, **at} for r in rows])
+        return
     left = (GridColumn(n.removesuffix("_id").replace("_", " "), no_wrap=True) for n in names)
     right = (GridColumn(n.replace("_", " "), justify="right") for n in figures)
     grid = Grid(*left, *right)

@@ -94,6 +94,18 @@ def union(frames: Sequence[DataFrame]) -> DataFrame:
     return reduce(lambda a, b: a.unionAll(b), [frame.select("*") for frame in frames])
 
 
+def before_and_after(frame: DataFrame, content: Sequence[str]) -> DataFrame:
+    """Entries added up by content with ``__before``, how many of it there are before any rule, and
+    ``__after``, how many after all; what is there in neither is gone."""
+    before = F.when(F.col("layer") == BASE, F.col(ENTRY)).otherwise(0)
+    after = F.col(ENTRY) * F.col("sign")
+    return (
+        frame.groupBy(*content)
+        .agg(F.sum(before).alias("__before"), F.sum(after).alias("__after"))
+        .where((F.col("__before") != 0) | (F.col("__after") != 0))
+    )
+
+
 def values(frame: DataFrame) -> list[dict[str, Any]]:
     """The rows of a frame as Python values: of a bounded table, or of few keys. Not by ``toArrow``,
     which has the engine plan the frame once more to say its types."""

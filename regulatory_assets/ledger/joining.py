@@ -203,14 +203,8 @@ class Joining:
         move, key = self.moves[lookup.table.name], lookup.table.key
         if not net or not move.new.layered:
             return self._moved_rows(lookup).select(*key).distinct()
-        before = F.when(F.col("layer") == BASE, F.col(ENTRY)).otherwise(0)
-        moved = (
-            self.reader.changes(move.new, move.old)
-            .groupBy(*lookup.seen)
-            .agg(F.sum(before).alias("before"), F.sum(F.col(ENTRY) * F.col("sign")).alias("after"))
-            .where((F.col("before") != 0) | (F.col("after") != 0))
-        )
-        return moved.select(*key).distinct()
+        changes = self.reader.changes(move.new, move.old)
+        return frames.before_and_after(changes, lookup.seen).select(*key).distinct()
 
     def reached(
         self, columns: Sequence[str], places: Sequence[int] | None = None
@@ -313,7 +307,7 @@ class _Attached:
         """The rows with ``__touched``: whether rules have changed any of what was found."""
         touched = (F.coalesce(F.col(name), F.lit(False)) for name in self.adjusted)
         rows = self.joined.withColumn(TOUCHED, reduce(or_, touched, F.lit(False)))
-        return rows.drop(*self.left_out) if self.left_out else rows
+        return replace(self, joined=rows).rows()
 
 
 def _nothing_found(rows: DataFrame, lookup: Lookup) -> DataFrame:

@@ -355,14 +355,7 @@ class Reader:
     def _lookup_whole(self, lookup: Lookup, version: Version) -> DataFrame:
         """``lookup`` after all rules by adding up all entries of a table: to plan how to read less
         of it takes an engine longer where it is not large."""
-        before = F.sum(F.when(F.col("layer") == BASE, F.col(ENTRY)).otherwise(0))
-        after = F.sum(F.col(ENTRY) * F.col("sign"))
-        added_up = (
-            self.entries(version)
-            .groupBy(*lookup.seen)
-            .agg(before.alias("__before"), after.alias("__after"))
-            .where((F.col("__before") != 0) | (F.col("__after") != 0))
-        )
+        added_up = frames.before_and_after(self.entries(version), lookup.seen)
         changed = F.when(F.col("__before") != F.col("__after"), 1).otherwise(0)
         names = zip(lookup.table.key, joined_key(lookup), strict=True)
         return added_up.groupBy(*(F.col(k).alias(name) for k, name in names)).agg(

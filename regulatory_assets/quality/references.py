@@ -76,9 +76,10 @@ class _Name:
 def _looked_up(stage: Stage, graph: Graph) -> Iterator[_Name]:
     """What a stage looks up in sources by columns of the rows it reads, or in what holds the last
     row of a source over days."""
+    known = _known(graph)
     for lookup in stage.lookups:
         of_row = set(lookup.by) <= set(stage.reads.column_names)
-        if of_row and lookup.table in _known(graph) and not lookup.optional:
+        if of_row and lookup.table in known and not lookup.optional:
             yield _Name(stage.reads, lookup.by, lookup.table)
 
 
