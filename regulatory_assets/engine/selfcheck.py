@@ -21,7 +21,7 @@ from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.session import SparkSession
 
 from regulatory_assets.engine import EngineError
-from regulatory_assets.ledger.arithmetic import mul_div, product, total
+from regulatory_assets.ledger.arithmetic import product, total, with_mul_div
 from regulatory_assets.ledger.table import ColumnType
 
 VALUES: dict[ColumnType, Any] = {
@@ -120,11 +120,13 @@ def _arithmetic(stored: DataFrame) -> DataFrame:
         "total_of_none": total(F.when(F.col(_KEY) == "nobody", money)),
         "product": F.max(product(money, rate)),
         "half_up": F.max(product(_money("-0.00000001"), rate * 0 + F.lit("0.5").cast("decimal"))),
-        "share": F.max(mul_div(_money("-100000"), money, _money("369003691.11111111"))),
+        "share": F.max("share"),
         "div": F.max(F.call_function("div", F.col("long").cast(integer), F.lit(10).cast(integer))),
         "hash": F.max(F.xxhash64("string", "date", "integer", "long", "boolean", "rate")),
     }
-    return stored.agg(*(column.alias(name) for name, column in results.items()))
+    share = (_money("-100000"), money, _money("369003691.11111111"))
+    divided = with_mul_div(stored, {"share": share})
+    return divided.agg(*(column.alias(name) for name, column in results.items()))
 
 
 ARITHMETIC = {

@@ -18,7 +18,7 @@ from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.ledger import adjusted, frames
-from regulatory_assets.ledger.arithmetic import mul_div, total
+from regulatory_assets.ledger.arithmetic import total, with_mul_div
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.joining import Joining
 from regulatory_assets.ledger.rules import Allocation
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _MONEY = ColumnType.MONEY.value
 _PLACE, _BASE, _SHARE, _KEY = "__place", "base", "share", "__key"
 _DIVISIBLE = Decimal(10) ** 15
-"""From here on ``mul_div`` takes no operand."""
+"""From here on ``with_mul_div`` takes no operand."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +66,13 @@ def shares(calculation: Calculation) -> DataFrame:
     ready = {p: b for p, b in enumerate(_bases(made, members)) if not b.fault}
     if members is None or not ready:
         return calculation.frame([])
-    rounded = mul_div(
+    rounded = (
         F.col(_BASE),
         _of({p: _money(b.allocation.amount) for p, b in ready.items()}),
         _of({p: _money(b.total) for p, b in ready.items()}),
     )
-    spread = calculation.store(
-        members.where(F.col(_PLACE).isin(list(ready))).withColumns(
-            {_SHARE: rounded, _KEY: _key_text(key)}
-        )
-    )
+    divisible = members.where(F.col(_PLACE).isin(list(ready))).withColumn(_KEY, _key_text(key))
+    spread = calculation.store(with_mul_div(divisible, {_SHARE: rounded}))
     share = (F.col(_SHARE) + _residue(spread, ready)).cast(_MONEY)
     told = {p: b.allocation for p, b in ready.items()}
     return spread.select(

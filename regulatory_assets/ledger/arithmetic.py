@@ -8,10 +8,12 @@ money at once, which raises on overflow on both. Rounding is half-up (half away 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal, localcontext
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
+from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.ledger.table import MONEY_LIMIT_DIGITS, SCALE, ColumnType
 
@@ -28,6 +30,10 @@ _LIMB = 10**9
 _OPERAND = f"decimal({MONEY_LIMIT_DIGITS + SCALE},{SCALE})"
 _DIVISOR = f"decimal({MONEY_LIMIT_DIGITS + SCALE + 1},{SCALE})"
 _QUOTIENT_LIMIT = 9 * 10**9
+_ASKED = "__asked_to_divide"
+
+Operands = tuple[Column, Column, Column]
+"""Of a quotient ``a * b / c``."""
 
 
 def product(amount: Column, rate: Column) -> Column:
@@ -53,20 +59,45 @@ def whole_sum(number: Column, added: Column, kind: ColumnType, beyond: str) -> C
     return F.when(outside, raised).otherwise(exact.cast(kind.value))
 
 
-def mul_div(a: Column, b: Column, c: Column) -> Column:
-    """``a * b / c`` of money, as money; null where c is 0.
+def with_mul_div(
+    frame: DataFrame, quotients: Mapping[str, Operands], where: Column | None = None
+) -> DataFrame:
+    """Rows with ``a * b / c`` of money, as money, under each name; null where c is 0, and where
+    ``where`` does not hold, if it is given.
 
     Meant for shares: ``a / c`` is the share, ``b`` what is shared. Operands may be any delivered
     money. Raises where, in size, ``a`` or ``b`` reaches 10**15, ``c`` 10**16, ``a / c`` exceeds
-    9 * 10**9 or the result reaches 10**20; below these bounds no step can overflow.
+    9 * 10**9 or the result reaches 10**20; below these bounds no step can overflow. What is asked
+    of no row raises for none.
+
+    The operands are columns first: a division says each of them many times, and what an engine
+    plans grows with all that is said.
+    """
+    names: dict[tuple[int, str], str] = {}
+    columns: dict[str, Column] = {}
+    divisions: dict[str, Column] = {}
+    for name, operands in quotients.items():
+        of = []
+        for operand, kind in zip(operands, (_OPERAND, _OPERAND, _DIVISOR), strict=True):
+            column = names.setdefault((id(operand), kind), f"__operand_{len(names)}")
+            asked = operand if where is None else F.when(F.col(_ASKED), operand)
+            columns[column] = _units(asked.cast(kind))
+            of.append(F.col(column))
+        division = _divided(*of)
+        divisions[name] = division if where is None else F.when(F.col(_ASKED), division)
+    asking = frame if where is None else frame.withColumn(_ASKED, where)
+    return asking.withColumns(columns).withColumns(divisions).drop(_ASKED, *columns)
+
+
+def _divided(a: Column, b: Column, c: Column) -> Column:
+    """The quotient, as money, of operands in units of their last decimal.
 
     It is long division over integers, the only division on which the engines agree: ``b`` is cut
     into limbs of nine digits, so that every dividend stays below 1.7*10**34, which is as far as
     Sail divides, and every quotient within the bigint that ``div`` gives on both.
     """
     negative = ((a < 0) != (b < 0)) != (c < 0)
-    first, second = _units(a.cast(_OPERAND)), _units(b.cast(_OPERAND))
-    divisor = F.nullif(_units(c.cast(_DIVISOR)), _integer(0))
+    first, second, divisor = F.abs(a), F.abs(b), F.nullif(F.abs(c), _integer(0))
     high = _div(second, _integer(_LIMB**2))
     middle = _div(second, _integer(_LIMB)) % _integer(_LIMB)
     low = second % _integer(_LIMB)
@@ -89,8 +120,8 @@ def _integer(value: int) -> Column:
 
 
 def _units(amount: Column) -> Column:
-    """The size of an amount in units of its last decimal."""
-    return (F.abs(amount) * F.lit(_UNITS).cast("decimal(9,0)")).cast(_INTEGER)
+    """An amount in units of its last decimal."""
+    return (amount * F.lit(_UNITS).cast("decimal(9,0)")).cast(_INTEGER)
 
 
 def _div(dividend: Column, divisor: Column) -> Column:

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from pyspark.errors import PySparkException
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
+from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.engine import Engine
-from regulatory_assets.ledger.arithmetic import fraction, mul_div, product, ratio, total
+from regulatory_assets.ledger.arithmetic import fraction, product, ratio, total, with_mul_div
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.terminal import of_the_engine
 
@@ -53,8 +54,20 @@ def some(random: Random, digits: int) -> Decimal | None:
     return None if random.random() < 0.02 else amount(random, digits)
 
 
+Formula = Callable[..., Column]
+
+
+def calculated(frame: DataFrame, formula: Formula | None, names: Sequence[str]) -> DataFrame:
+    """``value`` by a formula of some columns; where none is given, by division."""
+    operands = [F.col(name) for name in names]
+    if formula is None:
+        a, b, c = operands
+        return with_mul_div(frame, {"value": (a, b, c)})
+    return frame.select("*", formula(*operands).alias("value"))
+
+
 def computed(
-    engine: Engine, formula: Callable[..., Column], rows: Iterable[Row], types: Sequence[ColumnType]
+    engine: Engine, formula: Formula | None, rows: Iterable[Row], types: Sequence[ColumnType]
 ) -> list[Decimal | None]:
     """The formula of each row, in the rows' order."""
     names = [f"c{n}" for n in range(len(types))]
@@ -64,7 +77,7 @@ def computed(
     data = pa.Table.from_arrays(arrays, schema=schema)
     data = data.append_column("row", pa.array(range(len(data))))
     frame = engine.session.createDataFrame(data)
-    result = frame.select("row", formula(*(F.col(name) for name in names)).alias("value"))
+    result = calculated(frame, formula, names).select("row", "value")
     table = result.toArrow().sort_by("row")
     assert table.schema.field("value").type == MONEY.arrow
     values: list[Decimal | None] = table["value"].to_pylist()
@@ -114,7 +127,19 @@ def test_mul_div(engine: Engine, seed: int) -> None:
                 continue
         rows.append((a, b, c))
         expected.append(result)
-    assert differing(rows, computed(engine, mul_div, rows, (MONEY,) * 3), expected) == []
+    assert differing(rows, computed(engine, None, rows, (MONEY,) * 3), expected) == []
+
+
+def test_division_where_it_is_asked_for(engine: Engine) -> None:
+    """What is not asked raises nowhere, whatever its operands; a name may be that of an operand."""
+    told = [("yes", Decimal(7), Decimal(2)), ("no", LARGEST, Decimal(1)), (None, LARGEST, LARGEST)]
+    schema = pa.schema([("of", pa.string()), ("a", MONEY.arrow), ("c", MONEY.arrow)])
+    data = pa.Table.from_pylist([dict(zip(schema.names, t, strict=True)) for t in told], schema)
+    a, c, asked = F.col("a"), F.col("c"), F.col("of") == "yes"
+    found = with_mul_div(engine.session.createDataFrame(data), {"a": (a, a, c)}, where=asked)
+    assert found.columns == ["of", "a", "c"]
+    rows = found.toArrow().to_pylist()
+    assert {row["of"]: row["a"] for row in rows} == {"yes": Decimal("24.5"), "no": None, None: None}
 
 
 @FEW
@@ -142,11 +167,11 @@ LARGEST = decimal(10**28 - 1)
     [
         (product, (decimal(10**25), Decimal(1))),
         (product, (decimal(-(10**25) + 1), Decimal("-9999.99999999"))),
-        (mul_div, (decimal(10**23), Decimal(1), Decimal(1))),
-        (mul_div, (Decimal(1), decimal(10**23), Decimal(1))),
-        (mul_div, (Decimal(1), Decimal(1), decimal(10**24))),
-        (mul_div, (Decimal(100), Decimal(0), decimal(1))),
-        (mul_div, (decimal(10**23 - 1), decimal(10**23 - 1), decimal(10**17))),
+        (None, (decimal(10**23), Decimal(1), Decimal(1))),
+        (None, (Decimal(1), decimal(10**23), Decimal(1))),
+        (None, (Decimal(1), Decimal(1), decimal(10**24))),
+        (None, (Decimal(100), Decimal(0), decimal(1))),
+        (None, (decimal(10**23 - 1), decimal(10**23 - 1), decimal(10**17))),
         (lambda one, other: total(one + other - other), (LARGEST, Decimal(0))),
     ],
     ids=["amount", "result", "first", "second", "divisor", "share", "large", "within"],
@@ -160,7 +185,10 @@ def test_beyond_the_bounds(
     schema = pa.schema([(name, kind.arrow) for name, kind in zip(names, types, strict=True)])
     data = pa.Table.from_pylist([dict(zip(names, operands, strict=True))], schema=schema)
     frame = engine.session.createDataFrame(data)
-    result = frame.select(formula(*(F.col(name) for name in names)).alias("value"))
+    if formula in (None, product):
+        result = calculated(frame, formula, names).select("value")
+    else:
+        result = frame.select(formula(*(F.col(name) for name in names)).alias("value"))
     if request.node.callspec.id.endswith("within"):
         assert result.toArrow()["value"].to_pylist() == [LARGEST]
     else:

@@ -333,13 +333,13 @@ def test_overflow_of_bigint_raises(engine: Engine, operation: str) -> None:
         value(engine, operation.replace("a", "cast(a as bigint)"), a=str(2**63 - 1))
 
 
-@notyet("spark", "wraps silently: mul_div bounds every quotient")
+@notyet("spark", "wraps silently: with_mul_div bounds every quotient")
 def test_quotient_beyond_bigint_raises(engine: Engine) -> None:
     with pytest.raises(PySparkException):
         value(engine, "cast(a as decimal(38,0)) div 3", a="1" + "0" * 30)
 
 
-@notyet("sail", "raises from 1.7*10**34: mul_div keeps every dividend below")
+@notyet("sail", "raises from 1.7*10**34: with_mul_div keeps every dividend below")
 def test_dividend_of_35_digits(engine: Engine) -> None:
     found = value(
         engine, "cast(a as decimal(38,0)) div cast(b as decimal(38,0))", a="9" * 35, b="9" * 34

@@ -17,10 +17,10 @@ from pyspark.sql.connect.window import Window
 
 from regulatory_assets.bank.tables import DEALS
 from regulatory_assets.bank.tables.securities import COLLATERAL_PIECES, FINANCING_LEGS
-from regulatory_assets.ledger.arithmetic import mul_div, total
+from regulatory_assets.ledger.arithmetic import total, with_mul_div
 from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
-from regulatory_assets.reports.lcr.received import free_part, free_value, is_reused
+from regulatory_assets.reports.lcr.received import is_reused, with_free_part, with_free_value
 from regulatory_assets.reports.lcr.scopes import ENTITY_SCOPES, listed, regime_of_scope, seen_by
 from regulatory_assets.reports.lcr.securities import (
     OF_GRADE,
@@ -128,7 +128,8 @@ def piece_levels(pieces: DataFrame, p: Any) -> DataFrame:
         "only_in", F.explode(seen_by(F.col("mixed")))
     )
     return (
-        seen.withColumn("regime", F.coalesce(regime_of_scope(), F.col("regime")))
+        with_free_value(seen)
+        .withColumn("regime", F.coalesce(regime_of_scope(), F.col("regime")))
         .where(F.col("regime").isNotNull())
         .withColumns({"level": level_of(p), "deal_level": level_of(p, _OF_DEAL)})
         .withColumns(
@@ -137,7 +138,6 @@ def piece_levels(pieces: DataFrame, p: Any) -> DataFrame:
                 "deal_level": F.when(~of_its_own, _told("deal_level")),
                 "divides": F.coalesce(divides, F.lit(False)),
                 "value": F.col("market_value"),
-                "free": F.when(received, free_value()).otherwise(_NOTHING),
                 "reused": is_reused(),
             }
         )
@@ -168,6 +168,7 @@ def collateral_levels(pieces: DataFrame, p: Any) -> DataFrame:
         .withColumn("levels", F.count("*").over(side))
         .withColumn("place", F.row_number().over(side.orderBy("level")))
     )
+    valued = with_free_part(valued, F.col("free"), own)
     known = (F.col("levels") == 1) | (whole > 0)
     counts = divides & ((own > 0) | ((whole == 0) & (F.col("place") == 1)))
     said = {
@@ -176,7 +177,7 @@ def collateral_levels(pieces: DataFrame, p: Any) -> DataFrame:
         _BEFORE: (F.col("upto") - own).cast(_MONEY.value),
         _UPTO: F.col("upto"),
         _WHOLE: whole,
-        _FREE: free_part(F.col("free"), own),
+        _FREE: F.col("free"),
         _REUSED: F.when(F.col("reused"), "YES").otherwise("NO"),
     }
     share = F.concat_ws(_WITHIN, *(said[place].cast("string") for place in sorted(said)))
@@ -229,10 +230,14 @@ def gives_one_level() -> Expression:
     return ~F.coalesce(F.array_contains(regimes, F.col("regime")), F.lit(False))
 
 
-def of_share(amount: Expression) -> Expression:
-    """What of a deal's amount is a row's."""
-    before, upto = (mul_div(_money(place), amount, _money(_WHOLE)) for place in (_BEFORE, _UPTO))
-    return F.when(_is_divided(), (upto - before).cast(_MONEY.value)).otherwise(amount)
+def with_own_share(parts: DataFrame) -> DataFrame:
+    """Parts with what of the deal's ``amount`` is a row's."""
+    amount, whole = F.col("amount"), _money(_WHOLE)
+    shares = {f"share_{place}": (_money(place), amount, whole) for place in (_BEFORE, _UPTO)}
+    before, upto = (F.col(name) for name in shares)
+    own = F.when(_is_divided(), (upto - before).cast(_MONEY.value)).otherwise(amount)
+    found = with_mul_div(parts, shares, where=_is_divided())
+    return found.withColumn("amount", own).drop(*shares)
 
 
 def with_level(part: Expression) -> Expression:

@@ -18,7 +18,7 @@ from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.tables import COUNTERPARTIES, DEALS
-from regulatory_assets.ledger.arithmetic import mul_div, product
+from regulatory_assets.ledger.arithmetic import product, with_mul_div
 from regulatory_assets.ledger.stages import Cited, Entry, Lookup, row_stage
 from regulatory_assets.ledger.table import ColumnType
 from regulatory_assets.reports.lcr.assignment import (
@@ -34,8 +34,8 @@ from regulatory_assets.reports.lcr.collateral import (
     SWAP,
     gives_one_level,
     is_share,
-    of_share,
     with_level,
+    with_own_share,
 )
 from regulatory_assets.reports.lcr.customers import DEPOSITOR_SIZES
 from regulatory_assets.reports.lcr.holdings import FREE_HOLDINGS
@@ -161,7 +161,7 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
     whole = (F.col("part") == "whole") & F.col("piece").isNull()
     present = whole | (F.col("amount") != 0) | F.col("held").isNull()
     # Shares are taken of what is left: a condition on them would be planned at many times its size.
-    own = parts.where(present).withColumn("amount", of_share(F.col("amount")))
+    own = with_own_share(parts.where(present))
     taken = with_line(own, question_of_part(p), p).withColumn("due_day", due_day(p))
     return taken.withColumns(
         {"part": with_level(part_name()), "weighted": product(F.col("amount"), F.col("factor"))}
@@ -182,13 +182,12 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
     )
     known = F.col("held").isNotNull() & F.col("all_insured").isNotNull()
     eligible = is_insured() & is_a("DEPOSIT") & known
-    share = mul_div(F.col("held"), F.col("spread_limit"), F.col("spread_balance"))
+    of_limit = (F.col("held"), F.col("spread_limit"), F.col("spread_balance"))
     residue = F.when(F.col("deal_id") == F.col("residue_deal_id"), F.col("residue"))
-    of_limit = (share + F.coalesce(residue, _NOTHING)).cast(_MONEY)
     insured = (
         F.when(F.col("shared_insured").isNotNull(), F.col("shared_insured"))
         .when(eligible & F.col("spread_balance").isNull(), F.col("held"))
-        .when(eligible, of_limit)
+        .when(eligible, (F.col("of_limit") + F.coalesce(residue, _NOTHING)).cast(_MONEY))
         .otherwise(_NOTHING)
     )
     first = {
@@ -210,7 +209,8 @@ def _describe(deals: DataFrame, p: Any) -> DataFrame:
         "all_insured": F.coalesce("shared_all_insured", "all_insured"),
         "operational": F.least(F.coalesce("operational", _NOTHING), F.col("held")),
     }
-    return with_sovereigns(deals).withColumns(first).withColumns(second)
+    found = with_sovereigns(deals).withColumns(first)
+    return with_mul_div(found, {"of_limit": of_limit}, where=eligible).withColumns(second)
 
 
 def _parts(p: Any) -> Column:

@@ -16,7 +16,7 @@ from pyspark.sql.connect.window import Window
 
 from regulatory_assets.bank.tables import DEALS
 from regulatory_assets.bank.tables.securities import HOLDINGS, PLEDGED_POOLS
-from regulatory_assets.ledger.arithmetic import mul_div, product
+from regulatory_assets.ledger.arithmetic import product, with_mul_div
 from regulatory_assets.ledger.stages import Cited, Entry, Lookup, group_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.reports.lcr.securities import (
@@ -80,11 +80,13 @@ FREE_HOLDINGS = Table(
 )
 
 
-def _not_pledged_beside() -> Expression:
-    """Market value of the units without a pledge of their own; nothing where no units are held."""
+def _with_unpledged(holdings: DataFrame, name: str) -> DataFrame:
+    """Holdings with, under a name, the market value of the units without a pledge of their own;
+    nothing where no units are held."""
     units = F.greatest(F.col("quantity") - F.col("encumbered_quantity"), _NOTHING)
     held = product(F.col("amount"), F.col("rate"))
-    return F.coalesce(mul_div(held, units.cast(_MONEY.value), F.col("quantity")), _NOTHING)
+    found = with_mul_div(holdings, {name: (held, units.cast(_MONEY.value), F.col("quantity"))})
+    return found.withColumn(name, F.coalesce(name, _NOTHING))
 
 
 def _of_any_level(entries: Collection[Entry]) -> Expression | None:
@@ -108,11 +110,10 @@ def pooled_holdings(holdings: DataFrame, p: Any) -> DataFrame:
     """Value and liquidity of what lies in pools (BCBS 238 para 31, convention 10)."""
     factor = F.when(F.col("operational_ok"), after_haircut(p, F.col("level")))
     # The level is a column first: what is asked of it would say it anew for each answer.
+    pooled = with_sovereigns(holdings).where(F.col("pool_id").isNotNull())
     return (
-        with_sovereigns(holdings)
-        .where(F.col("pool_id").isNotNull())
+        _with_unpledged(pooled, "in_pool")
         .withColumn("level", level_of(p))
-        .withColumn("in_pool", _not_pledged_beside())
         .withColumn("liquidity", F.coalesce(factor, F.lit(0).cast(_RATE.value)))
     )
 
@@ -156,4 +157,5 @@ def pool_pledges(pooled: DataFrame, p: Any) -> DataFrame:
 def free_holdings(holdings: DataFrame, p: Any) -> DataFrame:
     """What is left of a holding after its own pledge and the pool's (para 31, convention 10)."""
     of_pool = F.coalesce(F.col("pledged"), _NOTHING)
-    return holdings.withColumn("free", (_not_pledged_beside() - of_pool).cast(_MONEY.value))
+    left = (F.col("free") - of_pool).cast(_MONEY.value)
+    return _with_unpledged(holdings, "free").withColumn("free", left)

@@ -15,7 +15,7 @@ from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.tables.lending import CASH_FLOWS
-from regulatory_assets.ledger.arithmetic import mul_div, product, total
+from regulatory_assets.ledger.arithmetic import product, total, with_mul_div
 from regulatory_assets.ledger.stages import group_stage
 from regulatory_assets.ledger.table import Column as TableColumn
 from regulatory_assets.ledger.table import ColumnType, Table
@@ -73,26 +73,24 @@ def instalments_due(flows: DataFrame, p: Any) -> DataFrame:
     due = F.coalesce(F.col("payment_date"), F.col("due_date"))
     overdue = due <= F.lit(p.day)
     within = (due > F.lit(p.day)) & (due <= last)
+    windows = {"overdue": overdue, "due": within}
     found = flows.groupBy("deal_id").agg(
         total(F.col("principal")).alias("principal"),
         *(
             total(F.when(when, F.col(name))).alias(f"{name}_{told}")
             for name in ("principal", "interest")
-            for told, when in (("overdue", overdue), ("due", within))
+            for told, when in windows.items()
         ),
         F.min(F.when(within, due)).alias("first_due"),
         F.max(F.when(within, due)).alias("last_due"),
     )
 
-    def share(of: str) -> Column:
-        part = mul_div(F.col(of), F.lit(1).cast(_MONEY), F.col("principal"))
-        return F.coalesce(part, _NOTHING).cast(ColumnType.RATE.value)
-
-    return found.withColumns(
+    one, whole = F.lit(1).cast(_MONEY), F.col("principal")
+    shares = {f"share_{told}": (F.col(f"principal_{told}"), one, whole) for told in windows}
+    return with_mul_div(found, shares).withColumns(
         {
-            "repays": F.col("principal") != 0,
-            "share_overdue": share("principal_overdue"),
-            "share_due": share("principal_due"),
+            "repays": whole != 0,
+            **{of: F.coalesce(of, _NOTHING).cast(ColumnType.RATE.value) for of in shares},
         }
     )
 

@@ -18,7 +18,7 @@ from pyspark.sql.connect.dataframe import DataFrame
 from regulatory_assets.bank.tables import DEALS
 from regulatory_assets.bank.tables.deposits import DEPOSIT_TERMS
 from regulatory_assets.bank.tables.structure import DEPOSIT_SCHEMES
-from regulatory_assets.ledger.arithmetic import fraction, mul_div, product, total
+from regulatory_assets.ledger.arithmetic import fraction, product, total, with_mul_div
 from regulatory_assets.ledger.stages import Lookup, ReportRow, group_stage, report_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.reports.lcr.limits import OF_LIMITS
@@ -195,13 +195,13 @@ def depositors(deals: DataFrame, p: Any) -> DataFrame:
         F.col("insured_limit").alias("over_limit"),
     )
     same = [F.col(k).eqNullSafe(F.col(f"over_{k}")) for k in key]
-    share = mul_div(F.col("covered"), F.col("over_limit"), F.col("eligible_balance"))
+    share = (F.col("covered"), F.col("over_limit"), F.col("eligible_balance"))
     first = F.when(F.col("covered") == F.col("largest_balance"), F.col("deal_id"))
+    insured_by_limit = deposits.where(F.col("covered").isNotNull()).join(over, same[0] & same[1])
     spread = (
-        deposits.where(F.col("covered").isNotNull())
-        .join(over, same[0] & same[1])
+        with_mul_div(insured_by_limit, {"share": share})
         .groupBy(*(f"over_{k}" for k in key))
-        .agg(total(share).alias("shares"), F.min(first).alias("residue_deal_id"))
+        .agg(total(F.col("share")).alias("shares"), F.min(first).alias("residue_deal_id"))
     )
     return held.join(spread, same[0] & same[1], "left").select(
         *key,

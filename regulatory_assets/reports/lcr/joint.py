@@ -16,7 +16,7 @@ from pyspark.sql.connect.window import Window
 
 from regulatory_assets.bank.tables import DEALS
 from regulatory_assets.bank.tables.deposits import ACCOUNT_HOLDERS
-from regulatory_assets.ledger.arithmetic import mul_div, product, total
+from regulatory_assets.ledger.arithmetic import product, total, with_mul_div
 from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 from regulatory_assets.reports.lcr.insurance import (
@@ -209,7 +209,7 @@ def insured_claims(claims: DataFrame, p: Any) -> DataFrame:
     Spread as in ``depositors``: in proportion, the rounding residue to the largest claim.
     """
     held, whole = F.col("held"), F.col("whole")
-    upto, before = (mul_div(F.col(name), held, whole) for name in ("upto", "before"))
+    of_held = {f"held_{name}": (F.col(name), held, whole) for name in ("upto", "before")}
     holder = Window.partitionBy("entity_id", "holder_id")
     scheme = Window.partitionBy("entity_id", "holder_id", "scheme")
     covered, limit, eligible = F.col("covered"), F.col("insured_limit"), F.col("eligible")
@@ -219,11 +219,15 @@ def insured_claims(claims: DataFrame, p: Any) -> DataFrame:
     residue = (limit - shared).cast(_MONEY.value)
     of_claim = F.when(F.col("place") == 1, F.col("spread") + residue).otherwise(F.col("spread"))
     insured = F.when(eligible > limit, of_claim).otherwise(covered)
-    return (
-        claims.withColumn("claim", (upto - before).cast(_MONEY.value))
+    claim = (F.col("held_upto") - F.col("held_before")).cast(_MONEY.value)
+    eligible_claims = (
+        with_mul_div(claims, of_held)
+        .withColumn("claim", claim)
         .withColumn("covered", F.when(F.col("insured"), F.col("claim")))
         .withColumn("eligible", F.sum("covered").over(scheme).cast(_MONEY.value))
-        .withColumn("spread", mul_div(covered, limit, eligible))
+    )
+    return (
+        with_mul_div(eligible_claims, {"spread": (covered, limit, eligible)})
         .withColumn("place", F.row_number().over(largest))
         .withColumn("insured", F.coalesce(insured.cast(_MONEY.value), _NOTHING))
         .withColumn("open", (F.col("claim") - F.col("insured")).cast(_MONEY.value))

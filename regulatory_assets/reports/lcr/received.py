@@ -14,7 +14,7 @@ from pyspark.sql.connect.column import Column as Expression
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.tables.securities import COLLATERAL_PIECES, FINANCING_LEGS
-from regulatory_assets.ledger.arithmetic import mul_div, product, total
+from regulatory_assets.ledger.arithmetic import product, total, with_mul_div
 from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 
@@ -61,20 +61,23 @@ RECEIVED_COLLATERAL = Table(
 )
 def received_pieces(pieces: DataFrame, p: Any) -> DataFrame:
     """What lies in the legs that are received (BCBS 238 paras 31, 113, convention 10)."""
+    received = pieces.where((F.col("direction") == "RECEIVED") & F.col("deal_id").isNotNull())
     return (
-        pieces.where((F.col("direction") == "RECEIVED") & F.col("deal_id").isNotNull())
+        with_free_value(received)
         .withColumn("value", F.col("market_value"))
-        .withColumn("free", free_value())
         .withColumn("reused", is_reused())
     )
 
 
-def free_value() -> Expression:
-    """Of a piece that is received its value as far as it is free (BCBS 238 para 31)."""
+def with_free_value(pieces: DataFrame) -> DataFrame:
+    """Pieces with the value of what is received as far as it is ``free``; of what is given, nothing
+    (BCBS 238 para 31)."""
     units, value = F.col("quantity"), F.col("market_value")
     left = F.greatest(units - F.col("reused_quantity"), _NOTHING).cast(_MONEY.value)
     usable = F.col("reusable") & ~F.col("recallable") & (units != 0)
-    return F.when(usable, mul_div(value, left, units)).otherwise(_NOTHING)
+    received = F.col("direction") == "RECEIVED"
+    found = with_mul_div(pieces, {"free": (value, left, units)}, where=received & usable)
+    return found.withColumn("free", F.coalesce("free", _NOTHING))
 
 
 def is_reused() -> Expression:
@@ -90,13 +93,15 @@ def received_collateral(pieces: DataFrame, p: Any) -> DataFrame:
         total(F.col("free")).alias("left"),
         F.max("reused").alias("reused"),
     )
-    return found.withColumn("free", free_part(F.col("left"), F.col("all")))
+    return with_free_part(found, F.col("left"), F.col("all"))
 
 
-def free_part(free: Expression, value: Expression) -> Expression:
-    """What is free of a value, as a fraction; nothing of what has none."""
-    share = mul_div(free, F.lit(1).cast(_MONEY.value), value)
-    return F.coalesce(share, _NOTHING).cast(_RATE.value)
+def with_free_part(found: DataFrame, free: Expression, value: Expression) -> DataFrame:
+    """What is found with how much is ``free`` of a value, as a fraction; nothing of what has
+    none."""
+    one = F.lit(1).cast(_MONEY.value)
+    share = F.coalesce("free", _NOTHING).cast(_RATE.value)
+    return with_mul_div(found, {"free": (free, one, value)}).withColumn("free", share)
 
 
 OF_RECEIVED = Lookup(
