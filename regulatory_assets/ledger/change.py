@@ -3,12 +3,11 @@
 One formula for every row stage f, as a multiset of entries, with D the driving table and L1..Ln
 the lookups::
 
-    f(D', L') - f(D, L) = f(D' - D; L)  +  sum over i of  f(D'; L1 .. Li' - Li .. Ln')
+    f(D', L') - f(D, L) = f(H; L')  +  f(D' - D - H; L)
 
-where the lookups before the i-th are the old ones and those after it the new ones. A lookup that
-did not move contributes nothing, so when only the driving table moved nothing is scanned. The
-difference Li' - Li holds two entries for each moved key (as it is, as it was; nulls where the key
-is absent), so the rows it hits are found by one join.
+where H are the rows of D' that name a moved key of any lookup: for all others of D' the lookups are
+what they were. Where none moved, H is empty and nothing is scanned. The two sides differ in the
+lookups alone, so both are planned by as many joins as the stage has lookups, however many move.
 
 Group stages are recomputed for the groups a change reaches, aggregates add the change up. Rows of
 all layers go through f with the lookups as they are before any rule; what rules on lookups change
@@ -32,7 +31,7 @@ from regulatory_assets.ledger import adjusted, allocated, frames
 from regulatory_assets.ledger.arithmetic import total
 from regulatory_assets.ledger.frames import ENTRY
 from regulatory_assets.ledger.joining import DAY, Joining
-from regulatory_assets.ledger.reader import Version, joined_key
+from regulatory_assets.ledger.reader import Version
 from regulatory_assets.ledger.stages import COUNTS, LEDGER_ROWS, MovedValues, StageKind
 from regulatory_assets.ledger.table import BASE
 
@@ -127,103 +126,83 @@ class Calculation(Joining):
         return self.store(self._apply(self.store(joined)))
 
     def _joined_by_change(self, few: DataFrame | None) -> DataFrame:
-        """The terms of the formula before the function: driving rows with all their lookups.
+        """The rows of the formula before the function: driving rows with all their lookups.
 
-        Only lookups that moved or that rules changed, and those that supply their keys, differ from
-        term to term; the others are joined to all terms at once. ``few`` are the rows that any
-        moved key hits, where rules have changed lookups.
+        Only lookups that moved or that rules changed, and those that supply their keys, are joined
+        to each side; the others are the same on both, and joined at once. ``few`` are the rows that
+        any moved key hits, where rules have changed lookups.
         """
-        lookups = self.stage.lookups
-        moved = [i for i in self.all_places if self.moves[lookups[i].table.name].changed]
+        moved = self._moved_places
         early = self._with_supplying([*moved, *self._layered_places])
-        changes = {i: self.store(self._moved_rows(lookups[i])) for i in moved}
-        met = self._met(changes) if few is None else {}
-        terms: list[DataFrame] = []
-        driving: list[DataFrame | None] = []
+        content = (ENTRY, *self.stage.reads.content)
+        sides: list[DataFrame] = []
+        were: list[DataFrame] = []
         if self.driving.changed:
-            own = self.reader.changes(self.driving.new, self.driving.old)
-            terms.append(self._driven(own, early))
-            driving.append(own)
-        for place in moved:
-            rows = met.get(lookups[place].by, few)
-            terms.append(self._hit(place, early, self._lookup_change(place, changes), rows))
-            driving.append(rows)
+            were.append(self.reader.changes(self.driving.new, self.driving.old))
+        if moved:
+            hit = self._hit(moved, few)
+            sides.append(self.join(hit, early, few=hit))
+            were.append(frames.negative(hit))
+        driving = [rows.select(*content) for rows in were]
+        if len(driving) > 1:
+            driving = [self.store(frames.union(driving))]
+        sides += [self._as_it_was(rows, early) for rows in driving]
         if few is not None:
             net = self.reader.net_of(few, self.driving.new)
             changed, touched = adjusted.of_lookups(self, early, net)
-            terms.append(changed)
-            driving.append(touched)
+            sides.append(changed)
+            driving.append(touched.select(*content))
         columns = self.joined_columns(early)
-        together = frames.union([term.select(*columns) for term in terms])
-        return self._join_rest(together, early, self._of_all(driving))
+        together = frames.union([side.select(*columns) for side in sides])
+        return self._join_rest(together, early, frames.union(driving))
 
-    def _join_rest(self, rows: DataFrame, early: Sequence[int], few: DataFrame | None) -> DataFrame:
+    def _join_rest(self, rows: DataFrame, early: Sequence[int], few: DataFrame) -> DataFrame:
         """Rows that have some lookups, with all others."""
         return self.join(rows, [i for i in self.all_places if i not in early], few=few)
 
-    def _driven(self, changes: DataFrame, early: Sequence[int]) -> DataFrame:
-        """The term of the driving table: its change meets the lookups as they were."""
-        return self.join(changes, early, old=early, few=changes)
+    def _as_it_was(self, rows: DataFrame, early: Sequence[int]) -> DataFrame:
+        """Driving rows with some lookups as they were: what moved of the rows, and what of the
+        formula is taken back of those that a moved lookup hits."""
+        return self.join(rows, early, old=early, few=rows)
 
-    def _of_all(self, driving: Sequence[DataFrame | None]) -> DataFrame | None:
-        """The driving rows of all terms; None where those of one may be many."""
-        known = [rows.select(*self.stage.reads.content) for rows in driving if rows is not None]
-        return frames.union(known) if len(known) == len(driving) else None
+    def _hit(self, moved: Sequence[int], few: DataFrame | None) -> DataFrame:
+        """The driving rows that name a moved key of any lookup, each once; of a few, where these
+        are given.
 
-    def _lookup_change(self, place: int, changes: Mapping[int, DataFrame]) -> DataFrame:
-        """Two entries for each moved key of a lookup: +1 with the new columns, -1 with the old.
-
-        The change of a lookup says both: a key has one row at a time, and one that it does not
-        take back or book was not there.
+        A row whose lookup is named by what another one supplies is looked for with that as it is
+        now: where it has moved, the row is hit by it.
         """
-        lookup, rows = self.stage.lookups[place], changes[place]
-        named = joined_key(lookup)
-        key = [F.col(k).alias(n) for k, n in zip(lookup.table.key, named, strict=True)]
-        keys = rows.select(*key).distinct()
-
-        def side(entry: int) -> DataFrame:
-            taken = (F.col(c).alias(lookup.prefix + c) for c in lookup.take)
-            found = rows.where(F.col(ENTRY) == entry).select(*key, *taken)
-            return frames.attach(keys, found, named, named, "left").select(
-                F.lit(entry).alias("__lookup_entry"),
-                *named,
-                *(lookup.prefix + c for c in lookup.take),
-            )
-
-        return frames.union([side(1), side(-1)])
-
-    def _met(self, changes: Mapping[int, DataFrame]) -> dict[tuple[str, ...], DataFrame]:
-        """The driving rows that meet a moved key, for each set of columns that name moved keys.
-
-        They are found by one scan, since rows taken back are told apart afterwards, and stored:
-        where the engine knows how few they are, it builds no table of a whole lookup.
-        """
-        keys: dict[tuple[str, ...], list[DataFrame]] = {}
-        for place, change in changes.items():
+        named: dict[tuple[str, ...], list[DataFrame]] = {}
+        supplied: list[tuple[int, DataFrame]] = []
+        for place in moved:
             lookup = self.stage.lookups[place]
-            if not self.supplying(place):
-                named = frames.named(change, lookup.table.key, lookup.by)
-                keys.setdefault(lookup.by, []).append(named)
-        new, store = self.driving.new, self.store
-        return {
-            by: self.reader.find(new, store(frames.union(named).distinct()), by, store)
-            for by, named in keys.items()
-        }
+            keys = frames.named(self._moved_keys(lookup), lookup.table.key, lookup.by)
+            if self.supplying(place):
+                supplied.append((place, keys))
+            else:
+                named.setdefault(lookup.by, []).append(keys)
+        new, found = self.driving.new, list[DataFrame]()
+        for by, parts in named.items():
+            keys = self.store(frames.union(parts).distinct())
+            if few is None:
+                found.append(self.reader.find(new, keys, by, self.store))
+            else:
+                found.append(frames.semi(few, keys, by))
+        for place, keys in supplied:
+            rows = self.reader.rows(new) if few is None else few
+            joined = self.join(rows, self.supplying(place), few=few)
+            found.append(frames.semi(joined, keys, self.stage.lookups[place].by))
+        return self._each_once(found)
 
-    def _hit(
-        self, place: int, early: Sequence[int], moved: DataFrame, few: DataFrame | None
-    ) -> DataFrame:
-        """The term of one moved lookup: driving rows that meet a moved key, signed by its side.
-
-        The rows are found before other lookups are joined, save those that supply its key; they
-        are among a few, where these are given.
-        """
-        lookup, first, before = self.stage.lookups[place], self.supplying(place), _before(place)
-        rows = self.join(self.reader.rows(self.driving.new) if few is None else few, first, before)
-        hit = frames.attach(rows, moved, lookup.by, joined_key(lookup), "inner")
-        signed = hit.withColumn(ENTRY, F.col(ENTRY) * F.col("__lookup_entry"))
-        rest = tuple(i for i in early if i != place and i not in first)
-        return self.join(signed.drop("__lookup_entry"), rest, old=before, few=few)
+    def _each_once(self, found: Sequence[DataFrame]) -> DataFrame:
+        """Driving rows found by several ways."""
+        table, rows = self.stage.reads, list[DataFrame]()
+        for more in found:
+            new = more.select(ENTRY, *table.content)
+            for before in rows:
+                new = frames.anti(new, before, table.ledger_key)
+            rows.append(new)
+        return rows[0] if len(rows) == 1 else self.store(frames.union(rows))
 
     # -- group stages ---------------------------------------------------------------------------
 
@@ -416,8 +395,3 @@ class Calculation(Joining):
         if not rows:  # a Connect session cannot tell the columns of an empty Arrow table
             return session.createDataFrame([], from_arrow_schema(schema))
         return session.createDataFrame(pa.Table.from_pylist([dict(r) for r in rows], schema=schema))
-
-
-def _before(place: int) -> tuple[int, ...]:
-    """The lookups that the term of the one at a place meets as they were."""
-    return tuple(range(place))

@@ -105,9 +105,13 @@ class Joining:
     @property
     def moved_before_rules(self) -> bool:
         """Whether rows before any rule may have moved in what the stage reads."""
-        recall, read = self.reader.recall, (*self.moves.values(), *self.other_days)
-        by_rules = recall.by_rules if recall else ()
-        return any(move.changed_but_by(by_rules) for move in read)
+        read = (*self.moves.values(), *self.other_days)
+        return any(move.changed_but_by(self._postings_of_rules) for move in read)
+
+    @property
+    def _postings_of_rules(self) -> Collection[str]:
+        """Postings in which only rules have moved anything, as far as that is known."""
+        return self.reader.recall.by_rules if self.reader.recall else ()
 
     def counted(self, rows: DataFrame) -> DataFrame:
         """Those driving rows that the stage looks at."""
@@ -257,8 +261,17 @@ class Joining:
             attached = attached.with_found(lookup, found, layered=True)
         return attached.touched()
 
+    @property
+    def _moved_places(self) -> list[int]:
+        """The places of the lookups in which rows before any rule may have moved."""
+        by_rules = self._postings_of_rules
+        return [i for i in self.all_places if self._move(i).changed_but_by(by_rules)]
+
+    def _move(self, place: int) -> Move:
+        return self.moves[self.stage.lookups[place].table.name]
+
     def _version(self, place: int) -> Version:
-        return self.moves[self.stage.lookups[place].table.name].new
+        return self._move(place).new
 
     def joined_columns(self, places: Sequence[int] | None = None) -> list[str]:
         """The columns of driving rows that have all lookups, or those at some places. An engine

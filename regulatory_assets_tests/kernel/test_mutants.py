@@ -49,25 +49,39 @@ def begin(world: World) -> None:
 
 
 def wrong_lookup_key(patch: Patch) -> None:
-    """A moved lookup row is looked for under the last column of its key only."""
-    attach = frames.attach
+    """What a moved lookup row hits is looked for by the last column of its key alone, and that
+    under the name of the first."""
+    find = Reader.find
 
-    def mutant(left: Any, right: Any, on: Any, right_on: Any, how: str) -> Any:
-        if how == "inner":
-            extra = right_on[:-1]
-            return attach(left, right.drop(*extra).distinct(), on[:1], right_on[-1:], how)
-        return attach(left, right, on, right_on, how)
+    def mutant(self: Reader, version: Version, among: Any, on: Any, store: Any) -> Any:
+        named = among.select(F.col(on[-1]).alias(on[0]))
+        return find(self, version, named, on[:1], store)
 
-    patch.setattr(frames, "attach", mutant)
+    patch.setattr(Reader, "find", mutant)
 
 
 def new_lookups_in_change_term(patch: Patch) -> None:
-    """The change of the driving table meets the new lookups, so their change counts twice."""
+    """What has changed of the driving table, and what is taken back, meets the new lookups."""
 
-    def mutant(self: Calculation, changes: Any, early: Any) -> Any:
-        return self.join(changes, early)
+    def mutant(self: Calculation, rows: Any, early: Any) -> Any:
+        return self.join(rows, early)
 
-    patch.setattr(Calculation, "_driven", mutant)
+    patch.setattr(Calculation, "_as_it_was", mutant)
+
+
+def hit_twice(patch: Patch) -> None:
+    """A row that two moved lookups hit is calculated for each."""
+
+    def mutant(self: Calculation, found: Any) -> Any:
+        return frames.union([rows.select(ENTRY, *self.stage.reads.content) for rows in found])
+
+    patch.setattr(Calculation, "_each_once", mutant)
+
+
+def hit_by_one(patch: Patch) -> None:
+    """Of several moved lookups the first is followed."""
+    each_once = Calculation._each_once
+    patch.setattr(Calculation, "_each_once", lambda self, found: each_once(self, found[:1]))
 
 
 def no_cancelling(patch: Patch) -> None:
@@ -161,11 +175,6 @@ def inconsistent_cut(patch: Patch) -> None:
 def lost_fingerprint(patch: Patch) -> None:
     """Changed code is not noticed."""
     patch.setattr(run_module, "code_fingerprint", lambda stage, engine: "always the same")
-
-
-def other_lookups_new(patch: Patch) -> None:
-    """The term of one moved lookup meets all others new, also those before it."""
-    patch.setattr(change, "_before", lambda place: ())
 
 
 def group_not_reached_by_lookup(patch: Patch) -> None:
@@ -277,7 +286,8 @@ new_code = history(Step((_PUSH, _PUSH)), Step((_NOTHING, _MOVE), "other code"))
 MUTANTS: tuple[tuple[Callable[[Patch], None], Callable[[World], None]], ...] = (
     (wrong_lookup_key, one_book_of_two),
     (new_lookups_in_change_term, driving_and_lookup),
-    (other_lookups_new, two_lookups),
+    (hit_twice, two_lookups),
+    (hit_by_one, two_lookups),
     (no_cancelling, driving_and_lookup),
     (dropped_reversal, pushed),
     (superseding_full_run, new_code),

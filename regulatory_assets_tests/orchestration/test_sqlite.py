@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from dagster import AssetKey, AssetMaterialization, DagsterInstance
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.pool import NullPool
 
 from regulatory_assets.orchestration import sqlite
@@ -54,6 +55,26 @@ def test_the_oldest_files_are_let_go(home: Path) -> None:
     assert [Path(f"{f}-wal").exists() for f in files] == [False] * 2 + [True] * sqlite.FILES_HELD
     for held in sqlite._held.values():
         held.close()
+
+
+def test_dagster_makes_one_engine_for_a_file(tmp_path: Path) -> None:
+    """A statement is compiled once for an engine: one of each connection's own knows none."""
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        instance.report_runless_asset_event(AssetMaterialization("table", partition="2026-01-05"))
+        connected: list[Engine] = []
+
+        def heard(connection: Connection) -> None:
+            connected.append(connection.engine)
+
+        event.listen(Engine, "engine_connect", heard)
+        try:
+            for _ in range(2):
+                instance.report_runless_asset_event(AssetMaterialization("table"))
+                assert instance.get_latest_materialization_event(AssetKey("table"))
+        finally:
+            event.remove(Engine, "engine_connect", heard)
+    files = {str(engine.url) for engine in connected}
+    assert len(connected) > len({*map(id, connected)}) == len(files) > 0
 
 
 def fork_and_write(file: Path) -> None:
