@@ -20,6 +20,7 @@ from rich.table import Column as GridColumn
 from rich.table import Table as Grid
 from rich.text import Text
 
+from regulatory_assets import keep_imported
 from regulatory_assets.bank.control_totals import control_totals
 from regulatory_assets.bank.delivery import DeliveryError, delivery_days, find_files
 from regulatory_assets.bank.mapping import installed, names_of_today
@@ -49,6 +50,8 @@ from regulatory_assets.terminal import (
     tell,
     waiting,
 )
+
+keep_imported()
 
 app = typer.Typer(
     help="Regulatory figures from append-only ledgers.",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dagster import Definitions, in_process_executor
 
+from regulatory_assets import keep_imported
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.orchestration import quiet as quiet
 from regulatory_assets.orchestration import sqlite as sqlite
@@ -58,3 +59,4 @@ def build_definitions(
 
 
 defs = build_definitions()
+keep_imported()

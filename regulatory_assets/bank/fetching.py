@@ -18,7 +18,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import SecretStr
@@ -121,6 +120,8 @@ def fetch(
     DeliveryError, in which nothing of the database's URL stands, also for an answer without rows
     that may not be ``empty``; what was there stays then.
     """
+    import duckdb
+
     target = folder / day.isoformat() / asking.mapping.pattern.text
     part = target.with_name(f"{target.name}.part")
     with TemporaryDirectory(prefix="fetch-") as temporary:

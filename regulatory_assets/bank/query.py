@@ -13,7 +13,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import duckdb
 from sqlalchemy import text as statement
 
 from regulatory_assets.bank.files import FORM, FileForm, FilePattern, read_form, read_pattern
@@ -143,6 +142,8 @@ _ALL_TYPES = tuple(name + end for name in TYPES for end in ("", OR_EMPTY))
 
 
 def _of_files(node: Node) -> str:
+    import duckdb
+
     sql = node.text()
     try:
         found = duckdb.extract_statements(sql)

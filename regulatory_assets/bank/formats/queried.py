@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -33,6 +33,9 @@ from regulatory_assets.bank.formats.piece import (
 from regulatory_assets.bank.mapping import SourceMapping
 from regulatory_assets.bank.query import DAY, FileQuery, QueriedType, Relation
 from regulatory_assets.bank.query import LINE as LINE_IN_SQL
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 _TOLD = 5
 
@@ -52,6 +55,8 @@ class QueriedFiles:
         day: date,
         read: Open,
     ) -> None:
+        import duckdb
+
         with TemporaryDirectory(prefix="query-") as folder:
             here = Path(folder)
             with duckdb.connect(config={"temp_directory": folder}) as connection:
@@ -89,7 +94,7 @@ def _telling(path: Path) -> Iterator[None]:
 
 
 def _relate(
-    connection: duckdb.DuckDBPyConnection,
+    connection: DuckDBPyConnection,
     name: str,
     relation: Relation,
     file: SourceFile,
@@ -141,7 +146,7 @@ def _what_is_wrong(column: str, at: str, kind: QueriedType) -> str:
     return " ".join(found) or "when false then ''"
 
 
-def _found(connection: duckdb.DuckDBPyConnection, what: str, sql: str, day: date) -> str | None:
+def _found(connection: DuckDBPyConnection, what: str, sql: str, day: date) -> str | None:
     """What is wrong, with the first rows that show it."""
     found = _asked(connection, f"select * from (\n{sql}\n) order by all limit {_TOLD + 1}", day)
     names = [column[0] for column in found.description]
@@ -157,8 +162,10 @@ def _into(sql: str, target: Path) -> str:
     return f"copy (select * from (\n{sql}\n) order by all) to '{target}' (format parquet)"
 
 
-def _asked(connection: duckdb.DuckDBPyConnection, sql: str, day: date) -> duckdb.DuckDBPyConnection:
+def _asked(connection: DuckDBPyConnection, sql: str, day: date) -> DuckDBPyConnection:
     """Carry out SQL. Raises Unreadable with what DuckDB says."""
+    import duckdb
+
     try:
         return connection.execute(sql, {DAY: day} if f"${DAY}" in sql else None)
     except duckdb.Error as error:
