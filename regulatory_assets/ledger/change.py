@@ -191,7 +191,8 @@ class Calculation(Joining):
         for place, keys in supplied:
             rows = self.reader.rows(new) if few is None else few
             joined = self.join(rows, self.supplying(place), few=few)
-            found.append(frames.semi(joined, keys, self.stage.lookups[place].by))
+            hit = frames.semi(joined, keys, self.stage.lookups[place].by)
+            found.append(self.store(hit.select(ENTRY, *self.stage.reads.content)))
         return self._each_once(found)
 
     def _each_once(self, found: Sequence[DataFrame]) -> DataFrame:

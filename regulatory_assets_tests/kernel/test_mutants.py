@@ -84,6 +84,16 @@ def hit_by_one(patch: Patch) -> None:
     patch.setattr(Calculation, "_each_once", lambda self, found: each_once(self, found[:1]))
 
 
+def supplied_not_followed(patch: Patch) -> None:
+    """A moved lookup is not followed where another one supplies its key."""
+    places = Calculation._moved_places.fget  # type: ignore[attr-defined]
+
+    def mutant(self: Calculation) -> list[int]:
+        return [place for place in places(self) if not self.supplying(place)]
+
+    patch.setattr(Calculation, "_moved_places", property(mutant))
+
+
 def no_cancelling(patch: Patch) -> None:
     """Equal pairs of booking and reversal stay in a posting."""
     patch.setattr(change.frames, "net", lambda frame, content: frame.select(ENTRY, *content))
@@ -288,6 +298,7 @@ MUTANTS: tuple[tuple[Callable[[Patch], None], Callable[[World], None]], ...] = (
     (new_lookups_in_change_term, driving_and_lookup),
     (hit_twice, two_lookups),
     (hit_by_one, two_lookups),
+    (supplied_not_followed, new_kind),
     (no_cancelling, driving_and_lookup),
     (dropped_reversal, pushed),
     (superseding_full_run, new_code),
