@@ -71,7 +71,7 @@ def with_mul_div(
     of no row raises for none.
 
     The operands are columns first: a division says each of them many times, and what an engine
-    plans grows with all that is said.
+    plans grows with all that is said. Nothing is divided for rows that do not ask.
     """
     names: dict[tuple[int, str], str] = {}
     columns: dict[str, Column] = {}
@@ -87,6 +87,14 @@ def with_mul_div(
         divisions[name] = division if where is None else F.when(F.col(_ASKED), division)
     asking = frame if where is None else frame.withColumn(_ASKED, where)
     return asking.withColumns(columns).withColumns(divisions).drop(_ASKED, *columns)
+
+
+def with_fractions(frame: DataFrame, fractions: Mapping[str, tuple[Column, Column]]) -> DataFrame:
+    """Rows with what a part is of a whole, both money, as a rate under each name; 0 where the whole
+    is 0. Raises as ``with_mul_div``, and for a rate of 10**4 in size."""
+    one, none = F.lit(1).cast(_MONEY), F.lit(0).cast(_MONEY)
+    found = with_mul_div(frame, {name: (part, one, of) for name, (part, of) in fractions.items()})
+    return found.withColumns({name: F.coalesce(name, none).cast(_RATE) for name in fractions})
 
 
 def _divided(a: Column, b: Column, c: Column) -> Column:

@@ -191,24 +191,17 @@ class Joining:
             attached = attached.with_found(lookup, found, version.layered)
         return attached
 
-    def _moved_rows(self, lookup: Lookup) -> DataFrame:
-        """Keys and taken columns of a lookup where these differ between the old and the new
-        version, before any rule: entry -1 as they were, +1 as they are, none where there is no
-        row."""
-        move = self.moves[lookup.table.name]
-        changes = self.reader.changes(move.new, move.old)
-        if move.new.layered:
-            changes = changes.where(F.col("layer") == BASE)
-        return frames.net(changes, lookup.seen)
-
     def _moved_keys(self, lookup: Lookup, *, net: bool = False) -> DataFrame:
         """Keys of a lookup whose taken columns moved before any rule; with ``net`` also those where
         they moved after all rules."""
-        move, key = self.moves[lookup.table.name], lookup.table.key
-        if not net or not move.new.layered:
-            return self._moved_rows(lookup).select(*key).distinct()
-        changes = self.reader.changes(move.new, move.old)
-        return frames.before_and_after(changes, lookup.seen).select(*key).distinct()
+        move = self.moves[lookup.table.name]
+        changes, layered = self.reader.changes(move.new, move.old), move.new.layered
+        if net and layered:
+            moved = frames.before_and_after(changes, lookup.seen)
+        else:
+            base = changes.where(F.col("layer") == BASE) if layered else changes
+            moved = frames.net(base, lookup.seen)
+        return moved.select(*lookup.table.key).distinct()
 
     def reached(
         self, columns: Sequence[str], places: Sequence[int] | None = None

@@ -19,7 +19,6 @@ import os
 import sqlite3
 from collections import OrderedDict
 from threading import Lock
-from types import ModuleType
 from typing import Any
 
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
@@ -54,7 +53,7 @@ def _opened(connection: Any, _: object) -> None:
             _held.popitem(last=False)[1].close()
 
 
-def _with_one_engine(storage: ModuleType) -> None:
+def _with_one_engine(storage: Any) -> None:
     """Let a module of Dagster make one engine for each file. None of them holds a connection."""
     create, made = storage.create_engine, OrderedDict[str, Engine]()
 
@@ -67,7 +66,7 @@ def _with_one_engine(storage: ModuleType) -> None:
                 made.popitem(last=False)
             return made[url]
 
-    storage.create_engine = engine_of  # type: ignore[attr-defined]
+    storage.create_engine = engine_of
 
 
 for _storage in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):

@@ -57,13 +57,15 @@ def some(random: Random, digits: int) -> Decimal | None:
 Formula = Callable[..., Column]
 
 
-def calculated(frame: DataFrame, formula: Formula | None, names: Sequence[str]) -> DataFrame:
+def calculated(
+    frame: DataFrame, formula: Formula | None, names: Sequence[str], *kept: str
+) -> DataFrame:
     """``value`` by a formula of some columns; where none is given, by division."""
     operands = [F.col(name) for name in names]
     if formula is None:
         a, b, c = operands
-        return with_mul_div(frame, {"value": (a, b, c)})
-    return frame.select("*", formula(*operands).alias("value"))
+        return with_mul_div(frame, {"value": (a, b, c)}).select(*kept, "value")
+    return frame.select(*kept, formula(*operands).alias("value"))
 
 
 def computed(
@@ -77,7 +79,7 @@ def computed(
     data = pa.Table.from_arrays(arrays, schema=schema)
     data = data.append_column("row", pa.array(range(len(data))))
     frame = engine.session.createDataFrame(data)
-    result = calculated(frame, formula, names).select("row", "value")
+    result = calculated(frame, formula, names, "row")
     table = result.toArrow().sort_by("row")
     assert table.schema.field("value").type == MONEY.arrow
     values: list[Decimal | None] = table["value"].to_pylist()
@@ -185,10 +187,7 @@ def test_beyond_the_bounds(
     schema = pa.schema([(name, kind.arrow) for name, kind in zip(names, types, strict=True)])
     data = pa.Table.from_pylist([dict(zip(names, operands, strict=True))], schema=schema)
     frame = engine.session.createDataFrame(data)
-    if formula in (None, product):
-        result = calculated(frame, formula, names).select("value")
-    else:
-        result = frame.select(formula(*(F.col(name) for name in names)).alias("value"))
+    result = calculated(frame, formula, names)
     if request.node.callspec.id.endswith("within"):
         assert result.toArrow()["value"].to_pylist() == [LARGEST]
     else:

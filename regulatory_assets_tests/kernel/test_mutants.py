@@ -22,7 +22,7 @@ from regulatory_assets.ledger import change, frames, plan
 from regulatory_assets.ledger import run as run_module
 from regulatory_assets.ledger.change import Calculation
 from regulatory_assets.ledger.frames import ENTRY
-from regulatory_assets.ledger.joining import Move
+from regulatory_assets.ledger.joining import Joining, Move
 from regulatory_assets.ledger.plan import Way
 from regulatory_assets.ledger.postcheck import Counts
 from regulatory_assets.ledger.reader import Reader, Version
@@ -86,7 +86,7 @@ def hit_by_one(patch: Patch) -> None:
 
 def supplied_not_followed(patch: Patch) -> None:
     """A moved lookup is not followed where another one supplies its key."""
-    places = Calculation._moved_places.fget  # type: ignore[attr-defined]
+    places = vars(Joining)["_moved_places"].fget
 
     def mutant(self: Calculation) -> list[int]:
         return [place for place in places(self) if not self.supplying(place)]

@@ -17,10 +17,10 @@ from pyspark.sql.connect.window import Window
 
 from regulatory_assets.bank.tables import DEALS
 from regulatory_assets.bank.tables.securities import COLLATERAL_PIECES, FINANCING_LEGS
-from regulatory_assets.ledger.arithmetic import total, with_mul_div
+from regulatory_assets.ledger.arithmetic import total, with_fractions, with_mul_div
 from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
-from regulatory_assets.reports.lcr.received import is_reused, with_free_part, with_free_value
+from regulatory_assets.reports.lcr.received import is_reused, with_free_value
 from regulatory_assets.reports.lcr.scopes import ENTITY_SCOPES, listed, regime_of_scope, seen_by
 from regulatory_assets.reports.lcr.securities import (
     OF_GRADE,
@@ -168,7 +168,7 @@ def collateral_levels(pieces: DataFrame, p: Any) -> DataFrame:
         .withColumn("levels", F.count("*").over(side))
         .withColumn("place", F.row_number().over(side.orderBy("level")))
     )
-    valued = with_free_part(valued, F.col("free"), own)
+    valued = with_fractions(valued, {"free": (F.col("free"), own)})
     known = (F.col("levels") == 1) | (whole > 0)
     counts = divides & ((own > 0) | ((whole == 0) & (F.col("place") == 1)))
     said = {
@@ -231,19 +231,21 @@ def gives_one_level() -> Expression:
 
 
 def with_own_share(parts: DataFrame) -> DataFrame:
-    """Parts with what of the deal's ``amount`` is a row's."""
+    """Parts with what of the deal's ``amount`` is a row's, and whether that is divided among
+    several (``is_divided``)."""
     amount, whole = F.col("amount"), _money(_WHOLE)
     shares = {f"share_{place}": (_money(place), amount, whole) for place in (_BEFORE, _UPTO)}
     before, upto = (F.col(name) for name in shares)
-    own = F.when(_is_divided(), (upto - before).cast(_MONEY.value)).otherwise(amount)
-    found = with_mul_div(parts, shares, where=_is_divided())
+    divided = F.col("is_divided")
+    own = F.when(divided, (upto - before).cast(_MONEY.value)).otherwise(amount)
+    found = with_mul_div(parts.withColumn("is_divided", _is_divided()), shares, where=divided)
     return found.withColumn("amount", own).drop(*shares)
 
 
 def with_level(part: Expression) -> Expression:
     """The name of a part; with the level where its deal is of several."""
     named = F.concat(part, F.lit("_"), F.col("share_level"))
-    return F.when(_is_divided(), named).otherwise(part)
+    return F.when(F.col("is_divided"), named).otherwise(part)
 
 
 def _is_divided() -> Expression:

@@ -15,7 +15,7 @@ from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.tables.lending import CASH_FLOWS
-from regulatory_assets.ledger.arithmetic import product, total, with_mul_div
+from regulatory_assets.ledger.arithmetic import product, total, with_fractions
 from regulatory_assets.ledger.stages import group_stage
 from regulatory_assets.ledger.table import Column as TableColumn
 from regulatory_assets.ledger.table import ColumnType, Table
@@ -85,14 +85,9 @@ def instalments_due(flows: DataFrame, p: Any) -> DataFrame:
         F.max(F.when(within, due)).alias("last_due"),
     )
 
-    one, whole = F.lit(1).cast(_MONEY), F.col("principal")
-    shares = {f"share_{told}": (F.col(f"principal_{told}"), one, whole) for told in windows}
-    return with_mul_div(found, shares).withColumns(
-        {
-            "repays": whole != 0,
-            **{of: F.coalesce(of, _NOTHING).cast(ColumnType.RATE.value) for of in shares},
-        }
-    )
+    whole = F.col("principal")
+    shares = {f"share_{told}": (F.col(f"principal_{told}"), whole) for told in windows}
+    return with_fractions(found, shares).withColumn("repays", whole != 0)
 
 
 _LENT, _BORROWED = ("LOAN", "MARGIN_LOAN"), ("OWN_DEBT", "COVERED_DEBT", "NETWORK_DEPOSIT")

@@ -14,7 +14,7 @@ from pyspark.sql.connect.column import Column as Expression
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.bank.tables.securities import COLLATERAL_PIECES, FINANCING_LEGS
-from regulatory_assets.ledger.arithmetic import product, total, with_mul_div
+from regulatory_assets.ledger.arithmetic import product, total, with_fractions, with_mul_div
 from regulatory_assets.ledger.stages import Lookup, group_stage, row_stage
 from regulatory_assets.ledger.table import Column, ColumnType, Table
 
@@ -93,15 +93,7 @@ def received_collateral(pieces: DataFrame, p: Any) -> DataFrame:
         total(F.col("free")).alias("left"),
         F.max("reused").alias("reused"),
     )
-    return with_free_part(found, F.col("left"), F.col("all"))
-
-
-def with_free_part(found: DataFrame, free: Expression, value: Expression) -> DataFrame:
-    """What is found with how much is ``free`` of a value, as a fraction; nothing of what has
-    none."""
-    one = F.lit(1).cast(_MONEY.value)
-    share = F.coalesce("free", _NOTHING).cast(_RATE.value)
-    return with_mul_div(found, {"free": (free, one, value)}).withColumn("free", share)
+    return with_fractions(found, {"free": (F.col("left"), F.col("all"))})
 
 
 OF_RECEIVED = Lookup(
