@@ -59,24 +59,17 @@ def pairs(stage: Stage, before: DataFrame, after: DataFrame) -> DataFrame:
 # -- through lookups ------------------------------------------------------------------------------
 
 
-def of_lookups(
-    calculation: Calculation, early: Sequence[int], rows: DataFrame
-) -> tuple[DataFrame, DataFrame]:
-    """Rows of a row stage that rules on its lookups change, joined with the lookups at some places,
-    these among them; and the driving rows behind them.
+def touched(calculation: Calculation, rows: DataFrame) -> DataFrame:
+    """Driving rows after all rules for which rules on a row stage's lookups change what is found.
 
-    Each driving row after all rules stands twice: with the lookups before any rule, entry -1, and
-    after all of them, entry +1. What the stage's function makes of both and does not cancel is
-    what those rules change; ``as_signs`` writes it as contra and rebooking.
+    The stage's function is asked for them twice: with the lookups before any rule, entry -1, and
+    after all of them, entry +1. What it makes of both and does not cancel is what those rules
+    change; ``as_signs`` writes it as contra and rebooking.
     """
     stage = calculation.stage
     named = {"layer": F.lit(ADJUSTMENT), "rule_id": F.lit(through(stage))}
     marked = calculation.marked(rows).where(F.col(TOUCHED))
-    touched = calculation.store(marked.withColumns(named).select(ENTRY, *stage.reads.content))
-    before = calculation.join(frames.negative(touched), early, few=touched)
-    after = calculation.join_net(touched, early, few=touched)
-    columns = calculation.joined_columns(early)
-    return frames.union([before.select(*columns), after.select(*columns)]), touched
+    return calculation.store(marked.withColumns(named).select(ENTRY, *stage.reads.content))
 
 
 def as_signs(stage: Stage, entries: DataFrame) -> DataFrame:

@@ -70,11 +70,12 @@ def with_mul_div(
     9 * 10**9 or the result reaches 10**20; below these bounds no step can overflow. What is asked
     of no row raises for none.
 
-    The operands are columns first: a division says each of them many times, and what an engine
-    plans grows with all that is said. Nothing is divided for rows that do not ask.
+    What a division says several times are columns first, its operands and then their sizes: an
+    engine plans all that is said. Nothing is divided for rows that do not ask.
     """
     names: dict[tuple[int, str], str] = {}
     columns: dict[str, Column] = {}
+    sizes: dict[str, Column] = {}
     divisions: dict[str, Column] = {}
     for name, operands in quotients.items():
         of = []
@@ -82,11 +83,18 @@ def with_mul_div(
             column = names.setdefault((id(operand), kind), f"__operand_{len(names)}")
             asked = operand if where is None else F.when(F.col(_ASKED), operand)
             columns[column] = _units(asked.cast(kind))
-            of.append(F.col(column))
-        division = _divided(*of)
-        divisions[name] = division if where is None else F.when(F.col(_ASKED), division)
+            sizes[f"{column}_size"] = F.abs(F.col(column))
+            of.append(column)
+        a, b, c = (F.col(column) for column in of)
+        sizes[f"{of[2]}_size"] = F.nullif(F.abs(c), _integer(0))
+        sizes[f"__negative_{name}"] = ((a < 0) != (b < 0)) != (c < 0)
+        quotient = _divided(*(F.col(f"{column}_size") for column in of))
+        negative = F.col(f"__negative_{name}")
+        signed = F.when(negative, (-quotient).cast(_MONEY)).otherwise(quotient)
+        divisions[name] = signed if where is None else F.when(F.col(_ASKED), signed)
     asking = frame if where is None else frame.withColumn(_ASKED, where)
-    return asking.withColumns(columns).withColumns(divisions).drop(_ASKED, *columns)
+    sized = asking.withColumns(columns).withColumns(sizes)
+    return sized.withColumns(divisions).drop(_ASKED, *columns, *sizes)
 
 
 def with_fractions(frame: DataFrame, fractions: Mapping[str, tuple[Column, Column]]) -> DataFrame:
@@ -97,15 +105,14 @@ def with_fractions(frame: DataFrame, fractions: Mapping[str, tuple[Column, Colum
     return found.withColumns({name: F.coalesce(name, none).cast(_RATE) for name in fractions})
 
 
-def _divided(a: Column, b: Column, c: Column) -> Column:
-    """The quotient, as money, of operands in units of their last decimal.
+def _divided(first: Column, second: Column, divisor: Column) -> Column:
+    """The size of ``first * second / divisor``, as money, of operands without a sign in units of
+    their last decimal.
 
-    It is long division over integers, the only division on which the engines agree: ``b`` is cut
-    into limbs of nine digits, so that every dividend stays below 1.7*10**34, which is as far as
+    It is long division over integers, the only division on which the engines agree: ``second`` is
+    cut into limbs of nine digits, so that every dividend stays below 1.7*10**34, which is as far as
     Sail divides, and every quotient within the bigint that ``div`` gives on both.
     """
-    negative = ((a < 0) != (b < 0)) != (c < 0)
-    first, second, divisor = F.abs(a), F.abs(b), F.nullif(F.abs(c), _integer(0))
     high = _div(second, _integer(_LIMB**2))
     middle = _div(second, _integer(_LIMB)) % _integer(_LIMB)
     low = second % _integer(_LIMB)
@@ -116,11 +123,10 @@ def _divided(a: Column, b: Column, c: Column) -> Column:
     rounded = _div(lower * _integer(2) + divisor, divisor * _integer(2))
     quotient = _div(top, divisor) * _integer(_LIMB**2) + _div(upper, divisor) * _integer(_LIMB)
     size = (quotient + rounded).cast("decimal(28,0)") * F.lit("0.00000001").cast("decimal(8,8)")
-    signed = F.when(negative, -size).otherwise(size).cast(_MONEY)
     return F.when(
         first > divisor * _integer(_QUOTIENT_LIMIT),
         F.raise_error(F.lit("mul_div: the divisor is too small for its operands")).cast(_MONEY),
-    ).otherwise(signed)
+    ).otherwise(size.cast(_MONEY))
 
 
 def _integer(value: int) -> Column:

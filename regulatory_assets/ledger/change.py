@@ -5,9 +5,10 @@ the lookups::
 
     f(D', L') - f(D, L) = f(H; L')  +  f(D' - D - H; L)
 
-where H are the rows of D' that name a moved key of any lookup: for all others of D' the lookups are
-what they were. Where none moved, H is empty and nothing is scanned. The two sides differ in the
-lookups alone, so both are planned by as many joins as the stage has lookups, however many move.
+where H are the rows of D' that name a moved key of any lookup, and perhaps others: for these the
+lookups are what they were, and their two results cancel. Where none moved, H is empty and nothing
+is scanned. The two sides differ in the lookups alone, so both are planned by as many joins as the
+stage has lookups, however many move.
 
 Group stages are recomputed for the groups a change reaches, aggregates add the change up. Rows of
 all layers go through f with the lookups as they are before any rule; what rules on lookups change
@@ -100,8 +101,13 @@ class Calculation(Joining):
         if not self.lookups_layered:
             return direct
         early = self._with_supplying(self._layered_places)
-        net = self.reader.net(driving, keys, on)
-        moved, touched = adjusted.of_lookups(self, early, net)
+        touched = adjusted.touched(self, self.reader.net(driving, keys, on))
+        sides = [
+            self.join(frames.negative(touched), early, few=touched),
+            self.join_net(touched, early, few=touched),
+        ]
+        columns = self.joined_columns(early)
+        moved = frames.union([side.select(*columns) for side in sides])
         made = self._apply(self._join_rest(moved, early, touched))
         signed = adjusted.as_signs(stage, frames.net(made, stage.writes.content))
         return frames.union([direct, signed])
@@ -129,81 +135,70 @@ class Calculation(Joining):
         """The rows of the formula before the function: driving rows with all their lookups.
 
         Only lookups that moved or that rules changed, and those that supply their keys, are joined
-        to each side; the others are the same on both, and joined at once. ``few`` are the rows that
-        any moved key hits, where rules have changed lookups.
+        as they are, as they were and as rules leave them; the others are the same for all, and
+        joined at once. ``few`` are the rows that a move reaches where rules have changed lookups;
+        these are taken as hit, since to tell which are takes longer.
         """
-        moved = self._moved_places
+        moved, driving = self._moved_places, self.driving
         early = self._with_supplying([*moved, *self._layered_places])
-        content = (ENTRY, *self.stage.reads.content)
-        sides: list[DataFrame] = []
+        are: list[DataFrame] = []
         were: list[DataFrame] = []
-        if self.driving.changed:
-            were.append(self.reader.changes(self.driving.new, self.driving.old))
+        sides: list[DataFrame] = []
+        if driving.changed:
+            were.append(self.reader.changes(driving.new, driving.old))
         if moved:
-            hit = self._hit(moved, few)
-            sides.append(self.join(hit, early, few=hit))
-            were.append(frames.negative(hit))
-        driving = [rows.select(*content) for rows in were]
-        if len(driving) > 1:
-            driving = [self.store(frames.union(driving))]
-        sides += [self._as_it_was(rows, early) for rows in driving]
+            are.append(self._hit(moved) if few is None else few)
+            were.append(frames.negative(are[0]))
+        if len(were) > 1:  # what has moved and is hit is in both
+            were = [self.store(frames.net(self._rows(were), self.stage.reads.content))]
         if few is not None:
-            net = self.reader.net_of(few, self.driving.new)
-            changed, touched = adjusted.of_lookups(self, early, net)
-            sides.append(changed)
-            driving.append(touched.select(*content))
+            touched = adjusted.touched(self, self.reader.net_of(few, driving.new))
+            are.append(frames.negative(touched))
+            sides.append(self.join_net(touched, early, few=touched))
+        if are:
+            rows = self._rows(are)
+            sides.append(self.join(rows, early, few=rows))
+        if were:
+            sides.append(self._as_it_was(self._rows(were), early))
         columns = self.joined_columns(early)
         together = frames.union([side.select(*columns) for side in sides])
-        return self._join_rest(together, early, frames.union(driving))
+        return self._join_rest(together, early, self._rows([*are, *were]))
 
-    def _join_rest(self, rows: DataFrame, early: Sequence[int], few: DataFrame) -> DataFrame:
-        """Rows that have some lookups, with all others."""
-        return self.join(rows, [i for i in self.all_places if i not in early], few=few)
+    def _rows(self, driving: Sequence[DataFrame]) -> DataFrame:
+        """Driving rows of several frames."""
+        return frames.union([rows.select(ENTRY, *self.stage.reads.content) for rows in driving])
 
     def _as_it_was(self, rows: DataFrame, early: Sequence[int]) -> DataFrame:
         """Driving rows with some lookups as they were: what moved of the rows, and what of the
         formula is taken back of those that a moved lookup hits."""
         return self.join(rows, early, old=early, few=rows)
 
-    def _hit(self, moved: Sequence[int], few: DataFrame | None) -> DataFrame:
-        """The driving rows that name a moved key of any lookup, each once; of a few, where these
-        are given.
+    def _join_rest(self, rows: DataFrame, early: Sequence[int], few: DataFrame) -> DataFrame:
+        """Rows that have some lookups, with all others."""
+        return self.join(rows, [i for i in self.all_places if i not in early], few=few)
+
+    def _hit(self, moved: Sequence[int]) -> DataFrame:
+        """The driving rows that name a moved key of any lookup, each once.
 
         A row whose lookup is named by what another one supplies is looked for with that as it is
         now: where it has moved, the row is hit by it.
         """
-        named: dict[tuple[str, ...], list[DataFrame]] = {}
-        supplied: list[tuple[int, DataFrame]] = []
-        for place in moved:
+        new = self.driving.new
+        named, supplied = self._named_by(moved)
+        found = [
+            self.reader.find(new, self.store(keys), by, self.store) for by, keys in named.items()
+        ]
+        for place in supplied:
             lookup = self.stage.lookups[place]
-            keys = frames.named(self._moved_keys(lookup), lookup.table.key, lookup.by)
-            if self.supplying(place):
-                supplied.append((place, keys))
-            else:
-                named.setdefault(lookup.by, []).append(keys)
-        new, found = self.driving.new, list[DataFrame]()
-        for by, parts in named.items():
-            keys = self.store(frames.union(parts).distinct())
-            if few is None:
-                found.append(self.reader.find(new, keys, by, self.store))
-            else:
-                found.append(frames.semi(few, keys, by))
-        for place, keys in supplied:
-            rows = self.reader.rows(new) if few is None else few
-            joined = self.join(rows, self.supplying(place), few=few)
-            hit = frames.semi(joined, keys, self.stage.lookups[place].by)
-            found.append(self.store(hit.select(ENTRY, *self.stage.reads.content)))
+            joined = self.join(self.reader.rows(new), self.supplying(place))
+            hit = frames.semi(joined, self._moved_keys(lookup), lookup.by, lookup.table.key)
+            found.append(self.store(self._rows([hit])))
         return self._each_once(found)
 
     def _each_once(self, found: Sequence[DataFrame]) -> DataFrame:
-        """Driving rows found by several ways."""
-        table, rows = self.stage.reads, list[DataFrame]()
-        for more in found:
-            new = more.select(ENTRY, *table.content)
-            for before in rows:
-                new = frames.anti(new, before, table.ledger_key)
-            rows.append(new)
-        return rows[0] if len(rows) == 1 else self.store(frames.union(rows))
+        """Driving rows found by several ways, set aside."""
+        rows = self._rows(found)
+        return rows if len(found) == 1 else self.store(rows.distinct())
 
     # -- group stages ---------------------------------------------------------------------------
 

@@ -94,6 +94,11 @@ def union(frames: Sequence[DataFrame]) -> DataFrame:
     return reduce(lambda a, b: a.unionAll(b), [frame.select("*") for frame in frames])
 
 
+def distinct(frames: Sequence[DataFrame]) -> DataFrame:
+    """The rows of some frames, each once, whose own rows are each there once."""
+    return frames[0] if len(frames) == 1 else union(frames).distinct()
+
+
 def before_and_after(frame: DataFrame, content: Sequence[str]) -> DataFrame:
     """Entries added up by content with ``__before``, how many of it there are before any rule, and
     ``__after``, how many after all; what is there in neither is gone."""

@@ -203,13 +203,27 @@ class Joining:
             moved = frames.net(base, lookup.seen)
         return moved.select(*lookup.table.key).distinct()
 
+    def _named_by(
+        self, places: Sequence[int], *, net: bool = False
+    ) -> tuple[dict[tuple[str, ...], DataFrame], list[int]]:
+        """Moved keys of the lookups at some places by the driving columns that name them; and the
+        places of those that are named by what other lookups supply."""
+        named: dict[tuple[str, ...], list[DataFrame]] = {}
+        supplied = [place for place in places if self.supplying(place)]
+        for place in (i for i in places if i not in supplied):
+            lookup = self.stage.lookups[place]
+            keys = self._moved_keys(lookup, net=net)
+            named.setdefault(lookup.by, []).append(frames.named(keys, lookup.table.key, lookup.by))
+        return {by: frames.distinct(keys) for by, keys in named.items()}, supplied
+
     def reached(
         self, columns: Sequence[str], places: Sequence[int] | None = None
     ) -> list[DataFrame]:
         """Columns of the driving rows that a moved input reaches, in any layer, perhaps of more.
 
-        Of the lookups all count, or those at some places. Of a change also rows that the stage
-        does not look at: other stages do, and ask for the same keys.
+        Of the lookups all count, or those at some places. Also of rows that stand no more, which
+        would have to be told from the others, and of a change those that the stage does not look
+        at: other stages do, and ask for the same keys.
         """
         reader, driving = self.reader, self.driving
         found = [
@@ -217,23 +231,20 @@ class Joining:
             for move in (driving, *self.other_days)
             if move.changed
         ]
-        for place in self.all_places if places is None else places:
-            lookup = self.stage.lookups[place]
-            if not self.moves[lookup.table.name].changed:
-                continue
-            supplying = self.supplying(place)
-            moved = self._moved_keys(lookup, net=self.lookups_layered)
-            if not supplying:
-                named = frames.named(moved, lookup.table.key, lookup.by)
-                rows = reader.rows(driving.new, named, lookup.by)
-                found.append(self.counted(rows).select(*columns))
-                continue
-            rows = self.counted(reader.rows(driving.new))
-            before = self._moved_keys(lookup) if self.lookups_layered else moved
-            found.append(self._hitting(self.join(rows, supplying), lookup, before, columns))
+        among = self.all_places if places is None else places
+        moved = [place for place in among if self._move(place).changed]
+        named, supplied = self._named_by(moved, net=self.lookups_layered)
+        for by, keys in named.items():
+            rows = reader.entries_among(driving.new, keys, by)
+            found.append(self.counted(rows).select(*columns))
+        for place in supplied:
+            lookup, supplying = self.stage.lookups[place], self.supplying(place)
+            rows = self.counted(reader.entries(driving.new))
+            joined = self.join(rows, supplying)
+            found.append(self._hitting(joined, lookup, self._moved_keys(lookup), columns))
             if self.lookups_layered:
-                hit = self.join_net(rows, supplying)
-                found.append(self._hitting(hit, lookup, moved, columns))
+                joined, keys = self.join_net(rows, supplying), self._moved_keys(lookup, net=True)
+                found.append(self._hitting(joined, lookup, keys, columns))
         return found
 
     def _hitting(

@@ -134,6 +134,10 @@ class Reader:
         """Raw entries whose sum is the state; for readers that add up and need no netting."""
         return frames.union([self._scan(part, part.live) for part in _with_rows(version)])
 
+    def entries_among(self, version: Version, among: DataFrame, on: Sequence[str]) -> DataFrame:
+        """Raw entries whose columns ``on`` stand in a frame."""
+        return frames.union([self._among(part, among, on) for part in _with_rows(version)])
+
     def entries_of(self, versions: Sequence[Version], columns: Sequence[str]) -> DataFrame:
         """Raw entries of several tables that are added up together, some columns of each. Of those
         without any rows none is read but the first."""
@@ -195,8 +199,7 @@ class Reader:
             return self.rows(version, among, on)
         table = version.table
         if among is not None:
-            parts = (self._among(part, among, on) for part in _with_rows(version))
-            return self.net_of(frames.union([*parts]), version)
+            return self.net_of(self.entries_among(version, among, on), version)
         scan = self.entries(version)
         if table.additive or not self.is_large(version):
             return self.net_of(scan, version)

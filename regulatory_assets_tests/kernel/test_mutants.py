@@ -73,7 +73,7 @@ def hit_twice(patch: Patch) -> None:
     """A row that two moved lookups hit is calculated for each."""
 
     def mutant(self: Calculation, found: Any) -> Any:
-        return frames.union([rows.select(ENTRY, *self.stage.reads.content) for rows in found])
+        return self._rows(found)
 
     patch.setattr(Calculation, "_each_once", mutant)
 

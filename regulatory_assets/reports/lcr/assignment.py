@@ -7,9 +7,7 @@ to ``flows``, what no deal stands for to ``positions``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -82,30 +80,40 @@ class _Deciding:
     parameters: Any = field(compare=False)
 
 
+_SAID = pa.schema(
+    [
+        pa.field("line", pa.string()),
+        pa.field("component", pa.string()),
+        pa.field("factor", ColumnType.RATE.arrow),
+        pa.field("dated", pa.bool_()),
+    ]
+)
+
+
 @lru_cache(maxsize=8)
 def _answers(deciding: _Deciding) -> pa.Table:
     """Every question with its line, by regime, of the families that a stage has declared."""
-    rows = list(_lines_of_questions(deciding.parameters))
-    factor = pa.array([row[3] for row in rows], ColumnType.RATE.arrow)
-    columns = dict(
-        zip(("__answers", "line", "component"), list(zip(*rows, strict=True)), strict=False)
-    )
-    return pa.table(columns | {"factor": factor, "dated": [row[4] for row in rows]})
-
-
-def _lines_of_questions(p: Any) -> Iterator[tuple[str, str, str, Decimal, bool]]:
+    p = deciding.parameters
     lines, dated = (p.rates(name) for name in OF_LINES)
     families = [name for name in _FAMILIES if name in p.names]
+    said: list[dict[str, object]] = []  # of a line once for all questions that it answers
+    asked: list[str] = []
+    places: list[int] = []
     for regime in lines.regimes:
-        of_regime = lines.rows(regime)
-        asked = [(line, line) for (line,) in of_regime]  # some parts know their line themselves
+        by_day = dated.rows(regime)
+        place: dict[str, int] = {}
+        for (line,), row in lines.rows(regime).items():
+            place[line] = len(said)
+            told = {"component": row.texts["component"], "factor": row.values["rate"]}
+            said.append({"line": line, **told, "dated": (line,) in by_day})
+        questions = [(line, line) for line in place]  # some parts know their line themselves
         for name in families:
-            asked += answers(p.decisions(name), "line", regime)
-        for said, line in asked:
-            if row := of_regime.get((line,)):
-                by_day = (line,) in dated.rows(regime)
-                told = row.texts["component"], row.values["rate"]
-                yield f"{regime}{_OF_REGIME}{said}", line, *told, by_day
+            questions += answers(p.decisions(name), "line", regime)
+        for question_of, line in questions:
+            if line in place:
+                asked.append(f"{regime}{_OF_REGIME}{question_of}")
+                places.append(place[line])
+    return pa.Table.from_pylist(said, _SAID).take(places).add_column(0, "__answers", [asked])
 
 
 def _yes(condition: Column) -> Column:
