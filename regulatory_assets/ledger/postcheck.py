@@ -36,10 +36,12 @@ class Counts:
 
 def check_posting(reader: Reader, previous: Version, posting: str) -> Counts:
     """Count a written posting's entries; refuse one after which a key would stand twice."""
-    table, before = previous.table, previous.data_revision > 0
-    entries = reader.lake.scan(table, previous.day, [posting])
-    apart = before and reader.is_large(previous)
-    found = _counted(entries, reader.entries(previous) if before and not apart else None, table)
+    table, lake = previous.table, reader.lake
+    entries = lake.scan(table, previous.day, [posting])
+    apart = reader.is_large(previous)
+    standing = [] if apart else [r.posting for r in previous.live if r.posting]
+    looked_at = lake.scan(table, previous.day, [posting, *standing], "posting")
+    found = _counted(looked_at.withColumn("own", F.col("posting") == posting), table)
     if found.booked + found.reversed != found.entries:
         alike = entries.where(F.abs(F.col(ENTRY)) > 1)  # rows added up by their contents
         _refuse_twice(alike, previous)
@@ -48,24 +50,20 @@ def check_posting(reader: Reader, previous: Version, posting: str) -> Counts:
         twice = entries.groupBy(ENTRY, *table.ledger_key).count().where("count > 1")
         _refuse_twice(twice, previous)
     if found.most_standing > 1 or (apart and found.new):
-        standing = _standing_before(reader, previous, entries, base=found.new_base > 0)
-        _refuse_twice(standing, previous)
+        stood = _standing_before(reader, previous, entries, base=found.new_base > 0)
+        _refuse_twice(stood, previous)
     return Counts(int(found.booked), int(found.reversed), int(found.of_base))
 
 
-def _counted(entries: DataFrame, before: DataFrame | None, table: Table) -> Row:
-    """The posting's entries in numbers, over all keys: how many there are, of which kind, and of
-    base rows; the most of one kind for a key; keys that it books and does not reverse (``new``),
-    those of base rows among them; and the most rows of a key that stand after it, with what stood
-    ``before`` where that is looked at. Keys are told apart by a number, so what is found is only
-    suspected."""
+def _counted(entries: DataFrame, table: Table) -> Row:
+    """Entries in numbers, over all keys: of the posting's ``own`` how many there are, of which
+    kind, and of base rows; the most of one kind for a key; keys that it books and does not reverse
+    (``new``), those of base rows among them; and the most rows of a key that stand after it, by all
+    entries. Keys are told apart by a number, so what is found is only suspected."""
     key = frames.fingerprint(table.ledger_key).alias("key")
-    looked_at = [entries.select(ENTRY, "layer", key, F.lit(True).alias("own"))]
-    if before is not None:
-        looked_at.append(before.select(ENTRY, "layer", key, F.lit(False).alias("own")))
     own, entry = F.col("own"), F.col(ENTRY)
     by_key = (
-        frames.union(looked_at)
+        entries.select(ENTRY, "layer", key, "own")
         .groupBy("key")
         .agg(
             F.count(F.when(own & (entry == 1), 1)).alias("booked"),

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 
+from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.control.register import (
@@ -74,13 +75,17 @@ class ShadowLake(Lake):
     def append(self, table: Table, day: date, posting: str, entries: DataFrame) -> None:
         self._written[posting] = self._store.unless_empty(entries.select(*self.typed(table)))
 
-    def scan(self, table: Table, day: date, postings: Iterable[str]) -> DataFrame:
+    def scan(self, table: Table, day: date, postings: Iterable[str], *also: str) -> DataFrame:
         wanted = set(postings)
-        written = (self._written[posting] for posting in sorted(wanted & self._written.keys()))
-        mine = [entries for entries in written if entries is not None]
+        mine: list[DataFrame] = []
+        for posting in sorted(wanted & self._written.keys()):
+            entries = self._written[posting]
+            if entries is not None:
+                named = entries.withColumn("posting", F.lit(posting)) if also else entries
+                mine.append(named)
         behind = wanted - self._written.keys()
         if behind or not mine:
-            mine.insert(0, self._real.scan(table, day, behind))
+            mine.insert(0, self._real.scan(table, day, behind, *also))
         return frames.union(mine)
 
     def remove(self, table: Table, postings: Collection[str]) -> None:
