@@ -20,6 +20,7 @@ from regulatory_assets.ledger.table import MONEY_LIMIT_DIGITS, SCALE, ColumnType
 _MONEY, _RATE = ColumnType.MONEY.value, ColumnType.RATE.value
 _FACTOR = f"decimal(25,{SCALE})"  # times a rate this fits 38 digits
 _INTEGER = "decimal(38,0)"
+_WHOLE = "decimal(28,0)"  # money in units of its last decimal
 _UNITS = 10**SCALE
 
 _LIMITS = {ColumnType.INTEGER: 2**31, ColumnType.LONG: 2**63}
@@ -83,15 +84,15 @@ def with_mul_div(
             column = names.setdefault((id(operand), kind), f"__operand_{len(names)}")
             asked = operand if where is None else F.when(F.col(_ASKED), operand)
             columns[column] = _units(asked.cast(kind))
-            sizes[f"{column}_size"] = F.abs(F.col(column))
+            size = F.abs(F.col(column))
+            sizes[f"{column}_size"] = F.nullif(size, _integer(0)) if kind == _DIVISOR else size
             of.append(column)
         a, b, c = (F.col(column) for column in of)
-        sizes[f"{of[2]}_size"] = F.nullif(F.abs(c), _integer(0))
-        sizes[f"__negative_{name}"] = ((a < 0) != (b < 0)) != (c < 0)
-        quotient = _divided(*(F.col(f"{column}_size") for column in of))
-        negative = F.col(f"__negative_{name}")
-        signed = F.when(negative, (-quotient).cast(_MONEY)).otherwise(quotient)
-        divisions[name] = signed if where is None else F.when(F.col(_ASKED), signed)
+        negative = ((a < 0) != (b < 0)) != (c < 0)
+        sizes[f"__unit_{name}"] = F.when(negative, _unit("-")).otherwise(_unit(""))
+        units = _divided(*(F.col(f"{column}_size") for column in of))
+        quotient = (units * F.col(f"__unit_{name}")).cast(_MONEY)
+        divisions[name] = quotient if where is None else F.when(F.col(_ASKED), quotient)
     asking = frame if where is None else frame.withColumn(_ASKED, where)
     sized = asking.withColumns(columns).withColumns(sizes)
     return sized.withColumns(divisions).drop(_ASKED, *columns, *sizes)
@@ -106,8 +107,8 @@ def with_fractions(frame: DataFrame, fractions: Mapping[str, tuple[Column, Colum
 
 
 def _divided(first: Column, second: Column, divisor: Column) -> Column:
-    """The size of ``first * second / divisor``, as money, of operands without a sign in units of
-    their last decimal.
+    """``first * second / divisor`` in units of money's last decimal, of operands in such units and
+    without a sign.
 
     It is long division over integers, the only division on which the engines agree: ``second`` is
     cut into limbs of nine digits, so that every dividend stays below 1.7*10**34, which is as far as
@@ -122,11 +123,15 @@ def _divided(first: Column, second: Column, divisor: Column) -> Column:
     lower = (upper % divisor) * _integer(_LIMB) + first * low
     rounded = _div(lower * _integer(2) + divisor, divisor * _integer(2))
     quotient = _div(top, divisor) * _integer(_LIMB**2) + _div(upper, divisor) * _integer(_LIMB)
-    size = (quotient + rounded).cast("decimal(28,0)") * F.lit("0.00000001").cast("decimal(8,8)")
     return F.when(
         first > divisor * _integer(_QUOTIENT_LIMIT),
-        F.raise_error(F.lit("mul_div: the divisor is too small for its operands")).cast(_MONEY),
-    ).otherwise(size.cast(_MONEY))
+        F.raise_error(F.lit("mul_div: the divisor is too small for its operands")).cast(_WHOLE),
+    ).otherwise((quotient + rounded).cast(_WHOLE))
+
+
+def _unit(sign: str) -> Column:
+    """Money's last decimal."""
+    return F.lit(f"{sign}0.00000001").cast(f"decimal({SCALE},{SCALE})")
 
 
 def _integer(value: int) -> Column:

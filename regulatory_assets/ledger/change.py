@@ -106,9 +106,7 @@ class Calculation(Joining):
             self.join(frames.negative(touched), early, few=touched),
             self.join_net(touched, early, few=touched),
         ]
-        columns = self.joined_columns(early)
-        moved = frames.union([side.select(*columns) for side in sides])
-        made = self._apply(self._join_rest(moved, early, touched))
+        made = self._apply(self._joined_rest(sides, early, touched))
         signed = adjusted.as_signs(stage, frames.net(made, stage.writes.content))
         return frames.union([direct, signed])
 
@@ -160,9 +158,7 @@ class Calculation(Joining):
             sides.append(self.join(rows, early, few=rows))
         if were:
             sides.append(self._as_it_was(self._rows(were), early))
-        columns = self.joined_columns(early)
-        together = frames.union([side.select(*columns) for side in sides])
-        return self._join_rest(together, early, self._rows([*are, *were]))
+        return self._joined_rest(sides, early, self._rows([*are, *were]))
 
     def _rows(self, driving: Sequence[DataFrame]) -> DataFrame:
         """Driving rows of several frames."""
@@ -173,9 +169,13 @@ class Calculation(Joining):
         formula is taken back of those that a moved lookup hits."""
         return self.join(rows, early, old=early, few=rows)
 
-    def _join_rest(self, rows: DataFrame, early: Sequence[int], few: DataFrame) -> DataFrame:
-        """Rows that have some lookups, with all others."""
-        return self.join(rows, [i for i in self.all_places if i not in early], few=few)
+    def _joined_rest(
+        self, sides: Sequence[DataFrame], early: Sequence[int], few: DataFrame
+    ) -> DataFrame:
+        """The rows of several sides, which have some lookups, with all others."""
+        columns = self.joined_columns(early)
+        together = frames.union([side.select(*columns) for side in sides])
+        return self.join(together, [i for i in self.all_places if i not in early], few=few)
 
     def _hit(self, moved: Sequence[int]) -> DataFrame:
         """The driving rows that name a moved key of any lookup, each once.

@@ -164,10 +164,12 @@ class Lake:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def scan(self, table: Table, day: date, postings: Iterable[str], *also: str) -> DataFrame:
-        """The entries of the postings of a day: entry and content columns, and ``also`` in which
-        ``posting`` they stand, lazily. Raises LakeError where there are postings and no table: what
-        is lost is not taken for no rows."""
+    def scan(
+        self, table: Table, day: date, postings: Iterable[str], *, named: bool = False
+    ) -> DataFrame:
+        """The entries of the postings of a day: entry and content columns, where ``named`` also in
+        which ``posting`` they stand, lazily. Raises LakeError where there are postings and no
+        table: what is lost is not taken for no rows."""
         wanted = sorted(postings)
         if wanted and not self._holds(table):
             raise LakeError(
@@ -180,7 +182,7 @@ class Lake:
             self.session.read.format("delta")
             .load(str(self.path(table)))
             .where((F.col("reporting_date") == F.lit(day)) & counted)
-            .select("entry", *table.content, *also)
+            .select("entry", *table.content, *(["posting"] if named else []))
         )
 
     def remove(self, table: Table, postings: Collection[str]) -> None:

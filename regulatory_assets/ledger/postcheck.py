@@ -40,7 +40,7 @@ def check_posting(reader: Reader, previous: Version, posting: str) -> Counts:
     entries = lake.scan(table, previous.day, [posting])
     apart = reader.is_large(previous)
     standing = [] if apart else [r.posting for r in previous.live if r.posting]
-    looked_at = lake.scan(table, previous.day, [posting, *standing], "posting")
+    looked_at = lake.scan(table, previous.day, [posting, *standing], named=True)
     found = _counted(looked_at.withColumn("own", F.col("posting") == posting), table)
     if found.booked + found.reversed != found.entries:
         alike = entries.where(F.abs(F.col(ENTRY)) > 1)  # rows added up by their contents

@@ -75,18 +75,20 @@ class ShadowLake(Lake):
     def append(self, table: Table, day: date, posting: str, entries: DataFrame) -> None:
         self._written[posting] = self._store.unless_empty(entries.select(*self.typed(table)))
 
-    def scan(self, table: Table, day: date, postings: Iterable[str], *also: str) -> DataFrame:
+    def scan(
+        self, table: Table, day: date, postings: Iterable[str], *, named: bool = False
+    ) -> DataFrame:
         wanted = set(postings)
-        mine: list[DataFrame] = []
-        for posting in sorted(wanted & self._written.keys()):
-            entries = self._written[posting]
-            if entries is not None:
-                named = entries.withColumn("posting", F.lit(posting)) if also else entries
-                mine.append(named)
         behind = wanted - self._written.keys()
-        if behind or not mine:
-            mine.insert(0, self._real.scan(table, day, behind, *also))
-        return frames.union(mine)
+        aside = {posting: self._written[posting] for posting in sorted(wanted - behind)}
+        found = [
+            entries.withColumn("posting", F.lit(posting)) if named else entries
+            for posting, entries in aside.items()
+            if entries is not None
+        ]
+        if behind or not found:
+            found.insert(0, self._real.scan(table, day, behind, named=named))
+        return frames.union(found)
 
     def remove(self, table: Table, postings: Collection[str]) -> None:
         for posting in postings:

@@ -322,7 +322,7 @@ def test_a_shadow_scans_only_where_postings_stand(
     nobody: Any = None
     scanned: list[list[str]] = []
 
-    def scan(lake: Lake, table: Table, day: date, postings: Iterable[str]) -> Any:
+    def scan(lake: Lake, table: Table, day: date, postings: Iterable[str], *, named: bool) -> Any:
         scanned.append(sorted(postings))
         return nobody
 

@@ -47,6 +47,7 @@ from regulatory_assets.reports.lcr.instalments import (
     last_of_window,
     part_name,
     piece_amount,
+    piece_returned,
     piece_window,
     pieces,
     with_interest,
@@ -155,8 +156,10 @@ def lcr_flows(deals: DataFrame, p: Any) -> DataFrame:
         described.withColumn("part", F.explode(with_interest(_parts(p))))
         .withColumn("of_part", _part_amount(p))
         .withColumn("piece", F.explode(pieces()))
-        .withColumn("window", piece_window())
-        .withColumn("amount", F.when(_counts(), piece_amount(_before(), _is_collateral())))
+        .withColumns(
+            {"window": piece_window(), "returned": piece_returned(_before(), _is_collateral())}
+        )
+        .withColumn("amount", F.when(_counts(), piece_amount()))
     )
     whole = (F.col("part") == "whole") & F.col("piece").isNull()
     present = whole | (F.col("amount") != 0) | F.col("held").isNull()

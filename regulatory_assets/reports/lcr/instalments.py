@@ -167,26 +167,34 @@ def piece_window() -> Column:
     )
 
 
-def piece_amount(before: Column, collateral: Column) -> Column:
-    """The amount of a piece of a part (``of_part``), in reporting currency.
+def piece_returned(before: Column, collateral: Column) -> Column:
+    """What of a part is repaid by the instalments of the window, if it is large enough; in
+    reporting currency, without a sign, for deals whose parts are divided.
 
     ``before`` are the parts of a deposit that are repaid before this one; of collateral a share
-    returns, and the cash that is undone is that against what is free. Of a secured loan no
-    principal counts that is overdue.
+    returns, and the cash that is undone is that against what is free.
     """
-    piece, rate, of_part = F.col("piece"), F.col("rate"), F.col("of_part")
-    overdue = product(F.col("principal_overdue"), rate)
-    due = product(F.col("principal_due"), rate)
+    overdue, due = _principal("overdue"), _principal("due")
     repaid = F.when(_OWES, (overdue + due).cast(_MONEY)).otherwise(due)
     both = (F.col("share_overdue") + F.col("share_due")).cast(ColumnType.RATE.value)
     share = F.when(_OWES, both).otherwise(F.col("share_due"))
     undone = (F.col("part") == "unwind_cash") & ~_OWES
     returned = (
-        F.when(collateral, product(F.abs(of_part), share))
+        F.when(collateral, product(F.abs(F.col("of_part")), share))
         .when(undone, free_share(repaid))
         .otherwise((repaid - F.coalesce(before, _NOTHING)).cast(_MONEY))
     )
-    size = F.greatest(F.least(F.abs(of_part), returned), _NOTHING)
+    divided = F.col("piece").isNotNull() & _IS_DIVIDED
+    return F.when(divided, F.greatest(returned, _NOTHING))
+
+
+def piece_amount() -> Column:
+    """The amount of a piece of a part (``of_part``), in reporting currency, where it is known what
+    instalments return of it (``returned``). Of a secured loan no principal counts that is
+    overdue."""
+    piece, of_part = F.col("piece"), F.col("of_part")
+    overdue, due = _principal("overdue"), _principal("due")
+    size = F.least(F.abs(of_part), F.col("returned"))
     paid = F.when(of_part < 0, -size).otherwise(size).cast(_MONEY)
     return (
         F.when(piece.isNull(), of_part)
@@ -195,6 +203,10 @@ def piece_amount(before: Column, collateral: Column) -> Column:
         .when(piece == "due", due)
         .otherwise((of_part - overdue - due).cast(_MONEY))
     )
+
+
+def _principal(told: str) -> Column:
+    return product(F.col(f"principal_{told}"), F.col("rate"))
 
 
 def part_name() -> Column:
