@@ -169,7 +169,8 @@ def piece_window() -> Column:
 
 def piece_returned(before: Column, collateral: Column) -> Column:
     """What of a part is repaid by the instalments of the window, if it is large enough; in
-    reporting currency, without a sign, for deals whose parts are divided.
+    reporting currency, without the part's sign, for deals whose parts are divided. Below zero
+    where the parts before it are more.
 
     ``before`` are the parts of a deposit that are repaid before this one; of collateral a share
     returns, and the cash that is undone is that against what is free.
@@ -185,7 +186,7 @@ def piece_returned(before: Column, collateral: Column) -> Column:
         .otherwise((repaid - F.coalesce(before, _NOTHING)).cast(_MONEY))
     )
     divided = F.col("piece").isNotNull() & _IS_DIVIDED
-    return F.when(divided, F.greatest(returned, _NOTHING))
+    return F.when(divided, returned)
 
 
 def piece_amount() -> Column:
@@ -194,7 +195,7 @@ def piece_amount() -> Column:
     overdue."""
     piece, of_part = F.col("piece"), F.col("of_part")
     overdue, due = _principal("overdue"), _principal("due")
-    size = F.least(F.abs(of_part), F.col("returned"))
+    size = F.greatest(F.least(F.abs(of_part), F.col("returned")), _NOTHING)
     paid = F.when(of_part < 0, -size).otherwise(size).cast(_MONEY)
     return (
         F.when(piece.isNull(), of_part)
