@@ -6,6 +6,8 @@ with what follows for us; when an upgrade closes the gap the test fails, and the
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -137,13 +139,23 @@ def test_more_than_eleven_commits(engine: Engine, tmp_path: Path) -> None:
     assert len(read(engine, place)) == 12
 
 
-def test_concurrent_appends_to_a_created_table(engine: Engine, tmp_path: Path) -> None:
-    """On a table that is not there yet Spark fails this; hence tables are created up front."""
-    place = create(tmp_path)
+def write_at_once(engine: Engine, place: str) -> None:
+    """Four writers of a part each; every part arrives."""
     parts = [f"p{number}" for number in range(4)]
     with ThreadPoolExecutor(len(parts)) as pool:
         list(pool.map(lambda part: write(engine, place, rows(part, "1")), parts))
     assert keys(place) == [f"{part}0" for part in parts]
+
+
+def test_concurrent_appends_to_a_created_table(engine: Engine, tmp_path: Path) -> None:
+    write_at_once(engine, create(tmp_path))
+
+
+@notyet("spark", "the writers refuse one another: tables are created before anybody writes")
+def test_concurrent_first_writes(engine: Engine, tmp_path: Path) -> None:
+    """Several tries, since writers may miss one another by chance."""
+    for number in range(10):
+        write_at_once(engine, str(tmp_path / f"new{number}"))
 
 
 # What Sail does not offer
@@ -191,6 +203,13 @@ def test_change_data_feed(engine: Engine, tmp_path: Path) -> None:
     reader = engine.session.read.format("delta").option("readChangeFeed", "true")
     changes = reader.option("startingVersion", "1").load(place)
     assert "_change_type" in changes.columns
+
+
+@notyet("sail", "a source of pysail's own, registered first: databases are asked by SQLAlchemy")
+def test_a_database_is_read_by_its_address(engine: Engine) -> None:
+    """Of a database that comes with Spark."""
+    address = {"url": "jdbc:derby:memory:facts;create=true", "dbtable": "sysibm.sysdummy1"}
+    assert engine.session.read.format("jdbc").options(**address).load().count() == 1
 
 
 @notyet("sail", "observations stay empty: counts are queries of their own")
@@ -307,6 +326,33 @@ def test_python_function_of_mixed_precision(engine: Engine) -> None:
 @notyet("sail", "decimals beyond the scale raise: a function in Python returns text")
 def test_python_function_of_larger_scale(engine: Engine) -> None:
     assert decimals(engine, "1.5", "1.123456789012") == {Decimal("1.5"), Decimal("1.12345679")}
+
+
+BEFORE_A_SESSION = """
+from pyspark.sql.connect.functions import udf
+from pyspark.sql.types import StringType
+udf(str, {returned})("id")
+"""
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        "StringType()",
+        pytest.param(
+            "'string'",
+            marks=pytest.mark.xfail(
+                raises=subprocess.CalledProcessError,
+                strict=True,
+                reason="a session reads the name of a type: no module makes such a function",
+            ),
+        ),
+    ],
+)
+def test_python_function_before_a_session(returned: str) -> None:
+    """In a process without any; engines have no part in it."""
+    code = BEFORE_A_SESSION.format(returned=returned)
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 # Arithmetic
