@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -143,7 +143,8 @@ def list_days(as_json: Json = False) -> None:
 @days_app.command("show")
 @plainly
 def show(day: Day, as_json: Json = False) -> None:
-    """The closed revisions of a day, and its figures as closed and as they stand now."""
+    """The closed revisions of a day, and its figures as closed (if it ever was) and as they stand
+    now."""
     runtime = open_runtime()
     days = _days(runtime)
     closing, found = days.of(day.date()), days.since_closed(day.date())
@@ -165,17 +166,22 @@ def show(day: Day, as_json: Json = False) -> None:
     if closing.revisions:
         told = ", ".join(f"{name} {r}" for name, r in sorted(closing.revisions.items()))
         console.print(f"closed revisions: {told}", highlight=False)
-    _print_figures(found, str(day.date()), ("closed", "now"))
+    _print_figures(found, str(day.date()), ("closed", "now") if closing.revisions else ("now",))
 
 
-def _print_figures(found: Iterable[Figure], title: str, sides: tuple[str, str]) -> None:
-    grid = Grid("table", "key", "figure", *sides, "moved", title=title, title_justify="left")
+def _print_figures(found: Iterable[Figure], title: str, sides: Sequence[str]) -> None:
+    """Figures before and after, and which have moved; on one side, as they are after."""
+    both = len(sides) > 1
+    grid = Grid("table", "key", "figure", *sides, title=title, title_justify="left")
+    if both:
+        grid.add_column("moved")
     for figure in found:
         for name in dict.fromkeys((*figure.before, *figure.after)):
             before, after = figure.before.get(name), figure.after.get(name)
-            moved = "yes" if before != after else ""
-            shown = (_shown(name, figure.before), _shown(name, figure.after))
-            grid.add_row(figure.table, figure.key, name, *shown, moved)
+            shown = [_shown(name, figure.after)]
+            if both:
+                shown = [_shown(name, figure.before), *shown, "yes" if before != after else ""]
+            grid.add_row(figure.table, figure.key, name, *shown)
     console.print(grid)
 
 

@@ -88,6 +88,10 @@ def sums(name: str) -> Counter[tuple[str, str]]:
 
 def test_a_closed_day_is_held_restated_and_closed_again(home: Home, tmp_path: Path) -> None:
     assert call("plan", "--date", str(DAY)).startswith("DEMO")
+    never = days("show")
+    assert f"{DAY} is open" in never
+    assert "now" in never
+    assert "moved" not in never, "since when, where the day was never closed?"
     refused = days("close", by="anna", fails=True)
     assert "cannot be closed: parameters not released" in refused
     (draft, *_) = json.loads(call("show", "lcr", "--date", str(DAY), "--json"))
@@ -104,6 +108,7 @@ def test_a_closed_day_is_held_restated_and_closed_again(home: Home, tmp_path: Pa
     assert "DEMO event" in days("approve", by="ben")
     (line,) = json.loads(call("days", "list", "--json"))
     assert (line["state"], line["by"]) == ("closed", "anna and ben")
+    assert "moved" in days("show")
 
     (tmp_path / "rule.yaml").write_text(RULE)
     on_day = ("--date", str(DAY))
