@@ -113,7 +113,7 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
         from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
         from regulatory_assets.adjustments.people import NotAllowed
-        from regulatory_assets.adjustments.rule import RuleError
+        from regulatory_assets.adjustments.refusals import RuleError
         from regulatory_assets.audit.anchors import AnchorError
         from regulatory_assets.bank.delivery import DeliveryError
         from regulatory_assets.control.append_only import UnguardedError

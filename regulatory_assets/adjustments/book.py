@@ -14,7 +14,8 @@ from typing import Literal
 
 from regulatory_assets.adjustments.compiler import CompiledRules
 from regulatory_assets.adjustments.reach import Reach
-from regulatory_assets.adjustments.rule import SUFFIX, Rule, RuleError, parse
+from regulatory_assets.adjustments.refusals import RuleError
+from regulatory_assets.adjustments.rule import SUFFIX, Rule, parse
 from regulatory_assets.control.events import Check, Event, EventLog, EventRefused
 from regulatory_assets.control.register import Register
 from regulatory_assets.ledger.stages import Stage
@@ -134,7 +135,10 @@ class Proposals:
     def rule_of(self, proposal: Proposal) -> Rule:
         """The rule that a proposal is about, in the version it names."""
         if proposal.event.kind == SUBMITTED:
-            return parse(proposal.event.document, proposal.event.subject)
+            try:
+                return parse(proposal.event.document)
+            except RuleError as refusal:
+                raise refusal.behind(lambda _: proposal.event.subject) from None
         about = int(proposal.event.document["proposal"])
         return self.rule_of(self.by_number[about])
 

@@ -16,7 +16,7 @@ from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.book import APPROVED, REJECTED, RuleBook, unmoved_since
 from regulatory_assets.adjustments.closing import CLOSE, RESTATEMENT, Closing, closings, subject
 from regulatory_assets.adjustments.impact import Figure, compared, figures, ratio_tables
-from regulatory_assets.adjustments.rule import RuleError
+from regulatory_assets.adjustments.refusals import RuleError
 from regulatory_assets.control.events import Actor, Event, EventLog, undecided_since
 from regulatory_assets.ledger.plan import NotReady, Way
 from regulatory_assets.ledger.run import Runner

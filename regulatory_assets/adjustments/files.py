@@ -10,25 +10,56 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
-from regulatory_assets.adjustments.form import read_form
-from regulatory_assets.adjustments.rule import Rule, RuleError, each_of, parse
+from regulatory_assets.adjustments.form import names, read_form
+from regulatory_assets.adjustments.refusals import RuleError, each_of
+from regulatory_assets.adjustments.rule import Rule, parse
 from regulatory_assets.ledger.table import DATE_PATTERN, WHOLE_PATTERN
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where a rule is written: the file, and what stands there."""
+
+    path: Path
+    written: Node
+
+    def at(self, place: str = "") -> str:
+        """File and line of a place in the rule, or of what holds it where it is not written.
+
+        Names of the flat form are found by what they mean. Its list of conditions is meant as
+        ``all`` of them, which is not written.
+        """
+        known = {**names()["keys"], **names()["parts"]}
+        node, mark = self.written, self.written.start_mark
+        for part in filter(None, place.split(".")):
+            if isinstance(node, MappingNode):
+                meant = [(k, v) for k, v in node.value if part in (k.value, known.get(k.value))]
+                if not meant:
+                    break
+                key, node = meant[0]
+                mark = key.start_mark
+            elif isinstance(node, SequenceNode) and part.isdigit() and int(part) < len(node.value):
+                node = node.value[int(part)]
+                mark = node.start_mark
+            elif part != "all":
+                break
+        return f"{self.path}:{mark.line + 1}"
+
+
+@dataclass(frozen=True)
 class PlacedRule:
-    """A rule of a file. ``place`` is the file, and where that is a list the line too."""
+    """A rule of a file, and where it is written."""
 
     rule: Rule
-    place: str
+    source: Source
 
 
 def load(path: Path) -> list[PlacedRule]:
     """The rules of a YAML or JSON file: one rule, or a list of them, in either form.
 
-    Raises RuleError naming the file, and the line of what cannot be read or of each rule of a list
-    that is none.
+    Raises RuleError naming the file, and the line of what cannot be read and of every mistake.
     """
     try:
         text = path.read_text("utf-8")
@@ -47,19 +78,23 @@ def load(path: Path) -> list[PlacedRule]:
         raise RuleError(f"{path}: is nested too deep to be read; write it flatter") from None
     if not found:
         raise RuleError(f"{path}: holds no rule")
-    placed = [(str(path), found)]
-    if isinstance(found, list):
-        lines = (node.start_mark.line + 1 for node in head.value)
-        placed = [(f"{path}:{line}", each) for line, each in zip(lines, found, strict=True)]
-    rules = each_of(placed, lambda each: PlacedRule(_rule(*each), each[0]))
+    several = isinstance(found, list)
+    sources = [Source(path, node) for node in (head.value if several else [head])]
+    placed = list(zip(found if several else [found], sources, strict=True))
+    rules = each_of(
+        placed,
+        lambda each: PlacedRule(parse(read_form(each[0])), each[1]),
+        lambda each, place: each[1].at(place),
+    )
     ids = [written.rule.id for written in rules]
-    if twice := sorted({i for i in ids if ids.count(i) > 1}):
-        raise RuleError(f"{path}: {', '.join(twice)} stands twice; one version waits at a time")
+    if twice := [written for at, written in enumerate(rules) if written.rule.id in ids[:at]]:
+        raise RuleError(*map(_stands_twice, twice))
     return rules
 
 
-def _rule(place: str, document: Any) -> Rule:
-    return parse(read_form(document, place), place)
+def _stands_twice(again: PlacedRule) -> str:
+    at = again.source.at("id")
+    return f"{at}: {again.rule.id} stands twice; one version waits at a time"
 
 
 class _Strings(SafeConstructor):

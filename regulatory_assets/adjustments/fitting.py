@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from regulatory_assets.adjustments.reach import CURRENCIES, money_columns, named_currencies
+from regulatory_assets.adjustments.refusals import Mistake, RuleError
 from regulatory_assets.adjustments.rule import (
     SUFFIX,
     AllOf,
@@ -24,7 +25,6 @@ from regulatory_assets.adjustments.rule import (
     Not,
     Operation,
     Rule,
-    RuleError,
     Test,
     number,
 )
@@ -138,7 +138,7 @@ def comparisons(condition: Condition, place: str) -> Iterator[tuple[Test, str]]:
 
 def refuse(rule: Rule, place: str, why: str) -> RuleError:
     """The refusal of a place in a rule."""
-    return RuleError(f"{rule.id} {place}: {why}")
+    return RuleError(Mistake(f"{rule.id} {place}: {why}", place))
 
 
 def _elsewhere(field: str, others: Collection[Stage]) -> str:

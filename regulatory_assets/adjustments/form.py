@@ -12,7 +12,11 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from regulatory_assets.adjustments.rule import RuleError, number
+from regulatory_assets.adjustments.refusals import Mistake, RuleError
+from regulatory_assets.adjustments.rule import number
+
+_GIVEN = "adjustments"
+"""The operations; by this name the form is known."""
 
 
 @cache
@@ -23,33 +27,37 @@ def names() -> dict[str, dict[str, Any]]:
     return found
 
 
-def read_form(document: Any, source: str) -> Any:
+def read_form(document: Any) -> Any:
     """The document in the one form; what is in it already is returned as it is.
 
-    Raises RuleError where the flat form holds something that has no counterpart.
+    Raises RuleError, with the place, where the flat form holds something that has no counterpart.
     """
-    if not isinstance(document, dict) or "adjustments" not in document:
+    if not isinstance(document, dict) or _GIVEN not in document:
         return document
     known = names()
     keys = known["keys"]
-    if unknown := sorted(set(document) - set(keys)):
-        raise RuleError(f"{source}: {', '.join(unknown)} not known here; use {', '.join(keys)}")
+    if unknown := [str(name) for name in document if name not in keys]:
+        said = f"{', '.join(unknown)} not known here; use {', '.join(keys)}"
+        raise RuleError(Mistake(said, unknown[0]))
     rule = {keys[name]: value for name, value in document.items()}
     if len(rule) < len(document):
         twice = sorted(n for n in document if [keys[m] for m in document].count(keys[n]) > 1)
-        raise RuleError(f"{source}: {' and '.join(twice)} mean the same; write one of them")
+        said = f"{' and '.join(twice)} mean the same; write one of them"
+        raise RuleError(Mistake(said, twice[-1]))
     conditions = rule.get("conditions") or []
     given = rule.pop("operations")
     if not _are_mappings(given):
-        raise RuleError(f"{source}: adjustments is a list of mappings of names to values")
+        raise RuleError(Mistake("adjustments is a list of mappings of names to values", _GIVEN))
     if isinstance(conditions, list) and not _are_mappings(conditions):
-        raise RuleError(f"{source}: conditions is a list of mappings of names to values")
+        said = "conditions is a list of mappings of names to values"
+        raise RuleError(Mistake(said, "conditions"))
     operations = []
     for at, one in enumerate(given):
         try:
             operations.append(_operation(one, known))
         except ValueError as error:
-            raise RuleError(f"{source}: adjustments.{at}: {error}") from None
+            place = f"{_GIVEN}.{at}"
+            raise RuleError(Mistake(f"{place}: {error}", place)) from None
     fields = {str(o.get("field")) for o in operations}
     stage = known["stages"].get(str(rule.get("stage")), rule.get("stage"))
     if fields & set(known["flow_fields"]):

@@ -29,12 +29,14 @@ from regulatory_assets.adjustments.book import (
     stage_name,
     unmoved_since,
 )
-from regulatory_assets.adjustments.files import PlacedRule
+from regulatory_assets.adjustments.files import PlacedRule, Source
+from regulatory_assets.adjustments.fitting import refuse
 from regulatory_assets.adjustments.impact import Examine, Impact, drift, impact, nothing_examined
 from regulatory_assets.adjustments.legs import of_deals
 from regulatory_assets.adjustments.reach import beyond_limits
+from regulatory_assets.adjustments.refusals import RuleError, each_of
 from regulatory_assets.adjustments.releasing import InForce
-from regulatory_assets.adjustments.rule import SUFFIX, Rule, RuleError, each_of, number
+from regulatory_assets.adjustments.rule import SUFFIX, Rule, number
 from regulatory_assets.adjustments.thresholds import second_look, thresholds
 from regulatory_assets.adjustments.waiting import moved_since
 from regulatory_assets.control.events import Actor, Event, EventLog, New, undecided_since
@@ -47,13 +49,17 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Valid:
-    """A rule that fits its stage; ``without_rate`` warns of currencies that it names. ``place`` is
+    """A rule that fits its stage; ``without_rate`` warns of currencies that it names. ``source`` is
     where it is written, if that is told."""
 
     rule: Rule
     stage: Stage
     without_rate: Words = ()
-    place: str = ""
+    source: Source | None = None
+
+    def at(self, place: str) -> str:
+        """Where a place in the rule is written."""
+        return self.source.at(place) if self.source else ""
 
 
 @dataclass(frozen=True)
@@ -75,15 +81,14 @@ class Governance:
         stage = stages.get(stage_name(rule))
         if stage is None:
             known = ", ".join(n.removesuffix(SUFFIX) for n in stages)
-            raise RuleError(f"{rule.id} stage: no rule acts at {rule.stage}; stages: {known}")
+            raise refuse(rule, "stage", f"no rule acts at {rule.stage}; stages: {known}")
         fitting.check(rule, stage, self.graph.spreading(stage), tuple(stages.values()))
         fitting.check_names(rule, stage, lambda name: self._keys(name, rule.effective))
         without_rate = self._check_currencies(rule, stage)
         overlays.check(rule, stage, self.graph)
         if rule.linked_legs is not None and not of_deals(stage.reads):
-            raise RuleError(
-                f"{rule.id} linked_legs: rules at {rule.stage} change no deal; leave it out"
-            )
+            why = f"rules at {rule.stage} change no deal; leave it out"
+            raise refuse(rule, "linked_legs", why)
         _check_evidence(rule, folder)
         return Valid(rule, stage, without_rate)
 
@@ -99,9 +104,9 @@ class Governance:
         """The same of the rules of a file. Raises RuleError naming all that do not fit."""
 
         def valid(written: PlacedRule) -> Valid:
-            return replace(self.validate(written.rule, folder), place=written.place)
+            return replace(self.validate(written.rule, folder), source=written.source)
 
-        return each_of(found, valid, lambda written: written.place)
+        return each_of(found, valid, lambda written, place: written.source.at(place))
 
     def submit(self, actor: Actor, rule: Rule, folder: Path = Path()) -> Event:
         """Propose a rule, or a new version of one. The event holds the hash of its evidence."""
@@ -120,7 +125,7 @@ class Governance:
                 _is_next(proposals, each.rule)
                 _order_is_clear(proposals, each, beside[each.rule.id])
 
-            each_of(valid, may_follow, lambda each: each.place)
+            each_of(valid, may_follow, Valid.at)
 
         new = [New(SUBMITTED, v.rule.id, v.rule.document()) for v in valid]
         return self.log.append_all(actor, new, check=check)
@@ -251,7 +256,7 @@ def _is_next(proposals: Proposals, rule: Rule) -> None:
     versions = [proposals.rule_of(p).version for p in proposals.of(rule.id)]
     expected = max(versions, default=0) + 1
     if rule.version != expected:
-        raise RuleError(f"{rule.id} version: is {rule.version}, the next is {expected}")
+        raise refuse(rule, "version", f"is {rule.version}, the next is {expected}")
 
 
 def _standing(proposals: Proposals, rule_id: str) -> StandingRule:
@@ -294,15 +299,14 @@ def _check_evidence(rule: Rule, folder: Path) -> None:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         why = error.strerror if isinstance(error, OSError) else error
-        raise RuleError(
-            f"{rule.id} evidence: {path} cannot be read ({why}); name the file from the "
-            "folder of the rule"
-        ) from None
+        told = f"{path} cannot be read ({why}); name the file from the folder of the rule"
+        raise refuse(rule, "evidence.file", told) from None
     if found != stated:
-        raise RuleError(
-            f"{rule.id} evidence: {path} has the SHA-256 {found}, the rule states {stated}; if it "
-            "is the file that supports the rule, state its hash"
+        why = (
+            f"{path} has the SHA-256 {found}, the rule states {stated}; if it is the file that "
+            "supports the rule, state its hash"
         )
+        raise refuse(rule, "evidence.sha256", why)
 
 
 def _within_limits(rule: Rule, found: Impact) -> None:
@@ -349,11 +353,11 @@ def _order_is_clear(proposals: Proposals, valid: Valid, beside: Sequence[Rule]) 
         if not _overlap(rule, other):
             continue
         for field in _conflicts(rule, other, stage):
-            raise RuleError(
-                f"{rule.id} priority: {other.id} has priority {other.priority} too and also "
-                f"acts on {field}, on common days, where the order matters; choose another "
-                "priority"
+            why = (
+                f"{other.id} has priority {other.priority} too and also acts on {field}, on common "
+                "days, where the order matters; choose another priority"
             )
+            raise refuse(rule, "priority", why)
 
 
 def _others(proposals: Proposals, rule: Rule) -> Iterator[Rule]:

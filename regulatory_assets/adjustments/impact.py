@@ -22,7 +22,8 @@ from regulatory_assets.adjustments.book import Proposal, Proposals, RuleBook, st
 from regulatory_assets.adjustments.closing import closings, is_held
 from regulatory_assets.adjustments.legs import Left, left_by
 from regulatory_assets.adjustments.reach import Reach, beyond_approved, measure, rows_changed
-from regulatory_assets.adjustments.rule import Rule, RuleError, canonical
+from regulatory_assets.adjustments.refusals import RuleError
+from regulatory_assets.adjustments.rule import Rule, canonical
 from regulatory_assets.adjustments.undelivered import Undelivered, undelivered
 from regulatory_assets.adjustments.unmoved import Unmoved, unmoved
 from regulatory_assets.adjustments.written import Written, written

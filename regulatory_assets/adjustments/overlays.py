@@ -5,7 +5,8 @@ An overlay acts where the reports that it names have parted from the others (dec
 
 from __future__ import annotations
 
-from regulatory_assets.adjustments.rule import SUFFIX, Overlay, Rule, RuleError
+from regulatory_assets.adjustments.fitting import refuse
+from regulatory_assets.adjustments.rule import SUFFIX, Overlay, Rule
 from regulatory_assets.ledger.graph import Graph
 from regulatory_assets.ledger.stages import Stage, StageKind
 
@@ -36,16 +37,12 @@ def check(rule: Rule, stage: Stage, graph: Graph) -> None:
         return
     named, reached = set(rule.purpose.overlay), reports_after(stage, graph)
     if never := sorted(named - set(reached)):
-        raise RuleError(
-            f"{rule.id} purpose: {rule.stage} does not reach {', '.join(never)}; from there on "
-            f"follow {', '.join(reached)}"
-        )
+        why = f"does not reach {', '.join(never)}; from there on follow {', '.join(reached)}"
+        raise refuse(rule, "purpose", f"{rule.stage} {why}")
     if also := unnamed(rule, stage, graph):
         later = (s for s in graph.adjustments.values() if stage.name in graph.ancestors(s))
         stages = {s.name.removesuffix(SUFFIX): s for s in later}
         own = [n for n, s in stages.items() if set(reports_after(s, graph)) <= named]
         remedy = f"act at {' or '.join(own)}, or" if own else "no stage reaches these alone:"
-        raise RuleError(
-            f"{rule.id} purpose: {rule.stage} also reaches {', '.join(also)}, which the overlay "
-            f"does not name; {remedy} name all that it reaches"
-        )
+        why = f"also reaches {', '.join(also)}, which the overlay does not name"
+        raise refuse(rule, "purpose", f"{rule.stage} {why}; {remedy} name all that it reaches")

@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -23,15 +22,15 @@ from pydantic import (
     Field,
     Tag,
     ValidationError,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 
+from regulatory_assets.adjustments.refusals import RuleError
 from regulatory_assets.adjustments.wording import given, told
 from regulatory_assets.ledger.table import DATE_PATTERN, NUMBER_PATTERN, WHOLE_PATTERN
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 SUFFIX = "_adjustments"
 """Ends the name of a stage at which rules act; they name it by what stands before."""
@@ -49,10 +48,6 @@ Action = Literal[
     "insert",
     "allocate",
 ]
-
-
-class RuleError(Exception):
-    """A rule that cannot be taken; the message names the place and what to do."""
 
 
 class _Document(BaseModel):
@@ -299,13 +294,13 @@ class Rule(_Document):
     claimed_approval: Any = None
     """An approval that the document itself asserts: kept, never an approval."""
 
-    @model_validator(mode="after")
-    def _window(self) -> Rule:
-        if self.expiry is not None and self.expiry < self.effective:
-            raise ValueError(
-                f"expires on {self.expiry}, before it takes effect on {self.effective}"
-            )
-        return self
+    @field_validator("expiry")
+    @classmethod
+    def _not_before_effective(cls, expiry: date | None, known: ValidationInfo) -> date | None:
+        effective = known.data.get("effective")  # of a rule whose effective is refused, nothing
+        if expiry and effective and expiry < effective:
+            raise ValueError(f"{expiry} is before it takes effect on {effective}")
+        return expiry
 
     @model_validator(mode="after")
     def _readable(self) -> Rule:
@@ -353,22 +348,6 @@ class Rule(_Document):
         return (self.priority, self.id)
 
 
-def each_of(
-    found: Iterable[T], made: Callable[[T], R], place: Callable[[T], str] = lambda _: ""
-) -> list[R]:
-    """What is made of each. Raises RuleError with the words of all for which it is refused, one a
-    line, behind the place of each."""
-    done, refused = [], []
-    for one in found:
-        try:
-            done.append(made(one))
-        except RuleError as refusal:
-            refused.append(f"{at}: {refusal}" if (at := place(one)) else str(refusal))
-    if refused:
-        raise RuleError("\n".join(refused))
-    return done
-
-
 def canonical(value: Any) -> str:
     """One JSON text for one value, whatever the order it was written in."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
@@ -391,16 +370,16 @@ def approved_number(text: object) -> Decimal:
     return found if found.is_finite() and not isinstance(text, bool) else number(text)
 
 
-def parse(document: Any, source: str) -> Rule:
-    """A rule from plain values. Raises RuleError naming the source and the place in it."""
+def parse(document: Any) -> Rule:
+    """A rule from plain values. Raises RuleError with every mistake and its place."""
     if not isinstance(document, dict):
-        raise RuleError(f"{source}: a rule is a mapping of names to values")
+        raise RuleError("a rule is a mapping of names to values")
     try:
         rule = Rule.model_validate(document)
         _ = rule.digest
     except ValidationError as error:
-        raise RuleError(f"{source}: {told(error)}") from None
+        raise RuleError(*told(error)) from None
     except UnicodeEncodeError as error:
         half = given(error.object[error.start])
-        raise RuleError(f"{source}: {half} is half a character; write it whole") from None
+        raise RuleError(f"{half} is half a character; write it whole") from None
     return rule

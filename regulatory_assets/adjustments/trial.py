@@ -17,7 +17,8 @@ from pyspark.sql.connect.dataframe import DataFrame
 
 from regulatory_assets.adjustments.book import Snapshot
 from regulatory_assets.adjustments.legs import Left, left_by
-from regulatory_assets.adjustments.rule import Rule, RuleError
+from regulatory_assets.adjustments.refusals import RuleError
+from regulatory_assets.adjustments.rule import Rule
 from regulatory_assets.ledger import adjusted, frames
 from regulatory_assets.ledger.change import Calculation
 from regulatory_assets.ledger.rules import RuleSet

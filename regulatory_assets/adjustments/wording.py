@@ -12,6 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from regulatory_assets.adjustments.refusals import Mistake
+
 PATTERNS = {
     "^[A-Z]{3}$": "a currency is three capital letters",
     "^[0-9a-f]{64}$": "a SHA-256 is 64 digits of 0 to 9 and a to f",
@@ -26,7 +28,7 @@ _SHOWN = 12
 _LONGEST = 60
 
 
-def told(error: ValidationError) -> str:
+def told(error: ValidationError) -> list[Mistake]:
     """Every mistake, each with its place."""
     found: dict[tuple[str, ...], dict[str, bool]] = {}
     for each in error.errors(include_url=False):
@@ -37,8 +39,9 @@ def told(error: ValidationError) -> str:
         own = [word for word, of_the_whole in words.items() if not of_the_whole]
         within = any(len(p) > len(place) and p[: len(place)] == place for p in found)
         if own or not within:
-            said.append(f"{_shown(place)}: {', '.join(own or words)}")
-    return "; ".join(said)
+            words_of_it = f"{_shown(place)}: {', '.join(own or words)}"
+            said.append(Mistake(words_of_it, ".".join(place)))
+    return said
 
 
 _OF_THE_WHOLE = {"too_short", "model_type", "model_attributes_type", "dict_type", "tuple_type"}

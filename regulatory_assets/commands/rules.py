@@ -28,7 +28,8 @@ from regulatory_assets.adjustments.impact import (
     would_do,
 )
 from regulatory_assets.adjustments.legs import Left
-from regulatory_assets.adjustments.rule import Rule, RuleError
+from regulatory_assets.adjustments.refusals import RuleError
+from regulatory_assets.adjustments.rule import Rule
 from regulatory_assets.adjustments.trial import trial
 from regulatory_assets.adjustments.undelivered import Undelivered, undelivered
 from regulatory_assets.adjustments.waiting import lapsed

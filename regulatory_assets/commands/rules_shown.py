@@ -13,8 +13,8 @@ from rich.table import Table as Grid
 
 from regulatory_assets.adjustments.allocating import shares_by
 from regulatory_assets.adjustments.book import Proposals
+from regulatory_assets.adjustments.refusals import RuleError
 from regulatory_assets.adjustments.reviewing import to_review
-from regulatory_assets.adjustments.rule import RuleError
 from regulatory_assets.adjustments.waiting import lapsed
 from regulatory_assets.adjustments.waiting import waiting as approvals_of
 from regulatory_assets.adjustments.waterfall import waterfall

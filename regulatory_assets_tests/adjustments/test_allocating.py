@@ -24,7 +24,8 @@ from regulatory_assets.adjustments.allocating import shares_by, unspread_by
 from regulatory_assets.adjustments.book import RuleBook
 from regulatory_assets.adjustments.fitting import check
 from regulatory_assets.adjustments.governance import Governance
-from regulatory_assets.adjustments.rule import Rule, RuleError, parse
+from regulatory_assets.adjustments.refusals import RuleError
+from regulatory_assets.adjustments.rule import Rule, parse
 from regulatory_assets.control.database import connect, migrate
 from regulatory_assets.control.events import Actor, EventLog
 from regulatory_assets.control.register import Register
@@ -81,7 +82,7 @@ def rule(identity: str, stage: str, conditions: Any, *operations: Any, **more: A
         "id": identity, "stage": stage, "purpose": "methodology", "conditions": conditions,
         "operations": operations, "effective": "2026-01-01", "reason": "a test", "owner": "tests",
     }  # fmt: skip
-    made = parse(document | more, identity)
+    made = parse(document | more)
     check(made, STAGES[stage], spread if stage == "line" else None)
     return made
 

@@ -9,7 +9,8 @@ import pytest
 
 from regulatory_assets.adjustments.currencies import RATES, Values
 from regulatory_assets.adjustments.governance import Governance
-from regulatory_assets.adjustments.rule import Rule, RuleError, parse
+from regulatory_assets.adjustments.refusals import RuleError
+from regulatory_assets.adjustments.rule import Rule, parse
 from regulatory_assets.ledger.table import Table
 from regulatory_assets_tests.adjustments.test_rule import GRAPH, IN_FORCE, INSERT, VALID, operation
 
@@ -50,7 +51,7 @@ def inserted(currency: str) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_a_currency_without_any_rate_is_refused(changes: dict[str, Any], place: str) -> None:
-    rule = parse(VALID | changes, "r")
+    rule = parse(VALID | changes)
     assert UNKNOWN.validate(rule), "while nothing is delivered nobody can know"
     with pytest.raises(RuleError) as refusal:
         KNOWN.validate(rule)
@@ -63,16 +64,16 @@ def test_a_currency_without_any_rate_is_refused(changes: dict[str, Any], place: 
 @pytest.mark.parametrize("changes", [inserted("Euro"), condition("in", ["eur"])])
 def test_what_is_no_code_is_refused_at_once(changes: dict[str, Any]) -> None:
     with pytest.raises(RuleError, match="is no currency; write its three capital letters"):
-        UNKNOWN.validate(parse(VALID | changes, "r"))
+        UNKNOWN.validate(parse(VALID | changes))
 
 
 def test_a_day_without_a_rate_is_told() -> None:
     pounds = operation(**ADD, currency="GBP") | condition("=", "USD")
-    both = parse(VALID | pounds, "r")
+    both = parse(VALID | pounds)
     assert KNOWN.validate(both).without_rate == (
         "no rate of GBP on 2026-01-05: what the rule says of it comes to nothing there",
     )
-    later = parse(VALID | pounds | {"effective": "2026-01-06"}, "r")
+    later = parse(VALID | pounds | {"effective": "2026-01-06"})
     assert KNOWN.validate(later).without_rate == ()
     assert UNKNOWN.validate(both).without_rate == ()
 
@@ -86,5 +87,5 @@ def test_rates_are_read_once_for_a_rule() -> None:
 
     pounds = operation(**ADD, currency="GBP") | condition("=", "USD")
     governance = Governance(None, GRAPH, IN_FORCE, counted)  # type: ignore[arg-type]
-    assert governance.validate(parse(VALID | pounds, "r")).without_rate
+    assert governance.validate(parse(VALID | pounds)).without_rate
     assert asked.count(RATES) == 1

@@ -13,7 +13,7 @@ import pytest
 from regulatory_assets.adjustments.closing import ClosedDays, closings
 from regulatory_assets.adjustments.days import Against, Days
 from regulatory_assets.adjustments.people import NotAllowed
-from regulatory_assets.adjustments.rule import RuleError
+from regulatory_assets.adjustments.refusals import RuleError
 from regulatory_assets.control.events import EventRefused
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.gate import DayClosed

@@ -24,8 +24,8 @@ from regulatory_assets.adjustments.closing import RESTATEMENT, closings
 from regulatory_assets.adjustments.days import Days
 from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.impact import Impact
+from regulatory_assets.adjustments.refusals import RuleError
 from regulatory_assets.adjustments.releasing import Contents, Releasing, last_released
-from regulatory_assets.adjustments.rule import RuleError
 from regulatory_assets.control.events import (
     Actor,
     Event,

@@ -12,8 +12,8 @@ import pytest
 from regulatory_assets.adjustments.book import Proposals, RuleBook
 from regulatory_assets.adjustments.people import NotAllowed
 from regulatory_assets.adjustments.reach import Reach, beyond_approved
+from regulatory_assets.adjustments.refusals import RuleError
 from regulatory_assets.adjustments.reviewing import to_review
-from regulatory_assets.adjustments.rule import RuleError
 from regulatory_assets.engine import Engine
 from regulatory_assets.quality.examination import Examination
 from regulatory_assets.quality.rules import rule_checks

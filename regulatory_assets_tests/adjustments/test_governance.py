@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -17,13 +18,14 @@ from pyspark.sql.connect.dataframe import DataFrame
 from regulatory_assets.adjustments import governance as governing
 from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.book import Proposals, RuleBook, outdated
-from regulatory_assets.adjustments.files import PlacedRule
+from regulatory_assets.adjustments.files import load
 from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.impact import DayImpact, Figure, Impact, days_to_look_at
 from regulatory_assets.adjustments.injection import injections
 from regulatory_assets.adjustments.people import NotAllowed, Role
 from regulatory_assets.adjustments.reach import Amounts, Reach, beyond_limits, measure
-from regulatory_assets.adjustments.rule import Rule, RuleError, parse
+from regulatory_assets.adjustments.refusals import RuleError
+from regulatory_assets.adjustments.rule import Rule, parse
 from regulatory_assets.adjustments.thresholds import second_look
 from regulatory_assets.adjustments.waiting import waiting
 from regulatory_assets.adjustments.written import Written, net_amounts
@@ -68,7 +70,7 @@ def rule(identity: str = "R-1", **changes: Any) -> Rule:
         "reason": "a test",
         "owner": "tests",
     }
-    return parse(document | changes, identity)
+    return parse(document | changes)
 
 
 def first_play(engine: Engine, root: Path) -> Play:
@@ -255,12 +257,13 @@ def test_the_rules_of_a_file_are_proposed_all_or_none(tmp_path: Path, calculated
     shutil.copytree(calculated, tmp_path, dirs_exist_ok=True)
     log = opened_log(tmp_path)
     governance = Governance(log, ruled.GRAPH, books.Parameters().at)
+    file = tmp_path / "rules.yaml"
 
     def propose(*rules: Rule) -> str:
-        found = [PlacedRule(each, f"rules.yaml:{line}") for line, each in enumerate(rules, 1)]
+        file.write_text("".join(f"- {json.dumps(each.document())}\n" for each in rules))
         before = log.read()
         try:
-            done = governance.propose(ANNA, governance.validate_all(found, tmp_path))
+            done = governance.propose(ANNA, governance.validate_all(load(file), tmp_path))
         except RuleError as refusal:
             assert log.read() == before
             return str(refusal)
@@ -271,16 +274,16 @@ def test_the_rules_of_a_file_are_proposed_all_or_none(tmp_path: Path, calculated
     unknown = rule("R-9", conditions=field | {"field": "colour"})
     said = propose(rule("R-1"), unknown, rule("R-2"), replaced := rule("R-8", stage="moon"))
     first, second = said.splitlines()
-    assert first.startswith("rules.yaml:2: R-9 conditions: deal has no field colour; use")
-    assert second.startswith(f"rules.yaml:4: {replaced.id} stage: no rule acts at moon")
+    assert first.startswith(f"{file}:2: R-9 conditions: deal has no field colour; use")
+    assert second.startswith(f"{file}:4: {replaced.id} stage: no rule acts at moon")
     assert propose(rule("R-1"), rule("R-2")) == ""
     added = [{"op": "add", "field": "amount", "value": "1", "currency": "EUR"}]
     first, second = propose(
         rule("R-3", priority=7), rule("R-1", version=2),
         rule("R-4", priority=7, operations=added), rule("R-5"),
     ).splitlines()  # fmt: skip
-    assert first == "rules.yaml:2: R-1: event 2 waits for a decision; decide it first"
-    assert second.startswith("rules.yaml:3: R-4 priority: R-3 has priority 7 too and also")
+    assert first == f"{file}:2: R-1: event 2 waits for a decision; decide it first"
+    assert second.startswith(f"{file}:3: R-4 priority: R-3 has priority 7 too and also")
 
 
 def test_an_approval_names_what_was_looked_at(office: Office) -> None:

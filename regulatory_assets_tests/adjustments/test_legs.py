@@ -12,7 +12,8 @@ from regulatory_assets.adjustments import people
 from regulatory_assets.adjustments.book import RuleBook
 from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.legs import Left, left_alone
-from regulatory_assets.adjustments.rule import Rule, RuleError
+from regulatory_assets.adjustments.refusals import RuleError
+from regulatory_assets.adjustments.rule import Rule
 from regulatory_assets.adjustments.trial import trial
 from regulatory_assets.bank.generator import FIRST_DAY, generate
 from regulatory_assets.bank.tables import COUNTERPARTIES, DEALS, ENTITIES, FX_RATES, SECURITIES

@@ -143,7 +143,7 @@ def put(
         "id": identity, "stage": stage, "purpose": "data_correction", "conditions": conditions,
         "operations": operations, "effective": "2026-01-01", "reason": "a test", "owner": "tests",
     }  # fmt: skip
-    play.book.put(parse(document | more, identity))
+    play.book.put(parse(document | more))
 
 
 EVERY = {"field": "book", "op": "in", "value": ["b0", "b1", "b2", "b3"]}

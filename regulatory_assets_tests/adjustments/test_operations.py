@@ -29,7 +29,7 @@ def made(engine: Engine, stage: Stage, rows: list[Row], *operations: Row) -> lis
         "conditions": {"all": []}, "operations": operations, "effective": "2026-01-01",
         "reason": "a test", "owner": "tests",
     }  # fmt: skip
-    rule = parse(document, "R")
+    rule = parse(document)
     check(rule, stage)
     table = stage.reads
     known = conditional(stage)

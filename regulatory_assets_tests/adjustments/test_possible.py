@@ -12,7 +12,8 @@ from pyspark.sql.connect.dataframe import DataFrame
 from regulatory_assets.adjustments.book import RuleBook
 from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.impact import would_do
-from regulatory_assets.adjustments.rule import Rule, RuleError
+from regulatory_assets.adjustments.refusals import RuleError
+from regulatory_assets.adjustments.rule import Rule
 from regulatory_assets.bank.tables import COUNTERPARTIES, DEALS
 from regulatory_assets.ledger import frames
 from regulatory_assets.ledger.deliver import deliver

@@ -21,7 +21,7 @@ from regulatory_assets.adjustments.closing import Closing, closings, is_held
 from regulatory_assets.adjustments.governance import Governance
 from regulatory_assets.adjustments.impact import Impact
 from regulatory_assets.adjustments.people import NotAllowed
-from regulatory_assets.adjustments.rule import RuleError
+from regulatory_assets.adjustments.refusals import RuleError
 from regulatory_assets.control.events import Actor, EventLog, EventRefused, chain_faults
 from regulatory_assets.ledger.plan import NotReady
 from regulatory_assets_tests.adjustments import ruled_books as ruled

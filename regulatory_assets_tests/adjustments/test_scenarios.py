@@ -167,7 +167,7 @@ class Play:
             "priority": random.choice((1, 2, 3)), "effective": "2026-01-01",
             "reason": "a test", "owner": "tests",
         }  # fmt: skip
-        return parse(document, identity)
+        return parse(document)
 
     def _insertion(self) -> dict[str, Any]:
         """A deal of a rule's own, for one that is delivered, may be, or never will be."""
@@ -295,7 +295,7 @@ def test_a_history_of_events_on_postgres(sail: Engine, postgres_url: str, tmp_pa
             "conditions": row, "operations": [operations[place % 3]], "priority": place,
             "effective": "2026-01-01", "reason": "a test", "owner": "tests",
         }  # fmt: skip
-        play.book.put(parse(document, "one"))
+        play.book.put(parse(document))
     for stage in ("reference", "market", "deal", "flow", "line"):
         play.rule(stage)
     play.run()
@@ -348,7 +348,7 @@ def test_a_brief_history_on_spark(spark: Engine, tmp_path: Path) -> None:
             ],
             "effective": "2026-01-01", "reason": "a test", "owner": "tests",
         }  # fmt: skip
-        play.book.put(parse(document, "R"))
+        play.book.put(parse(document))
         (outcome,) = play.runner.run_day(DAY, "test")
         assert outcome.rows
         if bound == "cap":

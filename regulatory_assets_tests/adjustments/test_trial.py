@@ -12,7 +12,7 @@ import pytest
 
 from regulatory_assets.adjustments.book import RuleBook
 from regulatory_assets.adjustments.currencies import stated
-from regulatory_assets.adjustments.rule import RuleError
+from regulatory_assets.adjustments.refusals import RuleError
 from regulatory_assets.adjustments.trial import Trial, trial
 from regulatory_assets.engine import Engine
 from regulatory_assets_tests.adjustments import ruled_books as ruled

@@ -14,7 +14,7 @@ from regulatory_assets.adjustments.book import Proposals
 from regulatory_assets.adjustments.closing import ClosedDays
 from regulatory_assets.adjustments.days import Against, Days
 from regulatory_assets.adjustments.impact import Impact
-from regulatory_assets.adjustments.rule import RuleError
+from regulatory_assets.adjustments.refusals import RuleError
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.deliver import deliver
 from regulatory_assets.ledger.gate import DayClosed

@@ -229,7 +229,7 @@ class Rules:
             "purpose": "methodology", "conditions": conditions, "operations": operations,
             "reason": "laws", "owner": "laws",
         }  # fmt: skip
-        rule = parse(document, name)
+        rule = parse(document)
         check(rule, stage, spreading)
         return rule
 

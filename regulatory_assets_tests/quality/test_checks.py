@@ -276,7 +276,7 @@ def test_a_regime_that_no_file_names_is_found(runner: Runner) -> None:
         "operations": [{"op": "set", "field": "regime", "value": "basell"}],
         "reason": "a test", "owner": "tests",
     }  # fmt: skip
-    ruled = replace(runner, rules=OneRule(parse(written, "a test")))
+    ruled = replace(runner, rules=OneRule(parse(written)))
     assert ruled.run_stage(stage, DAY, "test").rows
     (said,) = against_rows(ruled, stage, DAY)
     assert "BANK_DE (basell); end the rule that says it, or " in said
@@ -316,7 +316,7 @@ def test_scopes_that_cannot_be_told_apart_are_found(runner: Runner) -> None:
         "operations": [{"op": "set", "field": "group_path", "value": "GROUP/EU/EU"}],
         "reason": "a test", "owner": "tests",
     }  # fmt: skip
-    ruled = replace(runner, rules=OneRule(parse(written, "a test")))
+    ruled = replace(runner, rules=OneRule(parse(written)))
     assert ruled.run_stage(stage, DAY, "test").rows
     (said,) = against_rows(ruled, stage, DAY)
     assert "BANK_FR (GROUP/EU/EU: EU stands twice); end the rule that says it, or " in said
@@ -379,7 +379,7 @@ def test_a_rule_that_moves_the_rate_of_the_reported_currency_is_found(runner: Ru
             "conditions": {"field": "currency", "op": "=", "value": currency},
             "operations": [operation], "reason": "a test", "owner": "tests",
         }  # fmt: skip
-        ruled = replace(runner, rules=OneRule(parse(written, "a test")))
+        ruled = replace(runner, rules=OneRule(parse(written)))
         assert ruled.run_stage(stage, DAY, "test").rows
         said = f"EUR, in which entities report, has {found}; end the rule that changes it, or "
         words = [word for word in against_rows(ruled, stage, DAY) if word.startswith(said)]
@@ -406,7 +406,7 @@ def test_a_factor_that_is_no_share_is_found_with_its_rule(
         "operations": [{"field": "factor", **operation}], "reason": "a test", "owner": "tests",
     }  # fmt: skip
     stage = runner.graph.stage("flow_adjustments")
-    ruled = replace(runner, rules=OneRule(parse(written, "a test")))
+    ruled = replace(runner, rules=OneRule(parse(written)))
     booked = ruled.run_stage(stage, DAY, "test").booked
     told = against_rows(ruled, stage, DAY)
     if said is None:

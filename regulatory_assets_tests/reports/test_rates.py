@@ -12,7 +12,8 @@ from random import Random
 import pytest
 
 from regulatory_assets.adjustments.fitting import check
-from regulatory_assets.adjustments.rule import RuleError, parse
+from regulatory_assets.adjustments.refusals import RuleError
+from regulatory_assets.adjustments.rule import parse
 from regulatory_assets.bank.tables import FX_RATES
 from regulatory_assets.bank.tables.structure import DEPOSIT_SCHEMES
 from regulatory_assets.control.database import connect, migrate
@@ -155,7 +156,7 @@ def test_a_rule_corrects_a_rate_of_an_earlier_day_on_its_own_days(bank: Bank) ->
         "conditions": {"field": "currency", "op": "=", "value": "USD"},
         "operations": [corrected], "reason": "a test", "owner": "tests",
     }  # fmt: skip
-    ruled = replace(bank.runner, rules=OneRule(parse(written, "a test")))
+    ruled = replace(bank.runner, rules=OneRule(parse(written)))
     ruled.run_stage(market_adjustments, DAY, "test")
     rows = ruled.reader.net(ruled.positions(DAY).read(RATES_OF_DAY)).toArrow().to_pylist()
     assert {(r["currency"], r["rate"], r["rate_date"]) for r in rows} == {
@@ -164,7 +165,7 @@ def test_a_rule_corrects_a_rate_of_an_earlier_day_on_its_own_days(bank: Bank) ->
     assert bank.rates(after)["USD"] == (Decimal("0.9"), before)
     other = {"op": "set", "field": "rate_date", "value": str(DAY)}
     with pytest.raises(RuleError, match="rate_date"):
-        check(parse(written | {"operations": [other]}, "a test"), market_adjustments)
+        check(parse(written | {"operations": [other]}), market_adjustments)
 
 
 def test_late_rates_reach_the_days_that_they_stand_on_and_no_others(bank: Bank) -> None:

@@ -50,8 +50,8 @@ class OneRule:
     def at(self, stage: Stage, day: date) -> RuleSet:
         if stage.name != "component_adjustments":
             return NoRules()
-        document = read_form(ADD_ON | {"adjustments": [self.operation]}, "add-on")
-        rule = parse(document, "add-on")
+        document = read_form(ADD_ON | {"adjustments": [self.operation]})
+        rule = parse(document)
         check(rule, stage)
         rules = () if self.withdrawn else (rule,)
         return CompiledRules(stage, rules, lambda _: {rule.id: rule.digest})

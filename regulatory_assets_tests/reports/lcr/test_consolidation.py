@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from regulatory_assets.adjustments.fitting import check
-from regulatory_assets.adjustments.rule import RuleError, parse
+from regulatory_assets.adjustments.refusals import RuleError
+from regulatory_assets.adjustments.rule import parse
 from regulatory_assets.adjustments.waterfall import BEFORE, waterfall
 from regulatory_assets.engine import Engine
 from regulatory_assets.ledger.deliver import deliver
@@ -92,7 +93,7 @@ class Bank:
             "effective": "2026-01-01", "reason": "a test", "owner": "tests",
             "operations": operations,
         }  # fmt: skip
-        rule = parse(document | of, name)
+        rule = parse(document | of)
         acting = self.graph.stage(f"{stage}_adjustments")
         check(rule, acting, self.graph.spreading(acting))
         self.book.rules[rule.id] = rule
@@ -338,7 +339,7 @@ def test_a_line_is_added_once_and_whole() -> None:
             "effective": "2026-01-01", "reason": "a test", "owner": "tests",
             "operations": operations,
         }  # fmt: skip
-        check(parse(document, "R"), line_adjustments)
+        check(parse(document), line_adjustments)
 
     good = line("ADJ-G", "level1_cash", "hqla_level1", "5")
     added(good, line("ADJ-G", "level1_cash", "hqla_level1", "5", partner_entity_id="E1"))

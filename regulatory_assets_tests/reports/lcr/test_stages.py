@@ -270,7 +270,7 @@ class Mended:
             "operations": [{"op": "reclassify", "value": "secured_funding_other"}],
             "reason": "a test", "owner": "tests",
         }  # fmt: skip
-        rule = parse(written, "a test")
+        rule = parse(written)
         rules = () if self.withdrawn else (rule,)
         return CompiledRules(stage, rules, lambda _: {rule.id: rule.digest})
 
@@ -461,7 +461,7 @@ def _mended(runner: Runner, day: date) -> None:
         },
     }  # fmt: skip
     like = {"purpose": "methodology", "effective": str(day), "reason": "a test", "owner": "tests"}
-    rules = {s: parse({**of, "stage": s, **like}, "a test") for s, of in written.items()}
+    rules = {s: parse({**of, "stage": s, **like}) for s, of in written.items()}
     ruled = replace(runner, rules=Fixed(rules))
     positions = runner.positions(day)
     stages = {"lcr_lines", *runner.graph.ancestors(runner.graph.stage("lcr_lines"))}
@@ -485,7 +485,7 @@ def _mended(runner: Runner, day: date) -> None:
                if (r["rule_id"], r["line"]) == ("R-F", "facility_retail")]  # fmt: skip
     assert (line["amount"], line["weighted"]) == (Decimal(2000), Decimal(100))
     retail = {"op": "=", "field": "line", "value": "facility_retail"}
-    vain = parse(written["facility"] | like | {"stage": "flow", "conditions": retail}, "a test")
+    vain = parse(written["facility"] | like | {"stage": "flow", "conditions": retail})
     found = beside(ruled, vain, runner.graph.stage("flow_adjustments"), day)
     assert [*found] == [("lcr_facility_flows", 1, "facility")], "F1 alone is of a retail customer"
 
